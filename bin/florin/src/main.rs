@@ -1,0 +1,3 @@
+//! Florin: the one program. Its roles are not built yet.
+
+fn main() {}

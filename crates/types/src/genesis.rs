@@ -1,0 +1,239 @@
+//! The genesis file: everything that all nodes of one network must agree on before the first block.
+
+use crate::{Currency, RulesSchedule};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most nodes that a genesis file may name.
+pub const GENESIS_NODES_MAX: usize = 128;
+
+/// Why a genesis file cannot start a network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GenesisError {
+    /// Not JSON of the expected form.
+    #[error("the genesis file is not valid: {0}")]
+    Json(String),
+    /// A field breaks a rule.
+    #[error("genesis field {field}: {rule}")]
+    Field {
+        /// Path of the field.
+        field: String,
+        /// The rule, with the values.
+        rule: String,
+    },
+}
+
+/// What a node is to the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeRole {
+    /// Votes on blocks.
+    Validator,
+    /// Follows finalised blocks, serves RPC and forwards transactions.
+    Follower,
+}
+
+/// A node that the network knows from its start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisNode {
+    /// Name for people: an institution.
+    pub name: String,
+    /// Node key: ed25519 public key, also its identity on the network.
+    pub public_key: B256,
+    /// Where it listens for other nodes: `host:port`.
+    pub address: String,
+    /// What it is to the network.
+    pub role: NodeRole,
+}
+
+/// Who may do a thing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Everyone.
+    Open,
+    /// Those on the list.
+    #[default]
+    Listed,
+    /// Those who hold the role.
+    Role,
+}
+
+/// An account at the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisAccount {
+    /// Native units (wei).
+    #[serde(default)]
+    pub balance: U256,
+    /// Nonce.
+    #[serde(default)]
+    pub nonce: u64,
+    /// Code, for a contract that exists from the start.
+    #[serde(default, skip_serializing_if = "code_is_absent")]
+    pub code: Bytes,
+    /// Storage of that contract.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub storage: BTreeMap<U256, U256>,
+}
+
+fn code_is_absent(code: &Bytes) -> bool {
+    code.as_ref().is_empty()
+}
+
+/// Who holds which role over a token. Several addresses may share a role.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GenesisTokenRoles {
+    /// Grants and revokes roles, sets cap and policy.
+    pub admin: Vec<Address>,
+    /// Mints and burns.
+    pub issuer: Vec<Address>,
+    /// Pauses and resumes the whole token.
+    pub pauser: Vec<Address>,
+    /// Freezes and thaws single holders.
+    pub freezer: Vec<Address>,
+}
+
+/// A token (currency) that exists from the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisToken {
+    /// Name for people, such as "Digital Euro".
+    pub name: String,
+    /// Symbol and digits; the symbol is ERC-20's, the digits are its decimals.
+    pub currency: Currency,
+    /// Most minor units that may ever exist at once; absent for no cap.
+    #[serde(default)]
+    pub supply_cap_minor: Option<u128>,
+    /// Policy that every movement must satisfy: index into the genesis policies; absent for none.
+    #[serde(default)]
+    pub policy: Option<u64>,
+    /// Roles.
+    pub roles: GenesisTokenRoles,
+    /// Balances at the start, in minor units.
+    #[serde(default)]
+    pub balances: BTreeMap<Address, u128>,
+}
+
+/// A policy that exists from the start: a list of addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "snake_case")]
+pub enum GenesisPolicy {
+    /// Only those on the list.
+    Allow {
+        /// May change the list.
+        admin: Address,
+        /// The list.
+        members: BTreeSet<Address>,
+    },
+    /// Everyone but those on the list.
+    Deny {
+        /// May change the list.
+        admin: Address,
+        /// The list.
+        members: BTreeSet<Address>,
+    },
+}
+
+/// The genesis file. JSON; unknown fields are refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    /// Chain id of transactions (EIP-155).
+    pub chain_id: u64,
+    /// Name of the network, for people.
+    pub network: String,
+    /// Time of the first block in milliseconds since 1970.
+    pub timestamp_ms: u64,
+    /// Rules by height.
+    pub rules: RulesSchedule,
+    /// The committee's threshold key as its ceremony (or a development dealer) gave it: the encoded public polynomial.
+    /// Its constant term is the network's public key.
+    pub threshold_public: Bytes,
+    /// Whether that key was dealt by one machine for development. A dealer knows every share.
+    #[serde(default)]
+    pub dealt_for_development: bool,
+    /// Nodes: validators, in the order of the ceremony's participants, and listed followers.
+    pub nodes: Vec<GenesisNode>,
+    /// Governs permissions: who may change the lists below.
+    pub permission_admin: Address,
+    /// Who may send transactions.
+    pub transact: Access,
+    /// Who may create contracts.
+    pub deploy: Access,
+    /// Which nodes may connect.
+    pub connect: Access,
+    /// Addresses listed for transacting, when `transact` is `listed`.
+    #[serde(default)]
+    pub transactors: BTreeSet<Address>,
+    /// Addresses listed for creating contracts, when `deploy` is `listed`.
+    #[serde(default)]
+    pub deployers: BTreeSet<Address>,
+    /// Accounts.
+    #[serde(default)]
+    pub accounts: BTreeMap<Address, GenesisAccount>,
+    /// Policies, referenced by tokens through their position here.
+    #[serde(default)]
+    pub policies: Vec<GenesisPolicy>,
+    /// Tokens.
+    #[serde(default)]
+    pub tokens: Vec<GenesisToken>,
+}
+
+impl Genesis {
+    /// Reads and checks a genesis file.
+    pub fn from_json(text: &str) -> Result<Self, GenesisError> {
+        let genesis: Self = serde_json::from_str(text).map_err(|error| GenesisError::Json(error.to_string()))?;
+        genesis.validate()?;
+        Ok(genesis)
+    }
+
+    /// The file's text.
+    pub fn to_json(&self) -> Result<String, GenesisError> {
+        serde_json::to_string_pretty(self).map_err(|error| GenesisError::Json(error.to_string()))
+    }
+
+    /// Validators in the order of the committee.
+    pub fn validators(&self) -> impl Iterator<Item = &GenesisNode> {
+        self.nodes.iter().filter(|node| node.role == NodeRole::Validator)
+    }
+
+    /// Checks every rule between fields.
+    pub fn validate(&self) -> Result<(), GenesisError> {
+        let wrong = |field: &str, rule: String| Err(GenesisError::Field { field: field.into(), rule });
+        if self.chain_id == 0 || self.chain_id > u64::MAX / 2 - 36 {
+            return wrong("chain_id", format!("{} is not between 1 and 2^63 - 37 (EIP-2294)", self.chain_id));
+        }
+        if self.nodes.len() > GENESIS_NODES_MAX {
+            return wrong("nodes", format!("{} nodes, at most {GENESIS_NODES_MAX}", self.nodes.len()));
+        }
+        if self.validators().count() == 0 {
+            return wrong("nodes", "no node has the role validator".into());
+        }
+        let keys: BTreeSet<_> = self.nodes.iter().map(|node| node.public_key).collect();
+        if keys.len() != self.nodes.len() {
+            return wrong("nodes", "two nodes share one public_key".into());
+        }
+        for (index, token) in self.tokens.iter().enumerate() {
+            let field = format!("tokens[{index}]");
+            if token.policy.is_some_and(|policy| usize::try_from(policy).map_or(true, |p| p >= self.policies.len())) {
+                return wrong(
+                    &field,
+                    format!("policy {:?} is not among the {} policies", token.policy, self.policies.len()),
+                );
+            }
+            let supply = token.balances.values().try_fold(0u128, |sum, minor| sum.checked_add(*minor));
+            match (supply, token.supply_cap_minor) {
+                (None, _) => return wrong(&field, "balances add up to more than 2^128 - 1 minor units".into()),
+                (Some(supply), Some(cap)) if supply > cap => {
+                    return wrong(&field, format!("balances add up to {supply}, above supply_cap_minor {cap}"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

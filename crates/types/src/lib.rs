@@ -1,0 +1,39 @@
+//! The vocabulary of Florin: money, identifiers, transactions, blocks, protocol rules and the genesis file.
+//!
+//! **Place in the way of a payment.** Everything that crosses a wall between two rooms is one of these types. Bytes from
+//! outside become one of them through a bounded decoder, or an error.
+//!
+//! **Invariants.** A value of a type here is valid: [`Currency`] is well formed, [`Amount`] never wraps,
+//! [`VerifiedTx`] was signed by its sender, [`Block`] commits to its body.
+//!
+//! **Pure.** No I/O, no clock, no randomness, no async, no floats, no unordered iteration.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_arithmetic
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::arithmetic_side_effects))]
+
+mod block;
+mod genesis;
+mod money;
+mod rules;
+mod state;
+mod transaction;
+
+pub use block::{BLOCK_BYTES_MAX, Block, BlockError, ConsensusContext, EXTENSION_BYTES, Extension, StateTarget};
+pub use genesis::{
+    Access, GENESIS_NODES_MAX, Genesis, GenesisAccount, GenesisError, GenesisNode, GenesisPolicy, GenesisToken,
+    GenesisTokenRoles, NodeRole,
+};
+pub use money::{Amount, CURRENCY_DIGITS_MAX, CURRENCY_SYMBOL_CHARS_MAX, Currency, MoneyError};
+pub use rules::{EvmSpec, GasQuota, Rules, RulesError, RulesSchedule, RulesStep};
+pub use state::{Account, Changeset, StateFault, StateView};
+pub use transaction::{TX_BYTES_MAX, TxError, VerifiedTx, decode_transaction};
+
+pub use alloy_consensus::{Header, ReceiptEnvelope, TxEnvelope};
+pub use alloy_primitives::{self, Address, B256, Bytes, U256};
+
+/// Number of a block, counted from 0 (genesis).
+pub type Height = u64;
