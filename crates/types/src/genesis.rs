@@ -237,3 +237,7 @@ impl Genesis {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "genesis_tests.rs"]
+mod tests;

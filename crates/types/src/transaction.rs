@@ -126,14 +126,5 @@ impl PartialEq for VerifiedTx {
 impl Eq for VerifiedTx {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hostile_bytes_are_refused() {
-        assert!(matches!(decode_transaction(&[]), Err(TxError::Malformed { .. })));
-        assert!(matches!(decode_transaction(&[0x03, 0xc0]), Err(TxError::BlobsUnsupported)));
-        assert!(matches!(decode_transaction(&[0x7f; 40]), Err(TxError::Malformed { .. })));
-        assert!(matches!(decode_transaction(&vec![0xf8; TX_BYTES_MAX + 1]), Err(TxError::TooLarge { .. })));
-    }
-}
+#[path = "transaction_tests.rs"]
+mod tests;

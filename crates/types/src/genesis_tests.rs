@@ -1,0 +1,82 @@
+use super::*;
+use crate::Rules;
+
+fn node(key: u8, role: NodeRole) -> GenesisNode {
+    GenesisNode {
+        name: format!("Bank {key}"),
+        public_key: B256::repeat_byte(key),
+        address: format!("127.0.0.1:{}", 30_000 + u16::from(key)),
+        role,
+    }
+}
+
+fn genesis() -> Genesis {
+    let holder = Address::repeat_byte(1);
+    Genesis {
+        chain_id: 4242,
+        network: "test".into(),
+        timestamp_ms: 1_700_000_000_000,
+        rules: RulesSchedule::constant(Rules::default()).unwrap(),
+        threshold_public: Bytes::from_static(&[1, 2, 3]),
+        dealt_for_development: true,
+        nodes: vec![node(1, NodeRole::Validator), node(2, NodeRole::Follower)],
+        permission_admin: Address::repeat_byte(9),
+        transact: Access::Open,
+        deploy: Access::Listed,
+        connect: Access::Listed,
+        transactors: BTreeSet::new(),
+        deployers: BTreeSet::from([holder]),
+        accounts: BTreeMap::from([(holder, GenesisAccount { balance: U256::MAX, ..Default::default() })]),
+        policies: vec![GenesisPolicy::Allow { admin: holder, members: BTreeSet::from([holder]) }],
+        tokens: vec![GenesisToken {
+            name: "Digital Euro".into(),
+            currency: Currency::new("DEUR", 2).unwrap(),
+            supply_cap_minor: Some(1_000),
+            policy: Some(0),
+            roles: GenesisTokenRoles { admin: vec![holder], ..Default::default() },
+            balances: BTreeMap::from([(holder, 1_000)]),
+        }],
+    }
+}
+
+/// Applies a change to a valid genesis and gives the field that the check names.
+fn field_refused(change: impl FnOnce(&mut Genesis)) -> String {
+    let mut changed = genesis();
+    change(&mut changed);
+    match changed.validate() {
+        Err(GenesisError::Field { field, .. }) => field,
+        other => panic!("expected a refused field, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_genesis_survives_its_json() {
+    let text = genesis().to_json().unwrap();
+    assert_eq!(Genesis::from_json(&text).unwrap(), genesis());
+}
+
+#[test]
+fn unknown_and_missing_fields_are_refused() {
+    let text = genesis().to_json().unwrap();
+    let unknown = text.replacen("\"chain_id\"", "\"chainid\"", 1);
+    assert!(matches!(Genesis::from_json(&unknown), Err(GenesisError::Json(reason)) if reason.contains("chainid")));
+    assert!(matches!(Genesis::from_json("{}"), Err(GenesisError::Json(_))));
+    assert!(matches!(Genesis::from_json("not json"), Err(GenesisError::Json(_))));
+}
+
+#[test]
+fn every_broken_rule_names_its_field() {
+    assert_eq!(field_refused(|g| g.chain_id = 0), "chain_id");
+    assert_eq!(field_refused(|g| g.chain_id = u64::MAX), "chain_id");
+    assert_eq!(field_refused(|g| g.nodes.clear()), "nodes");
+    assert_eq!(field_refused(|g| g.nodes[0].role = NodeRole::Follower), "nodes");
+    assert_eq!(field_refused(|g| g.nodes[1].public_key = g.nodes[0].public_key), "nodes");
+    assert_eq!(field_refused(|g| g.nodes = (0..=128).map(|key| node(key, NodeRole::Validator)).collect()), "nodes");
+    assert_eq!(field_refused(|g| g.tokens[0].policy = Some(1)), "tokens[0]");
+    assert_eq!(field_refused(|g| g.tokens[0].supply_cap_minor = Some(999)), "tokens[0]");
+    let over = |g: &mut Genesis| {
+        g.tokens[0].supply_cap_minor = None;
+        g.tokens[0].balances = BTreeMap::from([(Address::ZERO, u128::MAX), (Address::repeat_byte(1), 1)]);
+    };
+    assert_eq!(field_refused(over), "tokens[0]");
+}
