@@ -21,6 +21,7 @@ mod money;
 mod rules;
 mod state;
 mod transaction;
+pub mod wire;
 
 pub use block::{BLOCK_BYTES_MAX, Block, BlockError, ConsensusContext, EXTENSION_BYTES, Extension, StateTarget};
 pub use genesis::{
