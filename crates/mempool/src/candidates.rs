@@ -1,0 +1,134 @@
+//! The order in which the leader meets pending transactions.
+
+use crate::{price::Bid, sender::Sender};
+use alloy_consensus::Transaction as _;
+use alloy_primitives::{Address, B256};
+use florin_types::{Rules, VerifiedTx};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, VecDeque},
+};
+
+/// Pending transactions in the order for a block, taken from the pool at one moment; iterating needs no lock.
+///
+/// Two passes. First payments, until the gas limits of those handed out fill the reserved lane; a payment behind
+/// another kind of transaction of its sender has to wait for that. Then everything. Within a pass senders take turns:
+/// in each round everyone gives one transaction, who bids more (then who came earlier) first. So a price buys an
+/// earlier place in a round, and nobody's second transaction comes before everybody's first.
+#[derive(Debug)]
+pub struct Candidates {
+    senders: Vec<VecDeque<Candidate>>,
+    /// Senders that have their turn in this round, the next one last.
+    round: Vec<usize>,
+    /// Senders that take part in the next round of this pass.
+    next_round: Vec<usize>,
+    /// Senders whose next transaction is not for this pass.
+    parked: Vec<usize>,
+    payments_only: bool,
+    lane_gas_left: u64,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    tx: VerifiedTx,
+    payment: bool,
+    tip_wei: u128,
+    sequence: u64,
+}
+
+impl Candidates {
+    pub(crate) fn snapshot(senders: &BTreeMap<Address, Sender>, rules: &Rules, skip: impl Fn(&B256) -> bool) -> Self {
+        let base_fee_wei = u128::from(rules.base_fee_wei);
+        let mut queues = Vec::with_capacity(senders.len());
+        for sender in senders.values() {
+            let mut queue = VecDeque::new();
+            for (_, entry) in sender.pending().filter(|(_, entry)| !skip(&entry.tx.hash())) {
+                let bid = Bid::of(&entry.tx);
+                let tip_wei = bid.priority_fee_wei.min(bid.fee_wei.saturating_sub(base_fee_wei));
+                queue.push_back(Candidate {
+                    tx: entry.tx.clone(),
+                    payment: entry.payment,
+                    tip_wei,
+                    sequence: entry.sequence,
+                });
+            }
+            if !queue.is_empty() {
+                queues.push(queue);
+            }
+        }
+        let mut candidates = Self {
+            next_round: Vec::with_capacity(queues.len()),
+            round: Vec::new(),
+            parked: Vec::new(),
+            payments_only: true,
+            lane_gas_left: rules.payment_lane_gas,
+            senders: queues,
+        };
+        (0..candidates.senders.len()).for_each(|index| candidates.enlist(index));
+        candidates
+    }
+
+    /// How many are left.
+    pub fn remaining(&self) -> usize {
+        self.senders.iter().map(VecDeque::len).sum()
+    }
+
+    /// Puts a sender where its next transaction belongs.
+    fn enlist(&mut self, index: usize) {
+        match self.senders.get(index).and_then(VecDeque::front) {
+            Some(head) if self.payments_only && !head.payment => self.parked.push(index),
+            Some(_) => self.next_round.push(index),
+            None => {}
+        }
+    }
+
+    fn begin_round(&mut self) {
+        let mut round = std::mem::take(&mut self.next_round);
+        let senders = &self.senders;
+        round.sort_by_key(|index| {
+            let head = senders.get(*index).and_then(VecDeque::front);
+            // Reversed as a whole: turns are taken from the end.
+            Reverse(head.map(|head| (Reverse(head.tip_wei), head.sequence)))
+        });
+        self.round = round;
+    }
+
+    /// Ends the pass of payments: all senders take part again.
+    fn begin_general_pass(&mut self) {
+        self.payments_only = false;
+        self.next_round.append(&mut self.round);
+        self.next_round.append(&mut self.parked);
+    }
+}
+
+impl Iterator for Candidates {
+    type Item = VerifiedTx;
+
+    fn next(&mut self) -> Option<VerifiedTx> {
+        loop {
+            if self.round.is_empty() {
+                self.begin_round();
+            }
+            let Some(index) = self.round.pop() else {
+                if !self.payments_only {
+                    return None;
+                }
+                self.begin_general_pass();
+                continue;
+            };
+            let queue = self.senders.get_mut(index)?;
+            let gas = queue.front()?.tx.tx().gas_limit();
+            if self.payments_only {
+                let Some(left) = self.lane_gas_left.checked_sub(gas) else {
+                    self.round.push(index);
+                    self.begin_general_pass();
+                    continue;
+                };
+                self.lane_gas_left = left;
+            }
+            let taken = queue.pop_front()?.tx;
+            self.enlist(index);
+            return Some(taken);
+        }
+    }
+}
