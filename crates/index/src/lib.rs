@@ -1,1 +1,387 @@
-//! florin-index
+//! Searchable history: where a transaction, a block or a log stands in the chain, in SQLite.
+//!
+//! **Place in the way of a payment.** After finality. Whoever follows the ledger hands over finalised blocks in order
+//! ([`Index::append`]); RPC asks where things are. The index owns nothing: it can be removed and rebuilt from block 0.
+//!
+//! **State.** One SQLite file in WAL mode: block hash to height, transaction hash to (height, position), and every log
+//! with one 64-bit key for its address and for each of its topics.
+//!
+//! **Invariants.** The indexed heights have no gap. A batch of blocks is one SQL transaction: a crash leaves a whole
+//! prefix. A block that is already indexed is skipped, so that at-least-once delivery is enough. A log row whose content
+//! does not fit its checksum is reported, never returned.
+//!
+//! **Failures.** Every [`IndexError`] names the file and what to do; damage is cured by [`Index::remove`] and a rebuild.
+//!
+//! **Limits.** A query names the most logs that it wants and the time it may take; both are enforced here.
+
+mod logs;
+#[cfg(test)]
+mod tests;
+
+pub use logs::{IndexedLog, LogQuery};
+
+use alloy_primitives::B256;
+use florin_types::{Block, Height, ReceiptEnvelope};
+use sqlx::{
+    Sqlite, SqliteConnection, SqlitePool, Transaction,
+    pool::PoolConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+
+/// Connections that answer queries at the same time.
+const READERS_MAX: u32 = 4;
+/// How long any query that is not about logs may take.
+const LOOKUP_TIME_MAX: Duration = Duration::from_secs(5);
+/// SQLite instructions between two looks at the clock.
+const INSTRUCTIONS_PER_TICK: i32 = 20_000;
+
+/// Why the index cannot answer or grow.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The file belongs to another chain.
+    #[error("index {file} belongs to the chain with genesis block {found}, not {expected}: give this node its own data directory, or remove the file and it is rebuilt")]
+    OtherChain {
+        /// File of the index.
+        file: PathBuf,
+        /// Genesis hash in the file.
+        found: B256,
+        /// Genesis hash of this node.
+        expected: B256,
+    },
+    /// A block came out of turn.
+    #[error("the index ends at height {indexed:?} and cannot take height {offered}: offer the next one")]
+    Gap {
+        /// Last indexed height.
+        indexed: Option<Height>,
+        /// Height that was offered.
+        offered: Height,
+    },
+    /// More logs match than were asked for.
+    #[error("more than {limit} logs match; the first {limit} of them end at block {height}")]
+    TooMany {
+        /// Most logs that were asked for.
+        limit: usize,
+        /// Block of the last log within the limit.
+        height: Height,
+    },
+    /// The query took too long.
+    #[error("the query ran for {milliseconds} ms without an end")]
+    TooSlow {
+        /// Time that it was given.
+        milliseconds: u128,
+    },
+    /// Content of the file is not what was written.
+    #[error("index {file} is damaged at {place}: stop the node, remove the file, and it is rebuilt from the blocks")]
+    Damaged {
+        /// File of the index.
+        file: PathBuf,
+        /// Where.
+        place: String,
+    },
+    /// SQLite failed otherwise.
+    #[error("index {file}: {source}")]
+    Database {
+        /// File of the index.
+        file: PathBuf,
+        /// What SQLite says.
+        source: sqlx::Error,
+    },
+}
+
+/// A finalised block as the index takes it.
+#[derive(Clone, Debug)]
+pub struct IndexedBlock {
+    /// The block.
+    pub block: Arc<Block>,
+    /// Its receipts, in the order of its transactions.
+    pub receipts: Arc<Vec<ReceiptEnvelope>>,
+}
+
+/// Heights that are indexed, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexedRange {
+    /// First indexed height.
+    pub first: Height,
+    /// Last indexed height.
+    pub last: Height,
+}
+
+/// Where a transaction stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Block.
+    pub height: Height,
+    /// Place in the block, from 0.
+    pub index: usize,
+}
+
+/// Handle to the index. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Index(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    file: PathBuf,
+    writer: SqlitePool,
+    readers: SqlitePool,
+    range: watch::Sender<Option<IndexedRange>>,
+}
+
+impl Index {
+    /// Opens the index in `file`, creating it if it is absent.
+    pub async fn open(file: &Path, genesis_hash: B256) -> Result<Self, IndexError> {
+        let failed = |source| database_error(file, source);
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // The index is derived, so losing the last moments to a power cut is harmless; WAL stays consistent.
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(LOOKUP_TIME_MAX)
+            .pragma("cache_size", "-16384");
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+        sqlx::migrate!("./migrations").run(&writer).await.map_err(|error| failed(error.into()))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(failed)?;
+        let index =
+            Self(Arc::new(Inner { file: file.to_path_buf(), writer, readers, range: watch::Sender::new(None) }));
+        index.check_chain(genesis_hash).await?;
+        let range = index.stored_range().await?;
+        index.0.range.send_replace(range);
+        Ok(index)
+    }
+
+    /// Removes the files of an index that is not open.
+    pub fn remove(file: &Path) -> std::io::Result<()> {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = file.as_os_str().to_owned();
+            name.push(suffix);
+            match std::fs::remove_file(&name) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Heights that are indexed; `None` while there is none.
+    pub fn range(&self) -> Option<IndexedRange> {
+        *self.0.range.borrow()
+    }
+
+    /// Last indexed height.
+    pub fn height(&self) -> Option<Height> {
+        self.range().map(|range| range.last)
+    }
+
+    /// Waits until `height` is indexed.
+    pub async fn reached(&self, height: Height) {
+        let mut range = self.0.range.subscribe();
+        // The sender lives in `self`, so waiting can only end by reaching the height.
+        let _ = range.wait_for(|range| range.is_some_and(|range| range.last >= height)).await;
+    }
+
+    /// Takes finalised blocks in rising order, all or none of them. Blocks that are already indexed are skipped.
+    pub async fn append(&self, blocks: &[IndexedBlock]) -> Result<(), IndexError> {
+        let mut range = self.range();
+        let mut new = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            let offered = block.block.height();
+            match range {
+                Some(indexed) if offered <= indexed.last => continue,
+                Some(indexed) if offered == indexed.last + 1 => range = Some(IndexedRange { last: offered, ..indexed }),
+                Some(indexed) => return Err(IndexError::Gap { indexed: Some(indexed.last), offered }),
+                None => range = Some(IndexedRange { first: offered, last: offered }),
+            }
+            new.push(block);
+        }
+        if new.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.failed(error))?;
+        self.write(&mut transaction, &new).await.map_err(|error| self.failed(error))?;
+        transaction.commit().await.map_err(|error| self.failed(error))?;
+        self.0.range.send_replace(range);
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        transaction: &mut Transaction<'_, Sqlite>,
+        blocks: &[&IndexedBlock],
+    ) -> Result<(), sqlx::Error> {
+        for block in blocks {
+            sqlx::query("INSERT INTO blocks (height, hash, timestamp_s) VALUES (?, ?, ?)")
+                .bind(as_sql(block.block.height()))
+                .bind(block.block.hash().to_vec())
+                .bind(as_sql(block.block.header().timestamp))
+                .execute(&mut **transaction)
+                .await?;
+        }
+        write_transactions(transaction, blocks).await?;
+        logs::write(transaction, blocks).await
+    }
+
+    /// Where the transaction with this hash stands.
+    pub async fn transaction(&self, hash: B256) -> Result<Option<Position>, IndexError> {
+        let mut reader = self.reader(LOOKUP_TIME_MAX).await?;
+        let row: Option<(i64, i64)> = sqlx::query_as("SELECT height, position FROM transactions WHERE hash = ?")
+            .bind(hash.to_vec())
+            .fetch_optional(&mut *reader)
+            .await
+            .map_err(|error| self.failed(error))?;
+        row.map(|(height, position)| {
+            let index = usize::try_from(position).map_err(|_| self.damaged(format!("transaction {hash}")))?;
+            Ok(Position { height: self.height_from_sql(height)?, index })
+        })
+        .transpose()
+    }
+
+    /// Height of the block with this hash.
+    pub async fn block(&self, hash: B256) -> Result<Option<Height>, IndexError> {
+        let mut reader = self.reader(LOOKUP_TIME_MAX).await?;
+        let height: Option<i64> = sqlx::query_scalar("SELECT height FROM blocks WHERE hash = ?")
+            .bind(hash.to_vec())
+            .fetch_optional(&mut *reader)
+            .await
+            .map_err(|error| self.failed(error))?;
+        height.map(|height| self.height_from_sql(height)).transpose()
+    }
+
+    /// Logs that match, in the order of the chain. More than `limit` of them is an error, and so is more than `time_max`.
+    pub async fn logs(
+        &self,
+        query: &LogQuery,
+        limit: usize,
+        time_max: Duration,
+    ) -> Result<Vec<IndexedLog>, IndexError> {
+        let mut reader = self.reader(time_max).await?;
+        let rows = logs::fetch(&mut reader, query, limit).await.map_err(|error| match interrupted(&error) {
+            true => IndexError::TooSlow { milliseconds: time_max.as_millis() },
+            false => self.failed(error),
+        })?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            let log = row.verify().map_err(|place| self.damaged(place))?;
+            if query.matches(&log.log) {
+                found.push(log);
+            }
+        }
+        if found.len() > limit {
+            let height = found[..limit].last().map_or(query.from, |log| log.height);
+            return Err(IndexError::TooMany { limit, height });
+        }
+        Ok(found)
+    }
+
+    /// A connection whose statements are interrupted once `time_max` is over. Every read takes its connection here, so
+    /// that the deadline of an earlier, abandoned query never reaches a later one.
+    async fn reader(&self, time_max: Duration) -> Result<PoolConnection<Sqlite>, IndexError> {
+        let mut reader = self.0.readers.acquire().await.map_err(|error| self.failed(error))?;
+        let deadline = Instant::now() + time_max;
+        reader
+            .lock_handle()
+            .await
+            .map_err(|error| self.failed(error))?
+            .set_progress_handler(INSTRUCTIONS_PER_TICK, move || Instant::now() < deadline);
+        Ok(reader)
+    }
+
+    async fn check_chain(&self, expected: B256) -> Result<(), IndexError> {
+        let stored: Option<Vec<u8>> = sqlx::query_scalar("SELECT genesis_hash FROM chain")
+            .fetch_optional(&self.0.writer)
+            .await
+            .map_err(|error| self.failed(error))?;
+        let Some(stored) = stored else {
+            sqlx::query("INSERT INTO chain (genesis_hash) VALUES (?)")
+                .bind(expected.to_vec())
+                .execute(&self.0.writer)
+                .await
+                .map_err(|error| self.failed(error))?;
+            return Ok(());
+        };
+        let found = B256::try_from(stored.as_slice()).map_err(|_| self.damaged("the genesis hash".into()))?;
+        if found != expected {
+            return Err(IndexError::OtherChain { file: self.0.file.clone(), found, expected });
+        }
+        Ok(())
+    }
+
+    async fn stored_range(&self) -> Result<Option<IndexedRange>, IndexError> {
+        let (first, last, count): (Option<i64>, Option<i64>, i64) =
+            sqlx::query_as("SELECT MIN(height), MAX(height), COUNT(*) FROM blocks")
+                .fetch_one(&self.0.writer)
+                .await
+                .map_err(|error| self.failed(error))?;
+        let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
+        if last - first + 1 != count {
+            return Err(self.damaged(format!("blocks {first} to {last}: {count} rows")));
+        }
+        Ok(Some(IndexedRange { first: self.height_from_sql(first)?, last: self.height_from_sql(last)? }))
+    }
+
+    fn height_from_sql(&self, height: i64) -> Result<Height, IndexError> {
+        Height::try_from(height).map_err(|_| self.damaged(format!("height {height}")))
+    }
+
+    fn damaged(&self, place: String) -> IndexError {
+        IndexError::Damaged { file: self.0.file.clone(), place }
+    }
+
+    fn failed(&self, error: sqlx::Error) -> IndexError {
+        database_error(&self.0.file, error)
+    }
+}
+
+/// Rows of one INSERT. Bounds the variables of a statement (SQLite allows 32,766) and keeps statements cacheable.
+const ROWS_PER_INSERT: usize = 500;
+
+async fn write_transactions(connection: &mut SqliteConnection, blocks: &[&IndexedBlock]) -> Result<(), sqlx::Error> {
+    let rows: Vec<(Vec<u8>, i64, i64)> = blocks
+        .iter()
+        .flat_map(|block| {
+            let height = as_sql(block.block.height());
+            block.block.transactions().iter().zip(0i64..).map(move |(tx, position)| {
+                (tx.tx_hash().to_vec(), height, position)
+            })
+        })
+        .collect();
+    for rows in rows.chunks(ROWS_PER_INSERT) {
+        sqlx::QueryBuilder::<Sqlite>::new("INSERT INTO transactions (hash, height, position) ")
+            .push_values(rows, |mut values, (hash, height, position)| {
+                values.push_bind(hash.clone()).push_bind(*height).push_bind(*position);
+            })
+            .build()
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// SQLite's integers are signed; no chain reaches 2^63 blocks or seconds.
+fn as_sql(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn interrupted(error: &sqlx::Error) -> bool {
+    // SQLITE_INTERRUPT
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "9")
+}
+
+/// SQLITE_CORRUPT and SQLITE_NOTADB, with their extended codes, mean damage; everything else is passed on.
+fn database_error(file: &Path, source: sqlx::Error) -> IndexError {
+    let code = source.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+    if code.is_some_and(|code| matches!(code & 0xff, 11 | 26)) {
+        return IndexError::Damaged { file: file.to_path_buf(), place: source.to_string() };
+    }
+    IndexError::Database { file: file.to_path_buf(), source }
+}
