@@ -3,6 +3,7 @@
 use crate::{price::Bid, sender::Sender};
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256};
+use florin_execution::{Disposition, Lane, Rejection};
 use florin_types::{Rules, VerifiedTx};
 use std::{
     cmp::Reverse,
@@ -15,9 +16,14 @@ use std::{
 /// another kind of transaction of its sender has to wait for that. Then everything. Within a pass senders take turns:
 /// in each round everyone gives one transaction, who bids more (then who came earlier) first. So a price buys an
 /// earlier place in a round, and nobody's second transaction comes before everybody's first.
+///
+/// A sender whose transaction the builder rejects has no more turns in this block, because its later nonces cannot be
+/// included before; unless the nonce was too low, which says only that an undecided ancestor has used it.
 #[derive(Debug)]
 pub struct Candidates {
-    senders: Vec<VecDeque<Candidate>>,
+    /// In rising order; the position is the sender's index in `queues`.
+    addresses: Vec<Address>,
+    queues: Vec<VecDeque<Candidate>>,
     /// Senders that have their turn in this round, the next one last.
     round: Vec<usize>,
     /// Senders that take part in the next round of this pass.
@@ -26,12 +32,13 @@ pub struct Candidates {
     parked: Vec<usize>,
     payments_only: bool,
     lane_gas_left: u64,
+    invalid: Vec<B256>,
 }
 
 #[derive(Debug)]
 struct Candidate {
     tx: VerifiedTx,
-    payment: bool,
+    lane: Lane,
     tip_wei: u128,
     sequence: u64,
 }
@@ -39,20 +46,22 @@ struct Candidate {
 impl Candidates {
     pub(crate) fn snapshot(senders: &BTreeMap<Address, Sender>, rules: &Rules, skip: impl Fn(&B256) -> bool) -> Self {
         let base_fee_wei = u128::from(rules.base_fee_wei);
+        let mut addresses = Vec::with_capacity(senders.len());
         let mut queues = Vec::with_capacity(senders.len());
-        for sender in senders.values() {
+        for (address, sender) in senders {
             let mut queue = VecDeque::new();
             for (_, entry) in sender.pending().filter(|(_, entry)| !skip(&entry.tx.hash())) {
                 let bid = Bid::of(&entry.tx);
                 let tip_wei = bid.priority_fee_wei.min(bid.fee_wei.saturating_sub(base_fee_wei));
                 queue.push_back(Candidate {
                     tx: entry.tx.clone(),
-                    payment: entry.payment,
+                    lane: entry.lane,
                     tip_wei,
                     sequence: entry.sequence,
                 });
             }
             if !queue.is_empty() {
+                addresses.push(*address);
                 queues.push(queue);
             }
         }
@@ -62,21 +71,28 @@ impl Candidates {
             parked: Vec::new(),
             payments_only: true,
             lane_gas_left: rules.payment_lane_gas,
-            senders: queues,
+            invalid: Vec::new(),
+            addresses,
+            queues,
         };
-        (0..candidates.senders.len()).for_each(|index| candidates.enlist(index));
+        (0..candidates.queues.len()).for_each(|index| candidates.enlist(index));
         candidates
     }
 
     /// How many are left.
     pub fn remaining(&self) -> usize {
-        self.senders.iter().map(VecDeque::len).sum()
+        self.queues.iter().map(VecDeque::len).sum()
+    }
+
+    /// Transactions that no waiting can make valid, as far as the builder's state tells: for [`crate::Pool::discard`].
+    pub fn invalid(&self) -> &[B256] {
+        &self.invalid
     }
 
     /// Puts a sender where its next transaction belongs.
     fn enlist(&mut self, index: usize) {
-        match self.senders.get(index).and_then(VecDeque::front) {
-            Some(head) if self.payments_only && !head.payment => self.parked.push(index),
+        match self.queues.get(index).and_then(VecDeque::front) {
+            Some(head) if self.payments_only && head.lane != Lane::Payment => self.parked.push(index),
             Some(_) => self.next_round.push(index),
             None => {}
         }
@@ -84,9 +100,9 @@ impl Candidates {
 
     fn begin_round(&mut self) {
         let mut round = std::mem::take(&mut self.next_round);
-        let senders = &self.senders;
+        let queues = &self.queues;
         round.sort_by_key(|index| {
-            let head = senders.get(*index).and_then(VecDeque::front);
+            let head = queues.get(*index).and_then(VecDeque::front);
             // Reversed as a whole: turns are taken from the end.
             Reverse(head.map(|head| (Reverse(head.tip_wei), head.sequence)))
         });
@@ -101,9 +117,7 @@ impl Candidates {
     }
 }
 
-impl Iterator for Candidates {
-    type Item = VerifiedTx;
-
+impl florin_execution::Candidates for Candidates {
     fn next(&mut self) -> Option<VerifiedTx> {
         loop {
             if self.round.is_empty() {
@@ -116,8 +130,8 @@ impl Iterator for Candidates {
                 self.begin_general_pass();
                 continue;
             };
-            let queue = self.senders.get_mut(index)?;
-            let gas = queue.front()?.tx.tx().gas_limit();
+            let Some(queue) = self.queues.get_mut(index) else { continue };
+            let Some(gas) = queue.front().map(|head| head.tx.tx().gas_limit()) else { continue };
             if self.payments_only {
                 let Some(left) = self.lane_gas_left.checked_sub(gas) else {
                     self.round.push(index);
@@ -126,9 +140,22 @@ impl Iterator for Candidates {
                 };
                 self.lane_gas_left = left;
             }
-            let taken = queue.pop_front()?.tx;
+            let taken = queue.pop_front().map(|head| head.tx);
             self.enlist(index);
-            return Some(taken);
+            return taken;
+        }
+    }
+
+    fn rejected(&mut self, tx: &VerifiedTx, rejection: &Rejection) {
+        if matches!(rejection, Rejection::NonceTooLow { .. }) {
+            return;
+        }
+        if rejection.disposition() == Disposition::Drop {
+            self.invalid.push(tx.hash());
+        }
+        let queue = self.addresses.binary_search(&tx.sender()).ok().and_then(|index| self.queues.get_mut(index));
+        if let Some(queue) = queue {
+            queue.clear();
         }
     }
 }

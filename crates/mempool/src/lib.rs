@@ -4,7 +4,7 @@
 //! in `specs/mempool.md`.
 //!
 //! **Place in the way of a payment.** Step 3: `rpc` (or a peer's gossip) brings a [`VerifiedTx`] and what
-//! `florin_execution::admit` said of it (a [`Standing`]); the leader drains [`Pool::candidates`]; finality calls
+//! `florin_execution::admit` said of it (an `Admission`); the leader drains [`Pool::candidates`]; finality calls
 //! [`Pool::finalized`].
 //!
 //! **State.** Per sender the finalised nonce and its transactions by nonce. A transaction is *pending* when all nonces
@@ -43,5 +43,5 @@ pub use candidates::Candidates;
 pub use error::PoolError;
 pub use florin_types::VerifiedTx;
 pub use limits::PoolLimits;
-pub use pool::{Origin, Pool, PoolContent, PoolMetrics, Standing, Submitted};
+pub use pool::{Origin, Pool, PoolContent, PoolMetrics, Submitted};
 pub use sender_cache::SenderCache;

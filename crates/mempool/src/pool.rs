@@ -2,6 +2,7 @@
 
 use crate::{Candidates, PoolError, PoolLimits, SenderCache, sender::Sender, store::Store};
 use alloy_primitives::{Address, B256, Bytes};
+use florin_execution::Admission;
 use florin_types::{Rules, VerifiedTx};
 use parking_lot::Mutex;
 use std::{
@@ -10,15 +11,6 @@ use std::{
     sync::Arc,
 };
 use tokio::sync::{broadcast, watch};
-
-/// What admission against the finalised state has found out about a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// Nonce of the sender's account in the finalised state.
-    pub account_nonce: u64,
-    /// Whether it is a payment, which may use the reserved lane.
-    pub payment: bool,
-}
 
 /// Where a transaction came from; decides who is told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,11 +111,11 @@ impl Pool {
     pub fn submit(
         &self,
         tx: VerifiedTx,
-        standing: Standing,
+        admission: &Admission,
         origin: Origin,
         now_ms: u64,
     ) -> Result<Submitted, PoolError> {
-        let submitted = self.step(|store| store.submit(tx.clone(), standing, origin, now_ms))?;
+        let submitted = self.step(|store| store.submit(tx.clone(), admission, origin, now_ms))?;
         self.0.cache.insert(tx);
         Ok(submitted)
     }
@@ -135,8 +127,7 @@ impl Pool {
         self.step(|store| store.cancel(hash))
     }
 
-    /// Drops transactions that the builder found to be invalid against the *finalised* state. Those it only skipped on
-    /// top of undecided blocks stay.
+    /// Drops transactions that the builder found to be invalid ([`Candidates::invalid`]).
     pub fn discard(&self, hashes: &[B256]) -> usize {
         self.step(|store| hashes.iter().filter(|hash| store.remove(**hash).is_some()).count())
     }

@@ -1,6 +1,7 @@
 //! One sender's transactions, by nonce.
 
 use crate::Origin;
+use florin_execution::Lane;
 use florin_types::VerifiedTx;
 use std::{collections::BTreeMap, ops::Range};
 
@@ -8,8 +9,7 @@ use std::{collections::BTreeMap, ops::Range};
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) tx: VerifiedTx,
-    /// Whether it belongs in the payment lane.
-    pub(crate) payment: bool,
+    pub(crate) lane: Lane,
     pub(crate) origin: Origin,
     pub(crate) arrived_ms: u64,
     /// Order of arrival, unique in the pool.

@@ -1,12 +1,13 @@
 //! The pool's state and every step it can take. [`crate::Pool`] puts a lock around it.
 
 use crate::{
-    Origin, PoolError, PoolLimits, Standing, Submitted,
+    Origin, PoolError, PoolLimits, Submitted,
     price::{Bid, is_cancellation},
     sender::{Entry, Moved, Sender},
 };
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, Bytes, map::B256Map};
+use florin_execution::{Admission, Lane};
 use florin_types::{TX_BYTES_MAX, VerifiedTx};
 use lru::LruCache;
 use std::{
@@ -110,11 +111,11 @@ impl Store {
     pub(crate) fn submit(
         &mut self,
         tx: VerifiedTx,
-        standing: Standing,
+        admission: &Admission,
         origin: Origin,
         now_ms: u64,
     ) -> Result<Submitted, PoolError> {
-        let outcome = self.admit(tx, standing, origin, now_ms);
+        let outcome = self.admit(tx, admission, origin, now_ms);
         let counter = match &outcome {
             Ok(_) => Some(&mut self.counters.accepted),
             Err(error) => self.counters.rejected.get_mut(error.index()),
@@ -129,13 +130,13 @@ impl Store {
     fn admit(
         &mut self,
         tx: VerifiedTx,
-        standing: Standing,
+        admission: &Admission,
         origin: Origin,
         now_ms: u64,
     ) -> Result<Submitted, PoolError> {
         let (hash, sender, nonce) = (tx.hash(), tx.sender(), tx.tx().nonce());
         self.check_known(hash, origin)?;
-        let account_nonce = self.refresh_nonce(sender, standing.account_nonce);
+        let account_nonce = self.refresh_nonce(sender, admission.account_nonce);
         self.check_nonce(sender, nonce, account_nonce)?;
         let replaced = self.check_replacement(&tx)?;
         self.check_room(&tx, account_nonce, replaced.is_some())?;
@@ -147,7 +148,7 @@ impl Store {
         if origin != Origin::Peer {
             self.gossip.push_back(hash);
         }
-        self.insert(tx, account_nonce, standing.payment, origin, now_ms);
+        self.insert(tx, account_nonce, admission.lane, origin, now_ms);
         self.evict_queued();
         Ok(Submitted { hash, replaced, pending: self.is_pending(&sender, nonce) })
     }
@@ -251,11 +252,11 @@ impl Store {
         self.senders.get(sender).is_some_and(|held| held.is_pending(nonce))
     }
 
-    fn insert(&mut self, tx: VerifiedTx, account_nonce: u64, payment: bool, origin: Origin, arrived_ms: u64) {
+    fn insert(&mut self, tx: VerifiedTx, account_nonce: u64, lane: Lane, origin: Origin, arrived_ms: u64) {
         let (hash, address, nonce, size) = (tx.hash(), tx.sender(), tx.tx().nonce(), tx.encoded().len());
         self.sequence = self.sequence.saturating_add(1);
         let sequence = self.sequence;
-        let entry = Entry { tx, payment, origin, arrived_ms, sequence };
+        let entry = Entry { tx, lane, origin, arrived_ms, sequence };
         self.places.insert(hash, (address, nonce));
         self.by_age.insert((arrived_ms, sequence), (address, nonce));
         self.bytes = self.bytes.saturating_add(size);
