@@ -1,1 +1,61 @@
-//! florin-modules
+//! Native modules of Florin: regulated money and on-ledger compliance, one folder a module, and the layer beneath them.
+//!
+//! **Place in the way of a payment.** Step 4: a transaction or a contract calls a module's address; execution hands the
+//! input to [`dispatch`], which decodes it, runs one operation over a [`Context`] and encodes the answer. A revert
+//! undoes everything that the call did, together with the contract that made it.
+//!
+//! **The layer beneath.** [`Context`] and [`Storage`] (what an operation may use), [`slots`] (typed places in storage,
+//! laid out as Solidity does), [`calls`] (strict decoding, the guard against static and delegate calls), errors and
+//! events as Solidity's (in each module's `abi.rs`), goldens ([`references()`]). A new module is a folder with the same
+//! files and one line in [`Module`] and in [`dispatch`].
+//!
+//! **Invariants.** No input makes a module panic; nothing is unbounded; calls between modules form an acyclic graph
+//! (factory -> token -> policy; factory -> permission). Each module names its own in `invariants.rs`.
+//!
+//! **Pure.** No I/O, no clock, no randomness, no async, no floats, no unordered iteration.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_arithmetic
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::arithmetic_side_effects))]
+
+mod address;
+pub mod calls;
+mod context;
+pub mod factory;
+mod genesis;
+pub mod invariants;
+mod memory;
+mod payment;
+pub mod permission;
+pub mod policy;
+pub mod slots;
+pub mod token;
+mod view;
+
+use alloy_primitives::{Address, Bytes};
+
+pub use address::{
+    FACTORY_ADDRESS, MARKER_CODE, Module, PERMISSION_ADDRESS, POLICY_ADDRESS, is_module, singleton_addresses,
+    token_address, token_index,
+};
+pub use context::{CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS, Storage, WORD_GAS};
+pub use genesis::{GenesisState, GenesisStateError, genesis};
+pub use memory::{MemoryStorage, Recover};
+pub use payment::is_payment;
+pub use view::{ViewStorage, query};
+
+pub(crate) use address::can_hold;
+
+/// Answers a call to the module at `address`. Never panics, whatever the input.
+///
+/// An address that is no module has nobody to answer: it reverts with an unknown selector. Callers ask [`is_module`]
+/// first.
+pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Result<Bytes, Failure> {
+    match Module::at(address) {
+        Some(Module::Permission) => permission::dispatch(context, input),
+        _ => calls::unknown(input),
+    }
+}

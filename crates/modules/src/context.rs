@@ -1,0 +1,186 @@
+//! What an operation is given: who calls, in which block, under which rules, and a storage that meters itself.
+//!
+//! [`Storage`] has three implementations: execution's over the EVM's journal (so that a contract's calls and a module's
+//! revert together), [`crate::ViewStorage`] over a state view, and [`crate::MemoryStorage`] for genesis and tests.
+//! A module reaches the outside through [`Context`] alone; there is nothing else to reach.
+//!
+//! **Gas.** Storage prices its own work, as the EVM does (EIP-2929, EIP-2200, EIP-3529; logs and hashes by the yellow
+//! paper, appendix G). A call to a module costs [`CALL_GAS`] plus [`WORD_GAS`] per word of input on top, paid before
+//! the input is read.
+//!
+//! **Reentrancy** cannot happen: a module calls no contract and no precompile, only Rust functions of modules below it
+//! in an acyclic graph (factory -> token -> policy; factory -> permission). Control never leaves before an operation
+//! has ended.
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_sol_types::{SolError, SolEvent};
+use florin_types::{Rules, StateFault};
+
+use crate::calls::IModule;
+
+/// Gas of any call to a module, before its storage is touched.
+pub const CALL_GAS: u64 = 100;
+/// Gas for each word (32 bytes, rounded up) of a call's input.
+pub const WORD_GAS: u64 = 6;
+/// Gas of one signature recovery: what the precompile ECRECOVER costs.
+pub const RECOVER_GAS: u64 = 3_000;
+
+/// Why an operation did not happen. Nothing that it did remains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A rule forbids it: the ABI encoding of a Solidity custom error, for the caller to decode.
+    Revert(Bytes),
+    /// The gas given does not suffice.
+    OutOfGas,
+    /// Local corruption. Not a verdict about the call: the node stops and says so.
+    Fault(StateFault),
+}
+
+impl From<StateFault> for Failure {
+    fn from(fault: StateFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// A failure that reverts with `error`.
+pub fn revert(error: impl SolError) -> Failure {
+    Failure::Revert(error.abi_encode().into())
+}
+
+/// Reverts with the error unless `rule` holds.
+pub fn ensure<E: SolError>(rule: bool, error: impl FnOnce() -> E) -> Result<(), Failure> {
+    if rule { Ok(()) } else { Err(revert(error())) }
+}
+
+/// State as a module sees it. Every method charges what it costs before it acts.
+pub trait Storage {
+    /// Value of a slot; zero if never written.
+    fn load(&mut self, address: Address, slot: U256) -> Result<U256, Failure>;
+    /// Writes a slot.
+    fn store(&mut self, address: Address, slot: U256, value: U256) -> Result<(), Failure>;
+    /// Emits a log in the name of a module.
+    fn log(&mut self, address: Address, topics: Vec<B256>, data: Bytes) -> Result<(), Failure>;
+    /// Charges gas for work that storage does not see.
+    fn charge(&mut self, gas: u64) -> Result<(), Failure>;
+    /// Gives an account code. Only ever [`crate::MARKER_CODE`], for a module that comes into being.
+    fn set_code(&mut self, address: Address, code: Bytes) -> Result<(), Failure>;
+    /// keccak256; charges 30 and 6 per word.
+    fn keccak(&mut self, data: &[u8]) -> Result<B256, Failure>;
+    /// Address whose key signed `digest` (`v` is 27 or 28), absent if none did or `s` is in the upper half (EIP-2);
+    /// charges [`RECOVER_GAS`].
+    fn recover(&mut self, digest: B256, v: u8, r: B256, s: B256) -> Result<Option<Address>, Failure>;
+}
+
+/// Who calls, and in which block.
+#[derive(Clone, Copy, Debug)]
+pub struct CallEnv<'a> {
+    /// Who calls the module: an account or a contract (`msg.sender`).
+    pub caller: Address,
+    /// Who signed the transaction (`tx.origin`).
+    pub origin: Address,
+    /// Native units sent along; modules accept none.
+    pub value: U256,
+    /// Number of the block.
+    pub height: u64,
+    /// Time of the block in milliseconds since 1970.
+    pub timestamp_ms: u64,
+    /// Chain id (EIP-155).
+    pub chain_id: u64,
+    /// Whether state must not change (STATICCALL somewhere above, EIP-214).
+    pub is_static: bool,
+    /// Whether the module was reached by DELEGATECALL or CALLCODE, in another account's name; modules refuse it.
+    pub is_delegated: bool,
+    /// Rules in force in the block.
+    pub rules: &'a Rules,
+}
+
+impl<'a> CallEnv<'a> {
+    /// The environment of a read from outside of any transaction: nobody calls, nothing may change.
+    pub fn reader(rules: &'a Rules) -> Self {
+        Self {
+            caller: Address::ZERO,
+            origin: Address::ZERO,
+            value: U256::ZERO,
+            height: 0,
+            timestamp_ms: 0,
+            chain_id: 0,
+            is_static: true,
+            is_delegated: false,
+            rules,
+        }
+    }
+
+    /// Block time in whole seconds, as the EVM's TIMESTAMP has it.
+    pub fn timestamp_seconds(&self) -> u64 {
+        self.timestamp_ms.checked_div(1_000).unwrap_or_default()
+    }
+}
+
+/// Everything an operation may use.
+pub struct Context<'a> {
+    env: CallEnv<'a>,
+    storage: &'a mut dyn Storage,
+}
+
+impl<'a> Context<'a> {
+    /// A context over `storage`.
+    pub fn new(env: CallEnv<'a>, storage: &'a mut dyn Storage) -> Self {
+        Self { env, storage }
+    }
+
+    /// Who calls, and in which block.
+    pub fn env(&self) -> &CallEnv<'a> {
+        &self.env
+    }
+
+    /// Who calls (`msg.sender`).
+    pub fn caller(&self) -> Address {
+        self.env.caller
+    }
+
+    /// Value of a slot.
+    pub fn load(&mut self, address: Address, slot: U256) -> Result<U256, Failure> {
+        self.storage.load(address, slot)
+    }
+
+    /// Writes a slot.
+    pub fn store(&mut self, address: Address, slot: U256, value: U256) -> Result<(), Failure> {
+        self.ensure_mutable()?;
+        self.storage.store(address, slot, value)
+    }
+
+    /// Emits an event in the name of the module at `address`.
+    pub fn emit(&mut self, address: Address, event: &impl SolEvent) -> Result<(), Failure> {
+        self.ensure_mutable()?;
+        let log = event.encode_log_data();
+        let (topics, data) = log.split();
+        self.storage.log(address, topics, data)
+    }
+
+    /// Charges gas.
+    pub fn charge(&mut self, gas: u64) -> Result<(), Failure> {
+        self.storage.charge(gas)
+    }
+
+    /// Marks an address as a module that exists.
+    pub fn mark(&mut self, address: Address) -> Result<(), Failure> {
+        self.ensure_mutable()?;
+        self.storage.set_code(address, crate::MARKER_CODE)
+    }
+
+    /// keccak256 of `data`.
+    pub fn keccak(&mut self, data: &[u8]) -> Result<B256, Failure> {
+        self.storage.keccak(data)
+    }
+
+    /// Address whose key signed `digest`, if any did.
+    pub fn recover(&mut self, digest: B256, v: u8, r: B256, s: B256) -> Result<Option<Address>, Failure> {
+        self.storage.recover(digest, v, r, s)
+    }
+
+    /// Reverts where state must not change. Dispatch asks before an operation starts; asking again at each write
+    /// means that no operation can forget.
+    pub(crate) fn ensure_mutable(&self) -> Result<(), Failure> {
+        ensure(!self.env.is_static, || IModule::StaticCallForbidden {})
+    }
+}

@@ -1,0 +1,205 @@
+//! The registry of nodes: which of them may connect, and where they listen.
+//!
+//! A validator's place follows from the committee's threshold key, not from this list: it can be neither added nor
+//! removed here, only its name and endpoint change. Removing two of four validators would otherwise stop the network
+//! with no way to undo it.
+
+use alloy_primitives::{B256, U256};
+use florin_types::{Access, GENESIS_NODES_MAX, NodeRole};
+
+use super::{
+    Capability, IPermission,
+    layout::{NodePlace, NodeRecord, layout},
+    ops::{access_of, require_admin},
+};
+use crate::{
+    PERMISSION_ADDRESS,
+    context::{Context, Failure, ensure, revert},
+};
+
+/// Most nodes that the registry holds.
+pub const NODES_MAX: u64 = GENESIS_NODES_MAX as u64;
+/// Most bytes of a node's name, and of its endpoint.
+pub const NODE_TEXT_BYTES_MAX: usize = 255;
+
+const VALIDATOR: u8 = 1;
+const FOLLOWER: u8 = 2;
+
+/// A registered node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Node key (ed25519), also its identity on the network.
+    pub public_key: B256,
+    /// Name for people.
+    pub name: String,
+    /// Where it listens for other nodes: `host:port`.
+    pub endpoint: String,
+    /// What it is to the network.
+    pub role: NodeRole,
+}
+
+/// Number of a role in ABI and storage.
+pub(super) fn role_number(role: NodeRole) -> u8 {
+    match role {
+        NodeRole::Validator => VALIDATOR,
+        NodeRole::Follower => FOLLOWER,
+    }
+}
+
+fn role_from_number(number: u8) -> Option<NodeRole> {
+    match number {
+        VALIDATOR => Some(NodeRole::Validator),
+        FOLLOWER => Some(NodeRole::Follower),
+        _ => None,
+    }
+}
+
+fn place(context: &mut Context<'_>, public_key: B256) -> Result<NodePlace, Failure> {
+    layout().nodes.at(context, &public_key)
+}
+
+// ----- questions -----------------------------------------------------------------------------------------------------
+
+/// The node with this key, if it is registered.
+pub fn get_node(context: &mut Context<'_>, public_key: B256) -> Result<Option<Node>, Failure> {
+    let place = place(context, public_key)?;
+    let Some(role) = role_from_number(place.record.read(context)?.role) else { return Ok(None) };
+    let (name, endpoint) = (place.name.read(context)?, place.endpoint.read(context)?);
+    Ok(Some(Node { public_key, name, endpoint, role }))
+}
+
+/// Number of registered nodes.
+pub fn node_count(context: &mut Context<'_>) -> Result<u64, Failure> {
+    layout().node_keys.len(context)
+}
+
+/// Registered node number `index`, counted from 0.
+pub fn node_at(context: &mut Context<'_>, index: u64) -> Result<Option<Node>, Failure> {
+    match layout().node_keys.get(context, index)? {
+        Some(public_key) => get_node(context, public_key),
+        None => Ok(None),
+    }
+}
+
+/// A node as the ABI returns it: empty where there is none.
+pub(super) fn row(context: &mut Context<'_>, public_key: B256) -> Result<(String, String, u8), Failure> {
+    let node = get_node(context, public_key)?;
+    Ok(node.map_or_else(Default::default, |node| (node.name, node.endpoint, role_number(node.role))))
+}
+
+/// The node at an index as the ABI returns it, with its key.
+pub(super) fn row_at(context: &mut Context<'_>, index: u64) -> Result<(B256, (String, String, u8)), Failure> {
+    let public_key = layout().node_keys.get(context, index)?.unwrap_or_default();
+    Ok((public_key, row(context, public_key)?))
+}
+
+/// All registered nodes.
+pub fn nodes(context: &mut Context<'_>) -> Result<Vec<Node>, Failure> {
+    let count = node_count(context)?.min(NODES_MAX);
+    let mut nodes = Vec::new();
+    for index in 0..count {
+        nodes.extend(node_at(context, index)?);
+    }
+    Ok(nodes)
+}
+
+/// Whether a node may connect. Validators always may; others where connecting is open, where they are registered and
+/// registered ones may, or where their role suffices.
+pub fn may_connect(context: &mut Context<'_>, public_key: B256) -> Result<bool, Failure> {
+    let (access, roles) = access_of(context, Capability::Connect)?;
+    let role = role_from_number(place(context, public_key)?.record.read(context)?.role);
+    Ok(match (access, role) {
+        (_, Some(NodeRole::Validator)) | (Access::Open, _) | (Access::Listed, Some(_)) => true,
+        (Access::Role, Some(NodeRole::Follower)) => roles & 2 != 0,
+        (Access::Listed | Access::Role, None) => false,
+    })
+}
+
+// ----- changes -------------------------------------------------------------------------------------------------------
+
+/// Registers a follower.
+pub fn add_node(context: &mut Context<'_>, public_key: B256, name: &str, endpoint: &str) -> Result<(), Failure> {
+    require_admin(context)?;
+    register(context, public_key, name, endpoint, NodeRole::Follower)
+}
+
+/// Registers a node of any role: genesis alone registers validators.
+pub(crate) fn register(
+    context: &mut Context<'_>,
+    public_key: B256,
+    name: &str,
+    endpoint: &str,
+    role: NodeRole,
+) -> Result<(), Failure> {
+    check_texts(public_key, name, endpoint)?;
+    let place = place(context, public_key)?;
+    let before = place.record.read(context)?;
+    ensure(before.role == 0, || IPermission::NodeExists { publicKey: public_key })?;
+    let index = node_count(context)?;
+    ensure(index < NODES_MAX, || IPermission::NodesFull { nodesMax: U256::from(NODES_MAX) })?;
+    let role = role_number(role);
+    layout().node_keys.push(context, public_key)?;
+    place.record.write(context, NodeRecord { role, index })?;
+    place.name.write(context, name)?;
+    place.endpoint.write(context, endpoint)?;
+    context.emit(PERMISSION_ADDRESS, &IPermission::NodeAdded {
+        publicKey: public_key,
+        name: name.into(),
+        endpoint: endpoint.into(),
+        role,
+    })
+}
+
+/// Changes name and endpoint of a node.
+pub(super) fn update_node(
+    context: &mut Context<'_>,
+    public_key: B256,
+    name: &str,
+    endpoint: &str,
+) -> Result<(), Failure> {
+    require_admin(context)?;
+    check_texts(public_key, name, endpoint)?;
+    let place = place(context, public_key)?;
+    let record = place.record.read(context)?;
+    ensure(record.role != 0, || IPermission::NodeUnknown { publicKey: public_key })?;
+    place.name.write(context, name)?;
+    place.endpoint.write(context, endpoint)?;
+    context.emit(PERMISSION_ADDRESS, &IPermission::NodeUpdated {
+        publicKey: public_key,
+        name: name.into(),
+        endpoint: endpoint.into(),
+    })
+}
+
+/// Removes a follower; the last key of the list takes its place.
+pub(super) fn remove_node(context: &mut Context<'_>, public_key: B256) -> Result<(), Failure> {
+    require_admin(context)?;
+    let removed = place(context, public_key)?;
+    let record = removed.record.read(context)?;
+    ensure(record.role != 0, || IPermission::NodeUnknown { publicKey: public_key })?;
+    ensure(record.role != VALIDATOR, || IPermission::NodeIsValidator { publicKey: public_key })?;
+    let keys = layout().node_keys;
+    let last = keys.len(context)?.saturating_sub(1);
+    let moved_key = keys.get(context, last)?.ok_or_else(|| revert(IPermission::NodeUnknown { publicKey: public_key }))?;
+    if moved_key != public_key {
+        let moved = place(context, moved_key)?;
+        let moved_record = moved.record.read(context)?;
+        keys.set(context, record.index, moved_key)?;
+        moved.record.write(context, NodeRecord { index: record.index, ..moved_record })?;
+    }
+    keys.pop(context)?;
+    removed.record.write(context, NodeRecord::default())?;
+    removed.name.write(context, "")?;
+    removed.endpoint.write(context, "")?;
+    context.emit(PERMISSION_ADDRESS, &IPermission::NodeRemoved { publicKey: public_key })
+}
+
+fn check_texts(public_key: B256, name: &str, endpoint: &str) -> Result<(), Failure> {
+    let fits = |text: &str| !text.is_empty() && text.len() <= NODE_TEXT_BYTES_MAX;
+    ensure(!public_key.is_zero() && fits(name) && fits(endpoint), || IPermission::NodeInvalid {
+        publicKey: public_key,
+        nameLength: U256::from(name.len()),
+        endpointLength: U256::from(endpoint.len()),
+        lengthMax: U256::from(NODE_TEXT_BYTES_MAX),
+    })
+}
