@@ -1,1 +1,38 @@
-//! florin-state
+//! The authenticated store and the ledger of finalised blocks.
+//!
+//! **Purpose.** Keep what the network agreed on: the state under one root ([`Db`]), and the record of every finalised block
+//! ([`Ledger`]), on disk, crash-safe, noticing every damaged byte.
+//!
+//! **Place in the way of a payment.** `execution` turns a block into a changeset; [`write`] puts it into a batch, whose root
+//! the header commits to. On finality the engine applies the batch, and [`LedgerWriter`] makes the block's record durable
+//! before anyone is told. `rpc` and `index` read through [`Ledger`].
+//!
+//! **State.** Partitions of the data directory that begin with the node's prefix: `-state-*` (QMDB), `-ledger-blocks`
+//! (block, receipts, senders, certificate by height), `-ledger-undo` (values before each block, by height).
+//!
+//! **Invariants.**
+//! 1. A block's record and undo record are durable before the engine acknowledges the block, so the store on disk never
+//!    stands later than the ledger by more than the block being applied.
+//! 2. Records are written once per height, in order; the same record again is accepted, another one is a fault.
+//! 3. A read at height `h` gives the value after block `h`, whatever is finalised meanwhile.
+//!
+//! **Failures.** [`LedgerError`] for what callers may meet, [`StateFault`](florin_types::StateFault) for local corruption.
+//! **Limits.** Values have at most 64 KiB; state is readable for the configured window of heights; see
+//! [`LedgerConfig`].
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod error;
+mod ledger;
+mod reader;
+mod store;
+mod suspend;
+
+pub use error::LedgerError;
+pub(crate) use error::fault;
+pub use ledger::{FinalizedBlock, Ledger, LedgerConfig, LedgerWriter, ProvenState, Subscription, Undo, Verification};
+pub use reader::{MemoryState, StateReader};
+pub use store::{
+    Batch, Databases, Db, DbConfig, OPERATION_BYTES_MAX, Runtime, SealedBatch, SyncTarget, commitment, database_config,
+    genesis_commitment, merkleize, open_genesis, page_cache, page_cache_with, state_target, sync_target, write,
+};
+pub use suspend::{STACK_BYTES, with_view, with_view_hinted};
