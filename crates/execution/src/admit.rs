@@ -1,6 +1,15 @@
-//! Admission.
-use crate::Rejection;
-use florin_types::{Height, Rules, StateFault, StateView, U256, VerifiedTx};
+//! Admission: may a transaction enter the pool?
+
+use florin_modules::{CallEnv, Storage, ViewStorage};
+use florin_types::{Account, Address, B256, Height, Rules, StateFault, StateView, U256, VerifiedTx};
+use revm::context_interface::cfg::GasParams;
+
+use crate::{
+    Lane, Rejection,
+    check::{Accounts, CheckError, NonceRule, check_form, check_sender, cost_max, is_delegation},
+    execute::lane,
+    machine::evm_spec,
+};
 
 /// What the pool needs to know of a transaction that may enter it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +21,7 @@ pub struct Admission {
     /// Most that this transaction may cost, in wei.
     pub cost: U256,
     /// Lane of the transaction.
-    pub lane: crate::Lane,
+    pub lane: Lane,
 }
 
 /// Why a transaction does not enter the pool.
@@ -28,7 +37,8 @@ pub enum AdmitError {
 
 /// Whether a transaction may enter the pool, judged by the state after the last finalised block.
 ///
-/// `now_ms` and `height` are those of the next block. A nonce above the account's is admitted: the pool holds gaps.
+/// `now_ms` and `height` are those of the next block, `rules` those in force there. A nonce above the account's is
+/// admitted: the pool holds gaps. Everything else is judged exactly as in a block.
 pub fn admit(
     view: &dyn StateView,
     chain_id: u64,
@@ -37,6 +47,37 @@ pub fn admit(
     height: Height,
     tx: &VerifiedTx,
 ) -> Result<Admission, AdmitError> {
-    let _ = (view, chain_id, rules, now_ms, height, tx);
-    unimplemented!()
+    let params = GasParams::new_spec(evm_spec(rules));
+    check_form(tx, chain_id, rules, &params)?;
+    let env = CallEnv { height, timestamp_ms: now_ms, chain_id, ..CallEnv::reader(rules) };
+    let mut accounts = ViewAccounts { view, storage: ViewStorage::new(view) };
+    let account = check_sender(tx, env, &mut accounts, NonceRule::NextOrLater).map_err(|error| match error {
+        CheckError::Rejected(rejection) => AdmitError::Rejected(rejection),
+        CheckError::Fault(fault) => AdmitError::Fault(fault),
+    })?;
+    Ok(Admission {
+        account_nonce: account.nonce,
+        balance: account.balance,
+        cost: cost_max(tx),
+        lane: lane(tx.tx()),
+    })
+}
+
+struct ViewAccounts<'a> {
+    view: &'a dyn StateView,
+    storage: ViewStorage<'a>,
+}
+
+impl Accounts for ViewAccounts<'_> {
+    fn account(&mut self, address: Address) -> Result<Account, StateFault> {
+        Ok(self.view.account(address)?.unwrap_or_default())
+    }
+
+    fn is_delegated(&mut self, _: Address, code_hash: B256) -> Result<bool, StateFault> {
+        Ok(is_delegation(&self.view.code(code_hash)?))
+    }
+
+    fn storage(&mut self) -> &mut dyn Storage {
+        &mut self.storage
+    }
 }

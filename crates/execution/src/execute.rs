@@ -1,7 +1,34 @@
-//! Execution of blocks.
-use crate::{BlockEnv, Lane, Rejection};
-use alloy_primitives::Bloom;
-use florin_types::{Address, B256, Changeset, ReceiptEnvelope, Rules, StateFault, StateView, TxEnvelope, VerifiedTx};
+//! A block applied to a state: the same transactions in the same order give the same bytes on every machine.
+//!
+//! **Lanes.** Every block keeps a part of its gas, bytes and places for payments ([`florin_modules::is_payment`]): all
+//! other transactions together may use only what `payment_lane_gas` leaves, in the same proportion for bytes and
+//! places. It is a rule of validity, not a habit of leaders, so no proposer can fill a block with contract traffic.
+//!
+//! **Quota.** After each transaction the gas that it used is added to its sender's account of the period, in the state.
+//! Before it, the gas limit must fit into what is left.
+
+use alloy_consensus::{Receipt, ReceiptWithBloom, Transaction as _, TxType, proofs::calculate_receipt_root};
+use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
+use alloy_primitives::{Bloom, KECCAK256_EMPTY, Log};
+use florin_modules::{CallEnv, Context as ModuleContext, Storage, permission};
+use florin_types::{
+    Account, Address, B256, Changeset, Height, ReceiptEnvelope, Rules, StateFault, StateView,
+    TX_BYTES_MAX, TxEnvelope, U256, VerifiedTx,
+};
+use revm::context::{JournalTr as _, result::ExecutionResult};
+
+use crate::{
+    BlockEnv, Lane, Rejection,
+    check::{Accounts, CheckError, NonceRule, check_form, check_sender},
+    machine::{
+        Ledger, Machine, Present, ViewFault, history_slot, machine, run_system, take_changes, transact, tx_env,
+    },
+};
+
+/// Least gas of any transaction: a block with less left is full.
+const TRANSACTION_GAS_MIN: u64 = 21_000;
+/// Most candidates that a leader looks at although they do not fit into the block.
+const MISSES_MAX: u32 = 4_096;
 
 /// The outcome of a block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +52,7 @@ pub enum ExecuteError {
     #[error("transaction {index} of block {height} is invalid: {rejection}")]
     Invalid {
         /// Height of the block.
-        height: u64,
+        height: Height,
         /// Position in the block.
         index: usize,
         /// Why.
@@ -36,9 +63,9 @@ pub enum ExecuteError {
     Fault(#[from] StateFault),
 }
 
-/// Where a leader's transactions come from, best first within each lane.
+/// Where a leader's transactions come from: payments first, best first within each lane, nonces of one sender rising.
 pub trait Candidates {
-    /// The next transaction of any sender.
+    /// The next transaction.
     fn next(&mut self) -> Option<VerifiedTx>;
     /// This transaction was not taken; [`Rejection::disposition`] tells whether to keep it.
     fn rejected(&mut self, tx: &VerifiedTx, rejection: &Rejection);
@@ -52,11 +79,18 @@ pub fn execute(
     env: &BlockEnv,
     txs: &[VerifiedTx],
 ) -> Result<Executed, ExecuteError> {
-    let _ = (view, chain_id, rules, env, txs);
-    unimplemented!()
+    let mut run = BlockRun::begin(view, chain_id, rules, env, txs.len())?;
+    for (index, tx) in txs.iter().enumerate() {
+        run.apply(tx).map_err(|error| match error {
+            CheckError::Rejected(rejection) => ExecuteError::Invalid { height: env.height, index, rejection },
+            CheckError::Fault(fault) => ExecuteError::Fault(fault),
+        })?;
+    }
+    Ok(run.finish())
 }
 
-/// Fills a block from `candidates`, as its leader does.
+/// Fills a block from `candidates`, as its leader does. What it gives is what [`execute`] gives for the same
+/// transactions.
 pub fn build(
     view: &dyn StateView,
     chain_id: u64,
@@ -64,24 +98,246 @@ pub fn build(
     env: &BlockEnv,
     candidates: &mut dyn Candidates,
 ) -> Result<(Vec<VerifiedTx>, Executed), StateFault> {
-    let _ = (view, chain_id, rules, env, candidates);
-    unimplemented!()
+    let mut run = BlockRun::begin(view, chain_id, rules, env, 0)?;
+    let mut taken = Vec::new();
+    let mut misses = 0u32;
+    while !run.budget.is_full() && misses < MISSES_MAX {
+        let Some(tx) = candidates.next() else { break };
+        match run.apply(&tx) {
+            Ok(()) => taken.push(tx),
+            Err(CheckError::Rejected(rejection)) => {
+                if rejection.is_for_want_of_room() {
+                    misses = misses.saturating_add(1);
+                }
+                candidates.rejected(&tx, &rejection);
+            }
+            Err(CheckError::Fault(fault)) => return Err(fault),
+        }
+    }
+    Ok((taken, run.finish()))
 }
 
 /// Which lane a transaction uses.
-pub fn lane(rules: &Rules, tx: &TxEnvelope) -> Lane {
-    let _ = (rules, tx);
-    unimplemented!()
+pub fn lane(tx: &TxEnvelope) -> Lane {
+    match tx.to() {
+        Some(to) if tx.value().is_zero() && florin_modules::is_payment(to, tx.input()) => Lane::Payment,
+        _ => Lane::General,
+    }
 }
 
 /// Address of the contract that this transaction creates, if it creates one.
 pub fn contract_address(tx: &VerifiedTx) -> Option<Address> {
-    let _ = tx;
-    unimplemented!()
+    tx.tx().kind().is_create().then(|| tx.sender().create(tx.tx().nonce()))
 }
 
 /// Price of a unit of gas that the sender pays in a block of this base fee, in wei.
 pub fn effective_gas_price(tx: &TxEnvelope, base_fee_wei: u64) -> u128 {
-    let _ = (tx, base_fee_wei);
-    unimplemented!()
+    tx.effective_gas_price(Some(base_fee_wei))
+}
+
+/// A block on its way.
+pub(crate) struct BlockRun<'a> {
+    pub(crate) machine: Machine<'a>,
+    rules: &'a Rules,
+    height: Height,
+    budget: Budget,
+    receipts: Vec<ReceiptEnvelope>,
+    gas_used: u64,
+    logs_bloom: Bloom,
+}
+
+impl<'a> BlockRun<'a> {
+    /// Sets up the machine and writes the parent's hash to the history contract (EIP-2935).
+    pub(crate) fn begin(
+        view: &'a dyn StateView,
+        chain_id: u64,
+        rules: &'a Rules,
+        env: &BlockEnv,
+        count: usize,
+    ) -> Result<Self, StateFault> {
+        let mut machine = machine(view, chain_id, rules, env);
+        store_parent_hash(&mut machine, env)?;
+        Ok(Self {
+            machine,
+            rules,
+            height: env.height,
+            budget: Budget::new(rules),
+            receipts: Vec::with_capacity(count),
+            gas_used: 0,
+            logs_bloom: Bloom::ZERO,
+        })
+    }
+
+    /// Checks and executes one transaction; what is rejected leaves no trace.
+    pub(crate) fn apply(&mut self, tx: &VerifiedTx) -> Result<(), CheckError> {
+        let context = &mut self.machine.ctx;
+        check_form(tx, context.chain.chain_id, self.rules, &context.cfg.gas_params)?;
+        let lane = lane(tx.tx());
+        self.budget.check(self.height, lane, tx)?;
+        let env = context.chain.reader();
+        check_sender(tx, env, &mut Present(context), NonceRule::Next)?;
+        let result = transact(&mut self.machine, tx_env(tx))?
+            .map_err(|invalid| Rejection::Invalid { reason: invalid.to_string() })?;
+        let gas_used = result.tx_gas_used();
+        charge_quota(&mut self.machine, tx.sender(), gas_used)?;
+        self.budget.spend(lane, tx, gas_used);
+        self.gas_used = self.gas_used.saturating_add(gas_used);
+        self.keep_receipt(tx.tx().tx_type(), result);
+        Ok(())
+    }
+
+    fn keep_receipt(&mut self, tx_type: TxType, result: ExecutionResult) {
+        let status = result.is_success();
+        let receipt: Receipt<Log> =
+            Receipt { status: status.into(), cumulative_gas_used: self.gas_used, logs: result.into_logs() };
+        let receipt = receipt.with_bloom();
+        self.logs_bloom.accrue_bloom(&receipt.logs_bloom);
+        self.receipts.push(envelope(tx_type, receipt));
+    }
+
+    /// The outcome of what was applied.
+    pub(crate) fn finish(mut self) -> Executed {
+        let changeset = take_changes(&mut self.machine);
+        let receipts_root = calculate_receipt_root(&self.receipts);
+        Executed {
+            changeset,
+            receipts: self.receipts,
+            gas_used: self.gas_used,
+            receipts_root,
+            logs_bloom: self.logs_bloom,
+        }
+    }
+}
+
+fn envelope(tx_type: TxType, receipt: ReceiptWithBloom<Receipt<Log>>) -> ReceiptEnvelope {
+    match tx_type {
+        TxType::Legacy => ReceiptEnvelope::Legacy(receipt),
+        TxType::Eip2930 => ReceiptEnvelope::Eip2930(receipt),
+        TxType::Eip1559 => ReceiptEnvelope::Eip1559(receipt),
+        TxType::Eip4844 => ReceiptEnvelope::Eip4844(receipt),
+        TxType::Eip7702 => ReceiptEnvelope::Eip7702(receipt),
+    }
+}
+
+/// Writes the parent's hash where contracts and `BLOCKHASH` find it. EIP-2935 allows to write the slot directly
+/// instead of calling the contract; both give the same state. Without the contract nothing happens.
+fn store_parent_hash(machine: &mut Machine<'_>, env: &BlockEnv) -> Result<(), StateFault> {
+    let Some(parent_height) = env.height.checked_sub(1) else { return Ok(()) };
+    let account = Present(&mut machine.ctx).account(HISTORY_STORAGE_ADDRESS)?;
+    if account.code_hash == KECCAK256_EMPTY {
+        return Ok(());
+    }
+    let journal = &mut machine.ctx.journaled_state;
+    let slot = history_slot(parent_height);
+    journal.load_account(HISTORY_STORAGE_ADDRESS).map_err(|ViewFault(fault)| fault)?;
+    journal
+        .sstore(HISTORY_STORAGE_ADDRESS, slot, U256::from_be_bytes(env.parent_hash.0))
+        .map_err(|ViewFault(fault)| fault)?;
+    journal.commit_tx();
+    Ok(())
+}
+
+fn charge_quota(machine: &mut Machine<'_>, sender: Address, gas_used: u64) -> Result<(), StateFault> {
+    let Ledger { rules, .. } = machine.ctx.chain;
+    if rules.gas_quota.is_none() {
+        return Ok(());
+    }
+    let env = CallEnv { is_static: false, ..machine.ctx.chain.reader() };
+    run_system(machine, |storage| {
+        permission::quota::charge(&mut ModuleContext::new(env, storage), sender, gas_used)
+    })
+}
+
+impl Accounts for Present<'_, '_> {
+    fn account(&mut self, address: Address) -> Result<Account, StateFault> {
+        Present::account(self, address)
+    }
+
+    fn is_delegated(&mut self, address: Address, code_hash: B256) -> Result<bool, StateFault> {
+        Ok(self.code(address, code_hash)?.is_eip7702())
+    }
+
+    fn storage(&mut self) -> &mut dyn Storage {
+        self
+    }
+}
+
+/// What is left of a block.
+struct Budget {
+    all: Room,
+    general: Room,
+}
+
+/// Gas, bytes and places.
+#[derive(Clone, Copy)]
+struct Room {
+    gas: u64,
+    bytes: u64,
+    places: u64,
+}
+
+impl Room {
+    fn spend(&mut self, gas: u64, bytes: u64) {
+        self.gas = self.gas.saturating_sub(gas);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.places = self.places.saturating_sub(1);
+    }
+}
+
+impl Budget {
+    /// The general part of bytes and places stands in the same proportion as that of gas. One transaction of any size
+    /// always fits.
+    fn new(rules: &Rules) -> Self {
+        let all =
+            Room { gas: rules.block_gas_max, bytes: rules.block_bytes_max, places: rules.block_transactions_max };
+        let general_gas = rules.block_gas_max.saturating_sub(rules.payment_lane_gas);
+        let share = |whole: u64| {
+            let part = u128::from(whole).saturating_mul(u128::from(general_gas));
+            u64::try_from(part.checked_div(u128::from(rules.block_gas_max)).unwrap_or_default()).unwrap_or(whole)
+        };
+        let general = Room {
+            gas: general_gas,
+            bytes: share(all.bytes).max(TX_BYTES_MAX as u64).min(all.bytes),
+            places: share(all.places).max(1),
+        };
+        Self { all, general }
+    }
+
+    fn room(&self, lane: Lane) -> Room {
+        match lane {
+            Lane::Payment => self.all,
+            Lane::General => Room {
+                gas: self.general.gas.min(self.all.gas),
+                bytes: self.general.bytes.min(self.all.bytes),
+                places: self.general.places.min(self.all.places),
+            },
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.all.gas < TRANSACTION_GAS_MIN || self.all.places == 0
+    }
+
+    fn check(&self, height: Height, lane: Lane, tx: &VerifiedTx) -> Result<(), Rejection> {
+        let room = self.room(lane);
+        let (gas_limit, bytes) = (tx.tx().gas_limit(), tx.encoded().len() as u64);
+        if room.places == 0 {
+            return Err(Rejection::BlockTransactions { height, lane });
+        }
+        if gas_limit > room.gas {
+            return Err(Rejection::BlockGas { height, lane, gas_left: room.gas, gas_limit });
+        }
+        if bytes > room.bytes {
+            return Err(Rejection::BlockBytes { height, lane, bytes_left: room.bytes, bytes });
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, lane: Lane, tx: &VerifiedTx, gas_used: u64) {
+        let bytes = tx.encoded().len() as u64;
+        self.all.spend(gas_used, bytes);
+        if lane == Lane::General {
+            self.general.spend(gas_used, bytes);
+        }
+    }
 }

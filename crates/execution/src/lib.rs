@@ -9,10 +9,12 @@
 
 mod admit;
 mod block;
+mod check;
 mod env;
 mod execute;
 mod genesis;
 mod hints;
+mod machine;
 mod rejection;
 mod revert;
 mod simulate;
@@ -22,7 +24,7 @@ pub use admit::{Admission, AdmitError, admit};
 pub use block::{HeaderError, OutcomeError, assemble, check_header, check_outcome};
 pub use env::{BENEFICIARY, BlockEnv};
 pub use execute::{Candidates, ExecuteError, Executed, build, contract_address, effective_gas_price, execute, lane};
-pub use genesis::{GenesisStateError, genesis_block, genesis_state};
+pub use genesis::{CREATE2_DEPLOYER_ADDRESS, GenesisStateError, genesis_block, genesis_state};
 pub use hints::{Hints, hints};
 pub use rejection::{Disposition, Lane, Rejection};
 pub use revert::{RevertReason, decode_revert};

@@ -229,6 +229,11 @@ impl Rejection {
         }
     }
 
+    /// Whether the block had no room for it, rather than the ledger no use.
+    pub(crate) fn is_for_want_of_room(&self) -> bool {
+        matches!(self, Self::BlockGas { .. } | Self::BlockBytes { .. } | Self::BlockTransactions { .. })
+    }
+
     /// Whether waiting can help.
     pub fn disposition(&self) -> Disposition {
         match self {

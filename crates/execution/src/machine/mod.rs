@@ -1,0 +1,275 @@
+//! The Ethereum virtual machine, with native modules in it.
+//!
+//! One [`Machine`] lives as long as a block: its journal keeps what the block changed so far, and transactions follow
+//! each other in it without anything being copied. Everything that knows revm's shape stands in this folder.
+
+mod base;
+pub(crate) mod create;
+mod journal;
+
+use alloy_consensus::{Transaction as _, Typed2718 as _};
+use florin_modules::{CallEnv, Context as ModuleContext, Failure, is_module};
+use alloy_primitives::{KECCAK256_EMPTY, keccak256, map::HashMap};
+use florin_types::{Account, B256, Changeset, EvmSpec, Rules, StateFault, StateView, U256, VerifiedTx};
+use revm::{
+    Context, ExecuteEvm as _, Journal,
+    bytecode::opcode,
+    context::{
+        BlockEnv as EvmBlock, CfgEnv, Evm, JournalTr as _, TxEnv,
+        result::{EVMError, ExecutionResult, InvalidTransaction},
+    },
+    context_interface::{block::BlobExcessGasAndPrice, either::Either},
+    handler::{EthFrame, EthPrecompiles, PrecompileProvider, instructions::EthInstructions},
+    interpreter::{
+        CallInputs, CallScheme, Gas, Instruction, InstructionResult, InterpreterResult, interpreter::EthInterpreter,
+    },
+    primitives::{AddressSet, eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE, hardfork::SpecId},
+};
+
+use crate::BlockEnv;
+use create::create;
+pub(crate) use base::{Base, ViewFault, ViewRef, history_slot};
+pub(crate) use journal::{JournalStorage, Present, run_system, unexpected};
+
+/// revm's context over a [`Base`], with what the ledger adds.
+pub(crate) type MachineContext<'a> = Context<EvmBlock, TxEnv, CfgEnv, Base<'a>, Journal<Base<'a>>, Ledger<'a>>;
+
+/// The machine of one block, with an inspector for traces.
+pub(crate) type Machine<'a, I = ()> =
+    Evm<MachineContext<'a>, I, EthInstructions<EthInterpreter, MachineContext<'a>>, Precompiles, EthFrame<EthInterpreter>>;
+
+/// Why a transaction has no result.
+pub(crate) type MachineError = EVMError<ViewFault, InvalidTransaction>;
+
+/// What modules and permissions need to know of the block.
+pub(crate) struct Ledger<'a> {
+    /// Rules in force.
+    pub(crate) rules: &'a Rules,
+    /// Number of the block.
+    pub(crate) height: u64,
+    /// Block time in milliseconds.
+    pub(crate) timestamp_ms: u64,
+    /// Chain id.
+    pub(crate) chain_id: u64,
+    /// Whether the permission to create contracts is asked for. Simulations of calls do not ask.
+    pub(crate) guards_deployment: bool,
+    /// Places of mapping entries: the same few are asked for again and again in a block.
+    places: HashMap<[u8; 64], B256>,
+}
+
+/// Most places remembered at once.
+const PLACES_MAX: usize = 65_536;
+
+impl<'a> Ledger<'a> {
+    /// keccak256 of a module's preimage; those of mapping entries are remembered.
+    fn keccak(&mut self, data: &[u8]) -> B256 {
+        let Ok(preimage) = <[u8; 64]>::try_from(data) else { return keccak256(data) };
+        if self.places.len() >= PLACES_MAX {
+            self.places.clear();
+        }
+        *self.places.entry(preimage).or_insert_with(|| keccak256(preimage))
+    }
+
+    /// The environment of a question to a module from outside of any call.
+    pub(crate) fn reader(&self) -> CallEnv<'a> {
+        CallEnv {
+            height: self.height,
+            timestamp_ms: self.timestamp_ms,
+            chain_id: self.chain_id,
+            ..CallEnv::reader(self.rules)
+        }
+    }
+}
+
+/// Sets up a machine for a block.
+pub(crate) fn machine<'a>(
+    view: &'a dyn StateView,
+    chain_id: u64,
+    rules: &'a Rules,
+    env: &BlockEnv,
+) -> Machine<'a> {
+    let spec = evm_spec(rules);
+    let base = Base::new(view, env.height, env.parent_hash);
+    let ledger = Ledger {
+        rules,
+        height: env.height,
+        timestamp_ms: env.timestamp_ms,
+        chain_id,
+        guards_deployment: true,
+        places: HashMap::default(),
+    };
+    let mut cfg = CfgEnv::new().with_spec_and_mainnet_gas_params(spec).with_chain_id(chain_id);
+    cfg.tx_gas_limit_cap = Some(rules.transaction_gas_max);
+    let context = Context {
+        block: block_env(rules, env),
+        tx: TxEnv::default(),
+        cfg,
+        journaled_state: Journal::new(base),
+        chain: ledger,
+        local: Default::default(),
+        error: Ok(()),
+    };
+    let mut instructions = EthInstructions::new_mainnet_with_spec(spec);
+    let gas = *instructions.gas_table();
+    instructions.insert_instruction(opcode::CREATE, Instruction::new(create::<false>), gas[usize::from(opcode::CREATE)]);
+    instructions.insert_instruction(opcode::CREATE2, Instruction::new(create::<true>), gas[usize::from(opcode::CREATE2)]);
+    let mut machine = Evm::new(context, instructions, Precompiles { ethereum: EthPrecompiles::new(spec) });
+    machine.ctx.journaled_state.set_spec_id(spec);
+    machine
+}
+
+/// revm's name of the rule set.
+pub(crate) fn evm_spec(rules: &Rules) -> SpecId {
+    match rules.evm_spec {
+        EvmSpec::Osaka => SpecId::OSAKA,
+    }
+}
+
+fn block_env(rules: &Rules, env: &BlockEnv) -> EvmBlock {
+    EvmBlock {
+        number: U256::from(env.height),
+        beneficiary: env.beneficiary,
+        timestamp: U256::from(env.timestamp_ms.checked_div(1_000).unwrap_or_default()),
+        gas_limit: rules.block_gas_max,
+        basefee: rules.base_fee_wei,
+        difficulty: U256::ZERO,
+        prevrandao: Some(env.prev_randao),
+        blob_excess_gas_and_price: Some(BlobExcessGasAndPrice::new(0, BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE)),
+        slot_num: 0,
+    }
+}
+
+/// A verified transaction as revm takes it.
+pub(crate) fn tx_env(verified: &VerifiedTx) -> TxEnv {
+    let tx = verified.tx();
+    TxEnv {
+        tx_type: tx.ty(),
+        caller: verified.sender(),
+        gas_limit: tx.gas_limit(),
+        gas_price: tx.max_fee_per_gas(),
+        kind: tx.kind(),
+        value: tx.value(),
+        data: tx.input().clone(),
+        nonce: tx.nonce(),
+        chain_id: tx.chain_id(),
+        access_list: tx.access_list().cloned().unwrap_or_default(),
+        gas_priority_fee: tx.max_priority_fee_per_gas(),
+        blob_hashes: Vec::new(),
+        max_fee_per_blob_gas: 0,
+        authorization_list: tx
+            .authorization_list()
+            .map(|list| list.iter().cloned().map(Either::Left).collect())
+            .unwrap_or_default(),
+    }
+}
+
+/// Runs a transaction. What it changed stays in the journal.
+pub(crate) fn transact<'a>(
+    machine: &mut Machine<'a>,
+    tx: TxEnv,
+) -> Result<Result<ExecutionResult, InvalidTransaction>, StateFault> {
+    settle(machine.transact_one(tx))
+}
+
+/// Tells a verdict about the transaction from a fault of this machine.
+pub(crate) fn settle<T>(
+    outcome: Result<T, MachineError>,
+) -> Result<Result<T, InvalidTransaction>, StateFault> {
+    match outcome {
+        Ok(result) => Ok(Ok(result)),
+        Err(EVMError::Transaction(invalid)) => Ok(Err(invalid)),
+        Err(EVMError::Database(ViewFault(fault))) => Err(fault),
+        Err(error) => Err(StateFault(error.to_string())),
+    }
+}
+
+/// What the journal holds that the state before the block does not. Empties the journal.
+pub(crate) fn take_changes<I>(machine: &mut Machine<'_, I>) -> Changeset {
+    let state = machine.ctx.journaled_state.finalize();
+    let base = &machine.ctx.journaled_state.database;
+    let mut changes = Changeset::default();
+    for (address, account) in state.into_iter().filter(|(_, account)| account.is_touched()) {
+        let before = base.remembered_account(address);
+        let destroyed = account.is_selfdestructed_locally();
+        let after = Account {
+            nonce: account.info.nonce,
+            balance: account.info.balance,
+            code_hash: account.info.code_hash,
+        };
+        let after = (!destroyed && !after.is_empty()).then_some(after);
+        if before != after {
+            changes.accounts.insert(address, after);
+        }
+        // Only a contract created in the same transaction can be destroyed (EIP-6780): it never had a slot in the state.
+        let Some(after) = after else { continue };
+        let code_hash_before = before.map_or(KECCAK256_EMPTY, |account| account.code_hash);
+        if after.code_hash != code_hash_before
+            && let Some(code) = account.info.code.as_ref().filter(|code| !code.is_empty())
+        {
+            changes.code.insert(after.code_hash, code.original_bytes());
+        }
+        for (slot, value) in account.storage {
+            if value.present_value != base.remembered_slot(address, slot) {
+                changes.slots.insert((address, slot), value.present_value);
+            }
+        }
+    }
+    changes
+}
+
+/// Ethereum's precompiled contracts, and the ledger's modules at their reserved addresses.
+pub(crate) struct Precompiles {
+    ethereum: EthPrecompiles,
+}
+
+impl<'a> PrecompileProvider<MachineContext<'a>> for Precompiles {
+    type Output = InterpreterResult;
+
+    fn set_spec(&mut self, spec: SpecId) -> bool {
+        PrecompileProvider::<MachineContext<'a>>::set_spec(&mut self.ethereum, spec)
+    }
+
+    fn run(
+        &mut self,
+        context: &mut MachineContext<'a>,
+        inputs: &CallInputs,
+    ) -> Result<Option<InterpreterResult>, String> {
+        if is_module(inputs.bytecode_address) {
+            return call_module(context, inputs).map(Some).map_err(|fault| fault.to_string());
+        }
+        self.ethereum.run(context, inputs)
+    }
+
+    /// Modules are not among them: the first call to one in a transaction pays for a cold account, like a contract.
+    fn warm_addresses(&self) -> &AddressSet {
+        self.ethereum.warm_addresses()
+    }
+}
+
+/// Calls the module at `inputs.bytecode_address`. Its marker code is never run.
+fn call_module(context: &mut MachineContext<'_>, inputs: &CallInputs) -> Result<InterpreterResult, StateFault> {
+    let input = inputs.input.bytes(context);
+    let env = CallEnv {
+        caller: inputs.caller,
+        origin: context.tx.caller,
+        value: inputs.value.get(),
+        is_static: inputs.is_static,
+        is_delegated: matches!(inputs.scheme, CallScheme::CallCode | CallScheme::DelegateCall),
+        ..context.chain.reader()
+    };
+    let gas = Gas::new_with_regular_gas_and_reservoir(inputs.gas_limit, inputs.reservoir);
+    let mut storage = JournalStorage::new(context, gas);
+    let outcome =
+        florin_modules::dispatch(&mut ModuleContext::new(env, &mut storage), inputs.bytecode_address, &input);
+    let mut gas = storage.into_gas();
+    let (result, output) = match outcome {
+        Ok(output) => (InstructionResult::Return, output),
+        Err(Failure::Revert(data)) => (InstructionResult::Revert, data),
+        Err(Failure::OutOfGas) => {
+            gas.spend_all();
+            (InstructionResult::PrecompileOOG, Default::default())
+        }
+        Err(Failure::Fault(fault)) => return Err(fault),
+    };
+    Ok(InterpreterResult::new(result, output, gas))
+}
