@@ -27,9 +27,13 @@ impl Bid {
         Self { fee_wei: bump(self.fee_wei), priority_fee_wei: bump(self.priority_fee_wei) }
     }
 
-    /// Whether this bid reaches `least` in both fees.
-    pub(crate) fn reaches(self, least: Self) -> bool {
-        self.fee_wei >= least.fee_wei && self.priority_fee_wei >= least.priority_fee_wei
+    /// Whether this bid may replace `old`. The highest possible bid cannot be replaced.
+    pub(crate) fn outbids(self, old: Self, percent: u128) -> bool {
+        let least = old.bumped(percent);
+        self.fee_wei >= least.fee_wei
+            && self.priority_fee_wei >= least.priority_fee_wei
+            && self.fee_wei > old.fee_wei
+            && self.priority_fee_wei > old.priority_fee_wei
     }
 }
 

@@ -200,11 +200,13 @@ impl Store {
             return Ok(None);
         };
         let replaced = old.tx.hash();
-        let least = Bid::of(&old.tx).bumped(self.limits.price_bump_percent);
+        let percent = self.limits.price_bump_percent;
+        let old_bid = Bid::of(&old.tx);
         let cancels = is_cancellation(tx) && !is_cancellation(&old.tx);
-        if cancels || Bid::of(tx).reaches(least) {
+        if cancels || Bid::of(tx).outbids(old_bid, percent) {
             return Ok(Some(replaced));
         }
+        let least = old_bid.bumped(percent);
         Err(PoolError::ReplacementUnderpriced {
             replaced,
             nonce,
