@@ -1,1 +1,47 @@
-//! florin-consensus
+//! Agreement: the commonware engine wired up for this ledger.
+//!
+//! **Purpose.** Turn what clients submit into one finalised chain on every node, through any failure that the protocol
+//! covers: fewer than a third of the validators silent, lost or lying; any node killed at any moment.
+//!
+//! **Place in the way of a payment.** Steps 3 to 6 of `docs/architecture.md`: transactions travel between mempools
+//! ([`gossip`]), the leader builds a block when there is work ([`pace`]), every validator executes it again before it
+//! votes ([`application`]), finality makes it durable and then tells everyone.
+//!
+//! **State.** On disk, under the node's partition prefix: votes (`-simplex`), final blocks and certificates (`-blocks`,
+//! `-finalizations`, `-marshal…`), and what `florin-state` keeps.
+//!
+//! **Invariants.** Two different blocks are never final at one height. A final block has been executed by a quorum. What
+//! a client is told to be final is on disk.
+//!
+//! **Failures.** A peer's fault is the peer's: it is refused, and blocked if it lies. A *fault* of this machine stops the
+//! node with its reason. While no quorum is reachable nothing is final and nothing is lost; [`Node::status`] says why.
+//!
+//! **Limits.** See [`network`] (quotas), [`gossip`] (batches), [`keys::VALIDATORS_MAX`].
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod admission;
+mod application;
+mod block;
+mod clock;
+mod config;
+mod engine;
+mod execution;
+mod gossip;
+pub mod keys;
+mod metrics;
+pub mod network;
+mod node;
+mod observe;
+mod pace;
+mod pending;
+mod replay;
+mod runtime;
+mod start;
+
+pub use admission::SubmitError;
+pub use config::{History, NetworkConfig, NodeConfig, RuntimeConfig};
+pub use engine::{StartError, message_bytes_max, start_on};
+pub use keys::{Committee, Dealing, KeyError, NodeSecret, ThresholdShare, deal, deal_from_seed};
+pub use node::{Node, NodeStatus, Validator};
+pub use runtime::{Context, Runtime, run};
+pub use start::start;

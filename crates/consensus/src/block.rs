@@ -1,0 +1,117 @@
+//! A block as the engine sees it: something with a digest, a height, a parent and the context it was proposed in.
+//!
+//! The digest is the Ethereum block hash. It is 32 bytes of keccak256 over the header, and the header commits to
+//! everything else, so a vote for the digest is a vote for the whole block.
+
+use commonware_codec::{Buf, EncodeSize, Error as CodecError, RangeCfg, Read, Write};
+use commonware_consensus::{
+    Block as _, BoundedBlock, CertifiableBlock, Heightable,
+    simplex::types::Context,
+    types::{Epoch, Height, Round, View},
+};
+use commonware_cryptography::{Digestible, ed25519::PublicKey};
+use commonware_runtime::BufMut;
+use florin_proof::{BlockDigest, block_digest};
+use florin_state::sync_target;
+use florin_types::{BLOCK_BYTES_MAX, Block, ConsensusContext};
+use std::sync::Arc;
+
+use crate::keys::node_key;
+
+/// The context in which a block is proposed and voted on.
+pub(crate) type BlockContext = Context<BlockDigest, PublicKey>;
+
+/// A block for the engine. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct EngineBlock {
+    block: Arc<Block>,
+    /// The leader's key as the engine's type, checked when the block was made.
+    leader: PublicKey,
+    encoded_length: usize,
+}
+
+impl EngineBlock {
+    /// Wraps a block. `None` when its leader is not a key, or its state target a range that no store can have.
+    pub(crate) fn new(block: Arc<Block>) -> Option<Self> {
+        sync_target(&block.extension().state)?;
+        let leader = node_key(&block.extension().context.leader).ok()?;
+        let encoded_length = block.encode().len();
+        Some(Self { block, leader, encoded_length })
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Block> {
+        &self.block
+    }
+
+    /// The consensus context as it stands in a block's extension.
+    pub(crate) fn extension_context(context: &BlockContext) -> ConsensusContext {
+        ConsensusContext {
+            epoch: context.round.epoch().get(),
+            view: context.round.view().get(),
+            parent_view: context.parent.0.get(),
+            leader: alloy_primitives::B256::from_slice(context.leader.as_ref()),
+        }
+    }
+}
+
+impl Digestible for EngineBlock {
+    type Digest = BlockDigest;
+
+    fn digest(&self) -> BlockDigest {
+        block_digest(self.block.hash())
+    }
+}
+
+impl Heightable for EngineBlock {
+    fn height(&self) -> Height {
+        Height::new(self.block.height())
+    }
+}
+
+impl commonware_consensus::Block for EngineBlock {
+    fn parent(&self) -> BlockDigest {
+        block_digest(self.block.header().parent_hash)
+    }
+}
+
+impl CertifiableBlock for EngineBlock {
+    type Context = BlockContext;
+
+    fn context(&self) -> BlockContext {
+        let context = &self.block.extension().context;
+        Context {
+            round: Round::new(Epoch::new(context.epoch), View::new(context.view)),
+            leader: self.leader.clone(),
+            parent: (View::new(context.parent_view), self.parent()),
+        }
+    }
+}
+
+impl BoundedBlock for EngineBlock {
+    fn max_encode_size(_: &()) -> usize {
+        // A length prefix (varint, at most 5 bytes) and the bytes.
+        BLOCK_BYTES_MAX.saturating_add(5)
+    }
+}
+
+impl Write for EngineBlock {
+    fn write(&self, buffer: &mut impl BufMut) {
+        self.block.encode().write(buffer);
+    }
+}
+
+impl EncodeSize for EngineBlock {
+    fn encode_size(&self) -> usize {
+        self.encoded_length.encode_size().saturating_add(self.encoded_length)
+    }
+}
+
+impl Read for EngineBlock {
+    type Cfg = ();
+
+    fn read_cfg(buffer: &mut impl Buf, _: &()) -> Result<Self, CodecError> {
+        let bytes = bytes::Bytes::read_cfg(buffer, &RangeCfg::new(0..=BLOCK_BYTES_MAX))?;
+        let block = Block::decode(&bytes).map_err(|_| CodecError::Invalid("block", "not a valid block"))?;
+        Self::new(Arc::new(block)).ok_or(CodecError::Invalid("block", "its leader or its state target cannot be"))
+    }
+}

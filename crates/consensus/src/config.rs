@@ -1,0 +1,111 @@
+//! What a node is told when it starts.
+
+use crate::keys::{NodeSecret, ThresholdShare};
+use florin_mempool::PoolLimits;
+use florin_types::Genesis;
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+/// How much of the past a node can answer about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    /// Finalised heights whose state can be read, counted back from the newest.
+    pub window: u64,
+    /// Whether everything is kept instead.
+    pub archive: bool,
+    /// Final blocks kept to serve nodes that catch up. A node that was away for longer needs a copy of the data.
+    pub blocks_retained: usize,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { window: 1_024, archive: false, blocks_retained: 10_000_000 }
+    }
+}
+
+/// A node: who it is, which network it belongs to, how much it keeps.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// The network.
+    pub genesis: Arc<Genesis>,
+    /// The node's identity. A key that the genesis file (or later the ledger) does not name is refused by its peers.
+    pub secret: NodeSecret,
+    /// Share of the threshold key. A node votes if its key is a validator's and it has its share; else it follows.
+    pub share: Option<ThresholdShare>,
+    /// Prefix of everything the node stores, so that several can share one storage (simulation).
+    pub partition_prefix: String,
+    /// How much of the past it can answer about.
+    pub history: History,
+    /// Bounds of its mempool.
+    pub pool: PoolLimits,
+}
+
+impl NodeConfig {
+    /// A node with default storage and pool.
+    pub fn new(genesis: Arc<Genesis>, secret: NodeSecret, share: Option<ThresholdShare>) -> Self {
+        Self {
+            genesis,
+            secret,
+            share,
+            partition_prefix: "florin".into(),
+            history: History::default(),
+            pool: PoolLimits::default(),
+        }
+    }
+}
+
+/// Where a node listens for others and whom it accepts.
+#[derive(Clone, Debug)]
+pub struct NetworkConfig {
+    /// Address to listen on; may differ from the address in the genesis file (a container, a firewall).
+    pub listen: SocketAddr,
+    /// Whether peers may have private or loopback addresses. Needed on one machine and in one data centre.
+    pub allow_private_addresses: bool,
+    /// Whether connections are only accepted from the addresses that the genesis file names. Off by default: a peer
+    /// behind address translation or with a host name has another source address, and its key is checked anyway.
+    pub check_source_addresses: bool,
+}
+
+impl NetworkConfig {
+    /// Listens on `listen`, accepts private addresses.
+    pub fn new(listen: SocketAddr) -> Self {
+        Self { listen, allow_private_addresses: true, check_source_addresses: false }
+    }
+}
+
+/// The machine's side: where files go and how many threads work.
+#[derive(Clone, Debug)]
+pub struct RuntimeConfig {
+    /// Directory of everything the node stores. One process at a time may use it.
+    pub storage_directory: PathBuf,
+    /// Threads that run the node's tasks.
+    pub worker_threads: usize,
+}
+
+/// Durations of one view, derived from the rules so that they fit together.
+///
+/// A leader that has nothing to do waits for work, at most [`Self::idle_wait`] after its view began, which is below
+/// [`Self::leader_timeout`]: silence beyond that means that the leader is gone. A leader that was silent for
+/// [`Self::skip_after`] is passed over at once until it is heard again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timing {
+    pub(crate) idle_wait: Duration,
+    pub(crate) leader_timeout: Duration,
+    pub(crate) certification_timeout: Duration,
+    pub(crate) retry: Duration,
+    pub(crate) skip_after: Duration,
+    /// Time that a leader spends at most on choosing transactions for one block.
+    pub(crate) build_budget: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            idle_wait: Duration::from_millis(700),
+            leader_timeout: Duration::from_millis(1_200),
+            certification_timeout: Duration::from_millis(3_500),
+            retry: Duration::from_millis(1_500),
+            skip_after: Duration::from_millis(4_000),
+            build_budget: Duration::from_millis(250),
+        }
+    }
+}

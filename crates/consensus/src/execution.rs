@@ -1,0 +1,168 @@
+//! Building and checking one block on its parent's state: the pure core run over the engine's batches.
+
+use crate::application::Core;
+use alloy_primitives::B256;
+use florin_execution::{
+    BlockEnv, Candidates, ExecuteError, Executed, Hints, Rejection, assemble, check_header, check_outcome, hints,
+};
+use florin_proof::StateItem;
+use florin_state::{Batch, Runtime, SealedBatch, StateReader, commitment, merkleize, with_view_hinted, write};
+use florin_types::{Address, Block, ConsensusContext, Extension, Rules, StateFault, VerifiedTx};
+use std::{collections::HashSet, sync::Arc};
+
+/// What execution of a block gave beside its state.
+pub(crate) struct Outcome {
+    pub(crate) senders: Arc<Vec<Address>>,
+    pub(crate) executed: Executed,
+}
+
+impl Outcome {
+    fn new(txs: &[VerifiedTx], executed: Executed) -> Self {
+        Self { senders: Arc::new(txs.iter().map(VerifiedTx::sender).collect()), executed }
+    }
+}
+
+/// Why a block is invalid, for people.
+pub(crate) struct Invalid(pub(crate) String);
+
+/// Why a block was not executed to its end.
+pub(crate) enum Refused {
+    /// It breaks a rule, for ever.
+    Invalid(Invalid),
+    /// This machine's state cannot be read.
+    Fault(StateFault),
+}
+
+impl From<StateFault> for Refused {
+    fn from(fault: StateFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+fn invalid(reason: impl ToString) -> Refused {
+    Refused::Invalid(Invalid(reason.to_string()))
+}
+
+/// Fills a block on top of `parent` from the pool.
+pub(crate) async fn build<E: Runtime>(
+    core: &Core<E>,
+    parent: &Block,
+    now_ms: u64,
+    context: ConsensusContext,
+    included: HashSet<B256>,
+    out_of_time: Box<dyn Fn() -> bool + Send>,
+    batch: Batch<E>,
+) -> Result<(Arc<Block>, Outcome, SealedBatch<E>), StateFault> {
+    let rules = core.rules.at(parent.height().saturating_add(1)).clone();
+    // Time rises, follows the clock, and stays within what validators accept after a long silence.
+    let earliest_ms = parent.timestamp_ms().saturating_add(1);
+    let latest_ms = parent.timestamp_ms().saturating_add(rules.block_time_step_ms_max);
+    let env = BlockEnv::child_of(parent, now_ms.clamp(earliest_ms, latest_ms.max(earliest_ms)));
+    let candidates = TimedCandidates { inner: core.pool().candidates(&rules, &included), out_of_time };
+    let (chain_id, execution_env, execution_rules) = (core.chain_id, env.clone(), rules.clone());
+    let (txs, executed, unusable) = with_view_hinted(&batch, Vec::new(), move |view| {
+        let mut candidates = candidates;
+        florin_execution::build(view, chain_id, &execution_rules, &execution_env, &mut candidates)
+            .map(|(txs, executed)| (txs, executed, candidates.inner.invalid().to_vec()))
+    })
+    .await?;
+    // On top of undecided blocks the verdict may change with them; only the finalised state condemns.
+    if included.is_empty() && !unusable.is_empty() {
+        core.pool().discard(&unusable);
+    }
+    let sealed = merkleize(write(batch, env.height, &executed.changeset)?).await?;
+    let (state_root, state) = commitment(&sealed);
+    let extension = Extension { timestamp_ms: env.timestamp_ms, context, state };
+    let block = assemble(parent, &env, &rules, &executed, &txs, state_root, extension)
+        .map_err(|error| StateFault(format!("the block that was built is not one: {error}")))?;
+    Ok((Arc::new(block), Outcome::new(&txs, executed), sealed))
+}
+
+/// Checks everything about `block` that follows from its parent.
+pub(crate) async fn verify<E: Runtime>(
+    core: &Core<E>,
+    parent: &Block,
+    block: &Block,
+    batch: Batch<E>,
+) -> Result<(Outcome, SealedBatch<E>), Refused> {
+    let rules = core.rules.at(block.height());
+    check_header(parent, block, rules).map_err(invalid)?;
+    let txs = core
+        .cache()
+        .verify_block(block.transactions(), core.chain_id, core.threads)
+        .map_err(|(index, error)| invalid(format!("transaction {index}: {error}")))?;
+    let (executed, txs) = execute(core, rules, block, txs, &batch).await?;
+    let sealed = merkleize(write(batch, block.height(), &executed.changeset)?).await?;
+    let (state_root, state) = commitment(&sealed);
+    check_outcome(block, &executed, state_root).map_err(invalid)?;
+    if state != block.extension().state {
+        return Err(invalid(format!("state target {:?} but execution gives {state:?}", block.extension().state)));
+    }
+    Ok((Outcome::new(&txs, executed), sealed))
+}
+
+/// Executes a final block once more on the state before it.
+pub(crate) async fn replay<E: Runtime>(
+    core: &Core<E>,
+    block: &Block,
+    reader: &impl StateReader,
+) -> Result<Outcome, StateFault> {
+    let rules = core.rules.at(block.height());
+    let txs = core
+        .cache()
+        .verify_block(block.transactions(), core.chain_id, core.threads)
+        .map_err(|(index, error)| StateFault(format!("transaction {index}: {error}")))?;
+    match execute(core, rules, block, txs, reader).await {
+        Ok((executed, txs)) => Ok(Outcome::new(&txs, executed)),
+        Err(Refused::Fault(fault)) => Err(fault),
+        Err(Refused::Invalid(Invalid(reason))) => Err(StateFault(reason)),
+    }
+}
+
+async fn execute<E: Runtime>(
+    core: &Core<E>,
+    rules: &Rules,
+    block: &Block,
+    txs: Vec<VerifiedTx>,
+    reader: &impl StateReader,
+) -> Result<(Executed, Vec<VerifiedTx>), Refused> {
+    let (chain_id, rules, env) = (core.chain_id, rules.clone(), BlockEnv::of(block));
+    let wanted = prefetch(&rules, env.timestamp_ms, &txs);
+    with_view_hinted(reader, wanted, move |view| {
+        let executed = florin_execution::execute(view, chain_id, &rules, &env, &txs);
+        executed.map(|executed| (executed, txs))
+    })
+    .await
+    .map_err(|error| match error {
+        ExecuteError::Fault(fault) => Refused::Fault(fault),
+        rejected => invalid(rejected),
+    })
+}
+
+/// What the transactions will certainly read, each once.
+fn prefetch(rules: &Rules, timestamp_ms: u64, txs: &[VerifiedTx]) -> Vec<StateItem> {
+    let mut wanted = Hints::default();
+    txs.iter().for_each(|tx| hints(rules, timestamp_ms, tx, &mut wanted));
+    let accounts = wanted.accounts.into_iter().map(StateItem::Account);
+    let mut items: Vec<_> =
+        accounts.chain(wanted.slots.into_iter().map(|(address, slot)| StateItem::Slot(address, slot))).collect();
+    items.sort_unstable();
+    items.dedup();
+    items
+}
+
+/// Candidates until the leader's time for one block is over; the rest comes in the next.
+struct TimedCandidates {
+    inner: florin_mempool::Candidates,
+    out_of_time: Box<dyn Fn() -> bool + Send>,
+}
+
+impl Candidates for TimedCandidates {
+    fn next(&mut self) -> Option<VerifiedTx> {
+        if (self.out_of_time)() { None } else { self.inner.next() }
+    }
+
+    fn rejected(&mut self, tx: &VerifiedTx, rejection: &Rejection) {
+        self.inner.rejected(tx, rejection);
+    }
+}

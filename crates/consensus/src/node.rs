@@ -1,0 +1,230 @@
+//! A running node, as the rest of the program sees it.
+
+use crate::{
+    admission::{Admissions, SubmitError},
+    keys::Committee,
+    observe::Observed,
+};
+use alloy_primitives::B256;
+use florin_mempool::{Origin, Pool, Submitted};
+use florin_state::Ledger;
+use florin_types::{Genesis, Height, NodeRole, VerifiedTx};
+use futures::future::{BoxFuture, FutureExt as _, Shared};
+use parking_lot::Mutex;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// A validator as the network knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Validator {
+    /// Name from the genesis file.
+    pub name: String,
+    /// Node key.
+    pub node_key: B256,
+    /// Where it listens.
+    pub address: String,
+}
+
+/// How a node is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NodeStatus {
+    /// The node's own key.
+    pub node_key: B256,
+    /// Whether it votes or follows.
+    pub role: NodeRole,
+    /// Name of the network.
+    pub network: String,
+    /// Chain id.
+    pub chain_id: u64,
+    /// Hash of block 0.
+    pub genesis_hash: B256,
+    /// Height of the last finalised block here.
+    pub height: Height,
+    /// Its hash.
+    pub block_hash: B256,
+    /// Its time in milliseconds since 1970.
+    pub block_timestamp_ms: u64,
+    /// View that consensus is in; 0 until something was heard.
+    pub view: u64,
+    /// Who leads that view.
+    pub leader: Option<B256>,
+    /// Nodes with an open connection.
+    pub peers_connected: Vec<B256>,
+    /// Nodes that may connect, this one not counted.
+    pub peers_known: usize,
+    /// Newest height that is known to be final.
+    pub known_height: Height,
+    /// Whether blocks that are known to be final are still missing here.
+    pub syncing: bool,
+    /// Why nothing is finalised, in plain words; absent while all is well.
+    pub stuck: Option<String>,
+    /// Transactions that can be included now.
+    pub pool_pending: usize,
+    /// Transactions that wait for an earlier nonce.
+    pub pool_queued: usize,
+}
+
+/// How far behind the newest known height a node may be without being called *syncing*.
+const SYNCING_BLOCKS_MIN: u64 = 3;
+/// Missed heartbeats after which a node says that it is stuck.
+const HEARTBEATS_MISSED_MAX: u64 = 4;
+
+/// Handle to a running node. Cheap to clone; the node runs on when all are dropped.
+#[derive(Clone)]
+pub struct Node(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) genesis: Arc<Genesis>,
+    pub(crate) genesis_hash: B256,
+    pub(crate) node_key: B256,
+    pub(crate) role: NodeRole,
+    pub(crate) committee: Committee,
+    pub(crate) ledger: Ledger,
+    pub(crate) admissions: Admissions,
+    pub(crate) observed: Arc<Observed>,
+    pub(crate) peers_known: Arc<Mutex<usize>>,
+    pub(crate) encode_metrics: Box<dyn Fn() -> String + Send + Sync>,
+    pub(crate) ended: Shared<BoxFuture<'static, Arc<str>>>,
+    pub(crate) stop: Mutex<Option<Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>>>,
+}
+
+impl Node {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The finalised chain: blocks, receipts, state, proofs.
+    pub fn ledger(&self) -> &Ledger {
+        &self.0.ledger
+    }
+
+    /// The mempool.
+    pub fn pool(&self) -> &Pool {
+        self.0.admissions.pool()
+    }
+
+    /// The genesis file it runs under.
+    pub fn genesis(&self) -> &Arc<Genesis> {
+        &self.0.genesis
+    }
+
+    /// Hash of block 0.
+    pub fn genesis_hash(&self) -> B256 {
+        self.0.genesis_hash
+    }
+
+    /// Takes a client's transaction: judges it by the finalised state, keeps it, passes it on to the validators.
+    pub async fn submit(&self, tx: VerifiedTx) -> Result<Submitted, SubmitError> {
+        let mut answers = self.0.admissions.submit(vec![tx], Origin::Local).await?;
+        answers.pop().unwrap_or_else(|| Err(SubmitError::Ledger("no verdict was given".into())))
+    }
+
+    /// The validators in the order of the committee.
+    pub fn validators(&self) -> Vec<Validator> {
+        let known = |key: &B256| self.0.genesis.validators().find(|node| node.public_key == *key);
+        self.0
+            .committee
+            .validators()
+            .iter()
+            .filter_map(known)
+            .map(|node| Validator { name: node.name.clone(), node_key: node.public_key, address: node.address.clone() })
+            .collect()
+    }
+
+    /// Prometheus text of everything the node measures.
+    pub fn metrics(&self) -> String {
+        (self.0.encode_metrics)()
+    }
+
+    /// Resolves with the reason when a part of the node has ended, which none does by itself.
+    pub fn ended(&self) -> impl Future<Output = Arc<str>> + Send + use<> {
+        self.0.ended.clone()
+    }
+
+    /// Asks every part to end and waits until files are closed, or ten seconds.
+    pub async fn stop(&self) {
+        let stop = self.0.stop.lock().take();
+        if let Some(stop) = stop {
+            stop().await;
+        }
+    }
+
+    /// How the node is.
+    pub fn status(&self) -> NodeStatus {
+        let inner = &self.0;
+        let head = inner.ledger.head();
+        let (height, known_height) = (head.block.height(), inner.observed.tip().max(head.block.height()));
+        let syncing = known_height >= height.saturating_add(SYNCING_BLOCKS_MIN);
+        let view = inner.observed.view();
+        let leader = (view > 0).then(|| inner.committee.leader(view));
+        let peers_connected = inner.observed.connected();
+        let (pool_pending, pool_queued) = self.pool().status();
+        let silent_ms = inner.admissions.now_ms().saturating_sub(head.block.timestamp_ms());
+        NodeStatus {
+            node_key: inner.node_key,
+            role: inner.role,
+            network: inner.genesis.network.clone(),
+            chain_id: inner.genesis.chain_id,
+            genesis_hash: inner.genesis_hash,
+            height,
+            block_hash: head.block.hash(),
+            block_timestamp_ms: head.block.timestamp_ms(),
+            view,
+            leader,
+            stuck: self.stuck(height, known_height, silent_ms, &peers_connected),
+            peers_connected,
+            peers_known: *inner.peers_known.lock(),
+            known_height,
+            syncing,
+            pool_pending,
+            pool_queued,
+        }
+    }
+
+    fn stuck(&self, height: Height, known_height: Height, silent_ms: u64, connected: &[B256]) -> Option<String> {
+        let inner = &self.0;
+        let heartbeat_ms = inner.genesis.rules.at(height.saturating_add(1)).heartbeat_ms;
+        if silent_ms <= heartbeat_ms.saturating_mul(HEARTBEATS_MISSED_MAX) {
+            return None;
+        }
+        let seconds = silent_ms / 1_000;
+        let missing: Vec<String> = self
+            .validators()
+            .into_iter()
+            .filter(|validator| validator.node_key != inner.node_key && !connected.contains(&validator.node_key))
+            .map(|validator| format!("{} ({})", validator.name, validator.address))
+            .collect();
+        let total = inner.committee.validators().len();
+        let reachable = total.saturating_sub(missing.len());
+        let quorum = usize::try_from(inner.committee.quorum()).unwrap_or(usize::MAX);
+        let missing = missing.join(", ");
+        if reachable < quorum {
+            return Some(format!(
+                "no block for {seconds} s: {reachable} of {total} validators are reachable from here and {quorum} must \
+                 sign; not reachable: {missing}. Start them or check the network between"
+            ));
+        }
+        if known_height > height {
+            return Some(format!(
+                "catching up: {} of the blocks that are known to be final (up to {known_height}) are still missing here",
+                known_height.saturating_sub(height)
+            ));
+        }
+        Some(format!(
+            "no block for {seconds} s although {reachable} of {total} validators are reachable and {quorum} suffice: \
+             look at their status, clocks and logs{}",
+            if missing.is_empty() { String::new() } else { format!("; not reachable: {missing}") }
+        ))
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Node").field("node_key", &self.0.node_key).field("role", &self.0.role).finish()
+    }
+}
+
+/// Shares an end that several may wait for.
+pub(crate) fn shared(future: impl Future<Output = Arc<str>> + Send + 'static) -> Shared<BoxFuture<'static, Arc<str>>> {
+    future.boxed().shared()
+}

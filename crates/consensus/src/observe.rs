@@ -1,0 +1,115 @@
+//! What a node knows of the network around it, for its status: the view, the newest finalised height, who is connected.
+
+use crate::{block::EngineBlock, metrics::Metrics, pace::POLL, pending::Pending, runtime::Runtime};
+use alloy_primitives::B256;
+use commonware_actor::Feedback;
+use commonware_consensus::{Reporter, Viewable as _, marshal::Update, simplex::types::Activity};
+use commonware_cryptography::ed25519::PublicKey;
+use commonware_p2p::{CheckedSender as _, Recipients, Sender};
+use commonware_runtime::{Handle, telemetry::metrics::GaugeExt as _};
+use commonware_utils::Acknowledgement as _;
+use florin_proof::{BlockDigest, Scheme};
+use florin_types::Height;
+use parking_lot::Mutex;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// Shared between those who see something and those who ask.
+#[derive(Default)]
+pub(crate) struct Observed {
+    view: AtomicU64,
+    tip: AtomicU64,
+    connected: Mutex<Vec<B256>>,
+}
+
+impl Observed {
+    /// View that consensus is in.
+    pub(crate) fn view(&self) -> u64 {
+        self.view.load(Ordering::Relaxed)
+    }
+
+    /// Newest height that is known to be final, whether or not its block is here.
+    pub(crate) fn tip(&self) -> Height {
+        self.tip.load(Ordering::Relaxed)
+    }
+
+    /// Nodes with an open connection.
+    pub(crate) fn connected(&self) -> Vec<B256> {
+        self.connected.lock().clone()
+    }
+}
+
+/// Hears of votes and certificates.
+#[derive(Clone)]
+pub(crate) struct ActivityObserver {
+    pub(crate) observed: Arc<Observed>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Reporter for ActivityObserver {
+    type Activity = Activity<Scheme, BlockDigest>;
+
+    fn report(&mut self, activity: Self::Activity) -> Feedback {
+        // A view ends with a certificate: the next one has begun.
+        let ended = match &activity {
+            Activity::Certification(certificate) => certificate.view(),
+            Activity::Nullification(certificate) => certificate.view(),
+            Activity::Finalization(certificate) => certificate.view(),
+            _ => return Feedback::Ok,
+        };
+        let view = ended.get().saturating_add(1);
+        let before = self.observed.view.fetch_max(view, Ordering::Relaxed);
+        let _ = self.metrics.view.try_set(before.max(view));
+        Feedback::Ok
+    }
+}
+
+/// Hears of finalised heights before their blocks have been applied.
+#[derive(Clone)]
+pub(crate) struct TipObserver {
+    pub(crate) observed: Arc<Observed>,
+}
+
+impl Reporter for TipObserver {
+    type Activity = Update<EngineBlock>;
+
+    fn report(&mut self, update: Self::Activity) -> Feedback {
+        match update {
+            Update::Tip(_, height, _) => {
+                self.observed.tip.fetch_max(height.get(), Ordering::Relaxed);
+            }
+            // Marshal waits for every copy of the acknowledgement; the application's is the one that counts.
+            Update::Block(_, acknowledgement) => acknowledgement.acknowledge(),
+        }
+        Feedback::Ok
+    }
+}
+
+/// Looks at the connections and at the pool twice a second; drops what waited too long there.
+pub(crate) fn start_watching<E: Runtime>(
+    context: E,
+    observed: Arc<Observed>,
+    pending: Pending,
+    metrics: Arc<Metrics>,
+    mut sender: impl Sender<PublicKey = PublicKey>,
+) -> Handle<()> {
+    context.spawn(move |context| async move {
+        loop {
+            // All are rate-limited only while all are connected and busy: what was seen before stays true.
+            if let Ok(checked) = sender.check(Recipients::All) {
+                let mut connected: Vec<B256> =
+                    checked.recipients().iter().map(|key| B256::from_slice(key.as_ref())).collect();
+                connected.sort_unstable();
+                let _ = metrics.peers_connected.try_set(connected.len());
+                *observed.connected.lock() = connected;
+            }
+            pending.pool().expire(crate::clock::now_ms(&context));
+            let (ready, queued) = pending.pool().status();
+            let _ = metrics.pool_pending.try_set(ready);
+            let _ = metrics.pool_queued.try_set(queued);
+            context.sleep(POLL).await;
+        }
+    })
+}

@@ -1,0 +1,53 @@
+//! Starting a node on the production network.
+
+use crate::{
+    config::{NetworkConfig, NodeConfig},
+    engine::{StartError, message_bytes_max, start_on},
+    keys::Committee,
+    network::{self, NetworkRuntime, Transport},
+    node::Node,
+    runtime::Runtime,
+};
+use florin_types::{Genesis, alloy_primitives::keccak256};
+
+/// Starts a node: listens on the network, recovers what is on disk, takes part. Returns once its state is recovered; what
+/// the network finalised meanwhile follows by itself.
+pub async fn start<E: Runtime + NetworkRuntime>(
+    context: E,
+    config: NodeConfig,
+    network: NetworkConfig,
+) -> Result<Node, StartError> {
+    let committee = Committee::from_genesis(&config.genesis)?;
+    let (mut lookup, oracle) = network::encrypted(
+        context.child("network"),
+        &config.secret,
+        &network_namespace(&config.genesis),
+        &network,
+        message_bytes_max(&committee),
+    );
+    let mut open = network::channels().map(|(channel, quota)| Some(lookup.register(channel, quota))).into_iter();
+    let mut next = || open.next().flatten();
+    let transport = (|| {
+        Some(Transport {
+            manager: oracle.clone(),
+            blocker: oracle,
+            votes: next()?,
+            certificates: next()?,
+            resolver: next()?,
+            broadcast: next()?,
+            backfill: next()?,
+            transactions: next()?,
+        })
+    })();
+    let transport = transport.unwrap_or_else(|| unreachable!("a channel for each field is registered above"));
+    lookup.start();
+    start_on(context, config, transport).await
+}
+
+/// Connections of different networks never meet, even on one machine.
+fn network_namespace(genesis: &Genesis) -> Vec<u8> {
+    let mut namespace = b"florin/network/1".to_vec();
+    namespace.extend(genesis.chain_id.to_be_bytes());
+    namespace.extend(keccak256(&genesis.threshold_public).0);
+    namespace
+}
