@@ -21,18 +21,29 @@
 //! [`LedgerConfig`].
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod archive;
 mod error;
+mod history;
 mod ledger;
+mod live;
 mod reader;
+mod record;
 mod store;
 mod suspend;
+mod verify;
+mod writer;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::LedgerError;
 pub(crate) use error::fault;
-pub use ledger::{FinalizedBlock, Ledger, LedgerConfig, LedgerWriter, ProvenState, Subscription, Undo, Verification};
+pub use ledger::{FinalizedBlock, Ledger, LedgerConfig, ProvenState, Subscription, WINDOW_BLOCKS_DEFAULT};
 pub use reader::{MemoryState, StateReader};
 pub use store::{
     Batch, Databases, Db, DbConfig, OPERATION_BYTES_MAX, Runtime, SealedBatch, SyncTarget, commitment, database_config,
     genesis_commitment, merkleize, open_genesis, page_cache, page_cache_with, state_target, sync_target, write,
 };
 pub use suspend::{STACK_BYTES, with_view, with_view_hinted};
+pub use verify::Verification;
+pub use writer::{LedgerWriter, Undo};

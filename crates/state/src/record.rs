@@ -1,0 +1,174 @@
+//! The two records the ledger keeps of each finalised height, as bytes.
+//!
+//! What is read back is checked against what it commits to: a block against its own hash, receipts against the header's
+//! receipts root, counts against each other. The archives beneath add a checksum to every record.
+
+use crate::{LedgerError, ledger::FinalizedBlock};
+use alloy_consensus::proofs::calculate_receipt_root;
+use alloy_eips::eip2718::{Decodable2718 as _, Encodable2718 as _};
+use bytes::{BufMut, Bytes as RawBytes};
+use commonware_codec::{
+    Buf, Decode as _, Encode as _, EncodeSize, Error as CodecError, RangeCfg, Read, ReadExt as _, Write,
+};
+use florin_proof::{CERTIFICATE_BYTES_MAX, StateKey, value_range};
+use florin_types::{Address, BLOCK_BYTES_MAX, Block, Bytes, Height, ReceiptEnvelope};
+use std::sync::Arc;
+
+/// Most bytes of a record: a block with the logs that its gas can pay for, with a wide margin.
+pub(crate) const RECORD_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Most entries of a list in a record.
+const ENTRIES_MAX: usize = 16 * 1024 * 1024;
+
+/// A finalised block on record, with its own certificate if it has one.
+#[derive(Clone, Debug)]
+pub(crate) struct BlockRecord {
+    pub(crate) finalized: Arc<FinalizedBlock>,
+    pub(crate) certificate: Option<Bytes>,
+}
+
+impl BlockRecord {
+    pub(crate) fn height(&self) -> Height {
+        self.finalized.block.height()
+    }
+
+    pub(crate) fn encode(&self) -> RawBytes {
+        let stored = Stored {
+            executed: self.finalized.executed,
+            block: self.finalized.block.encode().into(),
+            receipts: self.finalized.receipts.iter().map(|receipt| receipt.encoded_2718().into()).collect(),
+            senders: self.finalized.senders.iter().flat_map(|sender| sender.0.0).collect::<Vec<u8>>().into(),
+            certificate: self.certificate.as_ref().map(|bytes| bytes.0.clone()),
+        };
+        stored.encode()
+    }
+
+    /// Reads a record back and recomputes everything it commits to. `place` names it in errors.
+    pub(crate) fn decode(bytes: RawBytes, place: &str) -> Result<Self, LedgerError> {
+        let wrong = |what: String| LedgerError::Fault(format!("{place}: {what}"));
+        let stored = Stored::decode_cfg(bytes, &()).map_err(|error| wrong(format!("not a record: {error}")))?;
+        let block = Block::decode(&stored.block).map_err(|error| wrong(error.to_string()))?;
+        let receipts = stored.receipts.iter().map(|bytes| decode_receipt(bytes)).collect::<Result<Vec<_>, _>>();
+        let receipts = receipts.map_err(wrong)?;
+        let senders: Vec<Address> = stored.senders.chunks_exact(20).map(Address::from_slice).collect();
+        let transactions = block.transactions().len();
+        if senders.len() != transactions || stored.senders.len() != transactions * 20 {
+            return Err(wrong(format!("{} senders for {transactions} transactions", senders.len())));
+        }
+        if stored.executed && receipts.len() != transactions {
+            return Err(wrong(format!("{} receipts for {transactions} transactions", receipts.len())));
+        }
+        let receipts_root = calculate_receipt_root(&receipts);
+        if stored.executed && receipts_root != block.header().receipts_root {
+            let expected = block.header().receipts_root;
+            return Err(wrong(format!("receipts hash to {receipts_root}, the header says {expected}")));
+        }
+        let finalized = FinalizedBlock {
+            block: Arc::new(block),
+            receipts: Arc::new(receipts),
+            senders: Arc::new(senders),
+            executed: stored.executed,
+        };
+        Ok(Self { finalized: Arc::new(finalized), certificate: stored.certificate.map(Bytes) })
+    }
+}
+
+fn decode_receipt(mut bytes: &[u8]) -> Result<ReceiptEnvelope, String> {
+    let receipt = ReceiptEnvelope::decode_2718(&mut bytes).map_err(|error| format!("a receipt: {error}"))?;
+    if !bytes.is_empty() {
+        return Err(format!("{} bytes follow a receipt", bytes.len()));
+    }
+    Ok(receipt)
+}
+
+struct Stored {
+    executed: bool,
+    block: RawBytes,
+    receipts: Vec<RawBytes>,
+    senders: RawBytes,
+    certificate: Option<RawBytes>,
+}
+
+impl Write for Stored {
+    fn write(&self, buf: &mut impl BufMut) {
+        self.executed.write(buf);
+        self.block.write(buf);
+        self.receipts.write(buf);
+        self.senders.write(buf);
+        self.certificate.write(buf);
+    }
+}
+
+impl EncodeSize for Stored {
+    fn encode_size(&self) -> usize {
+        self.executed.encode_size()
+            + self.block.encode_size()
+            + self.receipts.encode_size()
+            + self.senders.encode_size()
+            + self.certificate.encode_size()
+    }
+}
+
+impl Read for Stored {
+    type Cfg = ();
+
+    fn read_cfg(buf: &mut impl Buf, _: &()) -> Result<Self, CodecError> {
+        Ok(Self {
+            executed: bool::read(buf)?,
+            block: RawBytes::read_cfg(buf, &upto(BLOCK_BYTES_MAX))?,
+            receipts: Vec::read_cfg(buf, &(upto(ENTRIES_MAX), upto(RECORD_BYTES_MAX)))?,
+            senders: RawBytes::read_cfg(buf, &upto(RECORD_BYTES_MAX))?,
+            certificate: Option::read_cfg(buf, &upto(CERTIFICATE_BYTES_MAX))?,
+        })
+    }
+}
+
+/// Values before a block, by key in order, and where the store stands after the block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UndoRecord {
+    pub(crate) operations_end: u64,
+    pub(crate) entries: Vec<(StateKey, Option<RawBytes>)>,
+}
+
+impl UndoRecord {
+    /// The value of `key` before the block, if the block changed it.
+    pub(crate) fn before(&self, key: &StateKey) -> Option<&Option<RawBytes>> {
+        let at = self.entries.binary_search_by(|(entry, _)| entry.cmp(key)).ok()?;
+        self.entries.get(at).map(|(_, value)| value)
+    }
+
+    pub(crate) fn decode(bytes: RawBytes, height: Height, place: &str) -> Result<Self, LedgerError> {
+        let wrong = |what: String| LedgerError::Fault(format!("{place}, height {height}: {what}"));
+        let record = Self::decode_cfg(bytes, &()).map_err(|error| wrong(format!("not an undo record: {error}")))?;
+        if !record.entries.is_sorted_by(|left, right| left.0 < right.0) {
+            return Err(wrong("keys of the undo record are out of order".into()));
+        }
+        Ok(record)
+    }
+}
+
+impl Write for UndoRecord {
+    fn write(&self, buf: &mut impl BufMut) {
+        self.operations_end.write(buf);
+        self.entries.write(buf);
+    }
+}
+
+impl EncodeSize for UndoRecord {
+    fn encode_size(&self) -> usize {
+        self.operations_end.encode_size() + self.entries.encode_size()
+    }
+}
+
+impl Read for UndoRecord {
+    type Cfg = ();
+
+    fn read_cfg(buf: &mut impl Buf, _: &()) -> Result<Self, CodecError> {
+        let operations_end = u64::read(buf)?;
+        let entries = Vec::read_cfg(buf, &(upto(ENTRIES_MAX), ((), value_range())))?;
+        Ok(Self { operations_end, entries })
+    }
+}
+
+pub(crate) fn upto(max: usize) -> RangeCfg<usize> {
+    RangeCfg::from(0..=max)
+}

@@ -1,0 +1,312 @@
+//! How finalised blocks come into the ledger.
+//!
+//! **Order of durable writes.** The engine (`glue::stateful`) finalises a block in four steps, and acknowledges it to
+//! `marshal` after the last: capture, apply to the store, [`LedgerWriter::finalized`], store durable. So:
+//!
+//! 1. [`LedgerWriter::capture`] reads what the block will overwrite and makes it known to readers, before the store moves.
+//! 2. The store moves. Readers of earlier heights already find the old values.
+//! 3. [`LedgerWriter::finalized`] makes record and undo record durable (their fsyncs run side by side), then tells
+//!    subscribers.
+//! 4. The store is durable; the engine acknowledges.
+//!
+//! After a crash the engine opens the store at the last acknowledged block and delivers the later ones again. Whatever was
+//! acknowledged is in the ledger; what the ledger has beyond it is delivered again and found to be the same.
+
+use crate::{
+    Databases, FinalizedBlock, Ledger, LedgerConfig, LedgerError, Runtime, StateReader,
+    archive::{Archives, Disk, Kind, UNDO_SECTION, missing, read_block, read_undo},
+    history::History,
+    ledger::{Inner, block_cache, undo_cache},
+    live::LiveState,
+    record::{BlockRecord, UndoRecord},
+    store::{database_config, open_at, store_writes},
+};
+use commonware_codec::Encode as _;
+use florin_types::{Address, B256, Block, Bytes, Changeset, Height, StateFault};
+use parking_lot::{Mutex, RwLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
+use tokio::sync::watch;
+
+/// The ledger, for the engine's application. Cheap to clone; calls come one after another, in the order of finality.
+pub struct LedgerWriter<E: Runtime> {
+    inner: Arc<Inner>,
+    archives: Arc<Archives<E>>,
+}
+
+impl<E: Runtime> Clone for LedgerWriter<E> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), archives: self.archives.clone() }
+    }
+}
+
+/// What a block overwrote, read before it was applied. Hand it to [`LedgerWriter::finalized`].
+#[derive(Clone, Debug)]
+pub struct Undo {
+    height: Height,
+    hash: B256,
+    /// `None` for a block that the ledger has already.
+    record: Option<Arc<UndoRecord>>,
+}
+
+impl Ledger {
+    /// Opens the ledger; on a fresh directory it begins with `genesis`. Rebuilds the index of past states from the undo
+    /// records, and notices missing or damaged ones.
+    pub async fn open<E: Runtime>(
+        context: E,
+        config: LedgerConfig,
+        genesis: Arc<Block>,
+    ) -> Result<(Self, LedgerWriter<E>), LedgerError> {
+        let archives = Archives::open(context, &config).await?;
+        if archives.ranges(Kind::Blocks).await?.is_empty() {
+            let record = genesis_record(genesis.clone());
+            archives.put(genesis.height(), genesis.hash(), record.encode(), None).await?;
+        }
+        let (ledger, writer) = load(archives, &config).await?;
+        let stored = ledger.0.block_record(genesis.height()).await?.map(|record| record.finalized.block.hash());
+        if stored != Some(genesis.hash()) {
+            return Err(LedgerError::Conflict {
+                height: genesis.height(),
+                stored: stored.unwrap_or_default(),
+                offered: genesis.hash(),
+            });
+        }
+        Ok((ledger, writer))
+    }
+
+    /// Opens ledger and store of a node that is not running, to look at them. The head is the latest height for which both
+    /// are on disk. Like any start after a crash it drops half-written tails of files.
+    pub async fn open_offline<E: Runtime>(context: E, config: LedgerConfig) -> Result<Self, LedgerError> {
+        let archives = Archives::open(context.child("ledger"), &config).await?;
+        if archives.ranges(Kind::Blocks).await?.is_empty() {
+            let place = archives.place(Kind::Blocks);
+            return Err(LedgerError::Fault(format!("{place}: no ledger here; is this the node's data directory?")));
+        }
+        let (ledger, writer) = load(archives, &config).await?;
+        let operations_end = ledger.head().block.extension().state.operations_end;
+        let database = database_config(&config.partition_prefix, config.page_cache.clone());
+        let db = open_at(context.child("state"), database, Some(operations_end)).await?;
+        let at = writer.attach(Databases::new("inspect", db)).await?;
+        if at < ledger.head().block.height()
+            && let Some(record) = ledger.0.block_record(at).await?
+        {
+            ledger.0.head.send_replace(record.finalized);
+        }
+        Ok(ledger)
+    }
+}
+
+/// Reads everything a ledger needs in memory, and checks that nothing is missing in between.
+async fn load<E: Runtime>(
+    archives: Archives<E>,
+    config: &LedgerConfig,
+) -> Result<(Ledger, LedgerWriter<E>), LedgerError> {
+    let blocks = archives.ranges(Kind::Blocks).await?;
+    let undo = archives.ranges(Kind::Undo).await?;
+    let archives = Arc::new(archives);
+    let (start, last) = blocks.last().copied().unwrap_or_default();
+    // A block without its undo record, or the other way round, was being written when the node stopped. It is delivered
+    // again.
+    let head_height = undo.last().map_or(start, |range| range.1).min(last).max(start);
+    let first = first_undo(&undo, start, head_height, archives.place(Kind::Undo))?;
+    let head = stored(&*archives, head_height).await?;
+    let inner = Arc::new(Inner {
+        window_blocks: (!config.archive).then_some(config.window_blocks),
+        head: watch::Sender::new(head.finalized),
+        history: RwLock::new(History::default()),
+        pending: Mutex::new(BTreeMap::new()),
+        undo_cache: undo_cache(),
+        block_cache: block_cache(),
+        disk: archives.clone(),
+        state: OnceLock::new(),
+    });
+    load_history(&inner, first.saturating_sub(1).max(start), head_height).await?;
+    Ok((Ledger(inner.clone()), LedgerWriter { inner, archives }))
+}
+
+/// First height of the unbroken run of undo records that ends at the head. Pruning drops whole files, so a run that begins
+/// anywhere else has lost records.
+fn first_undo(undo: &[(Height, Height)], start: Height, head: Height, place: &str) -> Result<Height, LedgerError> {
+    if head == start {
+        return Ok(start.saturating_add(1));
+    }
+    let first = undo.iter().find(|(first, last)| (*first..=*last).contains(&head)).map(|range| range.0);
+    let first = first.ok_or_else(|| LedgerError::Fault(format!("{place}, height {head}: the record is missing")))?;
+    let first = first.max(start.saturating_add(1));
+    if first != start.saturating_add(1) && !first.is_multiple_of(UNDO_SECTION) {
+        let missing = first.saturating_sub(1);
+        return Err(LedgerError::Fault(format!("{place}, height {missing}: the record is missing")));
+    }
+    Ok(first)
+}
+
+/// Indexes the undo records of the heights above `base`, where readable states begin.
+async fn load_history(inner: &Inner, base: Height, head: Height) -> Result<(), LedgerError> {
+    let first = stored(&*inner.disk, base).await?;
+    let mut history = History::starting_at(base, first.finalized.block.extension().state.operations_end);
+    for height in base.saturating_add(1)..=head {
+        let record = read_undo(&*inner.disk, height).await?;
+        history.record(height, record.operations_end, record.entries.iter().map(|entry| &entry.0));
+    }
+    if let Some(window) = inner.window_blocks {
+        history.prune(head.saturating_sub(window));
+    }
+    *inner.history.write() = history;
+    Ok(())
+}
+
+async fn stored(disk: &dyn Disk, height: Height) -> Result<BlockRecord, LedgerError> {
+    read_block(disk, height).await?.ok_or_else(|| missing(disk, Kind::Blocks, height))
+}
+
+impl<E: Runtime> LedgerWriter<E> {
+    /// The ledger this writes to.
+    pub fn ledger(&self) -> Ledger {
+        Ledger(self.inner.clone())
+    }
+
+    /// Gives the ledger the store to read from, once the engine has opened it, and checks that the two belong together.
+    /// Gives the height at which the store stands.
+    pub async fn attach(&self, databases: Databases<E>) -> Result<Height, LedgerError> {
+        let state: Arc<dyn LiveState> = Arc::new(databases);
+        let position = state.position().await?;
+        let head_height = self.inner.head().block.height();
+        let height = self.inner.height_of_position(&position).ok_or_else(|| {
+            let (blocks, undo) = (self.archives.place(Kind::Blocks), self.archives.place(Kind::Undo));
+            LedgerError::Fault(format!(
+                "the state stands at operation {} (height {:?}) but the ledger ends at height {head_height}: records in \
+                 {blocks} or {undo} are lost, or the partitions are of different nodes; restore the data directory from a \
+                 backup or synchronise again",
+                position.target.operations_end, position.height
+            ))
+        })?;
+        let record = stored(&*self.inner.disk, height).await?;
+        let header = record.finalized.block.header();
+        if header.state_root != position.state_root {
+            return Err(LedgerError::Fault(format!(
+                "the state at height {height} hashes to {} but the header says {}: the state's partitions are damaged",
+                position.state_root, header.state_root
+            )));
+        }
+        self.inner.state.set(state).map_err(|_| LedgerError::Fault("a store is attached already".into()))?;
+        Ok(height)
+    }
+
+    /// Begins the ledger of a node that synchronised its state to `block`. States before it cannot be read here.
+    pub async fn start_at(&self, block: Arc<Block>, senders: Arc<Vec<Address>>) -> Result<(), LedgerError> {
+        let height = block.height();
+        let head_height = self.inner.head().block.height();
+        if height <= head_height {
+            return self.expect_same(&block).await;
+        }
+        let operations_end = block.extension().state.operations_end;
+        let hash = block.hash();
+        let finalized = FinalizedBlock { block, receipts: Arc::default(), senders, executed: false };
+        let record = BlockRecord { finalized: Arc::new(finalized), certificate: None };
+        self.archives.put(height, hash, record.encode(), None).await?;
+        *self.inner.history.write() = History::starting_at(height, operations_end);
+        self.inner.head.send_replace(record.finalized);
+        Ok(())
+    }
+
+    /// Reads what `changes` will overwrite. Call it before the block's batch is applied (`Application::capture`).
+    pub async fn capture<S: StateReader>(
+        &self,
+        block: &Block,
+        changes: &Changeset,
+        reader: S,
+    ) -> Result<Undo, LedgerError> {
+        let (height, hash) = (block.height(), block.hash());
+        if !self.is_next(block).await? {
+            return Ok(Undo { height, hash, record: None });
+        }
+        let writes = store_writes(changes)?;
+        let before = reader.read(writes.iter().map(|write| write.0).collect()).await?;
+        if before.len() != writes.len() {
+            return Err(StateFault(format!("{} values for {} keys", before.len(), writes.len())).into());
+        }
+        let entries = writes.into_iter().zip(before);
+        let entries = entries.filter(|((_, after), before)| after != before).map(|((key, _), before)| (key, before));
+        let operations_end = block.extension().state.operations_end;
+        let record = Arc::new(UndoRecord { operations_end, entries: entries.collect() });
+        // From here on a reader that finds the store at this block finds its way back.
+        self.inner.pending.lock().insert(height, record.clone());
+        self.inner.history.write().record(height, operations_end, record.entries.iter().map(|entry| &entry.0));
+        Ok(Undo { height, hash, record: Some(record) })
+    }
+
+    /// Makes the record of a finalised block durable, then tells subscribers (`Application::finalized`). The same block
+    /// again is accepted without effect; another one at its height is a fault. `certificate` is the encoded finalisation of
+    /// this very block, if there is one.
+    pub async fn finalized(
+        &self,
+        finalized: FinalizedBlock,
+        undo: Undo,
+        certificate: Option<Bytes>,
+    ) -> Result<(), LedgerError> {
+        let (height, hash) = (finalized.block.height(), finalized.block.hash());
+        if !self.is_next(&finalized.block).await? {
+            return Ok(());
+        }
+        let record = match undo.record {
+            Some(record) if undo.height == height && undo.hash == hash => record,
+            _ => return Err(LedgerError::Fault(format!("block {hash} was not captured before it was applied"))),
+        };
+        let block = BlockRecord { finalized: Arc::new(finalized), certificate };
+        self.archives.put(height, hash, block.encode(), Some(record.encode())).await?;
+        self.inner.block_cache.lock().put(height, block.clone());
+        self.inner.undo_cache.lock().put(height, record);
+        self.inner.pending.lock().remove(&height);
+        self.inner.head.send_replace(block.finalized);
+        self.prune(height).await
+    }
+
+    async fn prune(&self, head: Height) -> Result<(), LedgerError> {
+        let Some(window) = self.inner.window_blocks else { return Ok(()) };
+        let oldest = head.saturating_sub(window);
+        if oldest == 0 || !oldest.is_multiple_of(UNDO_SECTION) {
+            return Ok(());
+        }
+        self.inner.history.write().prune(oldest);
+        self.archives.prune_undo(oldest).await
+    }
+
+    /// Whether this block comes next. `false` if it is on record already; an error if another one is, or if it leaves a gap.
+    async fn is_next(&self, block: &Block) -> Result<bool, LedgerError> {
+        let expected = self.inner.head().block.height().saturating_add(1);
+        let offered = block.height();
+        if offered > expected {
+            return Err(LedgerError::Order { expected, offered });
+        }
+        if offered == expected {
+            let head = self.inner.head().block.hash();
+            if block.header().parent_hash != head {
+                let height = expected.saturating_sub(1);
+                return Err(LedgerError::Conflict { height, stored: head, offered: block.header().parent_hash });
+            }
+            return Ok(true);
+        }
+        self.expect_same(block).await?;
+        Ok(false)
+    }
+
+    async fn expect_same(&self, block: &Block) -> Result<(), LedgerError> {
+        let height = block.height();
+        match self.inner.block_record(height).await? {
+            Some(record) if record.finalized.block.hash() != block.hash() => Err(LedgerError::Conflict {
+                height,
+                stored: record.finalized.block.hash(),
+                offered: block.hash(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn genesis_record(genesis: Arc<Block>) -> BlockRecord {
+    let finalized =
+        FinalizedBlock { block: genesis, receipts: Arc::default(), senders: Arc::default(), executed: true };
+    BlockRecord { finalized: Arc::new(finalized), certificate: None }
+}
