@@ -24,6 +24,7 @@
 mod address;
 pub mod calls;
 mod context;
+mod errors;
 pub mod factory;
 mod genesis;
 pub mod invariants;
@@ -31,6 +32,8 @@ mod memory;
 mod payment;
 pub mod permission;
 pub mod policy;
+mod prefetch;
+mod references;
 pub mod slots;
 pub mod token;
 mod view;
@@ -42,9 +45,12 @@ pub use address::{
     token_address, token_index,
 };
 pub use context::{CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS, Storage, WORD_GAS};
+pub use errors::{Explanation, explain};
 pub use genesis::{GenesisState, GenesisStateError, genesis};
 pub use memory::{MemoryStorage, Recover};
-pub use payment::is_payment;
+pub use payment::{PAYMENT_INPUT_BYTES_MAX, is_payment};
+pub use prefetch::touched_slots;
+pub use references::references;
 pub use view::{ViewStorage, query};
 
 pub(crate) use address::can_hold;
@@ -55,7 +61,10 @@ pub(crate) use address::can_hold;
 /// first.
 pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Result<Bytes, Failure> {
     match Module::at(address) {
+        Some(Module::Policy) => policy::dispatch(context, input),
         Some(Module::Permission) => permission::dispatch(context, input),
-        _ => calls::unknown(input),
+        Some(Module::Factory) => factory::dispatch(context, input),
+        Some(Module::Token(token)) => token::dispatch(context, token, input),
+        None => calls::unknown(input),
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! Source: Solidity 0.8 documentation, "Layout of state variables in storage".
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use florin_types::StateFault;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, marker::PhantomData};
@@ -232,9 +232,9 @@ impl<T: Word> Slot<T> {
         context.store(self.address, self.slot, word)
     }
 
-    /// Number of the slot, for proofs.
-    pub fn number(&self) -> U256 {
-        self.slot
+    /// Where it lies: the module's address and the number of the slot, for proofs and prefetching.
+    pub fn place(&self) -> (Address, U256) {
+        (self.address, self.slot)
     }
 }
 
@@ -278,20 +278,37 @@ impl Key for str {
 }
 
 /// Solidity's `mapping(K => V)`: the thing of a key lies at `keccak256(key . slot)`. Mappings nest.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Mapping<K: ?Sized, V> {
     address: Address,
     slot: U256,
-    types: PhantomData<(fn(&K), V)>,
+    types: PhantomData<fn(&K) -> V>,
 }
+
+impl<K: ?Sized, V> Clone for Mapping<K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K: ?Sized, V> Copy for Mapping<K, V> {}
 
 impl<K: Key + ?Sized, V: Located> Mapping<K, V> {
     /// The thing of `key`.
     pub fn at(&self, context: &mut Context<'_>, key: &K) -> Result<V, Failure> {
+        let slot = context.keccak(&self.preimage(key))?;
+        Ok(V::at(self.address, slot.into()))
+    }
+
+    /// The thing of `key`, outside of any call: for proofs and prefetching.
+    pub fn of(&self, key: &K) -> V {
+        V::at(self.address, keccak256(self.preimage(key)).into())
+    }
+
+    fn preimage(&self, key: &K) -> Vec<u8> {
         let mut preimage = key.bytes();
         preimage.extend_from_slice(&self.slot.to_be_bytes::<32>());
-        let slot = context.keccak(&preimage)?;
-        Ok(V::at(self.address, slot.into()))
+        preimage
     }
 }
 

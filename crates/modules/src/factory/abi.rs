@@ -38,5 +38,9 @@ sol! {
         error AdminInvalid(address admin);
         /// No token has this index. Indices run from 1 to tokenCount.
         error TokenIndexUnknown(uint64 index, uint64 tokenCount);
+        /// The cap is above 2^128 - 1. Choose a smaller one.
+        error SupplyCapInvalid(uint256 supply, uint256 cap);
+        /// No policy has this number. Ask the policy registry for policyCount.
+        error PolicyUnknown(uint64 policyId);
     }
 }

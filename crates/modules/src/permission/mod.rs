@@ -31,7 +31,7 @@ pub use ops::{
 pub(crate) use abi::SOURCE;
 pub(crate) use dispatch::dispatch;
 pub(crate) use nodes::register;
-pub(crate) use ops::initialise;
+pub(crate) use ops::{enrol, initialise};
 
 #[cfg(test)]
 mod tests;

@@ -273,3 +273,20 @@ pub(crate) fn initialise(
         connect: NODE_ROLES_DEFAULT,
     })
 }
+
+/// Lists an account at genesis and, where the capability is given by role, gives it the role.
+pub(crate) fn enrol(
+    context: &mut Context<'_>,
+    address: Address,
+    capability: Capability,
+    by_role: bool,
+) -> Result<(), Failure> {
+    list(context, capability, address, true)?;
+    if !by_role {
+        return Ok(());
+    }
+    let sufficient = *layout().sufficient_roles.read(context)?.of(capability);
+    let place = layout().accounts.at(context, &address)?;
+    let account = place.read(context)?;
+    place.write(context, Account { roles: account.roles | sufficient, ..account })
+}

@@ -200,5 +200,7 @@ sol! {
         error UnfreezeExceedsFrozen(address account, uint256 frozen, uint256 amount);
         /// The token's policy does not admit the account. Ask the policy's admin.
         error PolicyForbids(uint64 policyId, address account);
+        /// No policy has this number. Ask the policy registry for policyCount.
+        error PolicyUnknown(uint64 policyId);
     }
 }

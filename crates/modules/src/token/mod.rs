@@ -1,4 +1,47 @@
-//! To come.
+//! Tokens: every currency is an ERC-20 at its own address, with payment references, roles, a cap on its supply, pause,
+//! freezing and a policy on every movement. Specification: `specs/token.md`.
+//!
+//! **Place in the way of a payment.** The payment itself: [`transfer`] and its siblings end in one function that holds
+//! every rule a movement must satisfy.
+//!
+//! **State.** Name, symbol, terms, supply, one slot a holder, allowances, permits used, roles. See [`layout`].
+//!
+//! **Invariants.** The balances add up to the supply; the supply is at most the cap; nobody's frozen units exceed the
+//! balance; there is an admin; the events since genesis give every balance.
+//!
+//! **Failures.** Typed reverts of [`IToken`]. A movement is refused for the first of these that applies, in this order:
+//! the caller's role; the call's own values (reference, sender, receiver); pause; a frozen party; the policy; the
+//! allowance; the balance; the units not frozen; the cap.
+//!
+//! **Limits.** Supply below 2^128 (an [`florin_types::Amount`]), references of [`PAYMENT_REFERENCE_BYTES_MAX`] bytes.
+
 mod abi;
+mod controls;
+mod dispatch;
+pub mod invariants;
+pub mod layout;
+mod ops;
+mod permit;
+mod roles;
+
 pub use abi::IToken;
+pub use controls::{
+    freeze_units, frozen_units, is_frozen, pause, paused, policy, set_frozen, set_policy, set_supply_cap, supply_cap,
+    unfreeze_units, unpause,
+};
+pub use ops::{
+    PAYMENT_REFERENCE_BYTES_MAX, allowance, approve, balance_of, burn, burn_from, currency, is_created, mint, name,
+    symbol, total_supply, transfer, transfer_from, transfer_from_with_memo, transfer_with_memo,
+};
+pub use permit::{Permit, Signature, domain_separator, nonce, permit, permit_digest};
+pub use roles::{
+    ADMIN_ROLE, FREEZER_ROLE, ISSUER_ROLE, PAUSER_ROLE, admin_count, grant_role, has_role, renounce_role, revoke_role,
+};
+
 pub(crate) use abi::SOURCE;
+pub(crate) use dispatch::dispatch;
+pub(crate) use ops::{initialise, issue};
+pub(crate) use roles::give;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,21 @@
+//! Where the token factory keeps what it knows.
+
+use alloy_primitives::{Address, U256};
+
+use crate::{
+    FACTORY_ADDRESS,
+    slots::{Located, Mapping, Slot, layout},
+};
+
+layout! {
+    /// Storage of the token factory.
+    pub struct Layout {
+        pub token_count: Slot<u64> = 0,
+        pub tokens_by_symbol: Mapping<str, Slot<Address>> = 1,
+    }
+}
+
+/// The factory's storage.
+pub fn layout() -> Layout {
+    Layout::at(FACTORY_ADDRESS, U256::ZERO)
+}

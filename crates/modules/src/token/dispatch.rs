@@ -1,0 +1,115 @@
+//! From selector to operation. No logic.
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+
+use super::{IToken::*, controls, ops, permit, roles};
+use crate::{
+    calls::{decode, mutate, view},
+    context::{Context, Failure},
+};
+
+/// Interfaces of ERC-165 that a token has: ERC-165 itself and AccessControl.
+const INTERFACES: [[u8; 4]; 2] = [[0x01, 0xff, 0xc9, 0xa7], [0x79, 0x65, 0xdb, 0x0b]];
+
+/// Answers a call to the token at `token`; reverts where none was created. One table, so that the compiler sees that
+/// no function is missing.
+pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) -> Result<Bytes, Failure> {
+    use ITokenCalls as Call;
+    let call = decode::<Call>(context, input)?;
+    let terms = ops::terms(context, token)?;
+    match call {
+        // ERC-20
+        Call::name(_) => view::<nameCall>(ops::name(context, token)?),
+        Call::symbol(_) => view::<symbolCall>(ops::symbol(context, token)?),
+        Call::decimals(_) => view::<decimalsCall>(terms.decimals),
+        Call::totalSupply(_) => view::<totalSupplyCall>(U256::from(ops::total_supply(context, token)?)),
+        Call::balanceOf(c) => view::<balanceOfCall>(U256::from(ops::balance_of(context, token, c.account)?)),
+        Call::allowance(c) => view::<allowanceCall>(ops::allowance(context, token, c.owner, c.spender)?),
+        Call::transfer(c) => succeed::<transferCall>(context, |x| ops::transfer(x, token, c.to, c.amount)),
+        Call::transferFrom(c) => {
+            succeed::<transferFromCall>(context, |x| ops::transfer_from(x, token, c.from, c.to, c.amount))
+        }
+        Call::approve(c) => succeed::<approveCall>(context, |x| ops::approve(x, token, c.spender, c.amount)),
+        Call::transferWithMemo(c) => succeed::<transferWithMemoCall>(context, |x| {
+            ops::transfer_with_memo(x, token, c.to, c.amount, c.memo, &c.paymentReference)
+        }),
+        Call::transferFromWithMemo(c) => succeed::<transferFromWithMemoCall>(context, |x| {
+            ops::transfer_from_with_memo(x, token, (c.from, c.to), c.amount, c.memo, &c.paymentReference)
+        }),
+
+        // ERC-2612 and ERC-5267
+        Call::permit(c) => mutate::<permitCall, _>(context, |x| {
+            let permit = permit::Permit { owner: c.owner, spender: c.spender, value: c.value, deadline: c.deadline };
+            permit::permit(x, token, permit, permit::Signature { v: c.v, r: c.r, s: c.s })
+        }),
+        Call::nonces(c) => view::<noncesCall>(permit::nonce(context, token, c.owner)?),
+        Call::DOMAIN_SEPARATOR(_) => view::<DOMAIN_SEPARATORCall>(permit::domain_separator(context, token)?),
+        Call::eip712Domain(_) => view::<eip712DomainCall>((
+            permit::DOMAIN_FIELDS.into(),
+            ops::name(context, token)?,
+            permit::DOMAIN_VERSION.into(),
+            U256::from(context.env().chain_id),
+            token,
+            B256::ZERO,
+            Vec::new(),
+        )),
+
+        // Roles
+        Call::DEFAULT_ADMIN_ROLE(_) => view::<DEFAULT_ADMIN_ROLECall>(roles::ADMIN_ROLE),
+        Call::ISSUER_ROLE(_) => view::<ISSUER_ROLECall>(roles::ISSUER_ROLE),
+        Call::PAUSER_ROLE(_) => view::<PAUSER_ROLECall>(roles::PAUSER_ROLE),
+        Call::FREEZER_ROLE(_) => view::<FREEZER_ROLECall>(roles::FREEZER_ROLE),
+        Call::hasRole(c) => view::<hasRoleCall>(roles::has_role(context, token, c.role, c.account)?),
+        Call::getRoleAdmin(_) => view::<getRoleAdminCall>(roles::ADMIN_ROLE),
+        Call::adminCount(_) => view::<adminCountCall>(U256::from(terms.admins)),
+        Call::grantRole(c) => mutate::<grantRoleCall, _>(context, |x| roles::grant_role(x, token, c.role, c.account)),
+        Call::revokeRole(c) => {
+            mutate::<revokeRoleCall, _>(context, |x| roles::revoke_role(x, token, c.role, c.account))
+        }
+        Call::renounceRole(c) => {
+            mutate::<renounceRoleCall, _>(context, |x| roles::renounce_role(x, token, c.role, c.callerConfirmation))
+        }
+        Call::supportsInterface(c) => view::<supportsInterfaceCall>(INTERFACES.contains(&c.interfaceId.0)),
+
+        // Supply
+        Call::supplyCap(_) => view::<supplyCapCall>(U256::from(controls::supply_cap(context, token)?)),
+        Call::setSupplyCap(c) => {
+            mutate::<setSupplyCapCall, _>(context, |x| controls::set_supply_cap(x, token, c.newCap))
+        }
+        Call::mint(c) => mutate::<mintCall, _>(context, |x| ops::mint(x, token, c.to, c.amount)),
+        Call::burn(c) => mutate::<burnCall, _>(context, |x| ops::burn(x, token, c.amount)),
+        Call::burnFrom(c) => mutate::<burnFromCall, _>(context, |x| ops::burn_from(x, token, c.from, c.amount)),
+
+        // Pause
+        Call::paused(_) => view::<pausedCall>(terms.paused),
+        Call::pause(_) => mutate::<pauseCall, _>(context, |x| controls::pause(x, token)),
+        Call::unpause(_) => mutate::<unpauseCall, _>(context, |x| controls::unpause(x, token)),
+
+        // Freezing
+        Call::isFrozen(c) => view::<isFrozenCall>(controls::is_frozen(context, token, c.userAddress)?),
+        Call::getFrozenTokens(c) => {
+            view::<getFrozenTokensCall>(U256::from(controls::frozen_units(context, token, c.userAddress)?))
+        }
+        Call::setAddressFrozen(c) => {
+            mutate::<setAddressFrozenCall, _>(context, |x| controls::set_frozen(x, token, c.userAddress, c.freeze))
+        }
+        Call::freezePartialTokens(c) => mutate::<freezePartialTokensCall, _>(context, |x| {
+            controls::freeze_units(x, token, c.userAddress, c.amount)
+        }),
+        Call::unfreezePartialTokens(c) => mutate::<unfreezePartialTokensCall, _>(context, |x| {
+            controls::unfreeze_units(x, token, c.userAddress, c.amount)
+        }),
+
+        // Policy
+        Call::policyId(_) => view::<policyIdCall>(terms.policy),
+        Call::setPolicy(c) => mutate::<setPolicyCall, _>(context, |x| controls::set_policy(x, token, c.newPolicyId)),
+    }
+}
+
+/// Answers a call that returns true, as ERC-20 wants it of those that do not revert.
+fn succeed<Call: alloy_sol_types::SolCall<Return = bool>>(
+    context: &mut Context<'_>,
+    operation: impl FnOnce(&mut Context<'_>) -> Result<(), Failure>,
+) -> Result<Bytes, Failure> {
+    mutate::<Call, bool>(context, |context| operation(context).map(|()| true))
+}

@@ -1,0 +1,102 @@
+//! Named predicates over a token, and the checker that rebuilds every balance from events alone.
+
+use alloy_primitives::{Address, Log, U256};
+use alloy_sol_types::SolEvent;
+use std::collections::BTreeMap;
+
+use super::{IToken, layout::layout, ops::holding};
+use crate::{
+    Module,
+    context::{Context, Failure},
+    invariants::{Violation, hold},
+};
+
+/// Checks the invariants of one token. `holders` must name everyone who ever held units, once each, such as
+/// [`EventBook::holders`] does; the sum is wrong otherwise.
+pub fn check(
+    context: &mut Context<'_>,
+    token: Address,
+    holders: impl IntoIterator<Item = Address>,
+) -> Result<Vec<Violation>, Failure> {
+    let mut violations = Vec::new();
+    let (supply, terms) = (layout(token).supply.read(context)?, layout(token).terms.read(context)?);
+    let mut sum = U256::ZERO;
+    for account in holders {
+        let (_, holding) = holding(context, token, account)?;
+        sum = sum.saturating_add(U256::from(holding.balance));
+        hold(&mut violations, "token.frozen_within_balance", holding.frozen <= holding.balance, || {
+            format!("{account} holds {} of token {token} but {} are frozen", holding.balance, holding.frozen)
+        });
+    }
+    hold(&mut violations, "token.supply_is_sum", sum == U256::from(supply.total), || {
+        format!("balances of token {token} add up to {sum} but its supply is {}", supply.total)
+    });
+    hold(&mut violations, "token.supply_within_cap", supply.total <= supply.cap, || {
+        format!("the supply of token {token} is {}, above its cap {}", supply.total, supply.cap)
+    });
+    hold(&mut violations, "token.has_admin", terms.created && terms.admins > 0, || {
+        format!("token {token} is created: {}, admins: {}", terms.created, terms.admins)
+    });
+    Ok(violations)
+}
+
+/// Balances rebuilt from Transfer events alone, token by token. Begin with the balances of genesis, which has no
+/// receipts, and apply the logs of every block in order.
+#[derive(Clone, Debug, Default)]
+pub struct EventBook {
+    balances: BTreeMap<(Address, Address), U256>,
+}
+
+impl EventBook {
+    /// A balance that stands from genesis.
+    pub fn credit_genesis(&mut self, token: Address, account: Address, units: u128) {
+        let balance = self.balances.entry((token, account)).or_default();
+        *balance = balance.saturating_add(U256::from(units));
+    }
+
+    /// Applies a log; other logs than a token's Transfer change nothing.
+    pub fn apply(&mut self, log: &Log) -> Result<(), Violation> {
+        let Some(Module::Token(token)) = Module::at(log.address) else { return Ok(()) };
+        let Ok(event) = IToken::Transfer::decode_log(log) else { return Ok(()) };
+        let IToken::Transfer { from, to, value } = event.data;
+        if !from.is_zero() {
+            let balance = self.balances.entry((token, from)).or_default();
+            *balance = balance.checked_sub(value).ok_or_else(|| Violation {
+                invariant: "token.events_give_balances",
+                found: format!("{from} sent {value} of token {token} but events left it {balance}"),
+            })?;
+        }
+        if !to.is_zero() {
+            let balance = self.balances.entry((token, to)).or_default();
+            *balance = balance.saturating_add(value);
+        }
+        Ok(())
+    }
+
+    /// Everyone who ever held units of the token.
+    pub fn holders(&self, token: Address) -> Vec<Address> {
+        self.balances.keys().filter(|(of, _)| *of == token).map(|(_, account)| *account).collect()
+    }
+
+    /// Every token that appears in the book.
+    pub fn tokens(&self) -> Vec<Address> {
+        let mut tokens: Vec<Address> = self.balances.keys().map(|(token, _)| *token).collect();
+        tokens.dedup();
+        tokens
+    }
+
+    /// Compares every balance with the state, and checks the invariants of every token in the book.
+    pub fn check(&self, context: &mut Context<'_>) -> Result<Vec<Violation>, Failure> {
+        let mut violations = Vec::new();
+        for ((token, account), expected) in &self.balances {
+            let (_, holding) = holding(context, *token, *account)?;
+            hold(&mut violations, "token.events_give_balances", U256::from(holding.balance) == *expected, || {
+                format!("events give {account} {expected} of token {token}, the state has {}", holding.balance)
+            });
+        }
+        for token in self.tokens() {
+            violations.extend(check(context, token, self.holders(token))?);
+        }
+        Ok(violations)
+    }
+}

@@ -1,0 +1,63 @@
+//! Where a token keeps what it knows. A payment without a policy touches three slots: terms, payer, payee.
+
+use alloy_primitives::{Address, B256, U256};
+
+use crate::slots::{Located, Mapping, Slot, Text, layout, packed};
+
+packed! {
+    /// What every operation must know of the token.
+    pub struct Terms {
+        /// Policy of every movement; 0 admits everyone.
+        pub policy: u64 = 0..8,
+        /// How many accounts hold DEFAULT_ADMIN_ROLE.
+        pub admins: u64 = 8..16,
+        /// Decimal digits of the minor unit.
+        pub decimals: u8 = 16..17,
+        /// Whether movements are stopped.
+        pub paused: bool = 17..18,
+        /// Whether the token was created.
+        pub created: bool = 18..19,
+    }
+}
+
+packed! {
+    /// Units in existence and the most that may exist.
+    pub struct Supply {
+        pub total: u128 = 0..16,
+        pub cap: u128 = 16..32,
+    }
+}
+
+packed! {
+    /// All that a movement must know of a holder.
+    pub struct Holding {
+        /// Units held, frozen ones included.
+        pub balance: u128 = 0..16,
+        /// Units held that may not move.
+        pub frozen: u128 = 16..31,
+        /// Whether the address as a whole is frozen.
+        pub blocked: bool = 31..32,
+    }
+}
+
+/// Most units that can be frozen in part: what fits beside the balance. More than that is frozen with the address.
+pub const FROZEN_MAX: u128 = (1 << 120) - 1;
+
+layout! {
+    /// Storage of a token.
+    pub struct Layout {
+        pub name: Text = 0,
+        pub symbol: Text = 1,
+        pub terms: Slot<Terms> = 2,
+        pub supply: Slot<Supply> = 3,
+        pub holdings: Mapping<Address, Slot<Holding>> = 4,
+        pub allowances: Mapping<Address, Mapping<Address, Slot<U256>>> = 5,
+        pub nonces: Mapping<Address, Slot<U256>> = 6,
+        pub roles: Mapping<B256, Mapping<Address, Slot<bool>>> = 7,
+    }
+}
+
+/// Storage of the token at `token`.
+pub fn layout(token: Address) -> Layout {
+    Layout::at(token, U256::ZERO)
+}

@@ -1,0 +1,101 @@
+//! Roles over a token, with the names and errors of OpenZeppelin's AccessControl.
+
+use alloy_primitives::{Address, B256, b256};
+
+use super::{IToken, layout::layout, ops::terms};
+use crate::{
+    can_hold,
+    context::{Context, Failure, ensure},
+};
+
+/// Grants and revokes roles, sets cap and policy.
+pub const ADMIN_ROLE: B256 = B256::ZERO;
+/// Mints and burns: `keccak256("ISSUER_ROLE")`.
+pub const ISSUER_ROLE: B256 = b256!("114e74f6ea3bd819998f78687bfcb11b140da08e9b7d222fa9c1f1ba1f2aa122");
+/// Pauses and resumes: `keccak256("PAUSER_ROLE")`.
+pub const PAUSER_ROLE: B256 = b256!("65d7a28e3265b37a6474929f336521b332c1681b933f6cb9f3376673440d862a");
+/// Freezes and thaws: `keccak256("FREEZER_ROLE")`.
+pub const FREEZER_ROLE: B256 = b256!("92de27771f92d6942691d73358b3a4673e4880de8356f8f2cf452be87e02d363");
+
+const ROLES: [B256; 4] = [ADMIN_ROLE, ISSUER_ROLE, PAUSER_ROLE, FREEZER_ROLE];
+
+/// Whether the account holds the role.
+pub fn has_role(context: &mut Context<'_>, token: Address, role: B256, account: Address) -> Result<bool, Failure> {
+    layout(token).roles.at(context, &role)?.at(context, &account)?.read(context)
+}
+
+/// How many accounts hold the admin role.
+pub fn admin_count(context: &mut Context<'_>, token: Address) -> Result<u64, Failure> {
+    Ok(terms(context, token)?.admins)
+}
+
+/// Reverts unless the caller holds the role.
+pub(super) fn require_role(context: &mut Context<'_>, token: Address, role: B256) -> Result<(), Failure> {
+    let account = context.caller();
+    let held = has_role(context, token, role, account)?;
+    ensure(held, || IToken::AccessControlUnauthorizedAccount { account, neededRole: role })
+}
+
+/// Gives a role. What is so already stays without an event.
+pub fn grant_role(context: &mut Context<'_>, token: Address, role: B256, account: Address) -> Result<(), Failure> {
+    require_role(context, token, ADMIN_ROLE)?;
+    give(context, token, role, account)
+}
+
+/// Gives a role without asking who calls: the factory and genesis do.
+pub(crate) fn give(context: &mut Context<'_>, token: Address, role: B256, account: Address) -> Result<(), Failure> {
+    check_role(role)?;
+    ensure(can_hold(account), || IToken::RoleHolderInvalid { account })?;
+    let place = layout(token).roles.at(context, &role)?.at(context, &account)?;
+    if place.read(context)? {
+        return Ok(());
+    }
+    place.write(context, true)?;
+    if role == ADMIN_ROLE {
+        let mut terms = terms(context, token)?;
+        terms.admins = terms.admins.saturating_add(1);
+        layout(token).terms.write(context, terms)?;
+    }
+    let sender = context.caller();
+    context.emit(token, &IToken::RoleGranted { role, account, sender })
+}
+
+/// Takes a role away.
+pub fn revoke_role(context: &mut Context<'_>, token: Address, role: B256, account: Address) -> Result<(), Failure> {
+    require_role(context, token, ADMIN_ROLE)?;
+    take(context, token, role, account)
+}
+
+/// Gives up a role of one's own.
+pub fn renounce_role(
+    context: &mut Context<'_>,
+    token: Address,
+    role: B256,
+    confirmation: Address,
+) -> Result<(), Failure> {
+    let account = context.caller();
+    ensure(confirmation == account, || IToken::AccessControlBadConfirmation {})?;
+    take(context, token, role, account)
+}
+
+/// Takes a role; the last admin stays, because a token without one could never be governed again.
+fn take(context: &mut Context<'_>, token: Address, role: B256, account: Address) -> Result<(), Failure> {
+    check_role(role)?;
+    let place = layout(token).roles.at(context, &role)?.at(context, &account)?;
+    if !place.read(context)? {
+        return Ok(());
+    }
+    if role == ADMIN_ROLE {
+        let mut terms = terms(context, token)?;
+        ensure(terms.admins > 1, || IToken::LastAdmin { account })?;
+        terms.admins = terms.admins.saturating_sub(1);
+        layout(token).terms.write(context, terms)?;
+    }
+    place.write(context, false)?;
+    let sender = context.caller();
+    context.emit(token, &IToken::RoleRevoked { role, account, sender })
+}
+
+fn check_role(role: B256) -> Result<(), Failure> {
+    ensure(ROLES.contains(&role), || IToken::RoleUnknown { role })
+}
