@@ -237,7 +237,7 @@ fn store_parent_hash(machine: &mut Machine<'_>, env: &BlockEnv) -> Result<(), St
     Ok(())
 }
 
-fn charge_quota(machine: &mut Machine<'_>, sender: Address, gas_used: u64) -> Result<(), StateFault> {
+pub(crate) fn charge_quota(machine: &mut Machine<'_>, sender: Address, gas_used: u64) -> Result<(), StateFault> {
     let Ledger { rules, .. } = machine.ctx.chain;
     if rules.gas_quota.is_none() {
         return Ok(());

@@ -47,7 +47,7 @@ pub fn genesis_state(genesis: &Genesis) -> Result<Changeset, GenesisStateError> 
         })?;
     }
     let modules = florin_modules::genesis(genesis)
-        .map_err(|florin_modules::GenesisStateError::Field { field, rule }| GenesisStateError { field, rule })?;
+        .map_err(|florin_modules::GenesisStateError { field, rule }| GenesisStateError { field, rule })?;
     for address in modules.marked {
         put_contract(&mut state, address, MARKER_CODE);
     }

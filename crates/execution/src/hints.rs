@@ -1,5 +1,14 @@
-//! Hints.
-use florin_types::{Address, Rules, U256, VerifiedTx};
+//! Which state a transaction certainly reads, told before it runs.
+//!
+//! The store fetches many keys in one go for the price of a few. A hint that turns out useless costs a read; a missing
+//! one costs a wait. Hints never change an outcome.
+
+use alloy_consensus::Transaction as _;
+use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
+use florin_modules::{PERMISSION_ADDRESS, permission, touched_slots};
+use florin_types::{Address, Height, U256, VerifiedTx};
+
+use crate::{env::BENEFICIARY, machine::history_slot};
 
 /// What a transaction certainly reads, so that the store can fetch it in one go before execution.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,8 +19,35 @@ pub struct Hints {
     pub slots: Vec<(Address, U256)>,
 }
 
-/// Adds what `tx` certainly reads to `hints`. Duplicates are the caller's to remove.
-pub fn hints(rules: &Rules, timestamp_ms: u64, tx: &VerifiedTx, hints: &mut Hints) {
-    let _ = (rules, timestamp_ms, tx, hints);
-    unimplemented!()
+impl Hints {
+    /// What every block reads before its first transaction.
+    pub fn block(height: Height) -> Self {
+        Self {
+            accounts: vec![HISTORY_STORAGE_ADDRESS, PERMISSION_ADDRESS, BENEFICIARY],
+            slots: vec![
+                (HISTORY_STORAGE_ADDRESS, history_slot(height.saturating_sub(1))),
+                permission::layout::layout().settings.place(),
+            ],
+        }
+    }
+
+    /// Sorts and removes duplicates: what many transactions of a block share is fetched once.
+    pub fn compact(&mut self) {
+        self.accounts.sort_unstable();
+        self.accounts.dedup();
+        self.slots.sort_unstable();
+        self.slots.dedup();
+    }
+}
+
+/// Adds what `tx` certainly reads to `hints`. Duplicates are the caller's to remove ([`Hints::compact`]).
+pub fn hints(tx: &VerifiedTx, hints: &mut Hints) {
+    let (sender, to) = (tx.sender(), tx.tx().to());
+    hints.accounts.push(sender);
+    hints.accounts.extend(to);
+    for item in tx.tx().access_list().into_iter().flat_map(|list| list.iter()) {
+        hints.accounts.push(item.address);
+        hints.slots.extend(item.storage_keys.iter().map(|key| (item.address, U256::from_be_bytes(key.0))));
+    }
+    hints.slots.extend(touched_slots(sender, to, tx.tx().input()));
 }

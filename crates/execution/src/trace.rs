@@ -1,6 +1,38 @@
-//! Tracing.
-use crate::{BlockEnv, CallError, CallLimits, GethDebugTracingOptions, GethTrace, Overrides, TransactionRequest};
-use florin_types::{B256, Rules, StateFault, StateView, VerifiedTx};
+//! Traces: a transaction run again under an inspector, in its place in its block.
+//!
+//! Geth's tracers: the struct logger (no name), `callTracer`, `flatCallTracer`, `prestateTracer`, `4byteTracer`,
+//! `noopTracer` and `muxTracer`. JavaScript is not run in a node that votes.
+//!
+//! **Bounded.** What a trace may record is weighed while it runs; one that grows too large stops with an error instead of
+//! with the node's memory.
+
+use alloy_rpc_types_trace::geth::{GethDebugBuiltInTracerType, GethDebugTracerType};
+use florin_types::{B256, Changeset, Rules, StateFault, StateView, VerifiedTx};
+use revm::{
+    Inspector,
+    context::{
+        TxEnv,
+        result::{InvalidTransaction, ResultAndState},
+    },
+    context_interface::context::ContextError,
+    interpreter::{CallInputs, CallOutcome, CreateInputs, CreateOutcome, Interpreter, interpreter_types::LoopControl as _},
+};
+use revm_inspectors::tracing::{DebugInspector, DebugInspectorError, TransactionContext};
+
+use crate::{
+    BlockEnv, CallError, CallLimits, GethDebugTracingOptions, GethTrace, Overrides, TransactionRequest,
+    check::CheckError,
+    execute::{BlockRun, charge_quota},
+    machine::{Machine, MachineContext, ViewRef, changes, inspect, machine, take_changes, tx_env},
+    overlay::Overlay,
+    request::rejection,
+    simulate::Simulation,
+};
+
+/// What one call weighs in a trace beside its input, in bytes.
+const CALL_BYTES: usize = 1_024;
+/// What one step weighs in a trace beside its stack and memory, in bytes.
+const STEP_BYTES: usize = 256;
 
 /// Bounds of one trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +87,19 @@ pub fn trace_transaction(
     options: &GethDebugTracingOptions,
     limits: &TraceLimits,
 ) -> Result<GethTrace, TraceError> {
-    let _ = (parent, chain_id, rules, env, block_hash, txs, index, options, limits);
-    unimplemented!()
+    let (Some(before), Some(tx)) = (txs.get(..index), txs.get(index)) else {
+        return Err(TraceError::Index { index, count: txs.len() });
+    };
+    let mut tracer = Tracer::new(options, limits)?;
+    let mut run = BlockRun::begin(parent, chain_id, rules, env, before.len())?;
+    for tx in before {
+        run.apply(tx).map_err(replay_fault)?;
+    }
+    let overlay = Overlay::new(parent, take_changes(&mut run.machine));
+    let place = TransactionContext::default().with_block_hash(block_hash).with_tx_index(index).with_tx_hash(tx.hash());
+    let machine = machine(&overlay, chain_id, rules, env);
+    let (trace, _) = tracer.run(machine, tx_env(tx), Some(place), &overlay)?;
+    Ok(trace)
 }
 
 /// `debug_traceBlock…`: a trace of every transaction.
@@ -71,8 +114,22 @@ pub fn trace_block(
     options: &GethDebugTracingOptions,
     limits: &TraceLimits,
 ) -> Result<Vec<GethTrace>, TraceError> {
-    let _ = (parent, chain_id, rules, env, block_hash, txs, options, limits);
-    unimplemented!()
+    let mut run = BlockRun::begin(parent, chain_id, rules, env, 0)?;
+    let mut overlay = Overlay::new(parent, take_changes(&mut run.machine));
+    let mut tracer = Tracer::new(options, limits)?;
+    let mut traces = Vec::with_capacity(txs.len());
+    for (index, tx) in txs.iter().enumerate() {
+        let place =
+            TransactionContext::default().with_block_hash(block_hash).with_tx_index(index).with_tx_hash(tx.hash());
+        let (trace, changes) = tracer.run(machine(&overlay, chain_id, rules, env), tx_env(tx), Some(place), &overlay)?;
+        overlay.extend(changes.changeset);
+        let mut quota = machine(&overlay, chain_id, rules, env);
+        charge_quota(&mut quota, tx.sender(), changes.gas_used)?;
+        let charged = take_changes(&mut quota);
+        overlay.extend(charged);
+        traces.push(trace);
+    }
+    Ok(traces)
 }
 
 /// `debug_traceCall`.
@@ -88,6 +145,170 @@ pub fn trace_call(
     call_limits: &CallLimits,
     limits: &TraceLimits,
 ) -> Result<GethTrace, TraceError> {
-    let _ = (view, chain_id, rules, env, request, overrides, options, call_limits, limits);
-    unimplemented!()
+    let overlay = Overlay::pretend(view, overrides.state.as_ref())?;
+    let mut simulation = Simulation::new(&overlay, chain_id, rules, env, request, overrides, call_limits)?;
+    simulation.afford()?;
+    let (trace, _) = Tracer::new(options, limits)?.run(simulation.machine, simulation.call.tx, None, &overlay)?;
+    Ok(trace)
+}
+
+/// A transaction of a finalised block that does not run again: the state or the block is not what it was.
+fn replay_fault(error: CheckError) -> StateFault {
+    match error {
+        CheckError::Fault(fault) => fault,
+        CheckError::Rejected(rejection) => {
+            StateFault(format!("a transaction of a finalised block cannot be replayed: {rejection}"))
+        }
+    }
+}
+
+/// What a traced transaction changed.
+struct Traced {
+    changeset: Changeset,
+    gas_used: u64,
+}
+
+/// An inspector with a scale before it.
+struct Tracer {
+    inspectors: (Scale, DebugInspector),
+}
+
+impl Tracer {
+    fn new(options: &GethDebugTracingOptions, limits: &TraceLimits) -> Result<Self, TraceError> {
+        check_supported(options)?;
+        let inspector = DebugInspector::new(options.clone())
+            .map_err(|error| TraceError::Unsupported(format!("the tracer cannot be set up: {error}")))?;
+        let steps = match &inspector {
+            DebugInspector::Default(_, config) => Some(StepScale {
+                left: limits.steps_max,
+                weighs_memory: config.is_memory_enabled(),
+                weighs_stack: !config.disable_stack.unwrap_or_default(),
+            }),
+            _ => None,
+        };
+        let scale = Scale { limits: *limits, bytes_left: limits.recorded_bytes_max, steps, overweight: None };
+        Ok(Self { inspectors: (scale, inspector) })
+    }
+
+    /// Traces one transaction. The bounds are for all transactions of one request together.
+    fn run(
+        &mut self,
+        machine: Machine<'_>,
+        tx: TxEnv,
+        place: Option<TransactionContext>,
+        view: &dyn StateView,
+    ) -> Result<(GethTrace, Traced), TraceError> {
+        let (machine, outcome, state) = inspect(machine, tx.clone(), &mut self.inspectors);
+        let (scale, inspector) = &mut self.inspectors;
+        if let Some(bound) = scale.overweight.take() {
+            return Err(TraceError::TooLarge(bound));
+        }
+        let refused = |invalid: InvalidTransaction| CallError::Rejected(rejection(&invalid, &tx, &machine.ctx.block));
+        let result = outcome?.map_err(refused)?;
+        let traced = Traced {
+            changeset: changes(&state, &machine.ctx.journaled_state.database),
+            gas_used: result.tx_gas_used(),
+        };
+        let result = ResultAndState { result, state };
+        let trace = inspector
+            .get_result(place, &tx, &machine.ctx.block, &result, &mut ViewRef(view))
+            .map_err(|error| match error {
+                DebugInspectorError::Database(fault) => TraceError::Fault(fault.0),
+                other => TraceError::Unsupported(format!("the trace cannot be made: {other}")),
+            })?;
+        inspector.fuse().map_err(|error| TraceError::Unsupported(error.to_string()))?;
+        Ok((trace, traced))
+    }
+}
+
+fn check_supported(options: &GethDebugTracingOptions) -> Result<(), TraceError> {
+    use GethDebugBuiltInTracerType as BuiltIn;
+    const SUPPORTED: &str =
+        "use callTracer, flatCallTracer, prestateTracer, 4byteTracer, noopTracer, muxTracer, or none for the struct logger";
+    let unsupported = |text: String| Err(TraceError::Unsupported(text));
+    let supports = |tracer: &BuiltIn| !matches!(tracer, BuiltIn::Erc7562Tracer | BuiltIn::StateGasTracer);
+    match &options.tracer {
+        Some(GethDebugTracerType::JsTracer(text)) if !text.is_empty() => {
+            let name: String = text.chars().take(32).collect();
+            unsupported(format!("tracer {name:?} is not supported, JavaScript tracers neither: {SUPPORTED}"))
+        }
+        Some(GethDebugTracerType::BuiltInTracer(tracer)) if !supports(tracer) => {
+            unsupported(format!("tracer {tracer:?} is not supported: {SUPPORTED}"))
+        }
+        Some(GethDebugTracerType::BuiltInTracer(BuiltIn::MuxTracer)) => {
+            let config = options.tracer_config.clone().into_mux_config();
+            let config = config.map_err(|error| TraceError::Unsupported(format!("muxTracer's configuration: {error}")))?;
+            let inside = |tracer: &GethDebugTracerType| match tracer {
+                GethDebugTracerType::BuiltInTracer(tracer) => supports(tracer),
+                GethDebugTracerType::JsTracer(_) => false,
+            };
+            match config.0.keys().find(|tracer| !inside(tracer)) {
+                Some(tracer) => unsupported(format!("tracer {tracer:?} is not supported: {SUPPORTED}")),
+                None => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Weighs what the inspector behind it will record, and stops the machine when that is too much.
+struct Scale {
+    limits: TraceLimits,
+    bytes_left: usize,
+    steps: Option<StepScale>,
+    overweight: Option<String>,
+}
+
+struct StepScale {
+    left: usize,
+    weighs_memory: bool,
+    weighs_stack: bool,
+}
+
+impl Scale {
+    fn weigh(&mut self, bytes: usize) -> bool {
+        match self.bytes_left.checked_sub(bytes) {
+            Some(left) => self.bytes_left = left,
+            None => {
+                self.overweight = Some(format!("{} bytes", self.limits.recorded_bytes_max));
+            }
+        }
+        self.overweight.is_none()
+    }
+
+    /// Makes the machine end with an error.
+    fn stop(context: &mut MachineContext<'_>) {
+        context.error = Err(ContextError::Custom("trace too large".into()));
+    }
+}
+
+impl<'a> Inspector<MachineContext<'a>> for Scale {
+    fn step(&mut self, interpreter: &mut Interpreter, context: &mut MachineContext<'a>) {
+        let Some(steps) = &mut self.steps else { return };
+        let stack = if steps.weighs_stack { interpreter.stack.len().saturating_mul(32) } else { 0 };
+        let memory = if steps.weighs_memory { interpreter.memory.len() } else { 0 };
+        match steps.left.checked_sub(1) {
+            Some(left) => steps.left = left,
+            None => self.overweight = Some(format!("{} steps", self.limits.steps_max)),
+        }
+        if !self.weigh(STEP_BYTES.saturating_add(stack).saturating_add(memory)) {
+            Self::stop(context);
+            interpreter.bytecode.reset_action();
+            interpreter.halt_fatal();
+        }
+    }
+
+    fn call(&mut self, context: &mut MachineContext<'a>, inputs: &mut CallInputs) -> Option<CallOutcome> {
+        if !self.weigh(CALL_BYTES.saturating_add(inputs.input.len())) {
+            Self::stop(context);
+        }
+        None
+    }
+
+    fn create(&mut self, context: &mut MachineContext<'a>, inputs: &mut CreateInputs) -> Option<CreateOutcome> {
+        if !self.weigh(CALL_BYTES.saturating_add(inputs.init_code().len())) {
+            Self::stop(context);
+        }
+        None
+    }
 }

@@ -9,6 +9,7 @@ use revm::{
     database_interface::DBErrorMarker,
     state::AccountInfo,
 };
+use std::collections::BTreeMap;
 
 /// A [`StateFault`] on its way through revm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,15 +28,28 @@ impl From<StateFault> for ViewFault {
 /// difference between the journal and this memory.
 pub(crate) struct Base<'a> {
     view: &'a dyn StateView,
-    height: Height,
+    parent_height: Option<Height>,
     parent_hash: B256,
+    pretended_hashes: BTreeMap<Height, B256>,
     accounts: AddressMap<Option<Account>>,
     slots: HashMap<(Address, U256), U256>,
 }
 
 impl<'a> Base<'a> {
-    pub(crate) fn new(view: &'a dyn StateView, height: Height, parent_hash: B256) -> Self {
-        Self { view, height, parent_hash, accounts: AddressMap::default(), slots: HashMap::default() }
+    pub(crate) fn new(view: &'a dyn StateView, parent_height: Option<Height>, parent_hash: B256) -> Self {
+        Self {
+            view,
+            parent_height,
+            parent_hash,
+            pretended_hashes: BTreeMap::new(),
+            accounts: AddressMap::default(),
+            slots: HashMap::default(),
+        }
+    }
+
+    /// Answers `BLOCKHASH` with these first.
+    pub(crate) fn pretend_hashes(&mut self, hashes: BTreeMap<Height, B256>) {
+        self.pretended_hashes = hashes;
     }
 
     /// The account before the block.
@@ -113,7 +127,10 @@ impl Database for Base<'_> {
     /// revm asks for the last 256 heights only. The answer comes from the history contract (EIP-2935), so that it
     /// depends on the state alone.
     fn block_hash(&mut self, number: u64) -> Result<B256, ViewFault> {
-        if number.checked_add(1) == Some(self.height) {
+        if let Some(hash) = self.pretended_hashes.get(&number) {
+            return Ok(*hash);
+        }
+        if Some(number) == self.parent_height {
             return Ok(self.parent_hash);
         }
         Ok(B256::from(self.slot(HISTORY_STORAGE_ADDRESS, history_slot(number))?))

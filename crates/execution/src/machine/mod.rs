@@ -12,7 +12,7 @@ use florin_modules::{CallEnv, Context as ModuleContext, Failure, is_module};
 use alloy_primitives::{KECCAK256_EMPTY, keccak256, map::HashMap};
 use florin_types::{Account, B256, Changeset, EvmSpec, Rules, StateFault, StateView, U256, VerifiedTx};
 use revm::{
-    Context, ExecuteEvm as _, Journal,
+    Context, ExecuteEvm as _, InspectEvm as _, Inspector, Journal,
     bytecode::opcode,
     context::{
         BlockEnv as EvmBlock, CfgEnv, Evm, JournalTr as _, TxEnv,
@@ -24,6 +24,7 @@ use revm::{
         CallInputs, CallScheme, Gas, Instruction, InstructionResult, InterpreterResult, interpreter::EthInterpreter,
     },
     primitives::{AddressSet, eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE, hardfork::SpecId},
+    state::EvmState,
 };
 
 use crate::BlockEnv;
@@ -89,7 +90,7 @@ pub(crate) fn machine<'a>(
     env: &BlockEnv,
 ) -> Machine<'a> {
     let spec = evm_spec(rules);
-    let base = Base::new(view, env.height, env.parent_hash);
+    let base = Base::new(view, env.height.checked_sub(1), env.parent_hash);
     let ledger = Ledger {
         rules,
         height: env.height,
@@ -171,6 +172,18 @@ pub(crate) fn transact<'a>(
     settle(machine.transact_one(tx))
 }
 
+/// Runs a transaction under an inspector. Gives the machine back with an empty journal, and what the journal held.
+pub(crate) fn inspect<'a, I: Inspector<MachineContext<'a>>>(
+    machine: Machine<'a>,
+    tx: TxEnv,
+    inspector: &mut I,
+) -> (Machine<'a>, Result<Result<ExecutionResult, InvalidTransaction>, StateFault>, EvmState) {
+    let mut inspected = machine.with_inspector(inspector);
+    let outcome = settle(inspected.inspect_one_tx(tx));
+    let state = inspected.finalize();
+    (inspected.with_inspector(()), outcome, state)
+}
+
 /// Tells a verdict about the transaction from a fault of this machine.
 pub(crate) fn settle<T>(
     outcome: Result<T, MachineError>,
@@ -184,11 +197,16 @@ pub(crate) fn settle<T>(
 }
 
 /// What the journal holds that the state before the block does not. Empties the journal.
-pub(crate) fn take_changes<I>(machine: &mut Machine<'_, I>) -> Changeset {
+pub(crate) fn take_changes(machine: &mut Machine<'_>) -> Changeset {
     let state = machine.ctx.journaled_state.finalize();
-    let base = &machine.ctx.journaled_state.database;
+    changes(&state, &machine.ctx.journaled_state.database)
+}
+
+/// What a journal's state holds that its base does not.
+pub(crate) fn changes(state: &EvmState, base: &Base<'_>) -> Changeset {
     let mut changes = Changeset::default();
-    for (address, account) in state.into_iter().filter(|(_, account)| account.is_touched()) {
+    for (address, account) in state.iter().filter(|(_, account)| account.is_touched()) {
+        let address = *address;
         let before = base.remembered_account(address);
         let destroyed = account.is_selfdestructed_locally();
         let after = Account {
@@ -208,9 +226,9 @@ pub(crate) fn take_changes<I>(machine: &mut Machine<'_, I>) -> Changeset {
         {
             changes.code.insert(after.code_hash, code.original_bytes());
         }
-        for (slot, value) in account.storage {
-            if value.present_value != base.remembered_slot(address, slot) {
-                changes.slots.insert((address, slot), value.present_value);
+        for (slot, value) in &account.storage {
+            if value.present_value != base.remembered_slot(address, *slot) {
+                changes.slots.insert((address, *slot), value.present_value);
             }
         }
     }

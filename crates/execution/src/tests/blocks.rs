@@ -1,0 +1,334 @@
+//! Blocks: genesis, determinism, lanes, headers.
+
+use super::*;
+use crate::{ExecuteError, Lane, lane};
+use alloy_consensus::{Header, TxType};
+use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
+use florin_types::{StateFault, StateView};
+
+#[test]
+fn genesis_holds_what_tools_expect() {
+    let chain = Chain::new();
+    assert_eq!(
+        chain.code(HISTORY_STORAGE_ADDRESS),
+        alloy_eips::eip2935::HISTORY_STORAGE_CODE,
+    );
+    // keccak256 of the proxy's code on Ethereum mainnet.
+    assert_eq!(
+        keccak256(chain.code(crate::CREATE2_DEPLOYER_ADDRESS)).to_string(),
+        "0x2fa86add0aed31f33a762c9d88e807c475bd51d0f52bd0955754b2608f7e4989"
+    );
+    assert_eq!(chain.code(token()).as_ref(), [0xfe]);
+    assert_eq!(chain.units(signer(3).address()), U256::from(UNITS));
+    assert_eq!(chain.head.height(), 0);
+    assert_eq!(chain.head.header().gas_limit, Rules::default().block_gas_max);
+}
+
+#[test]
+fn genesis_is_golden() {
+    let text = format!("{:?}", Chain::new().state);
+    assert_eq!(keccak256(text).to_string(), GENESIS_GOLDEN);
+}
+
+const GENESIS_GOLDEN: &str = "";
+
+#[test]
+fn accounts_that_cannot_exist_are_refused_at_genesis() {
+    let contract = |code: &'static [u8]| GenesisAccount { code: Bytes::from_static(code), ..GenesisAccount::default() };
+    let refused = |address: Address, account: GenesisAccount| {
+        let mut genesis = genesis(Rules::default());
+        genesis.accounts.insert(address, account);
+        genesis_state(&genesis).unwrap_err().rule
+    };
+    let somewhere = Address::repeat_byte(0x77);
+    assert!(refused(token(), contract(&[0])).contains("reserved"));
+    assert!(refused(HISTORY_STORAGE_ADDRESS, contract(&[0])).contains("reserved"));
+    assert!(refused(somewhere, contract(&[0xef, 0x00])).contains("EIP-3541"));
+    assert!(refused(somewhere, contract(&[0; 24_577])).contains("EIP-170"));
+    let storage = GenesisAccount { storage: slots(&[(1, 1)]), ..GenesisAccount::default() };
+    assert!(refused(somewhere, storage).contains("storage without code"));
+    let rich = GenesisAccount { balance: U256::MAX, ..GenesisAccount::default() };
+    assert!(refused(somewhere, rich).contains("2^256"));
+}
+
+fn mixed_block() -> Vec<VerifiedTx> {
+    let (one, two, three) = (signer(1), signer(2), signer(3));
+    vec![
+        one.pay(0, two.address(), 5),
+        two.create(0, deploys(&forwarder(CALL, End::Alike))),
+        two.call(1, two.address().create(0), forward(token(), &transfer(one.address(), 1))),
+        three.send(0, Address::repeat_byte(0x31), 7),
+        three.pay(1, one.address(), UNITS * 2),
+    ]
+}
+
+#[test]
+fn the_same_block_gives_the_same_bytes() {
+    let chain = Chain::new();
+    let first = chain.try_block(&mixed_block()).unwrap();
+    assert_eq!(first, chain.try_block(&mixed_block()).unwrap());
+    // The contract holds no units, and nobody has more than they have.
+    assert_eq!(statuses(&first), [true, true, false, true, false]);
+    assert_eq!(first.receipts_root.to_string(), RECEIPTS_GOLDEN);
+}
+
+const RECEIPTS_GOLDEN: &str = "";
+
+#[test]
+fn a_built_block_executes_to_the_same() {
+    let chain = Chain::new();
+    let mut list = List::of(&mixed_block());
+    // Not one of these may be in a block; the builder goes on after each.
+    list.waiting.push_front(signer(4).pay(1, signer(1).address(), 1));
+    list.waiting.push_back(signer(1).pay(0, signer(1).address(), 1));
+    let (txs, built) = build_on(&chain, &mut list);
+    assert_eq!(txs, mixed_block());
+    assert_eq!(built, chain.try_block(&txs).unwrap());
+    let codes: Vec<_> = list.rejected.iter().map(Rejection::code).collect();
+    assert_eq!(codes, ["nonce_too_high", "nonce_too_low"]);
+}
+
+#[test]
+fn receipts_tell_gas_logs_and_type() {
+    let mut chain = Chain::new();
+    let executed = chain.block(&[
+        signer(1).sign(legacy(0)),
+        signer(2).pay(0, signer(3).address(), 10),
+    ]);
+    assert_eq!(executed.receipts[0].tx_type(), TxType::Legacy);
+    assert_eq!(executed.receipts[0].cumulative_gas_used(), 21_000);
+    assert!(executed.receipts[0].logs().is_empty());
+    assert_eq!(executed.receipts[1].logs()[0].address, token());
+    assert_eq!(executed.receipts[1].cumulative_gas_used(), executed.gas_used);
+    let log = &executed.receipts[1].logs()[0];
+    assert!(executed.logs_bloom.contains_log(log));
+    assert_eq!(chain.units(signer(3).address()), U256::from(UNITS + 10));
+    assert_eq!(chain.units(signer(2).address()), U256::from(UNITS - 10));
+}
+
+#[test]
+fn payments_are_told_from_other_transactions() {
+    let one = signer(1);
+    assert_eq!(lane(one.pay(0, one.address(), 1).tx()), Lane::Payment);
+    assert_eq!(lane(one.send(0, one.address(), 1).tx()), Lane::General);
+    assert_eq!(lane(one.create(0, deploys(&[0])).tx()), Lane::General);
+    assert_eq!(lane(one.call(0, one.address(), transfer(one.address(), 1)).tx()), Lane::General);
+    let mut with_value = free(0, 100_000);
+    with_value.to = TxKind::Call(token());
+    with_value.input = transfer(one.address(), 1).into();
+    with_value.value = U256::ONE;
+    assert_eq!(lane(one.sign(with_value).tx()), Lane::General);
+}
+
+/// A block with room for 1,000,000 gas, of which payments have 400,000 for themselves.
+fn small_block() -> Rules {
+    Rules {
+        block_gas_max: 1_000_000,
+        payment_lane_gas: 400_000,
+        transaction_gas_max: 600_000,
+        gas_quota: None,
+        ..Rules::default()
+    }
+}
+
+#[test]
+fn contract_traffic_leaves_the_payment_lane_free() {
+    let chain = Chain::of(with_contract(genesis(small_block()), Address::repeat_byte(0xcc), [0xfe]));
+    // Each burns all of its 400,000 gas.
+    let burn = |nonce| signer(1).call(nonce, Address::repeat_byte(0xcc), []);
+    let mut list = List::of(&[burn(0), burn(1), signer(2).pay(0, signer(3).address(), 1)]);
+    let (txs, _) = build_on(&chain, &mut list);
+    assert_eq!(txs, [burn(0), signer(2).pay(0, signer(3).address(), 1)]);
+    assert!(matches!(
+        list.rejected[..],
+        [Rejection::BlockGas { lane: Lane::General, gas_left: 200_000, gas_limit: 400_000, height: 1 }]
+    ));
+    // It is a rule for blocks, not a habit of leaders.
+    let error = chain.try_block(&[burn(0), burn(1)]).unwrap_err();
+    assert!(matches!(error, ExecuteError::Invalid { index: 1, rejection: Rejection::BlockGas { .. }, .. }));
+}
+
+#[test]
+fn payments_may_fill_the_whole_block() {
+    let chain = Chain::of(genesis(small_block()));
+    let pay = |nonce| signer(1).pay(nonce, signer(2).address(), 1);
+    let txs: Vec<_> = (0..40).map(pay).collect();
+    let (taken, executed) = build_on(&chain, &mut List::of(&txs));
+    assert!(executed.gas_used > 700_000, "{}", executed.gas_used);
+    assert!(executed.gas_used <= 1_000_000);
+    assert!(taken.len() < txs.len());
+}
+
+#[test]
+fn places_and_bytes_are_bounded_in_both_lanes() {
+    let rules = Rules { block_transactions_max: 5, ..Rules::default() };
+    let chain = Chain::of(genesis(rules));
+    let sends: Vec<_> = (0..6).map(|nonce| signer(1).send(nonce, signer(2).address(), 1)).collect();
+    let pays: Vec<_> = (0..6).map(|nonce| signer(2).pay(nonce, signer(1).address(), 1)).collect();
+    // Three of five places are general (300 of 500 million gas).
+    let (taken, _) = build_on(&chain, &mut List::of(&[sends.clone(), pays.clone()].concat()));
+    assert_eq!(taken, [&sends[..3], &pays[..2]].concat());
+    let error = chain.try_block(&sends[..4]).unwrap_err();
+    assert!(matches!(error, ExecuteError::Invalid { index: 3, rejection: Rejection::BlockTransactions { .. }, .. }));
+    let error = chain.try_block(&pays).unwrap_err();
+    assert!(matches!(error, ExecuteError::Invalid { index: 5, rejection: Rejection::BlockTransactions { .. }, .. }));
+
+    let rules = Rules { block_bytes_max: 256 * 1024, ..Rules::default() };
+    let chain = Chain::of(genesis(rules));
+    let bulk = |nonce| {
+        let input = Bytes::from(vec![0; 60_000]);
+        signer(1).sign(TxEip1559 { to: TxKind::Call(signer(2).address()), input, ..free(nonce, 5_000_000) })
+    };
+    let error = chain.try_block(&[bulk(0), bulk(1), bulk(2)]).unwrap_err();
+    assert!(matches!(error, ExecuteError::Invalid { index: 2, rejection: Rejection::BlockBytes { .. }, .. }), "{error}");
+}
+
+#[test]
+fn blockhash_and_history_answer_from_the_state() {
+    // Returns nothing; stores BLOCKHASH(calldata[0]) at slot 0 and the history contract's answer at slot 1.
+    let mut code = vec![0x5f, 0x35, 0x40, 0x5f, 0x55];
+    code.extend([0x5f, 0x35, 0x5f, 0x52, 0x60, 0x20, 0x60, 0x20, 0x60, 0x20, 0x5f, 0x73]);
+    code.extend(HISTORY_STORAGE_ADDRESS);
+    code.extend([0x5a, 0xfa, 0x50, 0x60, 0x20, 0x51, 0x60, 0x01, 0x55]);
+    let contract = Address::repeat_byte(0xbb);
+    let mut chain = Chain::of(with_contract(genesis(Rules::default()), contract, code));
+    let hashes: Vec<B256> = (0..4)
+        .map(|_| {
+            let hash = chain.head.hash();
+            chain.block(&[]);
+            hash
+        })
+        .collect();
+    for (nonce, height) in [(0, 4u64), (1, 3), (2, 0)] {
+        let expected = if height == 4 { chain.head.hash() } else { hashes[usize::try_from(height).unwrap()] };
+        if height == 4 {
+            chain.block(&[signer(1).call(nonce, contract, U256::from(height).to_be_bytes_vec())]);
+        } else {
+            chain.block(&[signer(1).call(nonce, contract, U256::from(height).to_be_bytes_vec())]);
+        }
+        assert_eq!(B256::from(chain.slot(contract, 0)), expected, "BLOCKHASH({height})");
+        assert_eq!(B256::from(chain.slot(contract, 1)), expected, "history of {height}");
+    }
+    // Itself and the future are unknown.
+    let own = chain.head.height() + 1;
+    chain.block(&[signer(1).call(3, contract, U256::from(own).to_be_bytes_vec())]);
+    assert_eq!(chain.slot(contract, 0), U256::ZERO);
+}
+
+#[test]
+fn every_header_field_is_checked() {
+    let mut chain = Chain::new();
+    let parent = chain.head.clone();
+    chain.block(&[signer(1).send(0, signer(2).address(), 1)]);
+    let (block, rules) = (chain.head.clone(), chain.rules().clone());
+    let changes: Vec<(&str, fn(&mut Header))> = vec![
+        ("number", |header| header.number += 1),
+        ("parentHash", |header| header.parent_hash.0[0] ^= 1),
+        ("gasLimit", |header| header.gas_limit += 1),
+        ("baseFeePerGas", |header| header.base_fee_per_gas = Some(1)),
+        ("baseFeePerGas", |header| header.base_fee_per_gas = None),
+        ("miner", |header| header.beneficiary = Address::repeat_byte(1)),
+        ("mixHash", |header| header.mix_hash.0[0] ^= 1),
+        ("sha3Uncles", |header| header.ommers_hash.0[0] ^= 1),
+        ("difficulty", |header| header.difficulty = U256::ONE),
+        ("nonce", |header| header.nonce.0[0] ^= 1),
+        ("withdrawalsRoot", |header| header.withdrawals_root = None),
+        ("blobGasUsed", |header| header.blob_gas_used = Some(1)),
+        ("excessBlobGas", |header| header.excess_blob_gas = None),
+        ("parentBeaconBlockRoot", |header| header.parent_beacon_block_root = None),
+        ("requestsHash", |header| header.requests_hash = None),
+        ("gasUsed", |header| header.gas_used = header.gas_limit + 1),
+    ];
+    for (field, change) in changes {
+        let mut header = block.header().clone();
+        change(&mut header);
+        let changed = Block::new(header, *block.extension(), block.transactions().to_vec()).unwrap();
+        assert_eq!(check_header(&parent, &changed, &rules).unwrap_err().field, field);
+    }
+    let executed = Executed { gas_used: 21_000, ..Executed::default() };
+    let outcome: Vec<(&str, fn(&mut Executed))> = vec![
+        ("receiptsRoot", |_| ()),
+        ("gasUsed", |executed| executed.gas_used = 1),
+    ];
+    for (field, change) in outcome {
+        let mut executed = executed.clone();
+        change(&mut executed);
+        assert_eq!(check_outcome(&block, &executed, block.header().state_root).unwrap_err().field, field);
+    }
+    let same = Executed {
+        receipts_root: block.header().receipts_root,
+        gas_used: block.header().gas_used,
+        ..Executed::default()
+    };
+    assert_eq!(check_outcome(&block, &same, B256::ZERO).unwrap_err().field, "stateRoot");
+}
+
+#[test]
+fn block_time_rises_within_its_step() {
+    let chain = Chain::new();
+    let child = |timestamp_ms: u64| {
+        let env = BlockEnv::child_of(&chain.head, timestamp_ms);
+        let executed = execute(&chain.state, CHAIN_ID, chain.rules(), &env, &[]).unwrap();
+        let extension = Extension::default();
+        let block = assemble(&chain.head, &env, chain.rules(), &executed, &[], B256::ZERO, extension).unwrap();
+        assert_eq!(block.timestamp_ms(), timestamp_ms);
+        check_header(&chain.head, &block, chain.rules())
+    };
+    let step_ms = chain.rules().block_time_step_ms_max;
+    assert_eq!(child(GENESIS_MS + 1), Ok(()));
+    assert_eq!(child(GENESIS_MS + step_ms), Ok(()));
+    assert_eq!(child(GENESIS_MS).unwrap_err().field, "timestampMs");
+    assert_eq!(child(GENESIS_MS - 1).unwrap_err().field, "timestampMs");
+    assert_eq!(child(GENESIS_MS + step_ms + 1).unwrap_err().field, "timestampMs");
+}
+
+/// A state that cannot be read.
+struct Broken;
+
+impl StateView for Broken {
+    fn account(&self, _: Address) -> Result<Option<florin_types::Account>, StateFault> {
+        Err(StateFault("disk".into()))
+    }
+    fn slot(&self, _: Address, _: U256) -> Result<U256, StateFault> {
+        Err(StateFault("disk".into()))
+    }
+    fn code(&self, _: B256) -> Result<Bytes, StateFault> {
+        Err(StateFault("disk".into()))
+    }
+}
+
+/// A state whose slots alone cannot be read.
+struct BrokenSlots(Changeset);
+
+impl StateView for BrokenSlots {
+    fn account(&self, address: Address) -> Result<Option<florin_types::Account>, StateFault> {
+        self.0.account(address)
+    }
+    fn slot(&self, address: Address, slot: U256) -> Result<U256, StateFault> {
+        if address == Address::repeat_byte(0x55) || address == token() {
+            return Err(StateFault("disk".into()));
+        }
+        self.0.slot(address, slot)
+    }
+    fn code(&self, hash: B256) -> Result<Bytes, StateFault> {
+        self.0.code(hash)
+    }
+}
+
+#[test]
+fn a_fault_is_never_a_verdict() {
+    let contract = Address::repeat_byte(0x55);
+    let chain = Chain::of(with_contract(genesis(Rules::default()), contract, [0x5f, 0x54, 0x00]));
+    let txs = [signer(1).call(0, contract, []), signer(1).pay(0, signer(2).address(), 1)];
+    let broken = BrokenSlots(chain.state.clone());
+    for tx in txs {
+        for view in [&Broken as &dyn StateView, &broken] {
+            let error = execute(view, CHAIN_ID, chain.rules(), &chain.env(), std::slice::from_ref(&tx)).unwrap_err();
+            assert!(matches!(&error, ExecuteError::Fault(fault) if fault.0.contains("disk")), "{error}");
+            let mut list = List::of(std::slice::from_ref(&tx));
+            let error = build(view, CHAIN_ID, chain.rules(), &chain.env(), &mut list).unwrap_err();
+            assert!(error.0.contains("disk"));
+            assert!(list.rejected.is_empty());
+        }
+    }
+}
