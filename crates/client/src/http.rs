@@ -1,0 +1,125 @@
+//! Bounded HTTP: one POST, one answer, within a time and a size.
+
+use crate::ClientError;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::{Request, Response, Uri, body::Bytes, body::Incoming, header::CONTENT_TYPE};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use std::time::Duration;
+
+/// Bytes of a refusing server's body that go into an error.
+const ERROR_BODY_BYTES_MAX: usize = 256;
+
+/// Bounds of an [`crate::RpcClient`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RpcConfig {
+    /// How long one HTTP exchange may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// Largest answer that is read, in bytes.
+    pub answer_bytes_max: usize,
+    /// How often a call that only reads is tried again after a transient failure.
+    pub retries_max: u32,
+    /// Pause before the first retry, in milliseconds; it doubles with each.
+    pub retry_pause_ms: u64,
+    /// Calls in one HTTP batch; longer ones are split.
+    pub batch_calls_max: usize,
+    /// Idle connections kept open.
+    pub idle_connections_max: usize,
+}
+
+impl Default for RpcConfig {
+    fn default() -> Self {
+        Self {
+            timeout_ms: 10_000,
+            answer_bytes_max: 64 * 1024 * 1024,
+            retries_max: 3,
+            retry_pause_ms: 100,
+            batch_calls_max: 50,
+            idle_connections_max: 32,
+        }
+    }
+}
+
+pub(crate) struct Http {
+    client: Client<HttpConnector, Full<Bytes>>,
+    uri: Uri,
+    url: String,
+    timeout_ms: u64,
+    answer_bytes_max: usize,
+}
+
+impl Http {
+    pub(crate) fn new(url: &str, config: &RpcConfig) -> Result<Self, ClientError> {
+        let wrong = |reason: String| ClientError::Url { url: url.chars().take(200).collect(), reason };
+        let uri: Uri = url.parse().map_err(|error| wrong(format!("{error}")))?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => {
+                return Err(wrong("TLS is not built in: connect to the node itself or through a local proxy".into()));
+            }
+            _ => return Err(wrong("it must begin with http://".into())),
+        }
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(wrong("a user name or password in the address is not supported".into()));
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(Duration::from_millis(config.timeout_ms)));
+        let client =
+            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(config.idle_connections_max).build(connector);
+        let (timeout_ms, answer_bytes_max) = (config.timeout_ms, config.answer_bytes_max);
+        Ok(Self { client, uri, url: url.into(), timeout_ms, answer_bytes_max })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Posts JSON and reads the whole answer. `method` is for errors only.
+    pub(crate) async fn post(&self, method: &str, body: Vec<u8>) -> Result<Bytes, ClientError> {
+        let exchange = self.exchange(method, body);
+        tokio::time::timeout(Duration::from_millis(self.timeout_ms), exchange).await.unwrap_or_else(|_| {
+            let (url, method) = (self.url.clone(), method.into());
+            Err(ClientError::Timeout { url, method, timeout_ms: self.timeout_ms })
+        })
+    }
+
+    async fn exchange(&self, method: &str, body: Vec<u8>) -> Result<Bytes, ClientError> {
+        let request = Request::post(self.uri.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| self.unreachable(&error))?;
+        let response = self.client.request(request).await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let answer = self.read(method, response).await;
+        if status.is_success() {
+            return answer;
+        }
+        // Some servers refuse with a JSON-RPC error under another status: that error says more.
+        let body = answer.unwrap_or_default();
+        if serde_json::from_slice::<crate::rpc::Refusal>(&body).is_ok() {
+            return Ok(body);
+        }
+        let excerpt = String::from_utf8_lossy(body.get(..ERROR_BODY_BYTES_MAX).unwrap_or(&body)).into_owned();
+        Err(ClientError::Http { url: self.url.clone(), status: status.as_u16(), body: excerpt })
+    }
+
+    async fn read(&self, method: &str, response: Response<Incoming>) -> Result<Bytes, ClientError> {
+        let body = Limited::new(response.into_body(), self.answer_bytes_max).collect().await;
+        body.map(|body| body.to_bytes()).map_err(|error| match error.is::<LengthLimitError>() {
+            true => ClientError::TooLarge { method: method.into(), bytes_max: self.answer_bytes_max },
+            false => self.unreachable(error.as_ref()),
+        })
+    }
+
+    fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> ClientError {
+        // The innermost cause is the one that people can act on ("connection refused").
+        let mut cause = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        ClientError::Connect { url: self.url.clone(), reason: cause.to_string() }
+    }
+}
