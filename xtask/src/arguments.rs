@@ -1,0 +1,157 @@
+//! The command line of `cargo xtask`.
+
+use std::path::PathBuf;
+
+/// What `cargo xtask --help` prints.
+pub(crate) const USAGE: &str = "\
+cargo xtask test [--rust | --e2e | --suite NAME...] [--kills N]
+    all Rust tests in release, then every suite in e2e/suites against the release program
+    --rust        only the Rust tests
+    --e2e         only the suites of real clients
+    --suite NAME  only this suite: a file in e2e/suites without its ending (may be given more than once)
+    --kills N     how often the kill suite kills a validator (5)
+
+cargo xtask check [--only STEP] [--advisory-db DIRECTORY]
+    the gate: format, edges, sources, lints, documentation, licences, advisories, references, then all tests
+    --only STEP              one of the steps named above
+    --advisory-db DIRECTORY  a local checkout of RustSec's advisory database, where it cannot be fetched
+
+cargo xtask generate
+    writes docs/reference from the program";
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Help,
+    Test(Selection),
+    Check(Gate),
+    Generate,
+}
+
+/// How to run the gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gate {
+    /// The only step to run.
+    pub(crate) only: Option<String>,
+    pub(crate) advisory_db: Option<PathBuf>,
+}
+
+/// Which tests to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Selection {
+    pub(crate) rust: bool,
+    pub(crate) e2e: bool,
+    /// Names of suites; empty for all.
+    pub(crate) suites: Vec<String>,
+    pub(crate) kills: Option<u32>,
+}
+
+impl Selection {
+    pub(crate) fn everything() -> Self {
+        Self { rust: true, e2e: true, suites: Vec::new(), kills: None }
+    }
+}
+
+/// The parsed command line.
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    pub(crate) task: Task,
+}
+
+impl Arguments {
+    /// Parses the words after `cargo xtask`, or says what is wrong with them.
+    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let task = words.next();
+        let task = match task.as_deref() {
+            Some("test") => Task::Test(parse_selection(words)?),
+            Some("check") => Task::Check(parse_gate(words)?),
+            Some("generate") => words.next().map_or(Ok(Task::Generate), |word| Err(unknown("generate", &word)))?,
+            Some("help" | "--help" | "-h") => Task::Help,
+            Some(other) => return Err(format!("unknown task {other:?}\n\n{USAGE}")),
+            None => return Err(USAGE.into()),
+        };
+        Ok(Self { task })
+    }
+}
+
+fn parse_selection(mut words: impl Iterator<Item = String>) -> Result<Selection, String> {
+    let mut selection = Selection::everything();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--rust" => selection.e2e = false,
+            "--e2e" => selection.rust = false,
+            "--suite" => {
+                selection.rust = false;
+                selection.suites.push(value(&mut words, "--suite")?);
+            }
+            "--kills" => {
+                let given = value(&mut words, "--kills")?;
+                let kills = given.parse().map_err(|_| format!("--kills needs a whole number, not {given:?}"))?;
+                selection.kills = Some(kills);
+            }
+            other => return Err(unknown("test", other)),
+        }
+    }
+    if !selection.rust && !selection.e2e {
+        return Err(
+            "--rust leaves the suites out, --e2e and --suite leave the Rust tests out: together nothing is left".into(),
+        );
+    }
+    Ok(selection)
+}
+
+fn parse_gate(mut words: impl Iterator<Item = String>) -> Result<Gate, String> {
+    let mut gate = Gate::default();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--only" => gate.only = Some(value(&mut words, "--only")?),
+            "--advisory-db" => gate.advisory_db = Some(value(&mut words, "--advisory-db")?.into()),
+            other => return Err(unknown("check", other)),
+        }
+    }
+    Ok(gate)
+}
+
+fn value(words: &mut impl Iterator<Item = String>, option: &str) -> Result<String, String> {
+    words.next().ok_or_else(|| format!("{option} needs a value\n\n{USAGE}"))
+}
+
+fn unknown(task: &str, word: &str) -> String {
+    format!("cargo xtask {task} does not know {word:?}\n\n{USAGE}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Task, String> {
+        Arguments::parse(line.split_whitespace().map(String::from)).map(|arguments| arguments.task)
+    }
+
+    #[test]
+    fn tests_run_whole_or_in_part() {
+        assert_eq!(parse("test"), Ok(Task::Test(Selection::everything())));
+        let expected =
+            Selection { rust: false, e2e: true, suites: vec!["viem".into(), "kill".into()], kills: Some(100) };
+        assert_eq!(parse("test --suite viem --suite kill --kills 100"), Ok(Task::Test(expected)));
+        let gate = Gate { only: Some("edges".into()), advisory_db: Some("db".into()) };
+        assert_eq!(parse("check --advisory-db db --only edges"), Ok(Task::Check(gate)));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (line, named) in [
+            ("", "cargo xtask test"),
+            ("tset", "tset"),
+            ("test --sweet x", "--sweet"),
+            ("test --suite", "--suite needs a value"),
+            ("test --kills many", "many"),
+            ("test --rust --e2e", "nothing is left"),
+            ("check --advisory-db", "--advisory-db needs a value"),
+            ("generate all", "all"),
+        ] {
+            let message = parse(line).expect_err(line);
+            assert!(message.contains(named), "{line}: {message}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The suites of real clients (`e2e/suites`): sets up what they need, builds the program, runs each suite by itself.
+
+use crate::arguments::Selection;
+use crate::process;
+use crate::report::{Outcome, Report};
+use crate::workspace::Workspace;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const SUITE_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// What one more kill adds to the time that a suite may take.
+const KILL_LIMIT: Duration = Duration::from_secs(60);
+const NODE_VERSION_MIN: u32 = 20;
+const SUITE_ENDING: &str = ".test.mjs";
+
+pub(crate) fn run(workspace: &Workspace, selection: &Selection, report: &mut Report) {
+    if !report.step("release build of florin", || outcome(build(workspace))) {
+        return;
+    }
+    if !report.step("npm packages of the suites", || outcome(install_npm_packages(workspace))) {
+        return;
+    }
+    let suites = match suites(workspace, selection) {
+        Ok(suites) => suites,
+        Err(error) => {
+            report.step("suites", || Outcome::broken(error));
+            return;
+        }
+    };
+    if suites.iter().any(|name| name == "web3py") {
+        report.step("Python packages of the suites", || outcome(install_python_packages(workspace)));
+    }
+    for name in suites {
+        report.step(&format!("suite {name}"), || run_suite(workspace, &name, selection.kills));
+    }
+}
+
+fn outcome(result: Result<(), String>) -> Outcome {
+    result.map_or_else(Outcome::broken, |()| Outcome::held())
+}
+
+/// Builds the program the way the README does.
+pub(crate) fn build(workspace: &Workspace) -> Result<(), String> {
+    process::run(workspace.cargo().args(["build", "--release", "--locked"]))
+}
+
+/// Names of the suites to run, in order.
+fn suites(workspace: &Workspace, selection: &Selection) -> Result<Vec<String>, String> {
+    let directory = workspace.path("e2e/suites");
+    let entries = std::fs::read_dir(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let names = entries.filter_map(Result::ok).filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter_map(|name| name.strip_suffix(SUITE_ENDING).map(String::from)).collect();
+    names.sort();
+    if let Some(unknown) = selection.suites.iter().find(|suite| !names.contains(suite)) {
+        return Err(format!("no suite is named {unknown:?}; the suites are: {}", names.join(", ")));
+    }
+    if !selection.suites.is_empty() {
+        names.retain(|name| selection.suites.contains(name));
+    }
+    Ok(names)
+}
+
+/// `npm ci`, unless the lockfile is the one that was installed before.
+fn install_npm_packages(workspace: &Workspace) -> Result<(), String> {
+    check_node()?;
+    let directory = workspace.path("e2e");
+    let lockfile = read(&directory.join("package-lock.json"))?;
+    let installed = directory.join("node_modules/.installed-lock.json");
+    if read(&installed).is_ok_and(|before| before == lockfile) {
+        return Ok(());
+    }
+    process::run(Command::new("npm").args(["ci", "--no-fund", "--no-audit"]).current_dir(&directory))?;
+    write(&installed, &lockfile)
+}
+
+fn check_node() -> Result<(), String> {
+    let missing = format!("Node {NODE_VERSION_MIN} or newer runs the suites of real clients: install nodejs and npm");
+    let version = process::output(Command::new("node").arg("--version")).map_err(|_| missing.clone())?;
+    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    match major {
+        Some(major) if major >= NODE_VERSION_MIN => Ok(()),
+        _ => Err(format!("{missing} (found {})", version.trim())),
+    }
+}
+
+fn python_directory(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("e2e").join("python")
+}
+
+fn python(workspace: &Workspace) -> PathBuf {
+    python_directory(workspace).join("bin").join("python")
+}
+
+/// A virtual environment with the requirements, unless they are the ones that were installed before.
+fn install_python_packages(workspace: &Workspace) -> Result<(), String> {
+    let directory = python_directory(workspace);
+    let requirements_path = workspace.path("e2e/python/requirements.txt");
+    let requirements = read(&requirements_path)?;
+    let installed = directory.join("installed-requirements.txt");
+    if read(&installed).is_ok_and(|before| before == requirements) {
+        return Ok(());
+    }
+    let path = directory.display().to_string();
+    process::run(Command::new("python3").args(["-m", "venv", "--clear", &path])).map_err(|error| {
+        format!("Python 3 with venv runs the web3.py suite: install python3 and python3-venv ({error})")
+    })?;
+    let list = requirements_path.display().to_string();
+    process::run(Command::new(python(workspace)).args(["-m", "pip", "install", "--quiet", "--requirement", &list]))?;
+    write(&installed, &requirements)
+}
+
+fn run_suite(workspace: &Workspace, name: &str, kills: Option<u32>) -> Outcome {
+    let mut command = Command::new("node");
+    command
+        .args(["--test", "--test-reporter=spec", &format!("suites/{name}{SUITE_ENDING}")])
+        .current_dir(workspace.path("e2e"))
+        .env("FLORIN_BIN", workspace.florin())
+        .env("E2E_PYTHON", python(workspace));
+    if let Some(kills) = kills {
+        command.env("E2E_KILLS", kills.to_string());
+    }
+    let limit = SUITE_LIMIT + KILL_LIMIT * kills.unwrap_or(0);
+    let mut tally = Tally::default();
+    match process::watch(&mut command, limit, |line| tally.see(line)) {
+        Ok(process::Ending::TimedOut) => Outcome::broken(format!("not done after {} s", limit.as_secs())),
+        Ok(ending) => Outcome::counted(tally.passed, tally.failed, ending.is_success()),
+        Err(error) => Outcome::broken(error),
+    }
+}
+
+/// Reads the closing lines of Node's test runner.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+impl Tally {
+    fn see(&mut self, line: &str) {
+        let mut words = line.split_whitespace().skip_while(|word| *word == "\u{2139}" || *word == "#");
+        let (Some(kind), Some(count), None) = (words.next(), words.next(), words.next()) else { return };
+        let Ok(count) = count.parse::<u64>() else { return };
+        match kind {
+            "pass" => self.passed += count,
+            // What was cancelled did not run although it should have.
+            "fail" | "cancelled" => self.failed += count,
+            _ => {}
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cancelled_tests_count_as_failed() {
+        let mut tally = Tally::default();
+        for line in [
+            "\u{2139} tests 9",
+            "\u{2139} pass 4",
+            "\u{2139} fail 1",
+            "\u{2139} cancelled 3",
+            "\u{2139} skipped 1",
+            "pass 7 of them",
+            "pass it",
+        ] {
+            tally.see(line);
+        }
+        assert_eq!(tally, Tally { passed: 4, failed: 4 });
+    }
+
+    #[test]
+    fn a_suite_that_does_not_exist_is_named() {
+        let selection = Selection { suites: vec!["viem".into(), "vime".into()], ..Selection::everything() };
+        let error = suites(&Workspace::locate(), &selection).expect_err("there is no vime");
+        assert!(error.contains("vime") && error.contains("uniswap-v2"), "{error}");
+    }
+}
