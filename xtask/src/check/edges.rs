@@ -20,7 +20,15 @@ const INSIDE: &[(&str, &[&str])] = &[
     ("florin-consensus", &["florin-types", "florin-proof", "florin-execution", "florin-state", "florin-mempool"]),
     (
         "florin-rpc",
-        &["florin-types", "florin-modules", "florin-execution", "florin-state", "florin-mempool", "florin-index"],
+        &[
+            "florin-types",
+            "florin-modules",
+            "florin-execution",
+            "florin-proof",
+            "florin-state",
+            "florin-mempool",
+            "florin-index",
+        ],
     ),
     ("florin-client", &["florin-types", "florin-modules", "florin-proof"]),
     ("florin-bench", &["florin-types", "florin-client"]),
