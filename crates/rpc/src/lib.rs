@@ -1,1 +1,44 @@
-//! florin-rpc
+//! Ethereum's JSON-RPC over HTTP and WebSocket, and a `florin_` namespace for what Ethereum has no word for.
+//!
+//! **Purpose.** Wallets, libraries and tools that were made for Ethereum work unchanged. Nothing that they are told can be
+//! taken back: `latest`, `safe` and `finalized` all mean final.
+//!
+//! **Place in the way of a payment.** First and last: `eth_sendRawTransaction` takes signed bytes, bounded, and turns them
+//! into a [`VerifiedTx`](florin_types::VerifiedTx) for the mempool; a receipt that exists says that the payment is final.
+//!
+//! **State.** None that matters: filters, subscriptions, and the newest blocks in memory. Blocks and state come from
+//! [`florin_state::Ledger`], positions from [`florin_index::Index`], which this crate feeds.
+//!
+//! **Invariants.** A block is shown when its receipts and logs can be found. The methods are one table, from which the
+//! server, the OpenRPC document ([`openrpc`]) and the reference ([`reference`]) are made. No input makes a handler panic,
+//! and if one did, the request would be answered with an error and the server would go on.
+//!
+//! **Failures.** Ethereum's error codes and words, a permanent code in `data.code`, and what to do next.
+//!
+//! **Limits.** Everything in [`RpcConfig`]: bytes, batches, connections, subscriptions, filters, time, gas, ranges. Work
+//! that takes processor time runs on a bounded number of threads beside the network's.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod args;
+mod arguments;
+mod backend;
+mod chain;
+mod config;
+mod error;
+mod filters;
+mod guard;
+mod methods;
+mod metrics;
+mod openrpc;
+mod server;
+mod shapes;
+mod subscriptions;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+pub use backend::{Backend, NodeControl, NodeStatus, SubmitError};
+pub use config::RpcConfig;
+pub use openrpc::{document as openrpc, reference};
+pub use server::{RpcServer, ServeError, serve};

@@ -1,0 +1,11 @@
+//! Arguments with a structure of their own.
+
+mod block_selector;
+mod call_request;
+mod log_filter;
+mod overrides;
+
+pub(crate) use block_selector::{BlockNumberSelector, BlockSelector};
+pub(crate) use call_request::CallRequest;
+pub(crate) use log_filter::{LogFilter, LogRange};
+pub(crate) use overrides::{BlockOverrideArgument, StateOverrideArgument};

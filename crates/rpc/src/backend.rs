@@ -1,0 +1,186 @@
+//! What the server stands on, and what every method works with.
+
+use crate::{
+    chain::Chain, config::RpcConfig, error::RpcError, filters::Filters, metrics::RpcMetrics, workers::Workers,
+};
+use alloy_primitives::B256;
+use florin_execution::{BlockEnv, CallLimits, Rejection, TraceLimits};
+use florin_index::Index;
+use florin_mempool::{Pool, PoolError, Submitted};
+use florin_state::{FinalizedBlock, Ledger, StateReader, with_view};
+use florin_types::{Genesis, Height, NodeRole, Rules, StateFault, StateView, VerifiedTx};
+use futures::future::BoxFuture;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Why the node did not take a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// It breaks a rule of the ledger.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The pool has no place for it.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// This node cannot judge it now; says why and what to do.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Local corruption.
+    #[error(transparent)]
+    Fault(#[from] StateFault),
+}
+
+impl From<SubmitError> for RpcError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Rejected(rejection) => rejection.into(),
+            SubmitError::Pool(error) => error.into(),
+            SubmitError::Unavailable(reason) => Self::refused("unavailable", reason),
+            SubmitError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+/// How the node is, as far as ledger and pool do not tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Whether it votes or follows.
+    pub role: NodeRole,
+    /// View that consensus is in; 0 until something was heard.
+    pub view: u64,
+    /// Node key of the leader of that view.
+    pub leader: Option<B256>,
+    /// Nodes with an open connection.
+    pub peers_connected: u64,
+    /// Nodes that may connect.
+    pub peers_known: u64,
+    /// Newest height that is known to be final.
+    pub known_height: Height,
+    /// Whether blocks that are known to be final are still missing here.
+    pub syncing: bool,
+    /// Why nothing is finalised, in plain words; absent while all is well.
+    pub stuck: Option<String>,
+}
+
+/// The running node, as the server needs it. The program wires it to consensus; tests to a ledger and a pool alone.
+pub trait NodeControl: Send + Sync + 'static {
+    /// Judges a transaction by the finalised state, keeps it and passes it on.
+    fn submit(&self, tx: VerifiedTx) -> BoxFuture<'static, Result<Submitted, SubmitError>>;
+    /// How the node is.
+    fn status(&self) -> NodeStatus;
+}
+
+/// What the server stands on.
+#[derive(Clone)]
+pub struct Backend {
+    /// Finalised blocks and state.
+    pub ledger: Ledger,
+    /// Transactions that wait.
+    pub pool: Pool,
+    /// Searchable history. The server feeds it.
+    pub index: Index,
+    /// The genesis file.
+    pub genesis: Arc<Genesis>,
+    /// Hash of block 0.
+    pub genesis_hash: B256,
+    /// The running node.
+    pub node: Arc<dyn NodeControl>,
+    /// Bounds.
+    pub config: RpcConfig,
+}
+
+/// What every method works with.
+pub(crate) struct Context {
+    pub(crate) chain: Chain,
+    pub(crate) ledger: Ledger,
+    pub(crate) pool: Pool,
+    pub(crate) genesis: Arc<Genesis>,
+    pub(crate) genesis_hash: B256,
+    pub(crate) node: Arc<dyn NodeControl>,
+    pub(crate) config: RpcConfig,
+    pub(crate) filters: Filters,
+    pub(crate) metrics: RpcMetrics,
+    pub(crate) simulations: Workers,
+    pub(crate) submissions: Workers,
+}
+
+impl Context {
+    pub(crate) fn new(backend: Backend, metrics: RpcMetrics) -> Self {
+        let Backend { ledger, pool, index, genesis, genesis_hash, node, config } = backend;
+        Self {
+            chain: Chain::new(ledger.clone(), index),
+            filters: Filters::new(config.filters_max, config.filter_idle_max),
+            simulations: Workers::new("simulations", config.simulations_max, config.waiting_max),
+            submissions: Workers::new("submissions", config.submissions_max, config.waiting_max),
+            ledger,
+            pool,
+            genesis,
+            genesis_hash,
+            node,
+            config,
+            metrics,
+        }
+    }
+
+    pub(crate) fn chain_id(&self) -> u64 {
+        self.genesis.chain_id
+    }
+
+    /// Rules of the block at `height`.
+    pub(crate) fn rules(&self, height: Height) -> &Rules {
+        self.genesis.rules.at(height)
+    }
+
+    /// Rules of the block that comes next.
+    pub(crate) fn next_rules(&self) -> &Rules {
+        self.rules(self.chain.head().block.height().saturating_add(1))
+    }
+
+    /// Reads a little of the state after `height`.
+    pub(crate) async fn read<R: Send + 'static>(
+        &self,
+        height: Height,
+        read: impl FnOnce(&dyn StateView) -> Result<R, StateFault> + Send + 'static,
+    ) -> Result<R, RpcError> {
+        let reader = self.ledger.state(height).await?;
+        Ok(with_view(reader, read).await?)
+    }
+
+    /// Runs the pure core over the state after `height`, on a worker: it takes processor time.
+    pub(crate) async fn simulate<R: Send + 'static, E: Into<RpcError> + Send + 'static>(
+        &self,
+        height: Height,
+        core: impl FnOnce(&dyn StateView) -> Result<R, E> + Send + 'static,
+    ) -> Result<R, RpcError> {
+        let reader: Arc<dyn StateReader> = self.ledger.state(height).await?;
+        let runtime = tokio::runtime::Handle::current();
+        // The reads are asynchronous and the core is not: the worker drives both.
+        let outcome = self.simulations.run(move || runtime.block_on(with_view(reader, core))).await?;
+        outcome.map_err(Into::into)
+    }
+
+    /// The block that a call runs in: that block itself, or its child for `pending`.
+    pub(crate) fn call_env(&self, block: &FinalizedBlock, pending: bool) -> BlockEnv {
+        if pending {
+            let after_parent = block.block.timestamp_ms().saturating_add(1);
+            return BlockEnv::child_of(&block.block, now_ms().max(after_parent));
+        }
+        BlockEnv::of(&block.block)
+    }
+
+    pub(crate) fn call_limits(&self) -> CallLimits {
+        CallLimits { gas_max: self.config.call_gas_max, ..CallLimits::default() }
+    }
+
+    pub(crate) fn trace_limits(&self) -> TraceLimits {
+        TraceLimits { recorded_bytes_max: self.config.response_bytes_max as usize / 2, ..TraceLimits::default() }
+    }
+}
+
+/// The wall clock, in milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

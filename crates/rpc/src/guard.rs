@@ -1,0 +1,212 @@
+//! What stands around every request: known method, time limit, no panic gets out, metrics.
+
+use crate::{
+    backend::Context,
+    error::{METHOD_NOT_FOUND, RpcError},
+    methods::{METHODS, SUBSCRIBE, UNSUBSCRIBE},
+};
+use futures::FutureExt as _;
+use jsonrpsee::{
+    core::middleware::{Batch, BatchEntry, Notification, RpcServiceT},
+    server::{BatchResponseBuilder, HttpBody, HttpRequest, HttpResponse, MethodResponse},
+    types::{ErrorObjectOwned, Id, Request},
+};
+use std::{
+    collections::HashMap,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{Arc, LazyLock},
+    task::{Context as TaskContext, Poll},
+    time::{Duration, Instant},
+};
+use tower::Service;
+
+/// Label of requests for methods that do not exist.
+const UNKNOWN_METHOD: &str = "unknown";
+/// Characters of an unknown method's name that an error repeats.
+const NAME_CHARS_MAX: usize = 64;
+
+/// HTTP status.
+const REQUEST_TIMEOUT: u16 = 408;
+
+/// Names that stay for ever, by what a request says.
+static NAMES: LazyLock<HashMap<&'static str, &'static str>> =
+    LazyLock::new(|| METHODS.iter().chain([&SUBSCRIBE, &UNSUBSCRIBE]).map(|method| (method.name, method.name)).collect());
+
+/// How a request came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    Http,
+    WebSocket,
+}
+
+/// Wraps the service that runs methods.
+#[derive(Clone)]
+pub(crate) struct Guard<S> {
+    service: S,
+    context: Arc<Context>,
+}
+
+impl<S> Guard<S> {
+    pub(crate) fn new(service: S, context: Arc<Context>) -> Self {
+        Self { service, context }
+    }
+}
+
+impl<S> Guard<S>
+where
+    S: RpcServiceT<MethodResponse = MethodResponse> + Send + Sync,
+{
+    /// Runs one request and counts it.
+    async fn answer(&self, request: Request<'_>, deadline: Instant) -> MethodResponse {
+        let begun = Instant::now();
+        let method = NAMES.get(request.method_name()).copied();
+        let id = request.id.clone().into_owned();
+        let response = match refuse(method, &request) {
+            Some(error) => MethodResponse::error(id, error),
+            None => self.run(request, id, deadline).await,
+        };
+        self.context.metrics.record(method.unwrap_or(UNKNOWN_METHOD), begun.elapsed(), response.as_error_code());
+        response
+    }
+
+    async fn run(&self, request: Request<'_>, id: Id<'static>, deadline: Instant) -> MethodResponse {
+        let time_left = deadline.saturating_duration_since(Instant::now());
+        let call = AssertUnwindSafe(self.service.call(request)).catch_unwind();
+        let error = match tokio::time::timeout(time_left, call).await {
+            Ok(Ok(response)) => return response,
+            Ok(Err(_)) => RpcError::fault(&"a method panicked, which is a defect of this program: please report it"),
+            Err(_) => RpcError::timed_out(format!(
+                "request timed out after {} ms: ask for less, or in smaller batches",
+                self.context.config.request_time_max.as_millis()
+            )),
+        };
+        MethodResponse::error(id, ErrorObjectOwned::from(error))
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.context.config.request_time_max
+    }
+}
+
+/// Why a request is not run at all.
+fn refuse(method: Option<&'static str>, request: &Request<'_>) -> Option<ErrorObjectOwned> {
+    let refused = |message: String| Some(ErrorObjectOwned::owned(METHOD_NOT_FOUND, message, None::<()>));
+    let Some(method) = method else {
+        let name: String = request.method_name().chars().take(NAME_CHARS_MAX).collect();
+        let advice = match name.as_str() {
+            "eth_sendTransaction" | "eth_sign" | "eth_signTransaction" | "eth_signTypedData_v4" | "personal_sign" => {
+                ": this node holds no keys of accounts, sign in a wallet and use eth_sendRawTransaction"
+            }
+            _ => ": rpc.discover lists what there is",
+        };
+        return refused(format!("the method {name} does not exist/is not available{advice}"));
+    };
+    let over_http = request.extensions().get::<Transport>() == Some(&Transport::Http);
+    if over_http && [SUBSCRIBE.name, UNSUBSCRIBE.name].contains(&method) {
+        return refused(format!(
+            "notifications not supported: {method} needs a WebSocket connection, or use filters (eth_newFilter)"
+        ));
+    }
+    None
+}
+
+impl<S> RpcServiceT for Guard<S>
+where
+    S: RpcServiceT<MethodResponse = MethodResponse, NotificationResponse = MethodResponse>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    type MethodResponse = MethodResponse;
+    type NotificationResponse = MethodResponse;
+    type BatchResponse = MethodResponse;
+
+    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let guard = self.clone();
+        async move { guard.answer(request, guard.deadline()).await }
+    }
+
+    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let guard = self.clone();
+        async move {
+            let deadline = guard.deadline();
+            let mut responses =
+                BatchResponseBuilder::new_with_limit(guard.context.config.response_bytes_max as usize);
+            let mut notified = false;
+            for entry in batch {
+                let response = match entry {
+                    Ok(BatchEntry::Call(request)) => guard.answer(request, deadline).await,
+                    Ok(BatchEntry::Notification(_)) => {
+                        notified = true;
+                        continue;
+                    }
+                    Err(error) => {
+                        let (error, id) = error.into_parts();
+                        MethodResponse::error(id, error)
+                    }
+                };
+                if let Err(too_large) = responses.append(response) {
+                    return too_large;
+                }
+            }
+            if responses.is_empty() && notified {
+                return MethodResponse::notification();
+            }
+            MethodResponse::from_batch(responses.finish())
+        }
+    }
+
+    fn notification<'a>(&self, notification: Notification<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        self.service.notification(notification)
+    }
+}
+
+/// Wraps the HTTP service: notes how a request came in, and ends those whose body or answer never arrives.
+#[derive(Clone)]
+pub(crate) struct HttpGuard<S> {
+    service: S,
+    time_max: Duration,
+}
+
+impl<S> HttpGuard<S> {
+    pub(crate) fn new(service: S, time_max: Duration) -> Self {
+        Self { service, time_max }
+    }
+}
+
+impl<S, B> Service<HttpRequest<B>> for HttpGuard<S>
+where
+    S: Service<HttpRequest<B>, Response = HttpResponse> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = HttpResponse;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, task: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(task)
+    }
+
+    fn call(&mut self, mut request: HttpRequest<B>) -> Self::Future {
+        let upgrade = request.headers().contains_key("upgrade");
+        request.extensions_mut().insert(if upgrade { Transport::WebSocket } else { Transport::Http });
+        let answer = self.service.call(request);
+        let time_max = self.time_max;
+        Box::pin(async move {
+            match tokio::time::timeout(time_max, answer).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    let mut response = HttpResponse::new(HttpBody::from("the request did not arrive in time\n"));
+                    if let Ok(status) = REQUEST_TIMEOUT.try_into() {
+                        *response.status_mut() = status;
+                    }
+                    Ok(response)
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! `debug_trace…`: a block is executed again on the state before it, and watched.
+
+use crate::{
+    args::{Args, Json},
+    backend::Context,
+    error::RpcError,
+    methods::{
+        blocks::{named_by_hash, named_by_number},
+        calls::{Simulation, simulation},
+    },
+};
+use alloy_primitives::B256;
+use alloy_rpc_types_trace::geth::GethDebugTracingCallOptions;
+use florin_execution::{BlockEnv, GethDebugTracingOptions, GethTrace, Overrides};
+use florin_state::FinalizedBlock;
+use florin_types::{Height, VerifiedTx};
+use serde::Serialize;
+use std::{num::NonZeroUsize, sync::Arc};
+
+/// Threads that recover the senders of a block that is traced.
+const RECOVERY_THREADS: NonZeroUsize = NonZeroUsize::MIN;
+
+fn options(args: &Args, index: usize) -> Result<GethDebugTracingOptions, RpcError> {
+    Ok(args.optional::<Json<GethDebugTracingOptions>>(index)?.map(|options| options.0).unwrap_or_default())
+}
+
+/// The height whose state a block was executed on.
+fn parent_height(block: &FinalizedBlock) -> Result<Height, RpcError> {
+    block.block.height().checked_sub(1).ok_or_else(|| {
+        RpcError::refused("genesis_not_traceable", "genesis is not traceable: no transaction made block 0")
+    })
+}
+
+/// The transactions of a block with their senders: most of them are remembered.
+fn verified(context: &Context, block: &FinalizedBlock) -> Result<Vec<VerifiedTx>, RpcError> {
+    context
+        .pool
+        .cache()
+        .verify_block(block.block.transactions(), context.chain_id(), RECOVERY_THREADS)
+        .map_err(|(index, error)| RpcError::fault(&format!("transaction {index} of a final block: {error}")))
+}
+
+pub(crate) async fn transaction(context: &Arc<Context>, args: &Args) -> Result<GethTrace, RpcError> {
+    let hash = args.required::<B256>(0)?;
+    let options = options(args, 1)?;
+    let located = context.chain.transaction(hash).await?.ok_or_else(|| {
+        RpcError::refused("unknown_transaction", format!("transaction not found: {hash} is not in a final block"))
+    })?;
+    let (block, index) = (located.block, located.index);
+    let shared = context.clone();
+    let limits = context.trace_limits();
+    context
+        .simulate(parent_height(&block)?, move |view| {
+            let txs = verified(&shared, &block)?;
+            florin_execution::trace_transaction(
+                view,
+                shared.chain_id(),
+                shared.rules(block.block.height()),
+                &BlockEnv::of(&block.block),
+                block.block.hash(),
+                &txs,
+                index,
+                &options,
+                &limits,
+            )
+            .map_err(RpcError::from)
+        })
+        .await
+}
+
+/// A trace in the list of a block's traces.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BlockTrace {
+    tx_hash: B256,
+    result: GethTrace,
+}
+
+async fn trace_block(
+    context: &Arc<Context>,
+    block: Option<Arc<FinalizedBlock>>,
+    options: GethDebugTracingOptions,
+) -> Result<Vec<BlockTrace>, RpcError> {
+    let block = block.ok_or_else(|| RpcError::unknown_block("of that name on this node"))?;
+    let hashes: Vec<B256> = block.block.transactions().iter().map(|tx| *tx.tx_hash()).collect();
+    let shared = context.clone();
+    let limits = context.trace_limits();
+    let traces = context
+        .simulate(parent_height(&block)?, move |view| {
+            let txs = verified(&shared, &block)?;
+            florin_execution::trace_block(
+                view,
+                shared.chain_id(),
+                shared.rules(block.block.height()),
+                &BlockEnv::of(&block.block),
+                block.block.hash(),
+                &txs,
+                &options,
+                &limits,
+            )
+            .map_err(RpcError::from)
+        })
+        .await?;
+    Ok(hashes.into_iter().zip(traces).map(|(tx_hash, result)| BlockTrace { tx_hash, result }).collect())
+}
+
+pub(crate) async fn block_by_number(context: &Arc<Context>, args: &Args) -> Result<Vec<BlockTrace>, RpcError> {
+    let options = options(args, 1)?;
+    trace_block(context, named_by_number(context, args).await?, options).await
+}
+
+pub(crate) async fn block_by_hash(context: &Arc<Context>, args: &Args) -> Result<Vec<BlockTrace>, RpcError> {
+    let options = options(args, 1)?;
+    trace_block(context, named_by_hash(context, args).await?, options).await
+}
+
+pub(crate) async fn call(context: &Arc<Context>, args: &Args) -> Result<GethTrace, RpcError> {
+    let options = args.optional::<Json<GethDebugTracingCallOptions>>(2)?.map(|options| options.0).unwrap_or_default();
+    let Simulation { height, chain_id, rules, env, request } = simulation(context, args).await?;
+    let overrides =
+        Overrides { state: options.state_overrides, block: options.block_overrides.map(Box::new) };
+    let (tracing, call_limits, limits) = (options.tracing_options, context.call_limits(), context.trace_limits());
+    context
+        .simulate(height, move |view| {
+            florin_execution::trace_call(
+                view, chain_id, &rules, &env, &request, &overrides, &tracing, &call_limits, &limits,
+            )
+        })
+        .await
+}
