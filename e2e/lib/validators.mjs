@@ -17,11 +17,11 @@ export class Validator {
     await until(() => !isAlive(this.pid), { what: `${this.name} (pid ${this.pid}) is gone`, everyMs: 10 });
   }
 
-  /** Starts it again; `exited` tells the end of the process. */
+  /** Starts it again; `exited` tells the end of the process. It ends with this program at the latest. */
   start() {
     const [program, ...arguments_] = this.command;
     this.stderr = "";
-    this.child = spawn(program, arguments_, { stdio: ["ignore", "ignore", "pipe"] });
+    this.child = spawn(program, [...arguments_, "--stop-with-stdin"], { stdio: ["pipe", "ignore", "pipe"] });
     this.child.stderr.on("data", (bytes) => (this.stderr = (this.stderr + bytes).slice(-200_000)));
     this.exited = new Promise((resolve) => this.child.once("close", (code, signal) => resolve({ code, signal })));
     this.pid = this.child.pid;
