@@ -43,12 +43,12 @@ impl From<StateFault> for Failure {
 }
 
 /// A failure that reverts with `error`.
-pub fn revert(error: impl SolError) -> Failure {
+pub(crate) fn revert(error: impl SolError) -> Failure {
     Failure::Revert(error.abi_encode().into())
 }
 
 /// Reverts with the error unless `rule` holds.
-pub fn ensure<E: SolError>(rule: bool, error: impl FnOnce() -> E) -> Result<(), Failure> {
+pub(crate) fn ensure<E: SolError>(rule: bool, error: impl FnOnce() -> E) -> Result<(), Failure> {
     if rule { Ok(()) } else { Err(revert(error())) }
 }
 

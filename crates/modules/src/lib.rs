@@ -25,6 +25,7 @@ mod address;
 pub mod calls;
 mod context;
 mod errors;
+mod gas;
 pub mod factory;
 mod genesis;
 pub mod invariants;
@@ -36,6 +37,8 @@ mod prefetch;
 mod references;
 pub mod slots;
 pub mod token;
+#[cfg(test)]
+mod testing;
 mod view;
 
 use alloy_primitives::{Address, Bytes};

@@ -1,9 +1,185 @@
-//! Generated references: ABI, layout and gas of every module, and the page that lists what modules promise.
+//! Generated references: ABI, layout and gas of every module, and the page that lists what modules offer.
 //!
-//! `cargo xtask generate` writes what [`references()`] returns, `cargo xtask check` compares. Changing a golden file is
-//! changing what consensus sees.
+//! `cargo xtask generate` writes what [`references()`] returns, `cargo xtask check` compares, and so does a test here.
+//! Changing a golden file is changing what consensus sees: it is a commit of its own.
+
+use alloy_json_abi::JsonAbi;
+use alloy_primitives::hex;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use crate::{
+    FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, calls,
+    errors::{Declaration, declarations},
+    factory, gas, permission, policy,
+    slots::TypeBook,
+    token,
+};
+
+const GOLDEN: &str = "crates/modules/src";
+const PAGE: &str = "docs/reference/modules.md";
+
+/// What the references say of one module.
+struct Subject {
+    folder: &'static str,
+    title: &'static str,
+    address: String,
+    source: &'static str,
+    layout: fn(&mut TypeBook) -> Vec<Value>,
+}
+
+fn subjects() -> [Subject; 4] {
+    [
+        Subject {
+            folder: "token",
+            title: "Token",
+            address: "0xf101 followed by ten zero bytes and the token's index, from 1, in eight bytes".into(),
+            source: token::SOURCE,
+            layout: token::layout::Layout::members,
+        },
+        Subject {
+            folder: "factory",
+            title: "Token factory",
+            address: FACTORY_ADDRESS.to_string(),
+            source: factory::SOURCE,
+            layout: factory::layout::Layout::members,
+        },
+        Subject {
+            folder: "policy",
+            title: "Policy registry",
+            address: POLICY_ADDRESS.to_string(),
+            source: policy::SOURCE,
+            layout: policy::layout::Layout::members,
+        },
+        Subject {
+            folder: "permission",
+            title: "Permission registry",
+            address: PERMISSION_ADDRESS.to_string(),
+            source: permission::SOURCE,
+            layout: permission::layout::Layout::members,
+        },
+    ]
+}
 
 /// Every generated file: path from the root of the repository, and content.
 pub fn references() -> Vec<(String, String)> {
-    Vec::new()
+    let mut gas = gas::tables();
+    let mut files = Vec::new();
+    for subject in subjects() {
+        let path = |name: &str| format!("{GOLDEN}/{}/golden/{name}", subject.folder);
+        files.push((path("abi.json"), abi_json(subject.source)));
+        files.push((path("layout.json"), layout_json(&subject)));
+        files.push((path("gas.txt"), gas.remove(subject.folder).unwrap_or_default()));
+    }
+    files.push((PAGE.into(), page()));
+    files
+}
+
+/// JSON ABI of an interface, by its source; with the errors that every module shares.
+fn abi_json(source: &str) -> String {
+    let items = declarations(source).into_iter().chain(declarations(calls::SOURCE));
+    match parse(items) {
+        Ok(abi) => pretty(&json!(abi)),
+        Err(error) => format!("the interface cannot be parsed: {error}\n"),
+    }
+}
+
+fn parse(items: impl IntoIterator<Item = Declaration>) -> Result<JsonAbi, String> {
+    let texts: Vec<String> = items.into_iter().map(|item| item.text).collect();
+    JsonAbi::parse(texts.iter().map(String::as_str)).map_err(|error| error.to_string())
+}
+
+fn layout_json(subject: &Subject) -> String {
+    let mut book: BTreeMap<String, Vec<Value>> = TypeBook::new();
+    let storage = (subject.layout)(&mut book);
+    pretty(&json!({ "storage": storage, "types": book }))
+}
+
+fn pretty(value: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The page: every function, event and error with its selector and comment.
+fn page() -> String {
+    let mut page = String::from(
+        "# Native modules\n\nGenerated from `crates/modules/src/*/abi.rs` by `cargo xtask generate`; do not edit.\n",
+    );
+    let shared = "Errors that every module shares";
+    for subject in subjects() {
+        let _ = write!(page, "\n## {}\n\nAddress: {}\n", subject.title, subject.address);
+        tables(&mut page, subject.source);
+    }
+    let _ = write!(page, "\n## {shared}\n");
+    tables(&mut page, calls::SOURCE);
+    page
+}
+
+fn tables(page: &mut String, source: &str) {
+    for (kind, title, identity) in
+        [("function", "Functions", "selector"), ("event", "Events", "topic 0"), ("error", "Errors", "selector")]
+    {
+        let items: Vec<_> = declarations(source).into_iter().filter(|item| item.kind == kind).collect();
+        if items.is_empty() {
+            continue;
+        }
+        let _ = write!(page, "\n### {title}\n\n| {identity} | declaration | meaning |\n|---|---|---|\n");
+        for item in items {
+            let declaration = item.text.strip_prefix(kind).unwrap_or_default().trim().to_owned();
+            let comment = item.comment.clone();
+            let _ = writeln!(page, "| `{}` | `{declaration}` | {comment} |", selector(item));
+        }
+    }
+}
+
+/// Selector of a function or error, first topic of an event.
+fn selector(item: Declaration) -> String {
+    let Ok(abi) = parse([item]) else { return String::new() };
+    let function = abi.functions().next().map(|item| hex::encode_prefixed(item.selector()));
+    let event = abi.events().next().map(|item| item.selector().to_string());
+    let error = abi.errors().next().map(|item| hex::encode_prefixed(item.selector()));
+    function.or(event).or(error).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_sol_types::SolInterface;
+    use std::path::Path;
+
+    /// Every golden file is what the code gives. `FLORIN_GENERATE=1` writes them instead.
+    #[test]
+    fn golden_files_are_current() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for (path, content) in references() {
+            let file = root.join(&path);
+            if std::env::var_os("FLORIN_GENERATE").is_some() {
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(&file, &content).unwrap();
+            }
+            let found = std::fs::read_to_string(&file).unwrap_or_default();
+            assert!(found == content, "{path} is not current: run `cargo xtask generate` and look at the change");
+        }
+    }
+
+    /// The JSON ABI and the code that decodes calls come from the same text; this holds the two parsers together.
+    #[test]
+    fn the_json_abi_names_the_selectors_that_are_decoded() {
+        fn check<Calls: SolInterface, Errors: SolInterface>(source: &str) {
+            let abi = parse(declarations(source)).unwrap();
+            let functions: Vec<_> = abi.functions().map(|item| item.selector().0).collect();
+            assert_eq!(functions.len(), Calls::COUNT);
+            assert!(functions.iter().all(|selector| Calls::valid_selector(*selector)));
+            let errors: Vec<_> = abi.errors().map(|item| item.selector().0).collect();
+            assert_eq!(errors.len(), Errors::COUNT);
+            assert!(errors.iter().all(|selector| Errors::valid_selector(*selector)));
+        }
+        check::<token::IToken::ITokenCalls, token::IToken::ITokenErrors>(token::SOURCE);
+        check::<policy::IPolicy::IPolicyCalls, policy::IPolicy::IPolicyErrors>(policy::SOURCE);
+        check::<permission::IPermission::IPermissionCalls, permission::IPermission::IPermissionErrors>(
+            permission::SOURCE,
+        );
+        check::<factory::IFactory::IFactoryCalls, factory::IFactory::IFactoryErrors>(factory::SOURCE);
+    }
 }

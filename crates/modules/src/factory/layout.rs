@@ -10,7 +10,9 @@ use crate::{
 layout! {
     /// Storage of the token factory.
     pub struct Layout {
+        /// Tokens made.
         pub token_count: Slot<u64> = 0,
+        /// Token of each symbol.
         pub tokens_by_symbol: Mapping<str, Slot<Address>> = 1,
     }
 }

@@ -10,9 +10,13 @@ use crate::{
 packed! {
     /// Who governs, and how each capability is given: one slot, because every transaction asks for it.
     pub struct Settings {
+        /// Who governs.
         pub admin: Address = 0..20,
+        /// How the right to transact is given.
         pub transact: u8 = 20..21,
+        /// How the right to deploy is given.
         pub deploy: u8 = 21..22,
+        /// How the right to connect is given.
         pub connect: u8 = 22..23,
     }
 }
@@ -20,8 +24,11 @@ packed! {
 packed! {
     /// Roles that suffice for each capability when it is given by role.
     pub struct SufficientRoles {
+        /// For transacting.
         pub transact: u64 = 0..8,
+        /// For deploying.
         pub deploy: u64 = 8..16,
+        /// For connecting, as node roles.
         pub connect: u64 = 16..24,
     }
 }
@@ -55,8 +62,11 @@ packed! {
 layout! {
     /// A registered node.
     pub struct NodePlace {
+        /// What it is and where it stands in the list of keys.
         pub record: Slot<NodeRecord> = 0,
+        /// Name for people.
         pub name: Text = 1,
+        /// Where it listens: `host:port`.
         pub endpoint: Text = 2,
     }
 }
@@ -64,11 +74,17 @@ layout! {
 layout! {
     /// Storage of the permission registry.
     pub struct Layout {
+        /// Who governs, and how each capability is given.
         pub settings: Slot<Settings> = 0,
+        /// Roles that suffice when by role.
         pub sufficient_roles: Slot<SufficientRoles> = 1,
+        /// To whom the government was offered; zero if to nobody.
         pub pending_admin: Slot<Address> = 2,
+        /// What is known of accounts.
         pub accounts: Mapping<Address, Slot<Account>> = 3,
+        /// Keys of the registered nodes.
         pub node_keys: Array<B256> = 4,
+        /// Registered nodes by key.
         pub nodes: Mapping<B256, NodePlace> = 5,
     }
 }

@@ -28,9 +28,13 @@ layout! {
     pub struct Layout {
         /// Policies created; the next one gets this number plus 2.
         pub created: Slot<u64> = 0,
+        /// Policies by number.
         pub policies: Mapping<u64, Slot<Policy>> = 1,
+        /// To whom a list was offered, by its number.
         pub pending_admins: Mapping<u64, Slot<Address>> = 2,
+        /// Members of lists, by number and account.
         pub members: Mapping<u64, Mapping<Address, Slot<bool>>> = 3,
+        /// What a combination combines, by its number.
         pub operands: Mapping<u64, Array<U256>> = 4,
     }
 }

@@ -5,7 +5,7 @@ use alloy_primitives::{Address, U256};
 use super::{
     ADMIN_ROLE, FREEZER_ROLE, IToken, PAUSER_ROLE,
     layout::{FROZEN_MAX, Supply, layout},
-    ops::{holding, terms},
+    ops::{Holder, terms},
     roles::require_role,
 };
 use crate::{
@@ -71,23 +71,23 @@ pub fn unpause(context: &mut Context<'_>, token: Address) -> Result<(), Failure>
 
 /// Whether the address as a whole is frozen.
 pub fn is_frozen(context: &mut Context<'_>, token: Address, account: Address) -> Result<bool, Failure> {
-    Ok(holding(context, token, account)?.1.blocked)
+    Ok(Holder::read(context, token, account)?.holding.blocked)
 }
 
 /// Units of the account that it may not move.
 pub fn frozen_units(context: &mut Context<'_>, token: Address, account: Address) -> Result<u128, Failure> {
-    Ok(holding(context, token, account)?.1.frozen)
+    Ok(Holder::read(context, token, account)?.holding.frozen)
 }
 
 /// Freezes or thaws an address as a whole. What is so already stays without an event.
 pub fn set_frozen(context: &mut Context<'_>, token: Address, account: Address, frozen: bool) -> Result<(), Failure> {
     require_role(context, token, FREEZER_ROLE)?;
-    let (place, mut holding) = holding(context, token, account)?;
-    if holding.blocked == frozen {
+    let mut holder = Holder::read(context, token, account)?;
+    if holder.holding.blocked == frozen {
         return Ok(());
     }
-    holding.blocked = frozen;
-    place.write(context, holding)?;
+    holder.holding.blocked = frozen;
+    holder.write(context)?;
     let owner = context.caller();
     context.emit(token, &IToken::AddressFrozen { userAddress: account, isFrozen: frozen, owner })
 }
@@ -100,13 +100,14 @@ pub fn freeze_units(
     amount: U256,
 ) -> Result<(), Failure> {
     require_role(context, token, FREEZER_ROLE)?;
-    let (place, mut holding) = holding(context, token, account)?;
+    let mut holder = Holder::read(context, token, account)?;
+    let holding = &mut holder.holding;
     let available = holding.balance.min(FROZEN_MAX).saturating_sub(holding.frozen);
     let units = u128::try_from(amount).ok().filter(|units| *units <= available).ok_or_else(|| {
         revert(IToken::FreezeExceedsBalance { account, available: U256::from(available), amount })
     })?;
     holding.frozen = holding.frozen.saturating_add(units);
-    place.write(context, holding)?;
+    holder.write(context)?;
     context.emit(token, &IToken::TokensFrozen { userAddress: account, amount })
 }
 
@@ -118,11 +119,12 @@ pub fn unfreeze_units(
     amount: U256,
 ) -> Result<(), Failure> {
     require_role(context, token, FREEZER_ROLE)?;
-    let (place, mut holding) = holding(context, token, account)?;
+    let mut holder = Holder::read(context, token, account)?;
+    let holding = &mut holder.holding;
     let frozen = U256::from(holding.frozen);
     let rest = u128::try_from(amount).ok().and_then(|units| holding.frozen.checked_sub(units));
     holding.frozen = rest.ok_or_else(|| revert(IToken::UnfreezeExceedsFrozen { account, frozen, amount }))?;
-    place.write(context, holding)?;
+    holder.write(context)?;
     context.emit(token, &IToken::TokensUnfrozen { userAddress: account, amount })
 }
 

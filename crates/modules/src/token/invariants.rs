@@ -4,7 +4,7 @@ use alloy_primitives::{Address, Log, U256};
 use alloy_sol_types::SolEvent;
 use std::collections::BTreeMap;
 
-use super::{IToken, layout::layout, ops::holding};
+use super::{IToken, layout::layout, ops::Holder};
 use crate::{
     Module,
     context::{Context, Failure},
@@ -22,7 +22,7 @@ pub fn check(
     let (supply, terms) = (layout(token).supply.read(context)?, layout(token).terms.read(context)?);
     let mut sum = U256::ZERO;
     for account in holders {
-        let (_, holding) = holding(context, token, account)?;
+        let holding = Holder::read(context, token, account)?.holding;
         sum = sum.saturating_add(U256::from(holding.balance));
         hold(&mut violations, "token.frozen_within_balance", holding.frozen <= holding.balance, || {
             format!("{account} holds {} of token {token} but {} are frozen", holding.balance, holding.frozen)
@@ -89,7 +89,7 @@ impl EventBook {
     pub fn check(&self, context: &mut Context<'_>) -> Result<Vec<Violation>, Failure> {
         let mut violations = Vec::new();
         for ((token, account), expected) in &self.balances {
-            let (_, holding) = holding(context, *token, *account)?;
+            let holding = Holder::read(context, *token, *account)?.holding;
             hold(&mut violations, "token.events_give_balances", U256::from(holding.balance) == *expected, || {
                 format!("events give {account} {expected} of token {token}, the state has {}", holding.balance)
             });

@@ -23,7 +23,9 @@ packed! {
 packed! {
     /// Units in existence and the most that may exist.
     pub struct Supply {
+        /// Units in existence.
         pub total: u128 = 0..16,
+        /// Most units that may exist at once.
         pub cap: u128 = 16..32,
     }
 }
@@ -46,13 +48,21 @@ pub const FROZEN_MAX: u128 = (1 << 120) - 1;
 layout! {
     /// Storage of a token.
     pub struct Layout {
+        /// Name for people.
         pub name: Text = 0,
+        /// Symbol.
         pub symbol: Text = 1,
+        /// What every operation must know.
         pub terms: Slot<Terms> = 2,
+        /// Units in existence and their cap.
         pub supply: Slot<Supply> = 3,
+        /// Holders.
         pub holdings: Mapping<Address, Slot<Holding>> = 4,
+        /// Units that a spender may move, by owner and spender.
         pub allowances: Mapping<Address, Mapping<Address, Slot<U256>>> = 5,
+        /// Permits used, by owner.
         pub nonces: Mapping<Address, Slot<U256>> = 6,
+        /// Holders of roles, by role and account.
         pub roles: Mapping<B256, Mapping<Address, Slot<bool>>> = 7,
     }
 }

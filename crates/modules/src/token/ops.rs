@@ -56,7 +56,7 @@ pub fn total_supply(context: &mut Context<'_>, token: Address) -> Result<u128, F
 
 /// Units that the account holds, frozen ones included.
 pub fn balance_of(context: &mut Context<'_>, token: Address, account: Address) -> Result<u128, Failure> {
-    Ok(holding(context, token, account)?.1.balance)
+    Ok(Holder::read(context, token, account)?.holding.balance)
 }
 
 /// Units that the spender may still move out of the owner's balance.
@@ -78,14 +78,55 @@ fn allowance_place(
     layout(token).allowances.at(context, &owner)?.at(context, &spender)
 }
 
-/// What is known of a holder, and where.
-pub(super) fn holding(
-    context: &mut Context<'_>,
-    token: Address,
-    account: Address,
-) -> Result<(Slot<Holding>, Holding), Failure> {
-    let place = layout(token).holdings.at(context, &account)?;
-    Ok((place, place.read(context)?))
+/// A holder during one operation: read once, written once.
+pub(super) struct Holder {
+    pub(super) account: Address,
+    pub(super) holding: Holding,
+    place: Slot<Holding>,
+}
+
+impl Holder {
+    pub(super) fn read(context: &mut Context<'_>, token: Address, account: Address) -> Result<Self, Failure> {
+        let place = layout(token).holdings.at(context, &account)?;
+        Ok(Self { account, holding: place.read(context)?, place })
+    }
+
+    pub(super) fn write(self, context: &mut Context<'_>) -> Result<(), Failure> {
+        self.place.write(context, self.holding)
+    }
+
+    /// The amount as units that the holder has and may move.
+    fn spendable(&self, amount: U256) -> Result<u128, Failure> {
+        let Holding { balance, frozen, .. } = self.holding;
+        let (sender, needed) = (self.account, amount);
+        let units = u128::try_from(amount).ok().filter(|units| *units <= balance);
+        let balance_word = U256::from(balance);
+        let units =
+            units.ok_or_else(|| revert(IToken::ERC20InsufficientBalance { sender, balance: balance_word, needed }))?;
+        ensure(units <= balance.saturating_sub(frozen), || IToken::InsufficientUnfrozenBalance {
+            sender,
+            balance: balance_word,
+            frozen: U256::from(frozen),
+            needed,
+        })?;
+        Ok(units)
+    }
+
+    /// Takes units that were found spendable.
+    fn debit(&mut self, units: u128) -> Result<(), Failure> {
+        self.holding.balance = self.holding.balance.checked_sub(units).ok_or_else(|| self.unbalanced())?;
+        Ok(())
+    }
+
+    /// Gives units. A balance cannot overflow where the supply did not.
+    fn credit(&mut self, units: u128) -> Result<(), Failure> {
+        self.holding.balance = self.holding.balance.checked_add(units).ok_or_else(|| self.unbalanced())?;
+        Ok(())
+    }
+
+    fn unbalanced(&self) -> Failure {
+        StateFault(format!("the balance of {} does not agree with the token's supply", self.account)).into()
+    }
 }
 
 // ----- transfers -----------------------------------------------------------------------------------------------------
@@ -177,31 +218,45 @@ fn move_units(context: &mut Context<'_>, token: Address, movement: Movement) -> 
     let Movement { from, to, operator, amount } = movement;
     ensure(!from.is_zero(), || IToken::ERC20InvalidSender { sender: from })?;
     ensure(can_hold(to), || IToken::ERC20InvalidReceiver { receiver: to })?;
-    let terms = terms(context, token)?;
-    admit(context, token, terms, [Some(from), Some(to), operator])?;
+    let terms = moving_terms(context, token)?;
+    let mut payer = Holder::read(context, token, from)?;
+    let mut payee = Holder::read(context, token, to)?;
+    let helper = read_operator(context, token, operator)?;
+    admit(context, terms.policy, [Some(&payer), Some(&payee), helper.as_ref()])?;
     spend_allowance(context, token, from, operator, amount)?;
-    let units = spendable(context, token, from, amount)?;
+    let units = payer.spendable(amount)?;
     if from != to {
-        debit(context, token, from, units)?;
-        credit(context, token, to, units)?;
+        payer.debit(units)?;
+        payee.credit(units)?;
+        payer.write(context)?;
+        payee.write(context)?;
     }
     context.emit(token, &IToken::Transfer { from, to, value: amount })
 }
 
-/// What a movement asks of the token and of everyone who takes part: not paused, nobody frozen, all admitted.
-fn admit(
+/// Terms of a token whose units may move at all.
+fn moving_terms(context: &mut Context<'_>, token: Address) -> Result<Terms, Failure> {
+    let terms = terms(context, token)?;
+    ensure(!terms.paused, || IToken::EnforcedPause {})?;
+    Ok(terms)
+}
+
+fn read_operator(
     context: &mut Context<'_>,
     token: Address,
-    terms: Terms,
-    parties: [Option<Address>; 3],
-) -> Result<(), Failure> {
-    ensure(!terms.paused, || IToken::EnforcedPause {})?;
-    for account in parties.into_iter().flatten() {
-        let (_, holding) = holding(context, token, account)?;
-        ensure(!holding.blocked, || IToken::AccountFrozen { account })?;
+    operator: Option<Address>,
+) -> Result<Option<Holder>, Failure> {
+    operator.map(|account| Holder::read(context, token, account)).transpose()
+}
+
+/// What a movement asks of everyone who takes part: nobody frozen, all admitted by the policy.
+fn admit(context: &mut Context<'_>, policy: u64, parties: [Option<&Holder>; 3]) -> Result<(), Failure> {
+    for party in parties.into_iter().flatten() {
+        ensure(!party.holding.blocked, || IToken::AccountFrozen { account: party.account })?;
     }
-    match policy::first_forbidden(context, terms.policy, parties.into_iter().flatten())? {
-        Some(account) => Err(revert(IToken::PolicyForbids { policyId: terms.policy, account })),
+    let accounts = parties.into_iter().flatten().map(|party| party.account);
+    match policy::first_forbidden(context, policy, accounts)? {
+        Some(account) => Err(revert(IToken::PolicyForbids { policyId: policy, account })),
         None => Ok(()),
     }
 }
@@ -224,41 +279,6 @@ fn spend_allowance(
         .checked_sub(amount)
         .ok_or_else(|| revert(IToken::ERC20InsufficientAllowance { spender, allowance, needed: amount }))?;
     place.write(context, rest)
-}
-
-/// The amount as units that the account holds and may move.
-fn spendable(context: &mut Context<'_>, token: Address, account: Address, amount: U256) -> Result<u128, Failure> {
-    let (_, holding) = holding(context, token, account)?;
-    let balance = U256::from(holding.balance);
-    let units = u128::try_from(amount)
-        .ok()
-        .filter(|units| *units <= holding.balance)
-        .ok_or_else(|| revert(IToken::ERC20InsufficientBalance { sender: account, balance, needed: amount }))?;
-    ensure(units <= holding.balance.saturating_sub(holding.frozen), || IToken::InsufficientUnfrozenBalance {
-        sender: account,
-        balance,
-        frozen: U256::from(holding.frozen),
-        needed: amount,
-    })?;
-    Ok(units)
-}
-
-/// Takes units that were checked to be there.
-fn debit(context: &mut Context<'_>, token: Address, account: Address, units: u128) -> Result<(), Failure> {
-    let (place, mut holding) = holding(context, token, account)?;
-    holding.balance = holding.balance.checked_sub(units).ok_or_else(|| unbalanced(token, account))?;
-    place.write(context, holding)
-}
-
-/// Gives units. A balance cannot overflow where the supply did not.
-fn credit(context: &mut Context<'_>, token: Address, account: Address, units: u128) -> Result<(), Failure> {
-    let (place, mut holding) = holding(context, token, account)?;
-    holding.balance = holding.balance.checked_add(units).ok_or_else(|| unbalanced(token, account))?;
-    place.write(context, holding)
-}
-
-fn unbalanced(token: Address, account: Address) -> Failure {
-    StateFault(format!("the balance of {account} in token {token} does not agree with the supply")).into()
 }
 
 // ----- allowances ----------------------------------------------------------------------------------------------------
@@ -288,13 +308,19 @@ pub(super) fn set_allowance(
 pub fn mint(context: &mut Context<'_>, token: Address, to: Address, amount: U256) -> Result<(), Failure> {
     require_role(context, token, ISSUER_ROLE)?;
     ensure(can_hold(to), || IToken::ERC20InvalidReceiver { receiver: to })?;
-    let terms = terms(context, token)?;
-    admit(context, token, terms, [Some(to), None, None])?;
-    issue(context, token, to, amount)
+    let terms = moving_terms(context, token)?;
+    let payee = Holder::read(context, token, to)?;
+    admit(context, terms.policy, [Some(&payee), None, None])?;
+    issue_to(context, token, payee, amount)
 }
 
-/// Brings units into existence within the cap. Genesis calls it without an issuer.
+/// Brings units into existence without an issuer: genesis does.
 pub(crate) fn issue(context: &mut Context<'_>, token: Address, to: Address, amount: U256) -> Result<(), Failure> {
+    let payee = Holder::read(context, token, to)?;
+    issue_to(context, token, payee, amount)
+}
+
+fn issue_to(context: &mut Context<'_>, token: Address, mut payee: Holder, amount: U256) -> Result<(), Failure> {
     let place = layout(token).supply;
     let supply = place.read(context)?;
     let units = u128::try_from(amount).ok().filter(|units| *units <= supply.cap.saturating_sub(supply.total));
@@ -306,7 +332,9 @@ pub(crate) fn issue(context: &mut Context<'_>, token: Address, to: Address, amou
         })
     })?;
     place.write(context, Supply { total: supply.total.saturating_add(units), ..supply })?;
-    credit(context, token, to, units)?;
+    let to = payee.account;
+    payee.credit(units)?;
+    payee.write(context)?;
     context.emit(token, &IToken::Transfer { from: Address::ZERO, to, value: amount })
 }
 
@@ -332,14 +360,17 @@ fn destroy(
     operator: Option<Address>,
     amount: U256,
 ) -> Result<(), Failure> {
-    let terms = terms(context, token)?;
-    admit(context, token, terms, [Some(from), operator, None])?;
+    let terms = moving_terms(context, token)?;
+    let mut holder = Holder::read(context, token, from)?;
+    let helper = read_operator(context, token, operator)?;
+    admit(context, terms.policy, [Some(&holder), helper.as_ref(), None])?;
     spend_allowance(context, token, from, operator, amount)?;
-    let units = spendable(context, token, from, amount)?;
-    debit(context, token, from, units)?;
+    let units = holder.spendable(amount)?;
     let place = layout(token).supply;
     let supply = place.read(context)?;
-    let total = supply.total.checked_sub(units).ok_or_else(|| unbalanced(token, from))?;
+    let total = supply.total.checked_sub(units).ok_or_else(|| holder.unbalanced())?;
+    holder.debit(units)?;
+    holder.write(context)?;
     place.write(context, Supply { total, ..supply })?;
     context.emit(token, &IToken::Transfer { from, to: Address::ZERO, value: amount })
 }

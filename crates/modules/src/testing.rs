@@ -1,0 +1,133 @@
+//! A ledger of modules alone, for tests: calls go through the dispatcher as bytes, and a failed one leaves nothing.
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_sol_types::{SolCall, SolError, SolEvent};
+use florin_types::Rules;
+use secp256k1::{Message, SECP256K1, SecretKey, ecdsa::RecoverableSignature, ecdsa::RecoveryId};
+
+use crate::{CallEnv, Context, Failure, MemoryStorage, dispatch};
+
+/// Gas that no honest call of a test needs.
+const GAS_MAX: u64 = 30_000_000;
+
+pub(crate) struct Ledger {
+    pub(crate) storage: MemoryStorage,
+    pub(crate) rules: Rules,
+    pub(crate) timestamp_ms: u64,
+}
+
+/// An address for tests.
+pub(crate) fn account(number: u8) -> Address {
+    Address::repeat_byte(number)
+}
+
+impl Ledger {
+    /// A ledger on which no module was set up.
+    pub(crate) fn bare() -> Self {
+        Self { storage: MemoryStorage::new(recover), rules: Rules::default(), timestamp_ms: 1_700_000_000_500 }
+    }
+
+    pub(crate) fn env(&self, caller: Address) -> CallEnv<'_> {
+        CallEnv {
+            caller,
+            origin: caller,
+            height: 7,
+            timestamp_ms: self.timestamp_ms,
+            chain_id: 1337,
+            is_static: false,
+            ..CallEnv::reader(&self.rules)
+        }
+    }
+
+    /// Runs an operation as `caller` in a transaction of its own.
+    pub(crate) fn run<T>(
+        &mut self,
+        caller: Address,
+        operation: impl FnOnce(&mut Context<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut storage = self.storage.clone();
+        storage.begin(GAS_MAX);
+        let result = operation(&mut Context::new(self.env(caller), &mut storage));
+        match &result {
+            Ok(_) => self.storage = storage,
+            Err(_) => self.storage.gas_used = storage.gas_used,
+        }
+        result
+    }
+
+    /// Sends raw input.
+    pub(crate) fn send(&mut self, caller: Address, to: Address, input: &[u8]) -> Result<Bytes, Failure> {
+        self.run(caller, |context| dispatch(context, to, input))
+    }
+
+    /// Calls a function and decodes its answer.
+    pub(crate) fn call<C: SolCall>(&mut self, caller: Address, to: Address, call: C) -> Result<C::Return, Failure> {
+        let output = self.send(caller, to, &call.abi_encode())?;
+        Ok(C::abi_decode_returns_validate(&output).expect("an answer is the encoding of its type"))
+    }
+
+    /// Calls a function that must succeed.
+    pub(crate) fn ok<C: SolCall>(&mut self, caller: Address, to: Address, call: C) -> C::Return {
+        let result = self.call(caller, to, call);
+        result.unwrap_or_else(|failure| panic!("{} failed: {}", C::SIGNATURE, words(&failure)))
+    }
+
+    /// Calls a function that must revert with exactly this error and leave nothing.
+    pub(crate) fn reverts<C: SolCall>(&mut self, caller: Address, to: Address, call: C, error: impl SolError) {
+        let failure = self.call(caller, to, call).err();
+        let expected = Failure::Revert(error.abi_encode().into());
+        let found = failure.as_ref().map(words);
+        assert_eq!(failure.as_ref(), Some(&expected), "expected {}, found {found:?}", words(&expected));
+    }
+
+    /// The last log, decoded.
+    pub(crate) fn last_event<E: SolEvent>(&self) -> (Address, E) {
+        let log = self.storage.logs.last().expect("a log");
+        (log.address, E::decode_log(log).expect("the expected event").data)
+    }
+}
+
+/// A failure in words.
+pub(crate) fn words(failure: &Failure) -> String {
+    match failure {
+        Failure::Revert(data) => crate::explain(data).map_or_else(|| data.to_string(), |error| error.to_string()),
+        other => format!("{other:?}"),
+    }
+}
+
+/// What ECRECOVER does, with EIP-2's bound on `s`.
+fn recover(digest: B256, v: u8, r: B256, s: B256) -> Option<Address> {
+    let id = RecoveryId::try_from(i32::from(v.checked_sub(27)?)).ok()?;
+    let compact = [r.0, s.0].concat();
+    let signature = RecoverableSignature::from_compact(&compact, id).ok()?;
+    let mut normal = signature.to_standard();
+    normal.normalize_s();
+    if v > 28 || normal != signature.to_standard() {
+        return None;
+    }
+    let key = SECP256K1.recover_ecdsa(&Message::from_digest(digest.0), &signature).ok()?;
+    Some(address_of(&key))
+}
+
+fn address_of(key: &secp256k1::PublicKey) -> Address {
+    Address::from_raw_public_key(&key.serialize_uncompressed()[1..])
+}
+
+/// A key for tests and its address.
+pub(crate) fn key(number: u8) -> (SecretKey, Address) {
+    let secret = SecretKey::from_slice(&[number; 32]).expect("a valid key");
+    (secret, address_of(&secret.public_key(SECP256K1)))
+}
+
+/// Signs a digest as `(v, r, s)`.
+pub(crate) fn sign(secret: &SecretKey, digest: B256) -> (u8, B256, B256) {
+    let signature = SECP256K1.sign_ecdsa_recoverable(&Message::from_digest(digest.0), secret);
+    let (id, compact) = signature.serialize_compact();
+    let v = 27 + u8::try_from(i32::from(id)).expect("0 or 1");
+    (v, B256::from_slice(&compact[..32]), B256::from_slice(&compact[32..]))
+}
+
+/// A number as the ABI has it.
+pub(crate) fn units(number: u128) -> U256 {
+    U256::from(number)
+}
