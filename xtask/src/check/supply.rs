@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const VERSION: &str = "0.20.2";
+/// What this version calls its copy of RustSec's database.
+const DATABASE_NAME: &str = "advisory-db-3157b0e258782691";
 
 pub(crate) fn check_licences(workspace: &Workspace) -> Result<(), String> {
     let deny = program(workspace)?;
@@ -24,18 +26,15 @@ pub(crate) fn check_licences(workspace: &Workspace) -> Result<(), String> {
 pub(crate) fn check_advisories(workspace: &Workspace, database: Option<&Path>) -> Result<(), String> {
     let deny = program(workspace)?;
     let mut command = Command::new(deny);
-    command.current_dir(workspace.root()).args(["--locked", "check"]);
-    match database {
-        None => command.arg("advisories"),
-        Some(database) => {
-            let config = offline_config(workspace, database)?;
-            command.args(["--disable-fetch", "--config"]).arg(config).arg("advisories")
-        }
-    };
+    command.current_dir(workspace.root()).arg("--locked");
+    if let Some(database) = database {
+        command.args(["--offline", "--config"]).arg(offline_config(workspace, database)?);
+    }
+    command.args(["check", "--hide-inclusion-graph", "advisories"]);
     process::run(&mut command).map_err(|error| {
         format!(
             "{error}\n    if an advisory is named above, update that crate or record in deny.toml why it does not concern us;\n    \
-             if the database could not be fetched, give a checkout of it: cargo xtask check --advisory-db DIRECTORY"
+             if the database is too old or could not be fetched, give a fresh checkout of it: cargo xtask check --advisory-db DIRECTORY"
         )
     })
 }
@@ -50,7 +49,12 @@ fn offline_config(workspace: &Workspace, database: &Path) -> Result<PathBuf, Str
     }
     let text = std::fs::read_to_string(workspace.path("deny.toml")).map_err(|error| format!("deny.toml: {error}"))?;
     let directory = workspace.target().join("xtask").join("advisories");
+    let copy = directory.join(DATABASE_NAME);
+    if copy.exists() {
+        std::fs::remove_dir_all(&copy).map_err(|error| format!("{}: {error}", copy.display()))?;
+    }
     std::fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    process::run(Command::new("git").args(["clone", "--quiet"]).arg(database).arg(&copy))?;
     let config = directory.join("deny.toml");
     let located =
         text.replace("[advisories]", &format!("[advisories]\ndb-path = {:?}", directory.display().to_string()));
