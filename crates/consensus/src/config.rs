@@ -37,6 +37,8 @@ pub struct NodeConfig {
     pub history: History,
     /// Bounds of its mempool.
     pub pool: PoolLimits,
+    /// Memory for pages of files, allocated at once.
+    pub page_cache_bytes: usize,
 }
 
 impl NodeConfig {
@@ -49,6 +51,7 @@ impl NodeConfig {
             partition_prefix: "florin".into(),
             history: History::default(),
             pool: PoolLimits::default(),
+            page_cache_bytes: 64 * 1024 * 1024,
         }
     }
 }

@@ -50,7 +50,7 @@ use commonware_storage::{archive::prunable, translator::EightCap};
 use commonware_utils::{NZDuration, NZU64, NZUsize};
 use florin_execution::{GenesisStateError, genesis_block, genesis_state};
 use florin_proof::{BlockDigest, Finalization, Namespace, Scheme};
-use florin_state::{Ledger, LedgerConfig, LedgerError, database_config, open_genesis, page_cache};
+use florin_state::{Ledger, LedgerConfig, LedgerError, database_config, open_genesis, page_cache_with};
 use florin_types::{Block, BlockError, NodeRole, StateFault};
 use futures::{FutureExt as _, future::select_all};
 use parking_lot::Mutex;
@@ -79,6 +79,8 @@ const PRUNE_INTERVAL: NonZeroUsize = NZUsize!(1_024);
 const STATE_BLOCKS_RETAINED: usize = 1_024;
 const FETCH_TIMEOUT: Duration = Duration::from_millis(1_500);
 const FETCH_RETRY: Duration = Duration::from_millis(150);
+/// Bytes of a page in the cache.
+const PAGE_BYTES: usize = 4_096;
 /// One epoch for ever: the committee is that of the genesis file.
 const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::MAX;
 
@@ -167,7 +169,8 @@ impl<E: Runtime> Starting<E> {
             committee.check_share(&node_key, share)?;
         }
         let prefix = config.partition_prefix.clone();
-        let page_cache = page_cache();
+        let pages = NonZeroUsize::new(config.page_cache_bytes / PAGE_BYTES).unwrap_or(NonZeroUsize::MIN);
+        let page_cache = page_cache_with(pages);
         let changes = genesis_state(&config.genesis)?;
         let database = database_config(&prefix, page_cache.clone());
         let (root, target) = open_genesis(context.child("genesis"), database, &changes, &prefix).await?;

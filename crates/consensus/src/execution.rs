@@ -7,7 +7,7 @@ use florin_execution::{
 };
 use florin_proof::StateItem;
 use florin_state::{Batch, Runtime, SealedBatch, StateReader, commitment, merkleize, with_view_hinted, write};
-use florin_types::{Address, Block, ConsensusContext, Extension, Rules, StateFault, VerifiedTx};
+use florin_types::{Address, Block, ConsensusContext, Extension, Height, Rules, StateFault, VerifiedTx};
 use std::{collections::HashSet, sync::Arc};
 
 /// What execution of a block gave beside its state.
@@ -60,7 +60,7 @@ pub(crate) async fn build<E: Runtime>(
     let env = BlockEnv::child_of(parent, now_ms.clamp(earliest_ms, latest_ms.max(earliest_ms)));
     let candidates = TimedCandidates { inner: core.pool().candidates(&rules, &included), out_of_time };
     let (chain_id, execution_env, execution_rules) = (core.chain_id, env.clone(), rules.clone());
-    let (txs, executed, unusable) = with_view_hinted(&batch, Vec::new(), move |view| {
+    let (txs, executed, unusable) = with_view_hinted(&batch, prefetch(env.height, &[]), move |view| {
         let mut candidates = candidates;
         florin_execution::build(view, chain_id, &execution_rules, &execution_env, &mut candidates)
             .map(|(txs, executed)| (txs, executed, candidates.inner.invalid().to_vec()))
@@ -127,7 +127,7 @@ async fn execute<E: Runtime>(
     reader: &impl StateReader,
 ) -> Result<(Executed, Vec<VerifiedTx>), Refused> {
     let (chain_id, rules, env) = (core.chain_id, rules.clone(), BlockEnv::of(block));
-    let wanted = prefetch(&rules, env.timestamp_ms, &txs);
+    let wanted = prefetch(env.height, &txs);
     with_view_hinted(reader, wanted, move |view| {
         let executed = florin_execution::execute(view, chain_id, &rules, &env, &txs);
         executed.map(|executed| (executed, txs))
@@ -139,16 +139,13 @@ async fn execute<E: Runtime>(
     })
 }
 
-/// What the transactions will certainly read, each once.
-fn prefetch(rules: &Rules, timestamp_ms: u64, txs: &[VerifiedTx]) -> Vec<StateItem> {
-    let mut wanted = Hints::default();
-    txs.iter().for_each(|tx| hints(rules, timestamp_ms, tx, &mut wanted));
-    let accounts = wanted.accounts.into_iter().map(StateItem::Account);
-    let mut items: Vec<_> =
-        accounts.chain(wanted.slots.into_iter().map(|(address, slot)| StateItem::Slot(address, slot))).collect();
-    items.sort_unstable();
-    items.dedup();
-    items
+/// What the block and its transactions will certainly read, each once.
+fn prefetch(height: Height, txs: &[VerifiedTx]) -> Vec<StateItem> {
+    let mut wanted = Hints::block(height);
+    txs.iter().for_each(|tx| hints(tx, &mut wanted));
+    wanted.compact();
+    let slots = wanted.slots.into_iter().map(|(address, slot)| StateItem::Slot(address, slot));
+    wanted.accounts.into_iter().map(StateItem::Account).chain(slots).collect()
 }
 
 /// Candidates until the leader's time for one block is over; the rest comes in the next.

@@ -180,7 +180,7 @@ impl Committee {
         Self::new(participants, sharing)
     }
 
-    fn new(participants: Set<ed25519::PublicKey>, sharing: Sharing<MinSig>) -> Result<Self, KeyError> {
+    pub(crate) fn new(participants: Set<ed25519::PublicKey>, sharing: Sharing<MinSig>) -> Result<Self, KeyError> {
         let validators = u32::try_from(participants.len()).unwrap_or(u32::MAX);
         let (total, required, quorum) = (sharing.total().get(), sharing.required(), N3f1::quorum(validators));
         if total != validators || required != quorum {

@@ -22,6 +22,7 @@
 mod admission;
 mod application;
 mod block;
+pub mod ceremony;
 mod clock;
 mod config;
 mod engine;

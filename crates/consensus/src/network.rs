@@ -172,3 +172,8 @@ pub(crate) const fn peers_max() -> NonZeroUsize {
         None => NonZeroUsize::MIN,
     }
 }
+
+/// A node key as the networks know it.
+pub fn peer_key(key: &florin_types::B256) -> Result<PublicKey, KeyError> {
+    node_key(key)
+}

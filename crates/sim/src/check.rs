@@ -1,0 +1,207 @@
+//! What must hold after every run, and what a broken rule looks like.
+
+use crate::{
+    cluster::Cluster,
+    workload::{CHAIN_ID, START_BALANCE, TOKEN, Workload},
+};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use florin_consensus::Node;
+use florin_execution::{BlockEnv, CallLimits, CallStatus, Overrides, TransactionRequest};
+use florin_state::{FinalizedBlock, with_view};
+use florin_types::{Height, Rules};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// A rule that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Two nodes have different blocks at one height.
+    #[error("machine {machine} has block {found} at height {height} where another has {expected}")]
+    Fork {
+        /// The machine.
+        machine: usize,
+        /// The height.
+        height: Height,
+        /// Hash there.
+        found: B256,
+        /// Hash elsewhere.
+        expected: B256,
+    },
+    /// A machine lost blocks that it had.
+    #[error("machine {machine} stands at height {found} but stood at {expected} before")]
+    Lost {
+        /// The machine.
+        machine: usize,
+        /// Height now.
+        found: Height,
+        /// Height before.
+        expected: Height,
+    },
+    /// A transaction was accepted but never became final.
+    #[error("{count} of the accepted transactions were never final, the first is {first}")]
+    NeverFinal {
+        /// How many.
+        count: usize,
+        /// One of them.
+        first: B256,
+    },
+    /// A transaction stands in two final blocks.
+    #[error("transaction {0} is final twice")]
+    Twice(B256),
+    /// Events and state tell different stories.
+    #[error("{holder} holds {state} by the state but {events} by the events")]
+    Balance {
+        /// The account.
+        holder: Address,
+        /// Balance in the state.
+        state: U256,
+        /// Balance rebuilt from events.
+        events: U256,
+    },
+    /// Money appeared or vanished.
+    #[error("{what}: {found} instead of {expected}")]
+    Supply {
+        /// What was added up.
+        what: &'static str,
+        /// Sum.
+        found: U256,
+        /// What it must be.
+        expected: U256,
+    },
+    /// The chain went on although too few machines were there, or stood still although enough were.
+    #[error("{0}")]
+    Progress(String),
+    /// Something could not be read.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
+/// The final chain as all running nodes have it, checked height by height.
+pub(crate) async fn agreed_chain(cluster: &Cluster) -> Result<Vec<Arc<FinalizedBlock>>, Violation> {
+    let mut chain: Vec<Arc<FinalizedBlock>> = Vec::new();
+    for (machine, node) in cluster.nodes() {
+        let head = node.ledger().head().block.height();
+        for height in 0..=head {
+            let block = block_at(node, height).await?;
+            match chain.get(height as usize) {
+                None => chain.push(block),
+                Some(known) if known.block.hash() == block.block.hash() && known.receipts == block.receipts => {}
+                Some(known) => {
+                    let (found, expected) = (block.block.hash(), known.block.hash());
+                    return Err(Violation::Fork { machine, height, found, expected });
+                }
+            }
+        }
+    }
+    Ok(chain)
+}
+
+async fn block_at(node: &Node, height: Height) -> Result<Arc<FinalizedBlock>, Violation> {
+    let block = node.ledger().block(height).await;
+    let block = block.map_err(|error| Violation::Unreadable(error.to_string()))?;
+    block.ok_or_else(|| Violation::Unreadable(format!("block {height} is missing below the head")))
+}
+
+/// Every accepted transaction stands in the chain, exactly once.
+pub(crate) fn all_final(chain: &[Arc<FinalizedBlock>], accepted: &BTreeSet<B256>) -> Result<(), Violation> {
+    let mut found = BTreeSet::new();
+    for tx in chain.iter().flat_map(|block| block.block.transactions()) {
+        if !found.insert(*tx.tx_hash()) {
+            return Err(Violation::Twice(*tx.tx_hash()));
+        }
+    }
+    let mut missing = accepted.difference(&found);
+    match missing.next() {
+        Some(first) => Err(Violation::NeverFinal { count: missing.count() + 1, first: *first }),
+        None => Ok(()),
+    }
+}
+
+/// Balances rebuilt from genesis and the events of all receipts.
+pub(crate) fn balances_from_events(
+    chain: &[Arc<FinalizedBlock>],
+    start: BTreeMap<Address, U256>,
+) -> Result<BTreeMap<Address, U256>, Violation> {
+    let transfer = keccak256("Transfer(address,address,uint256)");
+    let mut balances = start;
+    let logs = chain.iter().flat_map(|block| block.receipts.iter()).flat_map(|receipt| receipt.logs().iter());
+    for log in logs.filter(|log| log.address == TOKEN && log.topics().first() == Some(&transfer)) {
+        let [_, from, to] = log.topics() else {
+            return Err(Violation::Unreadable("a Transfer event without two parties".into()));
+        };
+        let (from, to) = (Address::from_word(*from), Address::from_word(*to));
+        let amount = U256::from_be_slice(&log.data.data);
+        let paid = balances.entry(from).or_default();
+        *paid = paid.checked_sub(amount).ok_or(Violation::Supply {
+            what: "an event moves more than its payer had",
+            found: amount,
+            expected: *paid,
+        })?;
+        *balances.entry(to).or_default() += amount;
+    }
+    Ok(balances)
+}
+
+/// State, events and supply tell the same story on this node.
+pub(crate) async fn money_is_conserved(
+    node: &Node,
+    chain: &[Arc<FinalizedBlock>],
+    workload: &Workload,
+) -> Result<(), Violation> {
+    let holders: Vec<Address> = workload.addresses().collect();
+    let start = holders.iter().map(|holder| (*holder, U256::from(START_BALANCE))).collect();
+    let events = balances_from_events(chain, start)?;
+    let expected = U256::from(START_BALANCE) * U256::from(holders.len());
+    let head = node.ledger().head();
+    let reader = node.ledger().state(head.block.height()).await;
+    let reader = reader.map_err(|error| Violation::Unreadable(error.to_string()))?;
+    let (rules, env) = (node.genesis().rules.at(head.block.height()).clone(), BlockEnv::of(&head.block));
+    let (tokens, native, supply) = with_view(reader, move |view| -> Result<_, String> {
+        let tokens = holders
+            .iter()
+            .map(|holder| Ok((*holder, ask(view, &rules, &env, balance_of(*holder))?)))
+            .collect::<Result<Vec<_>, String>>()?;
+        let native = holders.iter().try_fold(U256::ZERO, |sum, holder| {
+            let account = view.account(*holder).map_err(|fault| fault.to_string())?;
+            Ok::<_, String>(sum + account.map_or(U256::ZERO, |account| account.balance))
+        })?;
+        let supply = ask(view, &rules, &env, Bytes::copy_from_slice(&keccak256("totalSupply()")[..4]))?;
+        Ok((tokens, native, supply))
+    })
+    .await
+    .map_err(Violation::Unreadable)?;
+    for (holder, state) in &tokens {
+        let events = events.get(holder).copied().unwrap_or_default();
+        if events != *state {
+            return Err(Violation::Balance { holder: *holder, state: *state, events });
+        }
+    }
+    let held = tokens.iter().map(|(_, balance)| *balance).sum();
+    let sums = [("tokens held", held), ("native units held", native), ("total supply", supply)];
+    match sums.into_iter().find(|(_, found)| *found != expected) {
+        Some((what, found)) => Err(Violation::Supply { what, found, expected }),
+        None => Ok(()),
+    }
+}
+
+fn balance_of(holder: Address) -> Bytes {
+    [&keccak256("balanceOf(address)")[..4], holder.into_word().as_slice()].concat().into()
+}
+
+/// Asks the token a question that is answered with one number.
+fn ask(
+    view: &dyn florin_types::StateView,
+    rules: &Rules,
+    env: &BlockEnv,
+    input: Bytes,
+) -> Result<U256, String> {
+    let request = TransactionRequest::default().to(TOKEN).input(input.into());
+    let outcome =
+        florin_execution::call(view, CHAIN_ID, rules, env, &request, &Overrides::default(), &CallLimits::default());
+    match outcome.map_err(|error| error.to_string())?.status {
+        CallStatus::Success(output) => Ok(U256::from_be_slice(&output)),
+        other => Err(format!("the token answered {other:?}")),
+    }
+}
