@@ -12,7 +12,7 @@ cargo xtask test [--rust | --e2e | --suite NAME...] [--kills N]
     --kills N     how often the kill suite kills a validator (5)
 
 cargo xtask check [--only STEP] [--advisory-db DIRECTORY]
-    the gate: format, edges, sources, lints, documentation, licences, advisories, references, then all tests
+    the gate: format, edges, sources, pages, lints, documentation, licences, advisories, references, then all tests
     --only STEP              one of the steps named above
     --advisory-db DIRECTORY  a local checkout of RustSec's advisory database, where it cannot be fetched
 

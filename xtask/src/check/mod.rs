@@ -1,6 +1,7 @@
 //! The gate: every rule of the house that a machine can hold.
 
 mod edges;
+mod pages;
 mod sources;
 mod supply;
 
@@ -16,6 +17,7 @@ const STEPS: &[Step] = &[
     ("format", |workspace, _| process::run(workspace.cargo().args(["fmt", "--all", "--check"]))),
     ("edges", |workspace, _| edges::check(workspace)),
     ("sources", |workspace, _| sources::check(workspace)),
+    ("pages", |workspace, _| pages::check(workspace)),
     ("lints", |workspace, _| lints(workspace)),
     ("documentation", |workspace, _| documentation(workspace)),
     ("licences", |workspace, _| supply::check_licences(workspace)),

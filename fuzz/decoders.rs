@@ -1,0 +1,205 @@
+//! Every decoder of bytes from outside, as a function of bytes that must neither panic nor hang.
+//!
+//! Two runners use this file: libFuzzer (`fuzz/fuzz_targets`, on a nightly compiler) and a property test of the ordinary gate
+//! (`bin/florin/tests/decoders.rs`), so that a decoder added here is exercised by both. Where a decoder accepts its input, what
+//! it made is encoded again and must give the same bytes: an encoding is canonical or refused.
+
+use alloy_eips::Encodable2718 as _;
+use florin_client::{Signer, TxEip1559};
+use florin_consensus::{NodeSecret, ThresholdShare, deal_from_seed};
+use florin_execution::decode_revert;
+use florin_modules::{CallEnv, Context, Failure, MemoryStorage, dispatch, is_payment, singleton_addresses, token_address};
+use florin_proof::{Namespace, NetworkKey, StateProof, decode_account, decode_slot, encode_account, encode_slot, verify_finality};
+use florin_types::{
+    Access, Address, Amount, B256, Block, Currency, Extension, Genesis, GenesisNode, Header, NodeRole, Rules, RulesSchedule, U256,
+    VerifiedTx, decode_transaction,
+};
+
+/// A decoder and its name; `fuzz/fuzz_targets` has a file of the same name.
+pub struct Decoder {
+    pub name: &'static str,
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const DECODERS: &[Decoder] = &[
+    Decoder { name: "transaction", run: transaction },
+    Decoder { name: "block", run: block },
+    Decoder { name: "extension", run: extension },
+    Decoder { name: "genesis", run: genesis },
+    Decoder { name: "state_proof", run: state_proof },
+    Decoder { name: "state_value", run: state_value },
+    Decoder { name: "certificate", run: certificate },
+    Decoder { name: "network_key", run: network_key },
+    Decoder { name: "node_keys", run: node_keys },
+    Decoder { name: "module_call", run: module_call },
+    Decoder { name: "revert_data", run: revert_data },
+    Decoder { name: "amount", run: amount },
+];
+
+const CHAIN_ID: u64 = 461_337;
+const GAS_MAX: u64 = 5_000_000;
+
+pub fn transaction(bytes: &[u8]) {
+    if let Ok(decoded) = decode_transaction(bytes) {
+        assert_eq!(decoded.encoded_2718(), bytes, "a transaction has one encoding");
+    }
+    // Verification answers for every input, signed for this chain or not.
+    let _ = VerifiedTx::from_bytes(bytes, CHAIN_ID);
+}
+
+pub fn block(bytes: &[u8]) {
+    if let Ok(block) = Block::decode(bytes) {
+        assert_eq!(block.encode(), bytes, "a block has one encoding");
+    }
+}
+
+pub fn extension(bytes: &[u8]) {
+    if let Ok(extension) = Extension::decode(bytes) {
+        assert_eq!(extension.encode(), bytes, "an extension has one encoding");
+    }
+}
+
+pub fn genesis(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(genesis) = Genesis::from_json(text) else { return };
+    let again = genesis.to_json().expect("what was read can be written");
+    assert_eq!(Genesis::from_json(&again).expect("what was written can be read"), genesis);
+}
+
+pub fn state_proof(bytes: &[u8]) {
+    if let Ok(proof) = StateProof::from_bytes(bytes) {
+        assert_eq!(proof.to_bytes(), bytes, "a state proof has one encoding");
+        let _ = proof.verify(B256::ZERO);
+    }
+}
+
+pub fn state_value(bytes: &[u8]) {
+    if let Ok(account) = decode_account(bytes) {
+        assert_eq!(encode_account(&account).as_deref(), Some(bytes), "an account has one encoding");
+    }
+    if let Ok(value) = decode_slot(bytes) {
+        assert_eq!(encode_slot(value).as_deref(), Some(bytes), "a slot has one encoding");
+    }
+}
+
+pub fn certificate(bytes: &[u8]) {
+    let Ok(key) = NetworkKey::from_bytes(&KNOWN_POINT) else { return };
+    let namespace = Namespace::new(CHAIN_ID, B256::ZERO);
+    let extension = Extension::default();
+    let header = Header { extra_data: extension.commitment().into(), ..Block::header_template() };
+    let verdict = verify_finality(&key, &namespace, bytes, &header, &extension);
+    assert!(verdict.is_err(), "nobody can sign by chance");
+}
+
+/// The generator of G2, compressed: a public key that is well formed and whose secret is 1.
+const KNOWN_POINT: [u8; 96] = [
+    0x93, 0xe0, 0x2b, 0x60, 0x52, 0x71, 0x9f, 0x60, 0x7d, 0xac, 0xd3, 0xa0, 0x88, 0x27, 0x4f, 0x65, 0x59, 0x6b, 0xd0, 0xd0, 0x99, 0x20,
+    0xb6, 0x1a, 0xb5, 0xda, 0x61, 0xbb, 0xdc, 0x7f, 0x50, 0x49, 0x33, 0x4c, 0xf1, 0x12, 0x13, 0x94, 0x5d, 0x57, 0xe5, 0xac, 0x7d, 0x05,
+    0x5d, 0x04, 0x2b, 0x7e, 0x02, 0x4a, 0xa2, 0xb2, 0xf0, 0x8f, 0x0a, 0x91, 0x26, 0x08, 0x05, 0x27, 0x2d, 0xc5, 0x10, 0x51, 0xc6, 0xe4,
+    0x7a, 0xd4, 0xfa, 0x40, 0x3b, 0x02, 0xb4, 0x51, 0x0b, 0x64, 0x7a, 0xe3, 0xd1, 0x77, 0x0b, 0xac, 0x03, 0x26, 0xa8, 0x05, 0xbb, 0xef,
+    0xd4, 0x80, 0x56, 0xc8, 0xc1, 0x21, 0xbd, 0xb8,
+];
+
+pub fn network_key(bytes: &[u8]) {
+    if let Ok(key) = NetworkKey::from_bytes(bytes) {
+        assert_eq!(key.to_bytes(), bytes, "a key has one encoding");
+    }
+    let _ = NetworkKey::from_threshold_public(bytes);
+}
+
+pub fn node_keys(bytes: &[u8]) {
+    if let Ok(secret) = NodeSecret::from_bytes(bytes) {
+        assert_eq!(secret.to_bytes().as_slice(), bytes, "a key has one encoding");
+    }
+    if let Ok(share) = ThresholdShare::from_bytes(bytes) {
+        assert_eq!(share.to_bytes().as_slice(), bytes, "a share has one encoding");
+    }
+}
+
+/// Input for every module, from a caller whose address is taken from the input too.
+pub fn module_call(bytes: &[u8]) {
+    let rules = Rules::default();
+    let caller = Address::right_padding_from(&bytes[..bytes.len().min(20)]);
+    for address in singleton_addresses().iter().copied().chain([token_address(1), token_address(u64::MAX)]) {
+        for is_static in [false, true] {
+            let env = CallEnv { caller, origin: caller, chain_id: CHAIN_ID, height: 1, timestamp_ms: 1, is_static, ..CallEnv::reader(&rules) };
+            let mut storage = MemoryStorage::default();
+            storage.begin(GAS_MAX);
+            let before = storage.slots.clone();
+            let verdict = dispatch(&mut Context::new(env, &mut storage), address, bytes);
+            assert!(!matches!(verdict, Err(Failure::Fault(_))), "input is never a fault of the node");
+            assert!(storage.gas_used <= GAS_MAX, "a call uses no more gas than it has");
+            assert!(!is_static || storage.slots == before, "a static call changes nothing");
+        }
+        let _ = is_payment(&rules, address, bytes);
+    }
+}
+
+pub fn revert_data(bytes: &[u8]) {
+    let _ = decode_revert(bytes);
+}
+
+pub fn amount(bytes: &[u8]) {
+    let (Ok(text), Ok(currency)) = (std::str::from_utf8(bytes), Currency::new("EUR", 2)) else { return };
+    if let Ok(amount) = Amount::parse(text, currency) {
+        let again = Amount::parse(&amount.to_string().replace(" EUR", ""), currency);
+        assert_eq!(again.as_ref(), Ok(&amount), "{text:?} was read as {amount}");
+    }
+}
+
+/// Valid inputs: what is one step away from them is where mistakes live.
+pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    let node = NodeSecret::from_seed(1);
+    let dealing = deal_from_seed(1, &[node.public_key()]).expect("one validator can be dealt for");
+    let genesis = genesis_of(&node, dealing.threshold_public.clone()).to_json().expect("it can be written");
+    let header = Header { extra_data: Extension::default().commitment().into(), ..Block::header_template() };
+    let block = Block::new(header, Extension::default(), Vec::new());
+    let balance_of = [&[0x70, 0xa0, 0x82, 0x31][..], &[0; 32]].concat();
+    let mut seeds = vec![
+        ("transaction", signed_transaction()),
+        ("extension", Extension::default().encode().to_vec()),
+        ("genesis", genesis.into_bytes()),
+        ("module_call", balance_of),
+        ("state_value", U256::from(7_000).to_be_bytes_trimmed_vec()),
+        ("network_key", dealing.threshold_public.to_vec()),
+        ("network_key", KNOWN_POINT.to_vec()),
+        ("node_keys", node.to_bytes().to_vec()),
+        ("node_keys", dealing.shares[0].1.to_bytes().to_vec()),
+        ("amount", b"12345.67".to_vec()),
+    ];
+    seeds.extend(block.ok().map(|block| ("block", block.encode())));
+    seeds
+}
+
+fn signed_transaction() -> Vec<u8> {
+    let signer = Signer::from_hex(&format!("0x{}", "07".repeat(32))).expect("a key");
+    let transaction = TxEip1559 { chain_id: CHAIN_ID, gas_limit: 21_000, input: vec![1, 2, 3].into(), ..TxEip1559::default() };
+    signer.sign(transaction).expect("it can be signed").bytes.to_vec()
+}
+
+fn genesis_of(node: &NodeSecret, threshold_public: florin_types::Bytes) -> Genesis {
+    Genesis {
+        chain_id: CHAIN_ID,
+        network: "fuzz".into(),
+        timestamp_ms: 1_700_000_000_000,
+        rules: RulesSchedule::constant(Rules::default()).expect("the default rules hold"),
+        threshold_public,
+        dealt_for_development: true,
+        nodes: vec![GenesisNode {
+            name: "one".into(),
+            public_key: node.public_key(),
+            address: "127.0.0.1:1".into(),
+            role: NodeRole::Validator,
+        }],
+        permission_admin: Address::ZERO,
+        transact: Access::Open,
+        deploy: Access::Open,
+        connect: Access::Listed,
+        transactors: Default::default(),
+        deployers: Default::default(),
+        accounts: Default::default(),
+        policies: Vec::new(),
+        tokens: Vec::new(),
+    }
+}
