@@ -17,6 +17,7 @@
 
 mod error;
 mod http;
+mod inclusion;
 mod rpc;
 mod signer;
 mod token;
@@ -25,12 +26,15 @@ mod verify;
 #[cfg(test)]
 mod rpc_tests;
 #[cfg(test)]
+mod test_server;
+#[cfg(test)]
 mod verify_tests;
 
 pub use alloy_consensus::TxEip1559;
 pub use alloy_rpc_types_eth::TransactionReceipt;
 pub use error::ClientError;
 pub use http::RpcConfig;
+pub use inclusion::ProvenReceipt;
 pub use rpc::{BlockSummary, RpcClient};
 pub use signer::{Permit, SignedTx, Signer, SignerError};
 pub use token::{Token, transfer_input};

@@ -75,6 +75,20 @@ pub enum VerifyError {
         /// Highest height seen.
         seen: Height,
     },
+    /// A block's transactions or receipts are not those its header commits to.
+    #[error(
+        "the {list} of block {height} have root {found} but its final header commits to {expected}; ask another node"
+    )]
+    Body {
+        /// The block.
+        height: Height,
+        /// `transactions` or `receipts`.
+        list: &'static str,
+        /// Root of what the server gave.
+        found: B256,
+        /// Root in the header.
+        expected: B256,
+    },
     /// A query needs more state than one proof may hold.
     #[error("the question needs more than {STATE_PROOF_ITEMS_MAX} pieces of state; ask for less at once")]
     TooMuch,
@@ -96,6 +110,7 @@ impl VerifyError {
             Self::OtherQuestion { .. } => "verify.other_question",
             Self::Stale { .. } => "verify.stale",
             Self::Behind { .. } => "verify.behind",
+            Self::Body { .. } => "verify.body",
             Self::TooMuch => "verify.too_much",
             Self::Unanswerable { .. } => "verify.unanswerable",
         }

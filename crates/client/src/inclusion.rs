@@ -1,0 +1,88 @@
+//! That a transaction is in a final block, and what it did there.
+//!
+//! A header commits to its transactions and to their receipts by two roots. Both lists of the block are read whole and
+//! their roots computed here; a block has at most some thousands of each.
+
+use crate::{ClientError, FinalHeader, RpcClient, TransactionReceipt, Verifier, VerifyError};
+use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
+use alloy_primitives::{B256, U256};
+use florin_types::{Height, ReceiptEnvelope, TxEnvelope};
+use serde::Deserialize;
+use serde_json::json;
+
+/// A transaction in a final block with its proven outcome: status, logs and cumulative gas are the ledger's, not the
+/// server's word.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProvenReceipt {
+    /// The block.
+    pub header: FinalHeader,
+    /// Position in the block.
+    pub index: usize,
+    /// The transaction.
+    pub tx: TxEnvelope,
+    /// What it did.
+    pub receipt: ReceiptEnvelope,
+}
+
+#[derive(Deserialize)]
+struct FullBlock {
+    transactions: Vec<TxEnvelope>,
+}
+
+impl Verifier {
+    /// Checks both lists of a block against its final header.
+    pub fn check_body(
+        &self,
+        header: &FinalHeader,
+        txs: &[TxEnvelope],
+        receipts: &[ReceiptEnvelope],
+    ) -> Result<(), VerifyError> {
+        let roots = [
+            ("transactions", calculate_transaction_root(txs), header.header().transactions_root),
+            ("receipts", calculate_receipt_root(receipts), header.header().receipts_root),
+        ];
+        match roots.into_iter().find(|(_, found, expected)| found != expected) {
+            Some((list, found, expected)) => Err(VerifyError::Body { height: header.height(), list, found, expected }),
+            None if txs.len() != receipts.len() => Err(VerifyError::Unanswerable {
+                reason: format!("{} transactions and {} receipts", txs.len(), receipts.len()),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The proven receipt of a transaction, or `None` while the node knows of none.
+    pub async fn receipt(&self, rpc: &RpcClient, hash: B256) -> Result<Option<ProvenReceipt>, ClientError> {
+        let Some(height) = rpc.receipt(hash).await?.and_then(|receipt| receipt.block_number) else { return Ok(None) };
+        let missing =
+            |what: &str| VerifyError::Unanswerable { reason: format!("the server has no {what} of {height}") };
+        let header = self.final_header(rpc, height).await?.ok_or_else(|| missing("finality"))?;
+        let (txs, receipts) = read_body(rpc, height).await?;
+        self.check_body(&header, &txs, &receipts)?;
+        let place = txs.into_iter().zip(receipts).enumerate().find(|(_, (tx, _))| *tx.tx_hash() == hash);
+        let (index, (tx, receipt)) = place.ok_or_else(|| VerifyError::OtherQuestion {
+            asked: format!("transaction {hash}"),
+            answered: format!("block {height}, which does not contain it"),
+        })?;
+        Ok(Some(ProvenReceipt { header, index, tx, receipt }))
+    }
+}
+
+async fn read_body(rpc: &RpcClient, height: Height) -> Result<(Vec<TxEnvelope>, Vec<ReceiptEnvelope>), ClientError> {
+    let block: FullBlock = rpc.call("eth_getBlockByNumber", json!([U256::from(height), true])).await?;
+    let receipts: Vec<TransactionReceipt> = rpc.call("eth_getBlockReceipts", json!([U256::from(height)])).await?;
+    // The hashes that stand in the JSON are the server's word: each transaction is hashed again here.
+    let txs = block.transactions.into_iter().map(rehash).collect();
+    Ok((txs, receipts.into_iter().map(|receipt| receipt.into_primitives_receipt().inner).collect()))
+}
+
+fn rehash(tx: TxEnvelope) -> TxEnvelope {
+    use alloy_consensus::Signed;
+    match tx {
+        TxEnvelope::Legacy(tx) => Signed::new_unhashed(tx.tx().clone(), *tx.signature()).into(),
+        TxEnvelope::Eip2930(tx) => Signed::new_unhashed(tx.tx().clone(), *tx.signature()).into(),
+        TxEnvelope::Eip1559(tx) => Signed::new_unhashed(tx.tx().clone(), *tx.signature()).into(),
+        TxEnvelope::Eip7702(tx) => Signed::new_unhashed(tx.tx().clone(), *tx.signature()).into(),
+        // Refused by the ledger; its root will not fit.
+        TxEnvelope::Eip4844(tx) => TxEnvelope::Eip4844(tx),
+    }
+}
