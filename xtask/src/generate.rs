@@ -10,32 +10,38 @@ use std::process::Command;
 
 const REFERENCE: &str = "docs/reference";
 
-/// Writes `docs/reference`.
+/// Writes `docs/reference` and the goldens of the modules.
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
-    report.step("generate docs/reference", || {
-        match build(workspace).and_then(|()| write(workspace, &workspace.path(REFERENCE))) {
-            Ok(()) => Outcome::held(),
-            Err(error) => Outcome::broken(error),
-        }
+    report.step("generate references", || match build(workspace).and_then(|()| write(workspace, workspace.root())) {
+        Ok(()) => Outcome::held(),
+        Err(error) => Outcome::broken(error),
     });
 }
 
-/// Holds `docs/reference` against what the program would write.
+/// Holds what is kept against what the program would write.
 pub(crate) fn check(workspace: &Workspace) -> Result<(), String> {
-    let fresh = workspace.target().join("xtask").join("reference");
-    if fresh.exists() {
-        std::fs::remove_dir_all(&fresh).map_err(|error| format!("{}: {error}", fresh.display()))?;
+    let root = workspace.target().join("xtask").join("references");
+    if root.exists() {
+        std::fs::remove_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
     }
+    std::fs::create_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
     build(workspace)?;
-    write(workspace, &fresh)?;
-    let stale = differences(&contents(&workspace.path(REFERENCE))?, &contents(&fresh)?);
+    write(workspace, &root)?;
+    let fresh = contents(&root)?;
+    let mut kept = prefixed(REFERENCE, contents(&workspace.path(REFERENCE))?);
+    for name in fresh.keys() {
+        kept.extend(std::fs::read_to_string(workspace.path(name)).ok().map(|text| (name.clone(), text)));
+    }
+    let stale = differences(&kept, &fresh);
     if stale.is_empty() { Ok(()) } else { Err(format!("run `cargo xtask generate`: {}", stale.join(", "))) }
 }
 
-fn write(workspace: &Workspace, directory: &Path) -> Result<(), String> {
-    std::fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-    let path = directory.display().to_string();
-    process::run(Command::new(workspace.florin()).args(["reference", "--output", &path]))
+fn write(workspace: &Workspace, root: &Path) -> Result<(), String> {
+    process::run(Command::new(workspace.florin()).args(["reference", "--root"]).arg(root))
+}
+
+fn prefixed(directory: &str, files: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    files.into_iter().map(|(name, text)| (format!("{directory}/{name}"), text)).collect()
 }
 
 /// Text of every file below a directory, by its relative path.
@@ -58,12 +64,12 @@ fn contents(directory: &Path) -> Result<BTreeMap<String, String>, String> {
     Ok(found)
 }
 
-/// What is missing, left over, or different; a page that people write beside the generated ones is not there.
+/// What is missing, left over, or different: `docs/reference` holds nothing that people write.
 fn differences(kept: &BTreeMap<String, String>, fresh: &BTreeMap<String, String>) -> Vec<String> {
     let changed = fresh.iter().filter(|(name, text)| kept.get(*name) != Some(text));
-    let changed = changed.map(|(name, _)| format!("{REFERENCE}/{name} is not current"));
+    let changed = changed.map(|(name, _)| format!("{name} is not current"));
     let left_over = kept.keys().filter(|name| !fresh.contains_key(*name));
-    changed.chain(left_over.map(|name| format!("{REFERENCE}/{name} is no longer generated"))).collect()
+    changed.chain(left_over.map(|name| format!("{name} is no longer generated"))).collect()
 }
 
 #[cfg(test)]
