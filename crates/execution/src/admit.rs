@@ -55,12 +55,7 @@ pub fn admit(
         CheckError::Rejected(rejection) => AdmitError::Rejected(rejection),
         CheckError::Fault(fault) => AdmitError::Fault(fault),
     })?;
-    Ok(Admission {
-        account_nonce: account.nonce,
-        balance: account.balance,
-        cost: cost_max(tx),
-        lane: lane(tx.tx()),
-    })
+    Ok(Admission { account_nonce: account.nonce, balance: account.balance, cost: cost_max(tx), lane: lane(tx.tx()) })
 }
 
 struct ViewAccounts<'a> {

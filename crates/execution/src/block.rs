@@ -12,7 +12,9 @@ use crate::{BlockEnv, Executed};
 
 /// A header that breaks a rule, for ever.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("block {height}: header field {field} is {found} but must be {expected}: the proposer is faulty, vote against it")]
+#[error(
+    "block {height}: header field {field} is {found} but must be {expected}: the proposer is faulty, vote against it"
+)]
 pub struct HeaderError {
     /// Height of the block.
     pub height: u64,
@@ -81,9 +83,8 @@ pub fn check_header(parent: &Block, block: &Block, rules: &Rules) -> Result<(), 
         ..determined_header(&env, rules)
     };
     compare(header, &expected)?;
-    let wrong = |field, found: String, expected: String| {
-        Err(HeaderError { height: block.height(), field, found, expected })
-    };
+    let wrong =
+        |field, found: String, expected: String| Err(HeaderError { height: block.height(), field, found, expected });
     if header.gas_used > header.gas_limit {
         return wrong("gasUsed", header.gas_used.to_string(), format!("at most {}", header.gas_limit));
     }

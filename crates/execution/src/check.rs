@@ -6,8 +6,8 @@
 
 use alloy_consensus::{Transaction as _, Typed2718 as _};
 use alloy_eips::eip7702::constants::EIP7702_TX_TYPE_ID;
-use florin_modules::{Context as ModuleContext, Failure, Storage, permission};
 use alloy_primitives::KECCAK256_EMPTY;
+use florin_modules::{Context as ModuleContext, Failure, Storage, permission};
 use florin_types::{Account, Address, B256, Bytes, Rules, StateFault, U256, VerifiedTx};
 use revm::{context_interface::cfg::GasParams, primitives::eip3860::MAX_INITCODE_SIZE};
 
@@ -58,12 +58,7 @@ pub(crate) fn cost_max(tx: &VerifiedTx) -> U256 {
 }
 
 /// Checks what the transaction says of itself.
-pub(crate) fn check_form(
-    tx: &VerifiedTx,
-    chain_id: u64,
-    rules: &Rules,
-    params: &GasParams,
-) -> Result<(), Rejection> {
+pub(crate) fn check_form(tx: &VerifiedTx, chain_id: u64, rules: &Rules, params: &GasParams) -> Result<(), Rejection> {
     let tx = tx.tx();
     if tx.is_eip4844() {
         return Err(Rejection::BlobsUnsupported);
@@ -156,11 +151,7 @@ pub(crate) fn check_sender(
     Ok(account)
 }
 
-fn check_quota(
-    tx: &VerifiedTx,
-    env: florin_modules::CallEnv<'_>,
-    storage: &mut dyn Storage,
-) -> Result<(), CheckError> {
+fn check_quota(tx: &VerifiedTx, env: florin_modules::CallEnv<'_>, storage: &mut dyn Storage) -> Result<(), CheckError> {
     let (sender, gas_limit) = (tx.sender(), tx.tx().gas_limit());
     let usage = permission::quota::usage(&mut ModuleContext::new(env, storage), sender).map_err(fault)?;
     match usage {

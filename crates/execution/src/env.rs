@@ -24,13 +24,7 @@ pub const BENEFICIARY: Address = Address::ZERO;
 impl BlockEnv {
     /// Environment of the block at `height` after `parent_hash`.
     pub fn new(height: Height, parent_hash: B256, timestamp_ms: u64) -> Self {
-        Self {
-            height,
-            timestamp_ms,
-            parent_hash,
-            beneficiary: BENEFICIARY,
-            prev_randao: prev_randao(parent_hash),
-        }
+        Self { height, timestamp_ms, parent_hash, beneficiary: BENEFICIARY, prev_randao: prev_randao(parent_hash) }
     }
 
     /// Environment of the child of `parent`.

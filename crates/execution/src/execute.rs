@@ -7,22 +7,23 @@
 //! **Quota.** After each transaction the gas that it used is added to its sender's account of the period, in the state.
 //! Before it, the gas limit must fit into what is left.
 
-use alloy_consensus::{Receipt, ReceiptWithBloom, Transaction as _, TxType, proofs::calculate_receipt_root};
+use alloy_consensus::{Transaction as _, proofs::calculate_receipt_root};
 use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
-use alloy_primitives::{Bloom, KECCAK256_EMPTY, Log};
+use alloy_primitives::{Bloom, KECCAK256_EMPTY};
 use florin_modules::{CallEnv, Context as ModuleContext, Storage, permission};
 use florin_types::{
-    Account, Address, B256, Changeset, Height, ReceiptEnvelope, Rules, StateFault, StateView,
-    TX_BYTES_MAX, TxEnvelope, U256, VerifiedTx,
+    Account, Address, B256, Changeset, Height, ReceiptEnvelope, Rules, StateFault, StateView, TX_BYTES_MAX, TxEnvelope,
+    U256, VerifiedTx,
 };
-use revm::context::{JournalTr as _, result::ExecutionResult};
+use revm::context::JournalTr as _;
 
 use crate::{
     BlockEnv, Lane, Rejection,
     check::{Accounts, CheckError, NonceRule, check_form, check_sender},
     machine::{
-        Ledger, Machine, Present, ViewFault, history_slot, machine, run_system, take_changes, transact, tx_env,
+        Ledger, Machine, Present, ViewFault, history_slot, machine, reserve, run_system, take_changes, transact, tx_env,
     },
+    receipts::Receipts,
 };
 
 /// Least gas of any transaction: a block with less left is full.
@@ -141,9 +142,7 @@ pub(crate) struct BlockRun<'a> {
     rules: &'a Rules,
     height: Height,
     budget: Budget,
-    receipts: Vec<ReceiptEnvelope>,
-    gas_used: u64,
-    logs_bloom: Bloom,
+    receipts: Receipts,
 }
 
 impl<'a> BlockRun<'a> {
@@ -156,15 +155,14 @@ impl<'a> BlockRun<'a> {
         count: usize,
     ) -> Result<Self, StateFault> {
         let mut machine = machine(view, chain_id, rules, env);
+        reserve(&mut machine, count);
         store_parent_hash(&mut machine, env)?;
         Ok(Self {
             machine,
             rules,
             height: env.height,
             budget: Budget::new(rules),
-            receipts: Vec::with_capacity(count),
-            gas_used: 0,
-            logs_bloom: Bloom::ZERO,
+            receipts: Receipts::with_capacity(count),
         })
     }
 
@@ -181,41 +179,16 @@ impl<'a> BlockRun<'a> {
         let gas_used = result.tx_gas_used();
         charge_quota(&mut self.machine, tx.sender(), gas_used)?;
         self.budget.spend(lane, tx, gas_used);
-        self.gas_used = self.gas_used.saturating_add(gas_used);
-        self.keep_receipt(tx.tx().tx_type(), result);
+        self.receipts.push(tx.tx().tx_type(), result);
         Ok(())
-    }
-
-    fn keep_receipt(&mut self, tx_type: TxType, result: ExecutionResult) {
-        let status = result.is_success();
-        let receipt: Receipt<Log> =
-            Receipt { status: status.into(), cumulative_gas_used: self.gas_used, logs: result.into_logs() };
-        let receipt = receipt.with_bloom();
-        self.logs_bloom.accrue_bloom(&receipt.logs_bloom);
-        self.receipts.push(envelope(tx_type, receipt));
     }
 
     /// The outcome of what was applied.
     pub(crate) fn finish(mut self) -> Executed {
         let changeset = take_changes(&mut self.machine);
-        let receipts_root = calculate_receipt_root(&self.receipts);
-        Executed {
-            changeset,
-            receipts: self.receipts,
-            gas_used: self.gas_used,
-            receipts_root,
-            logs_bloom: self.logs_bloom,
-        }
-    }
-}
-
-fn envelope(tx_type: TxType, receipt: ReceiptWithBloom<Receipt<Log>>) -> ReceiptEnvelope {
-    match tx_type {
-        TxType::Legacy => ReceiptEnvelope::Legacy(receipt),
-        TxType::Eip2930 => ReceiptEnvelope::Eip2930(receipt),
-        TxType::Eip1559 => ReceiptEnvelope::Eip1559(receipt),
-        TxType::Eip4844 => ReceiptEnvelope::Eip4844(receipt),
-        TxType::Eip7702 => ReceiptEnvelope::Eip7702(receipt),
+        let (receipts, gas_used, logs_bloom) = self.receipts.finish();
+        let receipts_root = calculate_receipt_root(&receipts);
+        Executed { changeset, receipts, gas_used, receipts_root, logs_bloom }
     }
 }
 
@@ -243,9 +216,7 @@ pub(crate) fn charge_quota(machine: &mut Machine<'_>, sender: Address, gas_used:
         return Ok(());
     }
     let env = CallEnv { is_static: false, ..machine.ctx.chain.reader() };
-    run_system(machine, |storage| {
-        permission::quota::charge(&mut ModuleContext::new(env, storage), sender, gas_used)
-    })
+    run_system(machine, |storage| permission::quota::charge(&mut ModuleContext::new(env, storage), sender, gas_used))
 }
 
 impl Accounts for Present<'_, '_> {
@@ -288,8 +259,7 @@ impl Budget {
     /// The general part of bytes and places stands in the same proportion as that of gas. One transaction of any size
     /// always fits.
     fn new(rules: &Rules) -> Self {
-        let all =
-            Room { gas: rules.block_gas_max, bytes: rules.block_bytes_max, places: rules.block_transactions_max };
+        let all = Room { gas: rules.block_gas_max, bytes: rules.block_bytes_max, places: rules.block_transactions_max };
         let general_gas = rules.block_gas_max.saturating_sub(rules.payment_lane_gas);
         let share = |whole: u64| {
             let part = u128::from(whole).saturating_mul(u128::from(general_gas));

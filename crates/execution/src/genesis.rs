@@ -8,8 +8,7 @@ use alloy_eips::eip2935::{HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE};
 use alloy_primitives::{KECCAK256_EMPTY, address, bytes, keccak256};
 use florin_modules::{MARKER_CODE, is_module};
 use florin_types::{
-    Account, Address, B256, Block, BlockError, Bytes, Changeset, Extension, Genesis, GenesisAccount,
-    StateTarget, U256,
+    Account, Address, B256, Block, BlockError, Bytes, Changeset, Extension, Genesis, GenesisAccount, StateTarget, U256,
 };
 use revm::primitives::eip170::MAX_CODE_SIZE;
 

@@ -1,4 +1,24 @@
 //! A block applied to a state: protocol rules, the Ethereum virtual machine, native modules, receipts.
+//!
+//! **Place in the way of a payment.** [`admit`] is what the pool asks (step 3). The leader fills a block with [`build`],
+//! the others repeat it with [`execute`] (step 4). Both are functions of the state before, the rules and the block, and
+//! give a changeset and receipts. [`assemble`], [`check_header`] and [`check_outcome`] bind the outcome to a header.
+//! [`call`], [`estimate_gas`], [`create_access_list`] and the traces answer questions and keep nothing.
+//!
+//! **State.** Read through [`florin_types::StateView`], each key once a block. What changed comes back as a
+//! [`florin_types::Changeset`]; nothing else remains.
+//!
+//! **Invariants.** The same transactions on the same state give the same bytes, whoever runs them. What a leader builds,
+//! [`execute`] repeats. Admission and execution reach the same verdict. Whatever a transaction does it does whole or not
+//! at all, modules included. No transaction, block, request or code makes this crate panic.
+//!
+//! **Failures.** A [`Rejection`] is never included and has a permanent code. A revert is included, with its receipt. A
+//! [`florin_types::StateFault`] is this machine's own: no verdict follows from it. They are never turned into one another.
+//!
+//! **Limits.** Blocks, transactions and lanes by `Rules`; calls by [`CallLimits`]; traces by [`TraceLimits`].
+//!
+//! **Pure.** No I/O, no clock, no randomness, no async, no floats, no unordered iteration. Only this crate knows revm.
+//! The rules in prose: `specs/execution.md`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -16,10 +36,13 @@ mod genesis;
 mod hints;
 mod machine;
 mod overlay;
+mod receipts;
 mod rejection;
 mod request;
 mod revert;
 mod simulate;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub use admit::{Admission, AdmitError, admit};

@@ -18,10 +18,14 @@ pub enum Disposition {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// EIP-4844.
-    #[error("blob transactions (EIP-4844, type 3) are not supported on this chain: send type 2 and put data in calldata")]
+    #[error(
+        "blob transactions (EIP-4844, type 3) are not supported on this chain: send type 2 and put data in calldata"
+    )]
     BlobsUnsupported,
     /// Signed for another chain.
-    #[error("invalid chain id: signed for chain {found:?} but this chain is {expected}: set chainId to {expected} and sign again")]
+    #[error(
+        "invalid chain id: signed for chain {found:?} but this chain is {expected}: set chainId to {expected} and sign again"
+    )]
     WrongChain {
         /// Chain id in the transaction.
         found: Option<u64>,
@@ -29,7 +33,9 @@ pub enum Rejection {
         expected: u64,
     },
     /// `transaction_gas_max` (EIP-7825 on Ethereum).
-    #[error("exceeds transaction gas limit: the gas limit {gas_limit} is above {gas_max} (rule transaction_gas_max): lower it or split the work")]
+    #[error(
+        "exceeds transaction gas limit: the gas limit {gas_limit} is above {gas_max} (rule transaction_gas_max): lower it or split the work"
+    )]
     GasLimitTooHigh {
         /// Gas limit of the transaction.
         gas_limit: u64,
@@ -37,7 +43,9 @@ pub enum Rejection {
         gas_max: u64,
     },
     /// EIP-1559: the tip is part of the fee cap.
-    #[error("max priority fee per gas higher than max fee per gas: {max_priority_fee_wei} > {max_fee_wei}: lower maxPriorityFeePerGas")]
+    #[error(
+        "max priority fee per gas higher than max fee per gas: {max_priority_fee_wei} > {max_fee_wei}: lower maxPriorityFeePerGas"
+    )]
     PriorityFeeAboveMaxFee {
         /// `maxPriorityFeePerGas`.
         max_priority_fee_wei: u128,
@@ -45,7 +53,9 @@ pub enum Rejection {
         max_fee_wei: u128,
     },
     /// EIP-1559: the fee cap covers the base fee.
-    #[error("max fee per gas less than block base fee: {max_fee_wei} < {base_fee_wei} wei: offer at least the base fee")]
+    #[error(
+        "max fee per gas less than block base fee: {max_fee_wei} < {base_fee_wei} wei: offer at least the base fee"
+    )]
     FeeTooLow {
         /// `maxFeePerGas` or `gasPrice`.
         max_fee_wei: u128,
@@ -69,7 +79,9 @@ pub enum Rejection {
         bytes_max: u64,
     },
     /// EIP-7702.
-    #[error("authorization list is empty: a type 4 transaction (EIP-7702) carries at least one authorization: add one or send type 2")]
+    #[error(
+        "authorization list is empty: a type 4 transaction (EIP-7702) carries at least one authorization: add one or send type 2"
+    )]
     AuthorizationListEmpty,
     /// EIP-2681.
     #[error("nonce has max value: {nonce} cannot be used (EIP-2681): send from another account")]
@@ -86,7 +98,9 @@ pub enum Rejection {
         gas_required: u64,
     },
     /// The ledger's permission to transact.
-    #[error("sender not permitted: {sender} may not send transactions on this ledger: ask its permission admin to list the address")]
+    #[error(
+        "sender not permitted: {sender} may not send transactions on this ledger: ask its permission admin to list the address"
+    )]
     SenderNotPermitted {
         /// Who signed.
         sender: Address,
@@ -104,7 +118,9 @@ pub enum Rejection {
         sender: Address,
     },
     /// Replay.
-    #[error("nonce too low: next nonce {account_nonce}, tx nonce {nonce}: the nonce is used already, sign again with {account_nonce}")]
+    #[error(
+        "nonce too low: next nonce {account_nonce}, tx nonce {nonce}: the nonce is used already, sign again with {account_nonce}"
+    )]
     NonceTooLow {
         /// Nonce of the transaction.
         nonce: u64,
@@ -120,7 +136,9 @@ pub enum Rejection {
         account_nonce: u64,
     },
     /// Gas at its price, plus value.
-    #[error("insufficient funds for gas * price + value: have {balance}, want {cost} wei: fund {sender} or lower value and fee")]
+    #[error(
+        "insufficient funds for gas * price + value: have {balance}, want {cost} wei: fund {sender} or lower value and fee"
+    )]
     InsufficientFunds {
         /// Who signed.
         sender: Address,
@@ -130,7 +148,9 @@ pub enum Rejection {
         balance: U256,
     },
     /// `gas_quota` of the rules.
-    #[error("gas quota exceeded: {sender} used {gas_used} of {gas_quota} gas in this period and asks for {gas_limit} more: lower the gas limit or wait for block time {resumes_at_ms} ms")]
+    #[error(
+        "gas quota exceeded: {sender} used {gas_used} of {gas_quota} gas in this period and asks for {gas_limit} more: lower the gas limit or wait for block time {resumes_at_ms} ms"
+    )]
     QuotaExceeded {
         /// Who signed.
         sender: Address,
@@ -144,7 +164,9 @@ pub enum Rejection {
         resumes_at_ms: u64,
     },
     /// The block's gas, in the transaction's lane. Only blocks of a faulty proposer show it.
-    #[error("gas limit reached: block {height} has {gas_left} gas left in the {lane} lane, the transaction asks for {gas_limit}: put it in a later block")]
+    #[error(
+        "gas limit reached: block {height} has {gas_left} gas left in the {lane} lane, the transaction asks for {gas_limit}: put it in a later block"
+    )]
     BlockGas {
         /// Height of the block.
         height: Height,
@@ -156,7 +178,9 @@ pub enum Rejection {
         gas_limit: u64,
     },
     /// The block's bytes, in the transaction's lane.
-    #[error("block bytes reached: block {height} has {bytes_left} bytes left in the {lane} lane, the transaction has {bytes}: put it in a later block")]
+    #[error(
+        "block bytes reached: block {height} has {bytes_left} bytes left in the {lane} lane, the transaction has {bytes}: put it in a later block"
+    )]
     BlockBytes {
         /// Height of the block.
         height: Height,
@@ -168,7 +192,9 @@ pub enum Rejection {
         bytes: u64,
     },
     /// The block's number of transactions, in the transaction's lane.
-    #[error("block transactions reached: block {height} has no place left in the {lane} lane: put the transaction in a later block")]
+    #[error(
+        "block transactions reached: block {height} has no place left in the {lane} lane: put the transaction in a later block"
+    )]
     BlockTransactions {
         /// Height of the block.
         height: Height,

@@ -3,18 +3,12 @@
 use alloy_primitives::{Address, TxKind, U256};
 use florin_types::{B256, Rules};
 use revm::{
-    context::{
-        BlockEnv as EvmBlock, TransactionType, TxEnv,
-        result::InvalidTransaction,
-    },
+    context::{BlockEnv as EvmBlock, TransactionType, TxEnv, result::InvalidTransaction},
     context_interface::either::Either,
 };
 use std::collections::BTreeMap;
 
-use crate::{
-    BlockEnv, BlockOverrides, CallError, Rejection, TransactionRequest,
-    machine::Machine,
-};
+use crate::{BlockEnv, BlockOverrides, CallError, Rejection, TransactionRequest, machine::Machine};
 
 /// A request with every default filled in.
 #[derive(Clone, Debug)]

@@ -22,7 +22,10 @@ pub fn decode_revert(data: &[u8]) -> Option<RevertReason> {
     } else if let Ok(panic) = Panic::abi_decode(data) {
         panic_text(panic.code)
     } else if let Ok(error) = DeployNotPermitted::abi_decode(data) {
-        format!("DeployNotPermitted(sender: {}): the sender may not create contracts on this ledger, not even through another contract. Ask the permission admin.", error.sender)
+        format!(
+            "DeployNotPermitted(sender: {}): the sender may not create contracts on this ledger, not even through another contract. Ask the permission admin.",
+            error.sender
+        )
     } else {
         florin_modules::explain(data)?.to_string()
     };

@@ -321,10 +321,8 @@ fn with_module_slots(list: AccessList, state: &EvmState) -> AccessList {
             touched.entry(*address).or_default().extend(slots);
         }
     }
-    let item = |(address, keys): (_, BTreeSet<B256>)| AccessListItem {
-        address,
-        storage_keys: keys.into_iter().collect(),
-    };
+    let item =
+        |(address, keys): (_, BTreeSet<B256>)| AccessListItem { address, storage_keys: keys.into_iter().collect() };
     AccessList(touched.into_iter().map(item).collect())
 }
 

@@ -15,7 +15,9 @@ use revm::{
         result::{InvalidTransaction, ResultAndState},
     },
     context_interface::context::ContextError,
-    interpreter::{CallInputs, CallOutcome, CreateInputs, CreateOutcome, Interpreter, interpreter_types::LoopControl as _},
+    interpreter::{
+        CallInputs, CallOutcome, CreateInputs, CreateOutcome, Interpreter, interpreter_types::LoopControl as _,
+    },
 };
 use revm_inspectors::tracing::{DebugInspector, DebugInspectorError, TransactionContext};
 
@@ -121,7 +123,8 @@ pub fn trace_block(
     for (index, tx) in txs.iter().enumerate() {
         let place =
             TransactionContext::default().with_block_hash(block_hash).with_tx_index(index).with_tx_hash(tx.hash());
-        let (trace, changes) = tracer.run(machine(&overlay, chain_id, rules, env), tx_env(tx), Some(place), &overlay)?;
+        let (trace, changes) =
+            tracer.run(machine(&overlay, chain_id, rules, env), tx_env(tx), Some(place), &overlay)?;
         overlay.extend(changes.changeset);
         let mut quota = machine(&overlay, chain_id, rules, env);
         charge_quota(&mut quota, tx.sender(), changes.gas_used)?;
@@ -210,11 +213,12 @@ impl Tracer {
             gas_used: result.tx_gas_used(),
         };
         let result = ResultAndState { result, state };
-        let trace = inspector
-            .get_result(place, &tx, &machine.ctx.block, &result, &mut ViewRef(view))
-            .map_err(|error| match error {
-                DebugInspectorError::Database(fault) => TraceError::Fault(fault.0),
-                other => TraceError::Unsupported(format!("the trace cannot be made: {other}")),
+        let trace =
+            inspector.get_result(place, &tx, &machine.ctx.block, &result, &mut ViewRef(view)).map_err(|error| {
+                match error {
+                    DebugInspectorError::Database(fault) => TraceError::Fault(fault.0),
+                    other => TraceError::Unsupported(format!("the trace cannot be made: {other}")),
+                }
             })?;
         inspector.fuse().map_err(|error| TraceError::Unsupported(error.to_string()))?;
         Ok((trace, traced))
@@ -223,8 +227,7 @@ impl Tracer {
 
 fn check_supported(options: &GethDebugTracingOptions) -> Result<(), TraceError> {
     use GethDebugBuiltInTracerType as BuiltIn;
-    const SUPPORTED: &str =
-        "use callTracer, flatCallTracer, prestateTracer, 4byteTracer, noopTracer, muxTracer, or none for the struct logger";
+    const SUPPORTED: &str = "use callTracer, flatCallTracer, prestateTracer, 4byteTracer, noopTracer, muxTracer, or none for the struct logger";
     let unsupported = |text: String| Err(TraceError::Unsupported(text));
     let supports = |tracer: &BuiltIn| !matches!(tracer, BuiltIn::Erc7562Tracer | BuiltIn::StateGasTracer);
     match &options.tracer {
@@ -237,7 +240,8 @@ fn check_supported(options: &GethDebugTracingOptions) -> Result<(), TraceError> 
         }
         Some(GethDebugTracerType::BuiltInTracer(BuiltIn::MuxTracer)) => {
             let config = options.tracer_config.clone().into_mux_config();
-            let config = config.map_err(|error| TraceError::Unsupported(format!("muxTracer's configuration: {error}")))?;
+            let config =
+                config.map_err(|error| TraceError::Unsupported(format!("muxTracer's configuration: {error}")))?;
             let inside = |tracer: &GethDebugTracerType| match tracer {
                 GethDebugTracerType::BuiltInTracer(tracer) => supports(tracer),
                 GethDebugTracerType::JsTracer(_) => false,

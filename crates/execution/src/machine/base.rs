@@ -3,12 +3,7 @@
 use alloy_eips::eip2935::{HISTORY_SERVE_WINDOW, HISTORY_STORAGE_ADDRESS};
 use alloy_primitives::map::{AddressMap, HashMap};
 use florin_types::{Account, Address, B256, Height, StateFault, StateView, U256};
-use revm::{
-    Database, DatabaseRef,
-    bytecode::Bytecode,
-    database_interface::DBErrorMarker,
-    state::AccountInfo,
-};
+use revm::{Database, DatabaseRef, bytecode::Bytecode, database_interface::DBErrorMarker, state::AccountInfo};
 use std::collections::BTreeMap;
 
 /// A [`StateFault`] on its way through revm.
@@ -45,6 +40,12 @@ impl<'a> Base<'a> {
             accounts: AddressMap::default(),
             slots: HashMap::default(),
         }
+    }
+
+    /// Makes room for what so many transactions usually read.
+    pub(crate) fn reserve(&mut self, transactions: usize) {
+        self.accounts.reserve(transactions);
+        self.slots.reserve(transactions.saturating_mul(2));
     }
 
     /// Answers `BLOCKHASH` with these first.

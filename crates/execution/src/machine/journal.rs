@@ -7,7 +7,7 @@ use florin_types::{Account, Address, B256, Bytes, StateFault, U256};
 use revm::{
     bytecode::Bytecode,
     context::JournalTr as _,
-    context_interface::journaled_state::JournalLoadError,
+    context_interface::journaled_state::{JournalLoadError, account::JournaledAccountTr as _},
     interpreter::Gas,
 };
 
@@ -20,8 +20,7 @@ const KECCAK_GAS: u64 = 30;
 /// Gas of an account that comes into being. Source: yellow paper, appendix G (G_create).
 const CREATE_GAS: u64 = 32_000;
 /// Half of the order of secp256k1, rounded down: the largest `s` of a signature (EIP-2).
-const SECP256K1_HALF_ORDER: U256 =
-    uint!(0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0_U256);
+const SECP256K1_HALF_ORDER: U256 = uint!(0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0_U256);
 
 /// The journal as a module's storage, metered.
 ///
@@ -105,8 +104,10 @@ impl Storage for JournalStorage<'_, '_> {
         let deposit = self.context.cfg.gas_params.code_deposit_cost(code.len());
         self.charge(CREATE_GAS.saturating_add(deposit))?;
         let journal = &mut self.context.journaled_state;
-        journal.load_account(address).map_err(fault)?;
-        journal.set_code(address, Bytecode::new_legacy(code));
+        let mut account = journal.load_account_mut(address).map_err(fault)?.data;
+        account.set_code_and_hash_slow(Bytecode::new_legacy(code));
+        // As any contract's (EIP-161).
+        account.set_nonce(1);
         Ok(())
     }
 

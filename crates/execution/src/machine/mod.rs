@@ -8,8 +8,8 @@ pub(crate) mod create;
 mod journal;
 
 use alloy_consensus::{Transaction as _, Typed2718 as _};
-use florin_modules::{CallEnv, Context as ModuleContext, Failure, is_module};
 use alloy_primitives::{KECCAK256_EMPTY, keccak256, map::HashMap};
+use florin_modules::{CallEnv, Context as ModuleContext, Failure, is_module};
 use florin_types::{Account, B256, Changeset, EvmSpec, Rules, StateFault, StateView, U256, VerifiedTx};
 use revm::{
     Context, ExecuteEvm as _, InspectEvm as _, Inspector, Journal,
@@ -28,16 +28,21 @@ use revm::{
 };
 
 use crate::BlockEnv;
-use create::create;
 pub(crate) use base::{Base, ViewFault, ViewRef, history_slot};
+use create::create;
 pub(crate) use journal::{JournalStorage, Present, run_system, unexpected};
 
 /// revm's context over a [`Base`], with what the ledger adds.
 pub(crate) type MachineContext<'a> = Context<EvmBlock, TxEnv, CfgEnv, Base<'a>, Journal<Base<'a>>, Ledger<'a>>;
 
 /// The machine of one block, with an inspector for traces.
-pub(crate) type Machine<'a, I = ()> =
-    Evm<MachineContext<'a>, I, EthInstructions<EthInterpreter, MachineContext<'a>>, Precompiles, EthFrame<EthInterpreter>>;
+pub(crate) type Machine<'a, I = ()> = Evm<
+    MachineContext<'a>,
+    I,
+    EthInstructions<EthInterpreter, MachineContext<'a>>,
+    Precompiles,
+    EthFrame<EthInterpreter>,
+>;
 
 /// Why a transaction has no result.
 pub(crate) type MachineError = EVMError<ViewFault, InvalidTransaction>;
@@ -83,12 +88,7 @@ impl<'a> Ledger<'a> {
 }
 
 /// Sets up a machine for a block.
-pub(crate) fn machine<'a>(
-    view: &'a dyn StateView,
-    chain_id: u64,
-    rules: &'a Rules,
-    env: &BlockEnv,
-) -> Machine<'a> {
+pub(crate) fn machine<'a>(view: &'a dyn StateView, chain_id: u64, rules: &'a Rules, env: &BlockEnv) -> Machine<'a> {
     let spec = evm_spec(rules);
     let base = Base::new(view, env.height.checked_sub(1), env.parent_hash);
     let ledger = Ledger {
@@ -112,11 +112,26 @@ pub(crate) fn machine<'a>(
     };
     let mut instructions = EthInstructions::new_mainnet_with_spec(spec);
     let gas = *instructions.gas_table();
-    instructions.insert_instruction(opcode::CREATE, Instruction::new(create::<false>), gas[usize::from(opcode::CREATE)]);
-    instructions.insert_instruction(opcode::CREATE2, Instruction::new(create::<true>), gas[usize::from(opcode::CREATE2)]);
+    instructions.insert_instruction(
+        opcode::CREATE,
+        Instruction::new(create::<false>),
+        gas[usize::from(opcode::CREATE)],
+    );
+    instructions.insert_instruction(
+        opcode::CREATE2,
+        Instruction::new(create::<true>),
+        gas[usize::from(opcode::CREATE2)],
+    );
     let mut machine = Evm::new(context, instructions, Precompiles { ethereum: EthPrecompiles::new(spec) });
     machine.ctx.journaled_state.set_spec_id(spec);
     machine
+}
+
+/// Makes room for what so many transactions usually touch, instead of growing into it.
+pub(crate) fn reserve(machine: &mut Machine<'_>, transactions: usize) {
+    let journal = &mut machine.ctx.journaled_state;
+    journal.inner.state.reserve(transactions);
+    journal.database.reserve(transactions);
 }
 
 /// revm's name of the rule set.
@@ -185,9 +200,7 @@ pub(crate) fn inspect<'a, I: Inspector<MachineContext<'a>>>(
 }
 
 /// Tells a verdict about the transaction from a fault of this machine.
-pub(crate) fn settle<T>(
-    outcome: Result<T, MachineError>,
-) -> Result<Result<T, InvalidTransaction>, StateFault> {
+pub(crate) fn settle<T>(outcome: Result<T, MachineError>) -> Result<Result<T, InvalidTransaction>, StateFault> {
     match outcome {
         Ok(result) => Ok(Ok(result)),
         Err(EVMError::Transaction(invalid)) => Ok(Err(invalid)),
@@ -209,11 +222,8 @@ pub(crate) fn changes(state: &EvmState, base: &Base<'_>) -> Changeset {
         let address = *address;
         let before = base.remembered_account(address);
         let destroyed = account.is_selfdestructed_locally();
-        let after = Account {
-            nonce: account.info.nonce,
-            balance: account.info.balance,
-            code_hash: account.info.code_hash,
-        };
+        let after =
+            Account { nonce: account.info.nonce, balance: account.info.balance, code_hash: account.info.code_hash };
         let after = (!destroyed && !after.is_empty()).then_some(after);
         if before != after {
             changes.accounts.insert(address, after);
@@ -277,8 +287,7 @@ fn call_module(context: &mut MachineContext<'_>, inputs: &CallInputs) -> Result<
     };
     let gas = Gas::new_with_regular_gas_and_reservoir(inputs.gas_limit, inputs.reservoir);
     let mut storage = JournalStorage::new(context, gas);
-    let outcome =
-        florin_modules::dispatch(&mut ModuleContext::new(env, &mut storage), inputs.bytecode_address, &input);
+    let outcome = florin_modules::dispatch(&mut ModuleContext::new(env, &mut storage), inputs.bytecode_address, &input);
     let mut gas = storage.into_gas();
     let (result, output) = match outcome {
         Ok(output) => (InstructionResult::Return, output),

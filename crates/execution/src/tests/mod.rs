@@ -48,7 +48,8 @@ impl Signer {
     }
 
     pub(crate) fn sign_hash(&self, hash: B256) -> Signature {
-        let (recovery, bytes) = SECP256K1.sign_ecdsa_recoverable(&Message::from_digest(hash.0), &self.0).serialize_compact();
+        let (recovery, bytes) =
+            SECP256K1.sign_ecdsa_recoverable(&Message::from_digest(hash.0), &self.0).serialize_compact();
         Signature::from_scalars_and_parity(
             B256::from_slice(&bytes[..32]),
             B256::from_slice(&bytes[32..]),
@@ -93,7 +94,13 @@ pub(crate) fn free(nonce: u64, gas_limit: u64) -> TxEip1559 {
 }
 
 pub(crate) fn legacy(nonce: u64) -> TxLegacy {
-    TxLegacy { chain_id: Some(CHAIN_ID), nonce, gas_limit: 21_000, to: TxKind::Call(Address::repeat_byte(9)), ..TxLegacy::default() }
+    TxLegacy {
+        chain_id: Some(CHAIN_ID),
+        nonce,
+        gas_limit: 21_000,
+        to: TxKind::Call(Address::repeat_byte(9)),
+        ..TxLegacy::default()
+    }
 }
 
 pub(crate) fn token() -> Address {
