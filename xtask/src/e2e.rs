@@ -1,4 +1,4 @@
-//! The suites of real clients (`e2e/suites`): sets up what they need, builds the program, runs each suite by itself.
+//! The suites of real clients (`e2e/suites`): sets up what they need, runs each suite by itself.
 
 use crate::arguments::Selection;
 use crate::process;
@@ -15,9 +15,6 @@ const NODE_VERSION_MIN: u32 = 20;
 const SUITE_ENDING: &str = ".test.mjs";
 
 pub(crate) fn run(workspace: &Workspace, selection: &Selection, report: &mut Report) {
-    if !report.step("release build of florin", || outcome(build(workspace))) {
-        return;
-    }
     if !report.step("npm packages of the suites", || outcome(install_npm_packages(workspace))) {
         return;
     }

@@ -19,7 +19,7 @@ mod rust_tests;
 mod workspace;
 
 use arguments::{Arguments, Selection, Task};
-use report::Report;
+use report::{Outcome, Report};
 use std::process::ExitCode;
 use workspace::Workspace;
 
@@ -50,8 +50,15 @@ fn main() -> ExitCode {
     report.finish()
 }
 
-/// All Rust tests, then the program, then the suites of real clients against it.
+/// Builds, then all Rust tests, then the suites of real clients against the program.
 fn test(workspace: &Workspace, selection: &Selection, report: &mut Report) {
+    let build = || {
+        let built = if selection.rust { rust_tests::build(workspace) } else { e2e::build(workspace) };
+        built.map_or_else(Outcome::broken, |()| Outcome::held())
+    };
+    if !report.step("release build", build) {
+        return;
+    }
     if selection.rust {
         rust_tests::run(workspace, report);
     }

@@ -7,10 +7,18 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
+const ARGUMENTS: &[&str] = &["test", "--release", "--workspace", "--locked", "--no-fail-fast"];
+
+/// Builds all tests and, because the program has tests that start it, the program. One selection of packages for
+/// everything: another one would unify features differently and build most dependencies twice.
+pub(crate) fn build(workspace: &Workspace) -> Result<(), String> {
+    process::run(workspace.cargo().args(ARGUMENTS).arg("--no-run"))
+}
+
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
     report.step("Rust tests", || {
         let mut command = workspace.cargo();
-        command.args(["test", "--release", "--workspace", "--locked", "--no-fail-fast"]);
+        command.args(ARGUMENTS);
         let mut tally = Tally::default();
         match process::watch(&mut command, LIMIT, |line| tally.see(line)) {
             Ok(process::Ending::TimedOut) => Outcome::broken(format!("not done after {} s", LIMIT.as_secs())),

@@ -17,7 +17,10 @@ const INSIDE: &[(&str, &[&str])] = &[
     ("florin-state", &["florin-types", "florin-proof"]),
     ("florin-index", &["florin-types"]),
     ("florin-mempool", &["florin-types", "florin-execution"]),
-    ("florin-consensus", &["florin-types", "florin-proof", "florin-execution", "florin-state", "florin-mempool"]),
+    (
+        "florin-consensus",
+        &["florin-types", "florin-modules", "florin-proof", "florin-execution", "florin-state", "florin-mempool"],
+    ),
     (
         "florin-rpc",
         &[
@@ -47,7 +50,7 @@ const ANY: &[&str] = &["*"];
 const INSIDE_TESTS: &[(&str, &[&str])] = &[
     ("florin-state", &["florin-execution"]),
     ("florin-mempool", &["florin-modules"]),
-    ("florin-consensus", &["florin-modules", "florin-client"]),
+    ("florin-consensus", &["florin-client"]),
     ("florin-rpc", &["florin-consensus", "florin-client"]),
     ("florin-client", &["florin-state", "florin-execution"]),
     ("florin-sim", &["florin-modules", "florin-proof"]),
