@@ -6,7 +6,7 @@
 
 use alloy_eips::Encodable2718 as _;
 use florin_client::{Signer, TxEip1559};
-use florin_consensus::{NodeSecret, ThresholdShare, deal_from_seed};
+use florin_consensus::{NodeSecret, ThresholdShare, deal_from_seed, decode_block, decode_gossip};
 use florin_execution::decode_revert;
 use florin_modules::{CallEnv, Context, Failure, MemoryStorage, dispatch, is_payment, singleton_addresses, token_address};
 use florin_proof::{Namespace, NetworkKey, StateProof, decode_account, decode_slot, encode_account, encode_slot, verify_finality};
@@ -25,6 +25,7 @@ pub struct Decoder {
 pub const DECODERS: &[Decoder] = &[
     Decoder { name: "transaction", run: transaction },
     Decoder { name: "block", run: block },
+    Decoder { name: "peer_message", run: peer_message },
     Decoder { name: "extension", run: extension },
     Decoder { name: "genesis", run: genesis },
     Decoder { name: "state_proof", run: state_proof },
@@ -52,6 +53,12 @@ pub fn block(bytes: &[u8]) {
     if let Ok(block) = Block::decode(bytes) {
         assert_eq!(block.encode(), bytes, "a block has one encoding");
     }
+}
+
+/// What another node sends: a block, or a batch of transactions.
+pub fn peer_message(bytes: &[u8]) {
+    let _ = decode_block(bytes);
+    let _ = decode_gossip(bytes);
 }
 
 pub fn extension(bytes: &[u8]) {
@@ -168,7 +175,13 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("node_keys", dealing.shares[0].1.to_bytes().to_vec()),
         ("amount", b"12345.67".to_vec()),
     ];
-    seeds.extend(block.ok().map(|block| ("block", block.encode())));
+    let block = block.expect("an empty block can be made").encode();
+    // A batch of one: its count and its length before it.
+    let transaction = signed_transaction();
+    let length = u8::try_from(transaction.len()).expect("below 128 bytes, so that its length is one byte");
+    seeds.push(("peer_message", [&[1, length][..], &transaction].concat()));
+    seeds.push(("peer_message", block.clone()));
+    seeds.push(("block", block));
     seeds
 }
 
