@@ -1,3 +1,102 @@
-//! Florin: the one program. Its roles are not built yet.
+//! Florin: a ledger that institutions run together. One program, every role a subcommand.
+//!
+//! Only this crate reads the command line and the environment. Results go to standard output, everything else to
+//! standard error; `--json` gives scripts one line of JSON. Failures carry a permanent code, see [`failure`].
 
-fn main() {}
+mod bench;
+mod config;
+mod demo;
+mod failure;
+mod files;
+mod genesis;
+mod inspect;
+mod key;
+mod network;
+mod node;
+mod output;
+mod passphrase;
+mod pay;
+mod reference;
+mod remote;
+mod telemetry;
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+use failure::Failure;
+use output::Output;
+use std::process::ExitCode;
+
+/// A ledger anyone can start: validators run by institutions, Ethereum tools, regulated money, final in under a second.
+#[derive(Debug, Parser)]
+#[command(name = "florin", version, max_term_width = 110, after_help = "\
+Start here:
+  florin demo                   four validators, a central bank and three banks on this machine
+  florin help SUBCOMMAND        examples for each subcommand
+
+Exit codes: 0 done, 2 usage, 3 wrong input, 4 refused by the ledger, 5 not reachable, 6 damaged data, 1 anything else.")]
+struct Cli {
+    /// Print one line of JSON instead of text; failures too, on standard error.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a whole network on this machine, with money that moves.
+    Demo(demo::DemoCommand),
+    /// Runs one validator or follower from a directory.
+    Node(node::NodeCommand),
+    /// Makes, checks and shows genesis files.
+    Genesis(genesis::GenesisCommand),
+    /// Makes and keeps keys.
+    Key(key::KeyCommand),
+    /// Pays, and waits until the payment is final.
+    Pay(pay::PayCommand),
+    /// Looks at blocks, transactions, accounts and proofs, over RPC or in a node's directory.
+    Inspect(inspect::InspectCommand),
+    /// Measures payments a second, latency and processor time.
+    Bench(bench::BenchCommand),
+    /// Writes the reference pages of the documentation.
+    #[command(hide = true)]
+    Reference(reference::ReferenceCommand),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_understood(&error),
+    };
+    let output = Output::new(cli.json);
+    let result = match cli.command {
+        Command::Demo(command) => demo::run(command, output),
+        Command::Node(command) => node::run(&command, output),
+        Command::Genesis(command) => genesis::run(command, output),
+        Command::Key(command) => key::run(command, output),
+        Command::Pay(command) => pay::run(command, output),
+        Command::Inspect(command) => inspect::run(command, output),
+        Command::Bench(command) => bench::run(command, output),
+        Command::Reference(command) => reference::run(&command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.show(cli.json);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// Help and version are answers; the rest is a usage failure, as JSON when the caller reads JSON.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if is_help || !std::env::args().any(|argument| argument == "--json") {
+        // A closed terminal is nobody to report to.
+        let _ = error.print();
+        return if is_help { ExitCode::SUCCESS } else { ExitCode::from(failure::Exit::Usage as u8) };
+    }
+    let text = error.to_string();
+    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
+    Failure::usage("usage", message, "see `florin help`").show(true);
+    ExitCode::from(failure::Exit::Usage as u8)
+}

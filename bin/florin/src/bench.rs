@@ -1,0 +1,181 @@
+//! `florin bench`: how fast, and at what cost.
+//!
+//! Starts a demo network on this machine, or loads one that runs (`--rpc`), with payments that are signed one by one.
+//! Latency counts from the moment a payment was due until a client sees it final. With `--rpc` the payments come from
+//! the demo's load accounts, or from accounts that `--from` funds.
+
+use crate::{
+    demo::{self, DemoCommand, accounts::People},
+    failure::{Exit, Failure},
+    key::{Keystore, accounts},
+    output::Output,
+    passphrase::PassphraseSource,
+    pay::parse_address,
+    remote::{client_failure, connect},
+};
+use clap::Args;
+use florin_bench::{BenchConfig, BenchError, Progress as BenchProgress, Report, Saturation, derive_signers, fund, saturate};
+use florin_client::{Signer, Token};
+use florin_types::Amount;
+use indicatif::ProgressBar;
+use serde_json::json;
+use std::time::Duration;
+
+/// Units that a sender made by `--from` gets, of the currency's major unit.
+const FUNDED_MAJOR: &str = "1000000";
+
+/// Measures payments.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  florin bench                                       four validators on this machine, 1,000 payments/s for 30 s
+  florin bench --rate 2000 --duration-s 60 --json
+  florin bench --saturate                            raises the rate until p99 exceeds one second
+  florin bench --rpc http://127.0.0.1:8545           loads a `florin demo` that runs
+  florin bench --rpc http://node:8545 --from treasury --token 0xf101…0001")]
+pub struct BenchCommand {
+    /// Payments a second, all senders together.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    rate: u64,
+    /// How long payments are due, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    duration_s: u64,
+    /// Validators of the network that is started.
+    #[arg(long, value_name = "N", default_value_t = 4, conflicts_with = "rpc",
+          value_parser = clap::value_parser!(u16).range(1..=16))]
+    validators: u16,
+    /// Start at this rate and raise it by a quarter until p99 exceeds one second.
+    #[arg(long)]
+    saturate: bool,
+    /// Load these nodes instead of starting a network; finality is read from the first.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    rpc: Vec<String>,
+    /// Processes of those nodes, to measure their processor time.
+    #[arg(long, value_name = "PID", value_delimiter = ',', requires = "rpc")]
+    pid: Vec<u32>,
+    /// Account that funds the senders. Without it the demo's load accounts pay.
+    #[arg(long, value_name = "NAME", requires = "rpc")]
+    from: Option<String>,
+    /// Address of the currency. Default: the first one of the ledger.
+    #[arg(long, value_name = "ADDRESS")]
+    token: Option<String>,
+    /// Accounts that pay.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=64))]
+    senders: u32,
+    #[command(flatten)]
+    keystore: Keystore,
+    #[command(flatten)]
+    passphrase: PassphraseSource,
+}
+
+/// Runs `florin bench`.
+pub fn run(command: BenchCommand, output: Output) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime
+        .map_err(|error| Failure::new(Exit::Failed, "runtime", error, "raise the limit of threads, and try again"))?;
+    runtime.block_on(async {
+        if command.rpc.is_empty() { on_new_network(&command, output).await } else { on_running_network(&command, output).await }
+    })
+}
+
+async fn on_new_network(command: &BenchCommand, output: Output) -> Result<(), Failure> {
+    let data = tempfile::Builder::new().prefix("florin-bench-").tempdir();
+    let data = data.map_err(|error| Failure::writing(&std::env::temp_dir(), &error))?;
+    let demo = DemoCommand {
+        validators: Some(command.validators),
+        followers: None,
+        quiet: true,
+        rate: 1,
+        rpc_port: 0,
+        data: None,
+    };
+    let progress = demo::progress::Progress::new(output.is_json());
+    let (network, _deaths) = demo::Network::start(&demo, data.path().to_path_buf(), &progress).await?;
+    progress.finish();
+    let mut config = BenchConfig::new(
+        network.rpc_urls(),
+        load_senders(command, &network.people),
+        network.token,
+        command.rate,
+        command.duration_s.saturating_mul(1_000),
+    );
+    config.process_ids = network.pids();
+    let stop = crate::node::stop_request(false)?;
+    let measured = tokio::select! {
+        measured = measure(command, config, output) => measured,
+        () = stop => Err(Failure::new(Exit::Failed, "bench.stopped", "the measurement was stopped", "start it again")),
+    };
+    network.stop().await;
+    measured
+}
+
+async fn on_running_network(command: &BenchCommand, output: Output) -> Result<(), Failure> {
+    let address = match &command.token {
+        Some(address) => parse_address(address)?,
+        None => florin_modules::token_address(1),
+    };
+    let senders = match &command.from {
+        None => load_senders(command, &People::derive()?),
+        Some(name) => {
+            let store = accounts::Store::open(&command.keystore)?;
+            let funder = accounts::from_key_file(&store.find(name)?.path, &command.passphrase)?;
+            let client = connect(&command.rpc[0])?;
+            let token = Token::open(client.clone(), address).await.map_err(client_failure)?;
+            let each = Amount::parse(FUNDED_MAJOR, token.currency())
+                .map_err(|error| Failure::usage("bench.token", error, "give another currency"))?;
+            let senders = derive_signers(&funder.address().to_string(), command.senders as usize).map_err(failed)?;
+            fund(&client, &token, &funder, &senders, each).await.map_err(failed)?;
+            senders
+        }
+    };
+    let mut config =
+        BenchConfig::new(command.rpc.clone(), senders, address, command.rate, command.duration_s.saturating_mul(1_000));
+    config.process_ids = command.pid.clone();
+    measure(command, config, output).await
+}
+
+fn load_senders(command: &BenchCommand, people: &People) -> Vec<Signer> {
+    people.load().iter().take(command.senders as usize).cloned().collect()
+}
+
+async fn measure(command: &BenchCommand, config: BenchConfig, output: Output) -> Result<(), Failure> {
+    let bar = if output.is_json() { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+    bar.enable_steady_tick(Duration::from_millis(120));
+    let show = |progress: BenchProgress| bar.set_message(progress_text(progress));
+    if command.saturate {
+        let saturation = saturate(config, 1_000.0, show).await.map_err(failed)?;
+        bar.finish_and_clear();
+        let value = json!({ "steps": saturation.steps, "sustained_per_second": saturation.sustained_per_second });
+        return output.show(&value, || saturation_text(&saturation));
+    }
+    let report = florin_bench::run(config, show).await.map_err(failed)?;
+    bar.finish_and_clear();
+    output.show(&report, || report.table())
+}
+
+fn progress_text(progress: BenchProgress) -> String {
+    match progress {
+        BenchProgress::Signing { payments } => format!("signing {payments} payments"),
+        BenchProgress::Running(second) => format!(
+            "second {}: {} accepted, {} settled, p50 {:.0} ms, p99 {:.0} ms",
+            second.second, second.accepted, second.settled, second.latency.p50_ms, second.latency.p99_ms
+        ),
+        BenchProgress::Settling { left } => format!("waiting for the last {left}"),
+    }
+}
+
+fn saturation_text(saturation: &Saturation) -> String {
+    let mut text: String = saturation.steps.iter().map(|step: &Report| step.table() + "\n").collect();
+    text.push_str(&match saturation.sustained_per_second {
+        Some(rate) => format!("sustained with p99 below 1 s: {rate} payments/s\n"),
+        None => "not even the first rate was sustained with p99 below 1 s\n".to_string(),
+    });
+    text
+}
+
+fn failed(error: BenchError) -> Failure {
+    match error {
+        BenchError::Client(error) | BenchError::Follower(error) => client_failure(error),
+        error => Failure::usage(error.code(), &error, "choose another rate, duration or number of senders"),
+    }
+}

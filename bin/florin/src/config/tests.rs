@@ -1,0 +1,78 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+
+fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, Failure> {
+    Config::parse(text, "config.toml", variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults() {
+    assert_eq!(parse("", &[]).unwrap(), Config::default());
+}
+
+#[test]
+fn wrong_files_name_the_field() {
+    let cases = [
+        ("[rpc]\nlisten = 5", "rpc.listen"),
+        ("[rpc]\nport = 5", "port"),
+        ("[rcp]\n", "rcp"),
+        ("[storage]\nhistory_blocks = -1", "storage.history_blocks"),
+        ("[storage]\nhistory_blocks = 0", "storage.history_blocks"),
+        ("[log]\nformat = \"xml\"", "log.format"),
+        ("[log]\nfilter = \"=,=\"", "log.filter"),
+        ("[traces]\nsampled_ratio = 1.5", "traces.sampled_ratio"),
+        ("[traces]\notlp_endpoint = \"https://x\"", "traces.otlp_endpoint"),
+        ("[rpc\n", "config.toml is not TOML"),
+        ("passphrase = \"secret\"", "passphrase"),
+    ];
+    for (text, names) in cases {
+        let failure = parse(text, &[]).unwrap_err();
+        assert!(failure.message.contains(names), "{:?} does not name {names}", failure.message);
+        assert_eq!(failure.exit, crate::failure::Exit::Usage);
+    }
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let variables = [
+        ("FLORIN__RPC__LISTEN", "0.0.0.0:1"),
+        ("FLORIN__STORAGE__ARCHIVE", "true"),
+        ("FLORIN__RPC__CORS_ORIGINS", "https://a, https://b"),
+        ("FLORIN__KEYS__PASSPHRASE_FILE", "/run/secrets/florin"),
+        ("FLORIN__LOG__FORMAT", "json"),
+        ("HOME", "/root"),
+        ("FLORIN_PASSPHRASE_FILE", "belongs to the command line"),
+    ];
+    let config = parse("[rpc]\nlisten = \"127.0.0.1:2\"\n[storage]\nhistory_blocks = 7", &variables).unwrap();
+    assert_eq!(config.rpc.listen.to_string(), "0.0.0.0:1");
+    assert_eq!(config.storage.history_blocks, 7);
+    assert!(config.storage.archive);
+    assert_eq!(config.rpc.cors_origins, ["https://a", "https://b"]);
+    assert_eq!(config.keys.passphrase_file.as_deref(), Some(Path::new("/run/secrets/florin")));
+    assert_eq!(config.log.format, LogFormat::Json);
+}
+
+#[test]
+fn variables_that_name_no_field_are_errors() {
+    for (variable, value) in [
+        ("FLORIN__RPC__LISTN", "127.0.0.1:1"),
+        ("FLORIN__RPC", "127.0.0.1:1"),
+        ("FLORIN__STORAGE__HISTORY_BLOCKS", "many"),
+        ("FLORIN__RPC__LISTEN", "localhost"),
+    ] {
+        let failure = parse("", &[(variable, value)]).unwrap_err();
+        assert_eq!(failure.code, "config.environment");
+        assert!(failure.message.contains(variable), "{}", failure.message);
+    }
+}
+
+#[test]
+fn the_reference_names_every_field() {
+    let text = reference();
+    for (section, values) in toml::Table::try_from(Config::default()).unwrap() {
+        assert!(text.contains(&format!("## `[{section}]`")), "{section}");
+        for field in values.as_table().unwrap().keys() {
+            assert!(text.contains(&format!("| `{field}` |")), "{section}.{field}");
+        }
+    }
+}

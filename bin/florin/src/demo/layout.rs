@@ -1,0 +1,209 @@
+//! The demo's directory: made once, found again on the next start.
+//!
+//! ```text
+//! DIR/demo.json         what was made, labelled as a demo
+//! DIR/genesis.json      the network
+//! DIR/passphrase        of every key file here
+//! DIR/validator-1/ …    one node's directory each, as `florin node --dir` takes it
+//! ```
+
+use super::accounts::People;
+use crate::{
+    config::Config,
+    failure::Failure,
+    files::{self, Audience},
+    key::keystore::Cost,
+    node::directory::Directory,
+};
+use florin_consensus::deal;
+use florin_types::{Genesis, GenesisNode, NodeRole};
+use serde::{Deserialize, Serialize};
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+};
+
+/// Most validators of a demo: each is a process of its own on this machine.
+pub const VALIDATORS_MAX: u16 = 16;
+/// Most followers of a demo.
+pub const FOLLOWERS_MAX: u16 = 16;
+
+const LABEL: &str = "DEMO ONLY: every key in this directory is known to everyone or was dealt on one machine";
+
+/// What `demo.json` says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plan {
+    label: String,
+    validators: u16,
+    followers: u16,
+}
+
+/// One node of the demo.
+#[derive(Clone, Debug)]
+pub struct DemoNode {
+    /// Such as `validator-1`.
+    pub name: String,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// What it is to the network.
+    pub role: NodeRole,
+}
+
+/// A demo's directory.
+#[derive(Debug)]
+pub struct Layout {
+    root: PathBuf,
+    plan: Plan,
+    /// Whether it was there before.
+    pub resumed: bool,
+    _lock: files::Lock,
+}
+
+impl Layout {
+    /// Opens the demo in `root`, or makes one there.
+    pub fn open(
+        root: &Path,
+        validators: Option<u16>,
+        followers: Option<u16>,
+        people: &People,
+        timestamp_ms: u64,
+    ) -> Result<Self, Failure> {
+        files::make_directory(root, Audience::Owner)?;
+        let root = root.canonicalize().map_err(|error| Failure::reading(root, &error))?;
+        let lock = files::lock(&root.join("demo.lock"), &root)?;
+        let path = root.join("demo.json");
+        if path.exists() {
+            let plan = read_plan(&path)?;
+            check_same("validators", validators, plan.validators, &root)?;
+            check_same("followers", followers, plan.followers, &root)?;
+            return Ok(Self { root, plan, resumed: true, _lock: lock });
+        }
+        let plan = Plan { label: LABEL.into(), validators: validators.unwrap_or(4), followers: followers.unwrap_or(0) };
+        let layout = Self { root, plan, resumed: false, _lock: lock };
+        layout.check_empty()?;
+        layout.create(people, timestamp_ms)?;
+        Ok(layout)
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Its nodes, validators first.
+    pub fn nodes(&self) -> Vec<DemoNode> {
+        let node = |name: String, role| DemoNode { directory: self.root.join(&name), name, role };
+        let validators = (1..=self.plan.validators).map(|n| node(format!("validator-{n}"), NodeRole::Validator));
+        let followers = (1..=self.plan.followers).map(|n| node(format!("follower-{n}"), NodeRole::Follower));
+        validators.chain(followers).collect()
+    }
+
+    /// Number of validators.
+    pub fn validators(&self) -> u16 {
+        self.plan.validators
+    }
+
+    /// The network.
+    pub fn genesis(&self) -> Result<Genesis, Failure> {
+        crate::genesis::read(&self.root.join("genesis.json"))
+    }
+
+    /// Writes where a node serves RPC in this run. The rest of its configuration never changes.
+    pub fn configure(&self, node: &DemoNode, rpc_port: u16, monitoring_port: u16) -> Result<(), Failure> {
+        let mut config = Config::default();
+        config.network.private_addresses = true;
+        config.keys.passphrase_file = Some(self.root.join("passphrase"));
+        config.rpc.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, rpc_port));
+        config.rpc.cors_origins = vec!["*".into()];
+        config.monitoring.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, monitoring_port));
+        config.storage.worker_threads = 2;
+        let text = toml::to_string(&config).map_err(|error| {
+            Failure::input("demo.config", error, "report this: the demo's own configuration is refused")
+        })?;
+        let path = node.directory.join("config.toml");
+        std::fs::write(&path, text).map_err(|error| Failure::writing(&path, &error))
+    }
+
+    /// A directory that holds other things is not ours to fill.
+    fn check_empty(&self) -> Result<(), Failure> {
+        let entries = std::fs::read_dir(&self.root).map_err(|error| Failure::reading(&self.root, &error))?;
+        let foreign = entries.flatten().find(|entry| entry.file_name() != "demo.lock");
+        match foreign {
+            None => Ok(()),
+            Some(entry) => Err(Failure::input(
+                "demo.data",
+                format_args!("{} holds {:?} but no demo.json", self.root.display(), entry.file_name()),
+                "give an empty directory, or one that an earlier demo kept",
+            )),
+        }
+    }
+
+    fn create(&self, people: &People, timestamp_ms: u64) -> Result<(), Failure> {
+        let passphrase = hex::encode(rand::random::<[u8; 16]>());
+        files::write_new(&self.root.join("passphrase"), passphrase.as_bytes(), Audience::Owner)?;
+        let nodes = self.nodes();
+        let ports = free_ports(nodes.len())?;
+        let mut named = Vec::new();
+        for (node, port) in nodes.iter().zip(ports) {
+            files::make_directory(&node.directory, Audience::Owner)?;
+            let secret = Directory::open(&node.directory)?.create_node_key(&passphrase, Cost::Light)?;
+            named.push(GenesisNode {
+                name: node.name.clone(),
+                public_key: secret.public_key(),
+                address: format!("127.0.0.1:{port}"),
+                role: node.role,
+            });
+        }
+        let keys: Vec<_> = named.iter().filter(|n| n.role == NodeRole::Validator).map(|n| n.public_key).collect();
+        let dealing = deal(&keys).map_err(crate::key::network::key_failure)?;
+        for (node, genesis_node) in nodes.iter().zip(&named) {
+            if let Some((_, share)) = dealing.shares.iter().find(|(key, _)| *key == genesis_node.public_key) {
+                Directory::open(&node.directory)?.save_share(share, &passphrase, Cost::Light)?;
+            }
+        }
+        let genesis = people.genesis(timestamp_ms, dealing.threshold_public, named)?;
+        let text = genesis.to_json().map_err(|error| {
+            Failure::input("demo.genesis", error, "report this: the demo's own genesis is refused")
+        })?;
+        for directory in nodes.iter().map(|node| &node.directory).chain([&self.root]) {
+            files::write_new(&directory.join("genesis.json"), text.as_bytes(), Audience::Everyone)?;
+        }
+        // Last of all: a directory without it was never finished.
+        let plan = serde_json::to_string_pretty(&self.plan).map_err(|error| {
+            Failure::input("demo.data", error, "report this: the demo's plan could not be written")
+        })?;
+        files::write_new(&self.root.join("demo.json"), plan.as_bytes(), Audience::Owner)
+    }
+}
+
+fn read_plan(path: &Path) -> Result<Plan, Failure> {
+    serde_json::from_str(&files::read_text(path)?).map_err(|error| {
+        let message = format!("{} is not the plan of a demo: {error}", path.display());
+        Failure::damaged("demo.data", message, "give another directory")
+    })
+}
+
+fn check_same(what: &str, asked: Option<u16>, kept: u16, root: &Path) -> Result<(), Failure> {
+    match asked {
+        Some(asked) if asked != kept => Err(Failure::usage(
+            "demo.resume",
+            format_args!("--{what} is {asked}, but the demo in {} has {kept}", root.display()),
+            format_args!("leave --{what} out, or give another --data directory"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Free ports for connections between the nodes. They stay the same for the life of the demo, so they are taken below
+/// the range from which systems hand out ports for a moment, at a random place because demos may start together.
+fn free_ports(count: usize) -> Result<Vec<u16>, Failure> {
+    let start = 20_000 + rand::random::<u16>() % 8_000;
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let ports: Vec<u16> = (start..32_000).filter(free).take(count).collect();
+    if ports.len() == count {
+        return Ok(ports);
+    }
+    let message = format!("{count} free ports are needed between {start} and 32000, {} were found", ports.len());
+    Err(Failure::unavailable("demo.ports", message, "stop programs that hold ports, and try again"))
+}

@@ -1,0 +1,390 @@
+//! `florin demo`: a whole network on this machine, with money that moves.
+//!
+//! **What it is.** Four validators (or as many as asked), each a real `florin node` process with its own directory and
+//! ports; a central bank that issues a regulated currency, three commercial banks that pay each other, and a developer
+//! with plenty of the native unit. Every key is known to everyone: it is a demo.
+//!
+//! **What it is not.** It restarts nobody. A validator that dies is reported with the command that starts it again, so
+//! that people (and tests) see what the network does without it.
+//!
+//! **Limits.** One demo a directory (locked), at most [`layout::VALIDATORS_MAX`] validators.
+
+pub mod accounts;
+pub mod layout;
+pub mod process;
+pub mod progress;
+mod traffic;
+
+use crate::{
+    failure::{Exit, Failure},
+    key::accounts::secret_hex,
+    node::monitoring::now_ms,
+    output::{self, Output},
+    remote::connect,
+};
+use accounts::{DEMO_CHAIN_ID, DEMO_SYMBOL, People};
+use alloy_primitives::Address;
+use clap::Args;
+use layout::{DemoNode, FOLLOWERS_MAX, Layout, VALIDATORS_MAX};
+use process::{Death, RunningNode};
+use progress::{Progress, Pulse};
+use serde_json::json;
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, interval, sleep},
+};
+use traffic::Traffic;
+
+/// Longest time until the first block is final.
+const FIRST_BLOCK_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Runs a network on this machine.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  florin demo                            four validators, payments, everything thrown away at the end
+  florin demo --data ./demo              kept; the next start goes on from there
+  florin demo --quiet --json             for scripts: one line of JSON once it is ready, then silence
+
+Ctrl-C stops it. Its keys are known to everyone: never use them for anything else.")]
+pub struct DemoCommand {
+    /// Number of validators. Default: 4, or what the kept demo has.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(VALIDATORS_MAX)))]
+    pub validators: Option<u16>,
+    /// Number of nodes that follow without voting. Default: 0, or what the kept demo has.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=i64::from(FOLLOWERS_MAX)))]
+    pub followers: Option<u16>,
+    /// Run no payments.
+    #[arg(long)]
+    pub quiet: bool,
+    /// Payments a second.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub rate: u32,
+    /// Port of the first validator's JSON-RPC, HTTP and WebSocket. 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8545)]
+    pub rpc_port: u16,
+    /// Keep everything in this directory, and go on from it next time. Default: a temporary one, removed at the end.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// Where the demo's data lies.
+enum Data {
+    Kept(PathBuf),
+    Temporary(TempDir),
+}
+
+impl Data {
+    fn open(command: &DemoCommand) -> Result<Self, Failure> {
+        if let Some(directory) = &command.data {
+            return Ok(Self::Kept(directory.clone()));
+        }
+        tempfile::Builder::new()
+            .prefix("florin-demo-")
+            .tempdir()
+            .map(Self::Temporary)
+            .map_err(|error| Failure::writing(&std::env::temp_dir(), &error))
+    }
+
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::Kept(directory) => directory.clone(),
+            Self::Temporary(directory) => directory.path().to_path_buf(),
+        }
+    }
+
+    /// Says where the data is, or removes it.
+    fn close(self) -> Result<String, Failure> {
+        match self {
+            Self::Kept(directory) => {
+                Ok(format!("data kept in {0}; go on with `florin demo --data {0}`", directory.display()))
+            }
+            Self::Temporary(directory) => {
+                let path = directory.path().to_path_buf();
+                directory.close().map_err(|error| Failure::writing(&path, &error))?;
+                Ok(format!("data in {} removed; `florin demo --data DIR` keeps it", path.display()))
+            }
+        }
+    }
+}
+
+/// Runs `florin demo` until it is told to stop.
+pub fn run(command: DemoCommand, output: Output) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+        Failure::new(Exit::Failed, "demo.runtime", error, "free memory or raise the limit of threads, and try again")
+    })?;
+    let data = Data::open(&command)?;
+    let result = runtime.block_on(async {
+        let progress = Progress::new(output.is_json());
+        let (network, deaths) = Network::start(&command, data.path(), &progress).await?;
+        show(&network, &data, output)?;
+        let result = watch(&network, deaths, &command, progress).await;
+        network.stop().await;
+        result
+    });
+    let closed = data.close();
+    result?;
+    let farewell = closed?;
+    output.say(&format!("stopped; {farewell}"))
+}
+
+/// A demo network that runs.
+pub struct Network {
+    /// Its people.
+    pub people: People,
+    /// The currency's address.
+    pub token: Address,
+    layout: Layout,
+    nodes: Vec<RunningNode>,
+}
+
+impl Network {
+    /// Starts every node and waits until a block is final. Deaths of nodes come over the channel.
+    pub async fn start(
+        command: &DemoCommand,
+        root: PathBuf,
+        progress: &Progress,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<Death>), Failure> {
+        progress.step("making keys and genesis");
+        let people = People::derive()?;
+        let layout = Layout::open(&root, command.validators, command.followers, &people, now_ms())?;
+        let nodes = layout.nodes();
+        for (node, (rpc_port, monitoring_port)) in nodes.iter().zip(choose_ports(command.rpc_port, nodes.len())?) {
+            layout.configure(node, rpc_port, monitoring_port)?;
+        }
+        progress.step(&format!("starting {} nodes", nodes.len()));
+        let (died, deaths) = mpsc::unbounded_channel();
+        let nodes = start_all(&nodes, &died).await?;
+        let token = florin_modules::token_address(1);
+        let network = Self { people, token, layout, nodes };
+        progress.step("waiting for the first final block");
+        if let Err(failure) = network.wait_for_block().await {
+            network.stop().await;
+            return Err(failure);
+        }
+        Ok((network, deaths))
+    }
+
+    /// Where the first validator serves RPC.
+    pub fn rpc_url(&self) -> &str {
+        self.nodes.first().and_then(|node| node.serving.rpc_url.as_deref()).unwrap_or_default()
+    }
+
+    /// Where every validator serves RPC.
+    pub fn rpc_urls(&self) -> Vec<String> {
+        let validators = self.nodes.iter().filter(|node| node.serving.role == "validator");
+        validators.filter_map(|node| node.serving.rpc_url.clone()).collect()
+    }
+
+    /// Processes of the nodes.
+    pub fn pids(&self) -> Vec<u32> {
+        self.nodes.iter().map(|node| node.pid).collect()
+    }
+
+    /// Stops every node.
+    pub async fn stop(self) {
+        futures::future::join_all(self.nodes.into_iter().map(RunningNode::stop)).await;
+        process::stop_restarted(&self.layout.nodes());
+    }
+
+    async fn wait_for_block(&self) -> Result<(), Failure> {
+        let deadline = Instant::now() + FIRST_BLOCK_TIME_MAX;
+        for url in self.rpc_urls() {
+            let client = connect(&url)?;
+            while client.block_number().await.unwrap_or(0) == 0 {
+                if Instant::now() >= deadline {
+                    return Err(Failure::unavailable(
+                        "demo.first_block",
+                        format_args!("no block was final within {} s", FIRST_BLOCK_TIME_MAX.as_secs()),
+                        format_args!("read the logs in {}", self.layout.root().display()),
+                    ));
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn start_all(
+    nodes: &[DemoNode],
+    died: &mpsc::UnboundedSender<Death>,
+) -> Result<Vec<RunningNode>, Failure> {
+    let starting = nodes.iter().map(|node| RunningNode::start(node, died.clone()));
+    let (mut running, mut failed) = (Vec::new(), None);
+    for started in futures::future::join_all(starting).await {
+        match started {
+            Ok(node) => running.push(node),
+            Err(failure) => failed = failed.or(Some(failure)),
+        }
+    }
+    match failed {
+        None => Ok(running),
+        Some(failure) => {
+            futures::future::join_all(running.into_iter().map(RunningNode::stop)).await;
+            Err(failure)
+        }
+    }
+}
+
+/// One port for RPC and one for monitoring, for each node; the first RPC port is the one asked for.
+fn choose_ports(rpc_port: u16, nodes: usize) -> Result<Vec<(u16, u16)>, Failure> {
+    let bind = |port: u16| {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+            Failure::unavailable(
+                "demo.port",
+                format_args!("port {port} cannot be used: {error}"),
+                "another program, perhaps another demo, has it: stop it, or give --rpc-port PORT (0 for any free one)",
+            )
+        })
+    };
+    // All are held until all are chosen, so that none is chosen twice.
+    let mut held = Vec::new();
+    for index in 0..nodes {
+        held.push((bind(if index == 0 { rpc_port } else { 0 })?, bind(0)?));
+    }
+    let port = |listener: &TcpListener| {
+        listener.local_addr().map(|address| address.port()).map_err(|error| {
+            Failure::unavailable("demo.port", error, "try again")
+        })
+    };
+    held.iter().map(|(rpc, monitoring)| Ok((port(rpc)?, port(monitoring)?))).collect()
+}
+
+/// Says what runs: one line of JSON, or what a person wants to know first.
+fn show(network: &Network, data: &Data, output: Output) -> Result<(), Failure> {
+    let serving = network.nodes.first().map(|node| &node.serving);
+    let accounts: Vec<_> = network
+        .people
+        .named()
+        .iter()
+        .map(|account| {
+            let private_key = secret_hex(&account.key);
+            json!({ "name": account.name, "address": account.key.address(), "private_key": private_key.as_str() })
+        })
+        .collect();
+    let nodes: Vec<_> = network
+        .nodes
+        .iter()
+        .map(|node| {
+            json!({
+                "name": node.name,
+                "role": node.serving.role,
+                "pid": node.pid,
+                "rpc_url": node.serving.rpc_url,
+                "ws_url": node.serving.ws_url,
+                "monitoring_url": node.serving.monitoring_url,
+                "dir": node.directory,
+                "command": node.command,
+            })
+        })
+        .collect();
+    let (validators, followers): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|node| node["role"] == "validator");
+    let value = json!({
+        "rpc_url": network.rpc_url(),
+        "ws_url": serving.and_then(|serving| serving.ws_url.clone()),
+        "chain_id": DEMO_CHAIN_ID,
+        "accounts": accounts,
+        "tokens": [{ "symbol": DEMO_SYMBOL, "address": network.token, "decimals": 2 }],
+        "data": network.layout.root(),
+        "validators": validators,
+        "followers": followers,
+    });
+    output.show(&value, || announcement(network, data))
+}
+
+fn announcement(network: &Network, data: &Data) -> String {
+    let resumed = if network.layout.resumed { "resumed" } else { "new" };
+    let kept = match data {
+        Data::Kept(directory) => format!("{} (kept)", directory.display()),
+        Data::Temporary(directory) => {
+            format!("{} (removed at the end; --data DIR keeps it)", directory.path().display())
+        }
+    };
+    let mut text = format!("\nFlorin demo, {resumed}: {} validators\n\n", network.layout.validators());
+    text.push_str(&output::fields(&[
+        ("  RPC", format!("{} (HTTP and WebSocket)", network.rpc_url())),
+        ("  chain id", DEMO_CHAIN_ID.to_string()),
+        ("  currency", format!("{DEMO_SYMBOL} at {}, 2 digits, regulated", network.token)),
+        ("  data", kept),
+    ]));
+    let mut rows = vec![["  ACCOUNT", "ADDRESS", "PRIVATE KEY (demo only, known to everyone)"].map(String::from).to_vec()];
+    for account in network.people.named() {
+        let private_key = secret_hex(&account.key).to_string();
+        rows.push(vec![format!("  {}", account.name), account.key.address().to_string(), private_key]);
+    }
+    text.push('\n');
+    text.push_str(&output::table(&rows));
+    text.push_str(&format!("\nTry, in another terminal:\n{}", cast_lines(network)));
+    text.push_str("\nCtrl-C stops it.\n");
+    text
+}
+
+/// Lines that work as they stand, pasted into a shell.
+fn cast_lines(network: &Network) -> String {
+    let (token, rpc) = (network.token, network.rpc_url());
+    let developer = &network.people.named()[0];
+    let bank = network.people.banks()[0].key.address();
+    let key = secret_hex(&developer.key);
+    format!(
+        "  export ETH_RPC_URL={rpc} KEY={key}\n  \
+           cast block-number\n  \
+           cast balance --ether {developer}\n  \
+           cast call {token} 'balanceOf(address)(uint256)' {bank}\n  \
+           cast send {token} 'transfer(address,uint256)' {bank} 1250 --private-key $KEY\n",
+        key = key.as_str(),
+        developer = developer.key.address(),
+    )
+}
+
+/// Watches the network, and runs payments over it, until a signal.
+async fn watch(
+    network: &Network,
+    mut deaths: mpsc::UnboundedReceiver<Death>,
+    command: &DemoCommand,
+    mut progress: Progress,
+) -> Result<(), Failure> {
+    let stop = crate::node::stop_request(false)?;
+    tokio::pin!(stop);
+    let traffic = if command.quiet { None } else { Some(Traffic::start(network, command.rate).await?) };
+    let client = connect(network.rpc_url())?;
+    let validators = network.layout.validators().into();
+    let mut pulse = Pulse { validators, validators_up: validators, ..Pulse::default() };
+    let mut beat = interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            Some(death) = deaths.recv() => {
+                if death.name.starts_with("validator") {
+                    pulse.validators_up = pulse.validators_up.saturating_sub(1);
+                }
+                progress.note(&death_note(&death, network));
+            }
+            _ = beat.tick() => {
+                pulse.height = client.block_number().await.unwrap_or(pulse.height);
+                if let Some(traffic) = &traffic {
+                    let seen = traffic.seen();
+                    pulse.payments_per_second = seen.payments.saturating_sub(pulse.payments);
+                    pulse.payments = seen.payments;
+                    pulse.finality_ms = seen.finality_ms;
+                }
+                progress.pulse(&pulse);
+            }
+        }
+    }
+    progress.step("stopping");
+    progress.finish();
+    Ok(())
+}
+
+fn death_note(death: &Death, network: &Network) -> String {
+    let node = network.nodes.iter().find(|node| node.name == death.name);
+    let again = node.map(|node| node.command.join(" ")).unwrap_or_default();
+    format!("{} ended: {}. Start it again with: {again}", death.name, death.how)
+}

@@ -1,0 +1,139 @@
+//! Files that this program writes: secrets with mode 0600, everything without ever overwriting, reads bounded.
+
+use crate::failure::Failure;
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{Read as _, Write as _},
+    path::Path,
+};
+
+/// Largest file that is read into memory whole: a genesis file of a large network fits many times.
+pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Who may read a new file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Only this user (mode 0600).
+    Owner,
+    /// As the process's file mode mask says.
+    Everyone,
+}
+
+/// Reads a text file of bounded size.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| Failure::reading(path, &error))?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        let message = format!("{} has more than {FILE_BYTES_MAX} bytes", path.display());
+        return Err(Failure::input("file.large", message, "give the right file"));
+    }
+    Ok(text)
+}
+
+/// Writes a new file durably: it stands on the disk, whole, when this returns. An existing file is an error.
+pub fn write_new(path: &Path, content: &[u8], audience: Audience) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::writing(path, &error);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if audience == Audience::Owner {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path).map_err(failed)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // Half a file would stand in the way of the next attempt.
+        let _ = fs::remove_file(path);
+        return Err(failed(error));
+    }
+    sync_directory(path.parent())
+}
+
+/// Makes a directory and its parents. `Owner` closes it to other users.
+pub fn make_directory(path: &Path, audience: Audience) -> Result<(), Failure> {
+    fs::create_dir_all(path).map_err(|error| Failure::writing(path, &error))?;
+    #[cfg(unix)]
+    if audience == Audience::Owner {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|error| Failure::writing(path, &error))?;
+    }
+    Ok(())
+}
+
+/// A lock on a file, held until it is dropped or the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Takes a lock for this process. `guarded` names what it protects, for the error.
+pub fn lock(path: &Path, guarded: &Path) -> Result<Lock, Failure> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|error| Failure::writing(path, &error))?;
+    match file.try_lock() {
+        Ok(()) => {
+            // The process id helps people find the holder; the lock itself does not depend on it.
+            let noted = file.set_len(0).and_then(|()| (&file).write_all(std::process::id().to_string().as_bytes()));
+            noted.map_err(|error| Failure::writing(path, &error))?;
+            Ok(Lock { _file: file })
+        }
+        Err(TryLockError::WouldBlock) => Err(Failure::unavailable(
+            "directory.locked",
+            format_args!("{} is in use by process {}", guarded.display(), holder(path).unwrap_or_default()),
+            "stop that process first; two nodes must never share one directory or one key",
+        )),
+        Err(TryLockError::Error(error)) => Err(Failure::writing(path, &error)),
+    }
+}
+
+fn holder(path: &Path) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    text.trim().parse::<u32>().ok().map(|pid| pid.to_string())
+}
+
+/// The process that holds a lock; `None` when nobody does.
+pub fn lock_holder(path: &Path) -> Option<rustix::process::Pid> {
+    let file = File::open(path).ok()?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => rustix::process::Pid::from_raw(holder(path)?.parse().ok()?),
+        _ => None,
+    }
+}
+
+/// A new name in a directory survives a power cut only when the directory itself is synced.
+fn sync_directory(directory: Option<&Path>) -> Result<(), Failure> {
+    #[cfg(unix)]
+    if let Some(directory) = directory {
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        let synced = File::open(directory).and_then(|file| file.sync_all());
+        synced.map_err(|error| Failure::writing(directory, &error))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn nothing_is_overwritten_and_secrets_are_closed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        write_new(&path, b"one", Audience::Owner).unwrap();
+        let again = write_new(&path, b"two", Audience::Owner).unwrap_err();
+        assert_eq!(again.code, "file.exists");
+        assert_eq!(read_text(&path).unwrap(), "one");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! What `florin inspect` shows, the same whether it came over RPC or from a directory.
+
+use crate::{failure::Failure, output};
+use alloy_consensus::Transaction as _;
+use alloy_primitives::{Address, B256, Bytes, U256};
+use florin_types::{Account, Extension, Header, ReceiptEnvelope, TxEnvelope};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// A block.
+#[derive(Debug, Serialize)]
+pub struct BlockReport {
+    pub number: u64,
+    pub hash: B256,
+    pub parent_hash: B256,
+    pub timestamp_ms: Option<u64>,
+    pub proposer: Option<B256>,
+    pub view: Option<u64>,
+    pub gas_used: u64,
+    pub state_root: B256,
+    pub transactions_root: B256,
+    pub receipts_root: B256,
+    pub transactions: Vec<B256>,
+    /// What was checked, or that nothing was.
+    pub verified: String,
+}
+
+impl BlockReport {
+    /// From what a block consists of.
+    pub fn new(
+        header: &Header,
+        extension: Option<&Extension>,
+        hash: B256,
+        transactions: Vec<B256>,
+        verified: String,
+    ) -> Self {
+        Self {
+            number: header.number,
+            hash,
+            parent_hash: header.parent_hash,
+            timestamp_ms: extension.map(|extension| extension.timestamp_ms),
+            proposer: extension.map(|extension| extension.context.leader),
+            view: extension.map(|extension| extension.context.view),
+            gas_used: header.gas_used,
+            state_root: header.state_root,
+            transactions_root: header.transactions_root,
+            receipts_root: header.receipts_root,
+            transactions,
+            verified,
+        }
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut rows = vec![
+            ("block", self.number.to_string()),
+            ("hash", self.hash.to_string()),
+            ("parent", self.parent_hash.to_string()),
+        ];
+        rows.extend(self.timestamp_ms.map(|time| ("time", format!("{time} ms since 1970"))));
+        rows.extend(self.proposer.map(|proposer| ("proposer", proposer.to_string())));
+        rows.extend(self.view.map(|view| ("view", view.to_string())));
+        rows.extend([
+            ("gas used", self.gas_used.to_string()),
+            ("state root", self.state_root.to_string()),
+            ("transactions", self.transactions.len().to_string()),
+            ("verified", self.verified.clone()),
+        ]);
+        let hashes: String = self.transactions.iter().map(|hash| format!("  {hash}\n")).collect();
+        output::fields(&rows) + &hashes
+    }
+}
+
+/// A transaction with its receipt.
+#[derive(Debug, Serialize)]
+pub struct TransactionReport {
+    pub hash: B256,
+    pub block_number: u64,
+    pub block_hash: B256,
+    pub index: usize,
+    pub from: Option<Address>,
+    pub to: Option<Address>,
+    pub value_wei: U256,
+    pub nonce: u64,
+    pub status: &'static str,
+    pub logs: usize,
+    pub input: Bytes,
+    pub verified: String,
+}
+
+impl TransactionReport {
+    /// From what was found.
+    pub fn new(
+        block: (u64, B256),
+        index: usize,
+        tx: &TxEnvelope,
+        receipt: &ReceiptEnvelope,
+        from: Option<Address>,
+        verified: String,
+    ) -> Self {
+        Self {
+            hash: *tx.tx_hash(),
+            block_number: block.0,
+            block_hash: block.1,
+            index,
+            from,
+            to: tx.to(),
+            value_wei: tx.value(),
+            nonce: tx.nonce(),
+            status: if receipt.status() { "success" } else { "reverted" },
+            logs: receipt.logs().len(),
+            input: tx.input().clone(),
+            verified,
+        }
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let address = |address: Option<Address>| address.map_or_else(|| "-".into(), |address| address.to_string());
+        output::fields(&[
+            ("transaction", self.hash.to_string()),
+            ("status", format!("{}, final", self.status)),
+            ("block", format!("{} ({})", self.block_number, self.block_hash)),
+            ("place", self.index.to_string()),
+            ("from", address(self.from)),
+            ("to", self.to.map_or_else(|| "creates a contract".into(), |to| to.to_string())),
+            ("value", format!("{} wei", self.value_wei)),
+            ("nonce", self.nonce.to_string()),
+            ("logs", self.logs.to_string()),
+            ("input", format!("{} bytes", self.input.len())),
+            ("verified", self.verified.clone()),
+        ])
+    }
+}
+
+/// An account.
+#[derive(Debug, Serialize)]
+pub struct AccountReport {
+    pub address: Address,
+    pub block_number: u64,
+    pub exists: bool,
+    pub balance_wei: U256,
+    pub nonce: u64,
+    pub code_hash: B256,
+    pub tokens: Vec<TokenBalance>,
+    pub verified: String,
+}
+
+/// What an account holds of a token.
+#[derive(Debug, Serialize)]
+pub struct TokenBalance {
+    pub symbol: String,
+    pub address: Address,
+    /// As people write it, with the symbol.
+    pub amount: String,
+    pub minor: String,
+}
+
+impl AccountReport {
+    /// From what was found.
+    pub fn new(
+        address: Address,
+        block_number: u64,
+        account: Option<Account>,
+        tokens: Vec<TokenBalance>,
+        verified: String,
+    ) -> Self {
+        let exists = account.is_some();
+        let account = account.unwrap_or_default();
+        Self {
+            address,
+            block_number,
+            exists,
+            balance_wei: account.balance,
+            nonce: account.nonce,
+            code_hash: account.code_hash,
+            tokens,
+            verified,
+        }
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut rows = vec![
+            ("account", self.address.to_string()),
+            ("at block", self.block_number.to_string()),
+            ("native units", format!("{} wei", self.balance_wei)),
+            ("nonce", self.nonce.to_string()),
+        ];
+        if self.code_hash != alloy_primitives::KECCAK256_EMPTY {
+            rows.push(("code", self.code_hash.to_string()));
+        }
+        rows.extend(self.tokens.iter().map(|token| ("holds", token.amount.clone())));
+        rows.push(("verified", self.verified.clone()));
+        output::fields(&rows)
+    }
+}
+
+/// A proven value.
+#[derive(Debug, Serialize)]
+pub struct ProofReport {
+    pub address: Address,
+    pub slot: Option<U256>,
+    pub present: bool,
+    pub value: String,
+    pub block_number: u64,
+    pub block_hash: B256,
+    pub state_root: B256,
+    pub verified: bool,
+}
+
+impl ProofReport {
+    /// For people.
+    pub fn text(&self) -> String {
+        let presence = if self.present { "proven to be there" } else { "proven not to be there" };
+        output::fields(&[
+            ("account", self.address.to_string()),
+            ("slot", self.slot.map_or_else(|| "- (the account itself)".into(), |slot| format!("{slot:#x}"))),
+            ("value", format!("{} ({presence})", self.value)),
+            ("in block", format!("{} ({})", self.block_number, self.block_hash)),
+            ("state root", self.state_root.to_string()),
+        ])
+    }
+}
+
+/// Whether the modules' invariants hold.
+#[derive(Debug, Serialize)]
+pub struct StateReport {
+    pub height: u64,
+    pub tokens: usize,
+    pub holders: usize,
+    pub violations: Vec<String>,
+}
+
+impl StateReport {
+    /// For people.
+    pub fn text(&self) -> String {
+        let fields = output::fields(&[
+            ("at height", self.height.to_string()),
+            ("tokens", self.tokens.to_string()),
+            ("holders", self.holders.to_string()),
+            ("violations", self.violations.len().to_string()),
+        ]);
+        fields + &self.violations.iter().map(|violation| format!("  {violation}\n")).collect::<String>()
+    }
+
+    /// A violation is a failure of the command.
+    pub fn into_result(self) -> Result<(), Failure> {
+        match self.violations.first() {
+            None => Ok(()),
+            Some(first) => Err(Failure::damaged(
+                "inspect.invariant",
+                format_args!("{} invariants do not hold, first: {first}", self.violations.len()),
+                "stop the network's operators from going on, and compare with another node",
+            )),
+        }
+    }
+}
+
+/// What a directory holds.
+#[derive(Debug, Serialize)]
+pub struct DataReport {
+    pub network: String,
+    pub chain_id: u64,
+    pub genesis_hash: B256,
+    pub height: u64,
+    pub block_hash: B256,
+    pub block_timestamp_ms: u64,
+    pub oldest_state_height: u64,
+    pub bytes: u64,
+    pub directory: PathBuf,
+}
+
+impl DataReport {
+    /// For people.
+    pub fn text(&self) -> String {
+        output::fields(&[
+            ("network", format!("{} (chain {})", self.network, self.chain_id)),
+            ("genesis", self.genesis_hash.to_string()),
+            ("height", self.height.to_string()),
+            ("block", self.block_hash.to_string()),
+            ("time", format!("{} ms since 1970", self.block_timestamp_ms)),
+            ("state since", format!("height {}", self.oldest_state_height)),
+            ("on disk", format!("{} bytes in {}", self.bytes, self.directory.display())),
+        ])
+    }
+}
+
+/// What was found sound.
+#[derive(Debug, Serialize)]
+pub struct VerifyReport {
+    pub sound: bool,
+    pub blocks: u64,
+    pub certificates: u64,
+    pub undo_records: u64,
+    pub state_operations: u64,
+    pub state_values: u64,
+    pub state_height: u64,
+}
+
+impl VerifyReport {
+    /// For people.
+    pub fn text(&self) -> String {
+        let fields = output::fields(&[
+            ("blocks", self.blocks.to_string()),
+            ("certificates", self.certificates.to_string()),
+            ("undo records", self.undo_records.to_string()),
+            ("state operations", self.state_operations.to_string()),
+            ("state values", format!("{} at height {}", self.state_values, self.state_height)),
+        ]);
+        format!("everything is sound\n{fields}")
+    }
+}

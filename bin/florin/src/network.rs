@@ -1,0 +1,85 @@
+//! Which network a command talks to and whom it trusts: the node's address, and the genesis file.
+
+use crate::{
+    failure::Failure,
+    genesis,
+    remote::{client_failure, connect},
+};
+use alloy_primitives::Address;
+use clap::Args;
+use florin_client::{RpcClient, Verifier};
+use florin_types::Genesis;
+use std::path::PathBuf;
+
+/// Arguments of every command that asks a node.
+#[derive(Clone, Debug, Args)]
+pub struct NetworkArguments {
+    /// The node's JSON-RPC.
+    #[arg(long, value_name = "URL", env = "FLORIN_RPC_URL", default_value = "http://127.0.0.1:8545")]
+    pub rpc: String,
+    /// The network's genesis file, from a source that you trust: answers are verified with its key.
+    #[arg(long, value_name = "FILE", env = "FLORIN_GENESIS")]
+    pub genesis: Option<PathBuf>,
+}
+
+/// A network that commands talk to.
+pub struct Network {
+    /// The node.
+    pub client: RpcClient,
+    /// What is trusted.
+    pub genesis: Genesis,
+    /// Verifies by it.
+    pub verifier: Verifier,
+}
+
+impl NetworkArguments {
+    /// A client alone, for commands that show what the node says.
+    pub fn client(&self) -> Result<RpcClient, Failure> {
+        connect(&self.rpc)
+    }
+
+    /// The network with its trust, and a check that the node is of it.
+    pub async fn open(&self) -> Result<Network, Failure> {
+        let path = self.genesis.as_ref().ok_or_else(|| {
+            Failure::usage(
+                "network.genesis",
+                "a genesis file is needed: without it nothing that the node says can be verified",
+                "give --genesis FILE or set FLORIN_GENESIS",
+            )
+        })?;
+        let client = self.client()?;
+        let genesis = genesis::read(path)?;
+        let hash = genesis::block(&genesis)?.hash();
+        let verifier = Verifier::from_genesis(&genesis, hash).map_err(|error| {
+            Failure::input("genesis.invalid", error, "take the genesis file from the network's operators")
+        })?;
+        let chain_id = client.chain_id().await.map_err(client_failure)?;
+        if chain_id != genesis.chain_id {
+            return Err(Failure::input(
+                "network.chain_id",
+                format_args!("{} serves chain {chain_id}, the genesis file is of chain {}", self.rpc, genesis.chain_id),
+                "give the genesis file and the node of the same network",
+            ));
+        }
+        Ok(Network { client, genesis, verifier })
+    }
+}
+
+impl Network {
+    /// A token by its symbol in the genesis file, or by its address.
+    pub fn token(&self, name: &str) -> Result<Address, Failure> {
+        if let Ok(address) = name.parse::<Address>() {
+            return Ok(address);
+        }
+        let mut indexed = (1u64..).zip(&self.genesis.tokens);
+        let found = indexed.find(|(_, token)| token.currency.symbol() == name);
+        found.map(|(index, _)| florin_modules::token_address(index)).ok_or_else(|| {
+            let known: Vec<_> = self.genesis.tokens.iter().map(|token| token.currency.symbol()).collect();
+            Failure::input(
+                "network.token",
+                format_args!("{name:?} is no token of the genesis file (it has: {})", known.join(", ")),
+                "give one of those symbols, or the token's address",
+            )
+        })
+    }
+}

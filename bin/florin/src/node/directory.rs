@@ -1,0 +1,169 @@
+//! A node's directory: what stands where, and who holds it.
+//!
+//! ```text
+//! DIR/genesis.json       what all nodes agree on
+//! DIR/config.toml        what this machine decides (optional)
+//! DIR/node.key.json      the node's key, encrypted
+//! DIR/share.key.json     a validator's threshold share, encrypted
+//! DIR/data/              everything stored
+//! DIR/data.lock          held by the process that uses data/
+//! ```
+
+use crate::{
+    config::Config,
+    failure::Failure,
+    files::{self, Audience, Lock},
+    key::keystore::{Cost, KeyFile, Kind},
+    passphrase::PassphraseSource,
+};
+use alloy_primitives::B256;
+use florin_consensus::{NodeSecret, ThresholdShare};
+use florin_types::Genesis;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// A node's directory with its configuration.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    root: PathBuf,
+    config: Config,
+}
+
+impl Directory {
+    /// Opens a directory; an absent `config.toml` means the defaults.
+    pub fn open(root: &Path) -> Result<Self, Failure> {
+        if !root.is_dir() {
+            return Err(Failure::input(
+                "node.directory",
+                format_args!("{} is not a directory", root.display()),
+                "make it with `florin key node --dir DIR` and put genesis.json into it",
+            ));
+        }
+        let path = root.join("config.toml");
+        let environment = environment()?;
+        let config = if path.exists() {
+            Config::load(&path, environment.into_iter())?
+        } else {
+            Config::parse("", "the defaults", environment.into_iter())?
+        };
+        Ok(Self { root: root.into(), config })
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Directory of stored data.
+    pub fn data(&self) -> PathBuf {
+        self.root.join(&self.config.storage.directory)
+    }
+
+    /// Path of the node's key file.
+    pub fn node_key_path(&self) -> PathBuf {
+        self.root.join(&self.config.keys.node)
+    }
+
+    /// Path of the share's key file.
+    pub fn share_path(&self) -> PathBuf {
+        self.root.join(&self.config.keys.share)
+    }
+
+    /// The genesis file.
+    pub fn genesis(&self) -> Result<Genesis, Failure> {
+        crate::genesis::read(&self.root.join("genesis.json"))
+    }
+
+    /// The passphrase source: the command line's wins over the configuration's.
+    pub fn passphrase_source(&self, given: &PassphraseSource) -> PassphraseSource {
+        let configured = self.config.keys.passphrase_file.as_ref().map(|path| self.root.join(path));
+        PassphraseSource::file(given.passphrase_file.clone().or(configured))
+    }
+
+    /// Public half of the node's key, read without the passphrase.
+    pub fn node_public_key(&self) -> Result<B256, Failure> {
+        let path = self.node_key_path();
+        let file = KeyFile::parse(&files::read_text(&path)?)?;
+        let public = file.public_key.as_deref().and_then(|digits| digits.parse::<B256>().ok());
+        public.filter(|_| file.kind == Some(Kind::NodeKey)).ok_or_else(|| {
+            Failure::input(
+                "key.kind",
+                format_args!("{} does not hold a node key", path.display()),
+                "make one with `florin key node --dir DIR`",
+            )
+        })
+    }
+
+    /// Makes and keeps a new node key.
+    pub fn create_node_key(&self, passphrase: &str, cost: Cost) -> Result<NodeSecret, Failure> {
+        let secret = NodeSecret::generate();
+        let file = KeyFile::encrypt(&secret.to_bytes(), passphrase, cost)?
+            .for_kind(Kind::NodeKey, Some(secret.public_key()));
+        files::write_new(&self.node_key_path(), file.to_text()?.as_bytes(), Audience::Owner)?;
+        Ok(secret)
+    }
+
+    /// Keeps a threshold share.
+    pub fn save_share(&self, share: &ThresholdShare, passphrase: &str, cost: Cost) -> Result<(), Failure> {
+        let file = KeyFile::encrypt(&share.to_bytes(), passphrase, cost)?.for_kind(Kind::ThresholdShare, None);
+        files::write_new(&self.share_path(), file.to_text()?.as_bytes(), Audience::Owner)
+    }
+
+    /// Decrypts the node's key.
+    pub fn node_secret(&self, passphrase: &str) -> Result<NodeSecret, Failure> {
+        let bytes = decrypt(&self.node_key_path(), Kind::NodeKey, passphrase)?;
+        NodeSecret::from_bytes(&bytes).map_err(|error| {
+            Failure::damaged("key.node", error, "take the node key file from a backup")
+        })
+    }
+
+    /// Decrypts the share, if there is one.
+    pub fn share(&self, passphrase: &str) -> Result<Option<ThresholdShare>, Failure> {
+        let path = self.share_path();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = decrypt(&path, Kind::ThresholdShare, passphrase)?;
+        ThresholdShare::from_bytes(&bytes).map(Some).map_err(|error| {
+            Failure::damaged("key.share", error, "take the share's key file from a backup, or hold a new ceremony")
+        })
+    }
+
+    /// Takes the data directory for this process until the lock is dropped (or the process ends, however it ends).
+    pub fn lock(&self) -> Result<Lock, Failure> {
+        let data = self.data();
+        files::make_directory(&data, Audience::Owner)?;
+        files::lock(&data.with_extension("lock"), &data)
+    }
+}
+
+/// The environment as text; what is no text cannot be ours, unless it bears our prefix.
+fn environment() -> Result<Vec<(String, String)>, Failure> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => variables.push((name, value)),
+            (Ok(name), Err(_)) if name.starts_with(crate::config::ENVIRONMENT_PREFIX) => {
+                let message = format!("environment variable {name} is not UTF-8");
+                return Err(Failure::usage("config.environment", message, "set it to a text"));
+            }
+            _ => {}
+        }
+    }
+    Ok(variables)
+}
+
+fn decrypt(path: &Path, kind: Kind, passphrase: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let named = |failure: Failure| Failure { message: format!("{}: {}", path.display(), failure.message), ..failure };
+    let file = KeyFile::parse(&files::read_text(path)?).map_err(named)?;
+    if file.kind != Some(kind) {
+        let message = format!("{} does not hold a {}", path.display(), kind.name());
+        return Err(Failure::input("key.kind", message, "check [keys] in config.toml"));
+    }
+    file.decrypt(passphrase).map_err(named)
+}

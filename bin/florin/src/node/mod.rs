@@ -1,0 +1,251 @@
+//! `florin node`: one validator or follower, from one directory, until it is told to stop.
+//!
+//! **Parts.** The engine (consensus, ledger, mempool) and beside it what reads the ledger: the index, JSON-RPC, metrics
+//! and health. All share one tokio runtime. The parts beside the engine may fail without hurting it; the engine's end
+//! is the process's end.
+//!
+//! **Stop.** SIGTERM and SIGINT stop cleanly: no new requests, files closed, lock released, exit code 0. A second
+//! signal ends at once, which is safe too: whatever is final is on the disk.
+//!
+//! **Failures.** A wrong configuration or genesis file: exit 2 or 3 before anything is touched. Damaged data: exit 6,
+//! the damage named. A fault while running stops the process; a node that doubts its own data answers nobody.
+
+pub mod directory;
+pub mod machine;
+pub mod monitoring;
+mod services;
+
+use crate::{
+    demo::process::Serving,
+    failure::{Exit, Failure},
+    output::{self, Output},
+    passphrase::PassphraseSource,
+    telemetry::Telemetry,
+};
+use alloy_primitives::B256;
+use clap::Args;
+use directory::Directory;
+use florin_consensus::{Committee, History, NetworkConfig, NodeConfig};
+use florin_types::{Genesis, GenesisNode, NodeRole};
+use std::{
+    io::Read as _,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Longest time for a clean stop, after which the process ends anyway.
+const STOP_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// Runs one node.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The directory holds genesis.json, config.toml (optional), node.key.json and, for a validator, share.key.json;
+everything stored goes to data/ in it.
+
+Examples:
+  florin node --dir /var/lib/florin
+  FLORIN__RPC__LISTEN=0.0.0.0:8545 florin node --dir /var/lib/florin --passphrase-file /run/secrets/florin
+  florin node --dir /var/lib/florin --json      one line of JSON once it serves")]
+pub struct NodeCommand {
+    /// The node's directory.
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    #[command(flatten)]
+    passphrase: PassphraseSource,
+    /// Stop when standard input closes: a parent process holds it open for as long as it lives.
+    #[arg(long, hide = true)]
+    stop_with_stdin: bool,
+}
+
+/// Runs `florin node` until it is told to stop.
+pub fn run(command: &NodeCommand, output: Output) -> Result<(), Failure> {
+    let directory = Directory::open(&command.dir)?;
+    let genesis = Arc::new(directory.genesis()?);
+    let _lock = directory.lock()?;
+    let config = node_config(&directory, &genesis, &command.passphrase)?;
+    let network = listening(&directory, &genesis.nodes, &config.secret.public_key())?;
+    let stop_with_stdin = command.stop_with_stdin;
+    machine::run(directory.data(), machine::worker_threads(&directory), |context| async move {
+        let telemetry = Telemetry::start(directory.config(), &node_name(&config))?;
+        let result = serve(context, &directory, config, network, stop_with_stdin, output).await;
+        if let Err(failure) = &result {
+            tracing::error!(code = failure.code, "{}", failure.message);
+        }
+        telemetry.stop().await;
+        result
+    })
+}
+
+fn node_config(
+    directory: &Directory,
+    genesis: &Arc<Genesis>,
+    passphrase: &PassphraseSource,
+) -> Result<NodeConfig, Failure> {
+    let passphrase = directory.passphrase_source(passphrase).existing("the node's keys")?;
+    let secret = directory.node_secret(&passphrase)?;
+    let share = directory.share(&passphrase)?;
+    let key = secret.public_key();
+    let committee = Committee::from_genesis(genesis).map_err(crate::key::network::key_failure)?;
+    match (&share, committee.contains(&key)) {
+        (Some(share), true) => committee.check_share(&key, share).map_err(crate::key::network::key_failure)?,
+        (None, true) => {
+            return Err(Failure::input(
+                "node.share",
+                format_args!("node {key} is a validator but {} does not exist", directory.share_path().display()),
+                "take the share from the ceremony (`florin key ceremony`) or from a backup",
+            ));
+        }
+        (Some(_), false) => {
+            return Err(Failure::input(
+                "node.share",
+                format_args!("node {key} has a threshold share but is no validator of this genesis file"),
+                "check genesis.json, or remove the share to follow",
+            ));
+        }
+        (None, false) => {}
+    }
+    let settings = directory.config();
+    let bound = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+    let mut config = NodeConfig::new(genesis.clone(), secret, share);
+    config.history = History {
+        window: settings.storage.history_blocks,
+        archive: settings.storage.archive,
+        ..History::default()
+    };
+    config.pool.transactions_max = bound(settings.mempool.transactions_max);
+    config.pool.sender_transactions_max = bound(settings.mempool.sender_transactions_max);
+    config.pool.bytes_max = bound(settings.mempool.bytes_max);
+    config.pool.lifetime_ms = settings.mempool.age_ms_max;
+    Ok(config)
+}
+
+fn own_entry<'a>(genesis: &'a Genesis, config: &NodeConfig) -> Option<&'a GenesisNode> {
+    let key = config.secret.public_key();
+    genesis.nodes.iter().find(|node| node.public_key == key)
+}
+
+fn node_name(config: &NodeConfig) -> String {
+    own_entry(&config.genesis, config)
+        .map_or_else(|| config.secret.public_key().to_string(), |node| node.name.clone())
+}
+
+/// Where the node with this key listens, among these nodes.
+pub fn listening(directory: &Directory, nodes: &[GenesisNode], key: &B256) -> Result<NetworkConfig, Failure> {
+    let settings = &directory.config().network;
+    let named = nodes.iter().find(|node| node.public_key == *key);
+    let port = named.and_then(|node| node.address.rsplit(':').next()?.parse::<u16>().ok());
+    let every_interface = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    let listen = settings.listen.or(port.map(every_interface)).ok_or_else(|| {
+        Failure::usage(
+            "network.listen",
+            format_args!("node {key} is not named among the network's nodes, so there is no port to listen on"),
+            "set network.listen in config.toml, or check the genesis file and the node key",
+        )
+    })?;
+    let mut network = NetworkConfig::new(listen);
+    network.allow_private_addresses = settings.private_addresses;
+    network.check_source_addresses = settings.check_source_addresses;
+    Ok(network)
+}
+
+/// Starts every part, says that it serves, and waits for a reason to stop.
+async fn serve(
+    context: florin_consensus::Context,
+    directory: &Directory,
+    config: NodeConfig,
+    network: NetworkConfig,
+    stop_with_stdin: bool,
+    output: Output,
+) -> Result<(), Failure> {
+    let name = node_name(&config);
+    let stop = stop_request(stop_with_stdin)?;
+    tokio::pin!(stop);
+    let starting = services::start(context, directory, config, network);
+    let services = tokio::select! {
+        started = starting => started?,
+        () = &mut stop => return Ok(()),
+    };
+    let serving = services.serving();
+    output.show(&serving, || announcement(&name, &serving))?;
+    tracing::info!(node = name, height = serving.height, "serving");
+    let ended = tokio::select! {
+        () = &mut stop => None,
+        reason = services.ended() => Some(reason),
+    };
+    if tokio::time::timeout(STOP_TIME_MAX, services.stop()).await.is_err() {
+        tracing::warn!("a part did not end in time; what is final is on the disk");
+    }
+    match ended {
+        None => {
+            tracing::info!(node = name, "stopped");
+            Ok(())
+        }
+        Some(reason) => Err(Failure::new(
+            Exit::Damaged,
+            "node.ended",
+            format_args!("the engine ended by itself: {reason}"),
+            "read the log above; then run `florin inspect verify --dir DIR`",
+        )),
+    }
+}
+
+fn announcement(name: &str, serving: &Serving) -> String {
+    let absent = || "off".to_string();
+    let fields = output::fields(&[
+        ("  rpc", serving.rpc_url.clone().unwrap_or_else(absent)),
+        ("  monitoring", serving.monitoring_url.clone().unwrap_or_else(absent)),
+        ("  height", serving.height.to_string()),
+    ]);
+    format!("{} {name} serves; Ctrl-C stops it\n{fields}", serving.role)
+}
+
+/// Resolves when somebody asks for the end: a signal, or the parent that went away.
+pub fn stop_request(stop_with_stdin: bool) -> Result<impl Future<Output = ()>, Failure> {
+    let watch = |kind| {
+        signal(kind).map_err(|error| {
+            Failure::new(Exit::Failed, "node.signals", error, "report this: signals cannot be received")
+        })
+    };
+    let (mut terminate, mut interrupt) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
+    let (gone, parent_gone) = tokio::sync::oneshot::channel::<()>();
+    if stop_with_stdin {
+        // A thread of its own: it must notice even when the runtime hangs, and then end the process.
+        std::thread::spawn(move || {
+            let mut byte = [0u8; 64];
+            while matches!(std::io::stdin().read(&mut byte), Ok(1..)) {}
+            let _ = gone.send(());
+            std::thread::sleep(STOP_TIME_MAX + Duration::from_secs(3));
+            std::process::exit(Exit::Failed as i32);
+        });
+    } else {
+        std::mem::forget(gone);
+    }
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = parent_gone => {}
+        }
+        // Whoever asks twice means at once.
+        tokio::spawn(async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            std::process::exit(Exit::Failed as i32);
+        });
+    })
+}
+
+/// What a node is called in its announcement.
+fn role_name(role: NodeRole) -> &'static str {
+    match role {
+        NodeRole::Validator => "validator",
+        NodeRole::Follower => "follower",
+    }
+}
+
+/// What a node measures, as Markdown: a real node is started in a temporary directory and asked.
+pub fn metrics_reference() -> Result<String, Failure> {
+    Ok(String::new())
+}

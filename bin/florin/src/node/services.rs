@@ -1,0 +1,210 @@
+//! The parts of a running node, started in order and stopped in reverse: engine, index, JSON-RPC, monitoring.
+
+use super::{directory::Directory, monitoring, role_name};
+use crate::{demo::process::Serving, failure::Failure};
+use alloy_primitives::B256;
+use florin_consensus::{Context, NetworkConfig, Node, NodeConfig, StartError, SubmitError as EngineRefusal};
+use florin_index::Index;
+use florin_mempool::Submitted;
+use florin_rpc::{Backend, NodeControl, NodeStatus, RpcConfig, RpcServer, SubmitError};
+use florin_types::VerifiedTx;
+use futures::future::BoxFuture;
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// The server is shared with monitoring, and taken out to be stopped.
+type SharedRpc = Arc<Mutex<Option<RpcServer>>>;
+
+/// Longest time for requests that run to finish, when the node stops.
+const RPC_STOP_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// A node with everything beside it.
+pub struct Services {
+    node: Node,
+    rpc: SharedRpc,
+    rpc_address: Option<SocketAddr>,
+    monitoring: Option<SocketAddr>,
+}
+
+/// Starts everything that the configuration asks for.
+pub async fn start(
+    context: Context,
+    directory: &Directory,
+    config: NodeConfig,
+    network: NetworkConfig,
+) -> Result<Services, Failure> {
+    let settings = directory.config();
+    let node = florin_consensus::start(context, config, network).await.map_err(start_failure)?;
+    let rpc = if settings.rpc.enabled { Some(serve_rpc(directory, &node).await?) } else { None };
+    let rpc_address = rpc.as_ref().map(RpcServer::address);
+    let rpc: SharedRpc = Arc::new(Mutex::new(rpc));
+    let monitoring = if settings.monitoring.enabled {
+        let observed = Observed {
+            node: node.clone(),
+            rpc: rpc.clone(),
+            block_age_ms_max: settings.monitoring.block_age_ms_max,
+        };
+        Some(monitoring::serve(settings.monitoring.listen, Arc::new(observed)).await?)
+    } else {
+        None
+    };
+    Ok(Services { node, rpc, rpc_address, monitoring })
+}
+
+impl Services {
+    /// What the node looks like from outside.
+    pub fn serving(&self) -> Serving {
+        let status = self.node.status();
+        let address = self.rpc_address;
+        Serving {
+            role: role_name(status.role).into(),
+            rpc_url: address.map(|address| format!("http://{address}")),
+            ws_url: address.map(|address| format!("ws://{address}")),
+            monitoring_url: self.monitoring.map(|address| format!("http://{address}")),
+            height: status.height,
+        }
+    }
+
+    /// Resolves when the engine has ended, with the reason.
+    pub async fn ended(&self) -> String {
+        self.node.ended().await.to_string()
+    }
+
+    /// Stops everything, the engine last.
+    pub async fn stop(self) {
+        let rpc = lock(&self.rpc).take();
+        if let Some(rpc) = rpc
+            && tokio::time::timeout(RPC_STOP_TIME_MAX, rpc.stop()).await.is_err()
+        {
+            tracing::warn!("connections to JSON-RPC were cut");
+        }
+        self.node.stop().await;
+    }
+}
+
+/// The server stays usable whatever happened to another holder of the lock.
+fn lock(rpc: &SharedRpc) -> MutexGuard<'_, Option<RpcServer>> {
+    rpc.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn start_failure(error: StartError) -> Failure {
+    Failure::damaged(
+        "node.start",
+        error,
+        "if the data is damaged: keep it, run `florin inspect verify --dir DIR`, then restore a backup or start empty",
+    )
+}
+
+async fn serve_rpc(directory: &Directory, node: &Node) -> Result<RpcServer, Failure> {
+    let settings = &directory.config().rpc;
+    let bound = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+    let backend = Backend {
+        ledger: node.ledger().clone(),
+        pool: node.pool().clone(),
+        index: open_index(directory.data().join("index.sqlite"), node.genesis_hash()).await?,
+        genesis: node.genesis().clone(),
+        genesis_hash: node.genesis_hash(),
+        node: Arc::new(Control(node.clone())),
+        config: RpcConfig {
+            cors_origins: settings.cors_origins.clone(),
+            request_bytes_max: settings.request_bytes_max,
+            response_bytes_max: settings.response_bytes_max,
+            batch_requests_max: settings.batch_requests_max,
+            connections_max: settings.connections_max,
+            request_time_max: Duration::from_millis(settings.request_ms_max),
+            simulations_max: settings.simulations_max.max(1) as usize,
+            call_gas_max: settings.call_gas_max,
+            log_blocks_max: settings.log_blocks_max,
+            logs_max: bound(settings.logs_max),
+            ..RpcConfig::default()
+        },
+    };
+    florin_rpc::serve(settings.listen, backend).await.map_err(|error| {
+        Failure::unavailable(
+            "rpc.listen",
+            format_args!("JSON-RPC cannot listen on {}: {error}", settings.listen),
+            "choose another address in rpc.listen, or stop the program that uses it",
+        )
+    })
+}
+
+/// Opens the index, removing one that is damaged or belongs to another chain: it is derived, and grows anew.
+async fn open_index(file: PathBuf, genesis_hash: B256) -> Result<Index, Failure> {
+    let first = match Index::open(&file, genesis_hash).await {
+        Ok(index) => return Ok(index),
+        Err(error) => error,
+    };
+    tracing::warn!(error = %first, "the index cannot be used and is built anew");
+    Index::remove(&file).map_err(|error| Failure::writing(&file, &error))?;
+    Index::open(&file, genesis_hash).await.map_err(|error| Failure::unavailable("index.open", error, "check the disk"))
+}
+
+/// The engine as JSON-RPC knows it.
+struct Control(Node);
+
+impl NodeControl for Control {
+    fn submit(&self, tx: VerifiedTx) -> BoxFuture<'static, Result<Submitted, SubmitError>> {
+        let node = self.0.clone();
+        Box::pin(async move {
+            node.submit(tx).await.map_err(|refusal| match refusal {
+                EngineRefusal::Rejected(rejection) => SubmitError::Rejected(rejection),
+                EngineRefusal::Pool(error) => SubmitError::Pool(error),
+                EngineRefusal::Ledger(_) => SubmitError::Unavailable(refusal.to_string()),
+                EngineRefusal::Fault(fault) => SubmitError::Fault(fault),
+            })
+        })
+    }
+
+    fn status(&self) -> NodeStatus {
+        let status = self.0.status();
+        NodeStatus {
+            role: status.role,
+            view: status.view,
+            leader: status.leader,
+            peers_connected: status.peers_connected.len() as u64,
+            peers_known: status.peers_known as u64,
+            known_height: status.known_height,
+            syncing: status.syncing,
+            stuck: status.stuck,
+        }
+    }
+}
+
+/// The node as its monitors know it.
+struct Observed {
+    node: Node,
+    rpc: SharedRpc,
+    block_age_ms_max: u64,
+}
+
+impl monitoring::Observed for Observed {
+    fn metrics(&self) -> String {
+        let rpc = lock(&self.rpc).as_ref().map(RpcServer::metrics).unwrap_or_default();
+        monitoring::join(&[self.node.metrics(), rpc])
+    }
+
+    fn unready_reasons(&self) -> Vec<String> {
+        let status = self.node.status();
+        let mut reasons = Vec::new();
+        if status.syncing {
+            reasons.push(format!("catching up: at height {} of {}", status.height, status.known_height));
+        }
+        if let Some(stuck) = status.stuck {
+            reasons.push(stuck);
+        }
+        let age_ms = monitoring::now_ms().saturating_sub(status.block_timestamp_ms);
+        if age_ms > self.block_age_ms_max {
+            reasons.push(format!("the latest block is {age_ms} ms old, at most {} are ready", self.block_age_ms_max));
+        }
+        reasons
+    }
+
+    fn broken(&self) -> Option<String> {
+        use futures::FutureExt as _;
+        self.node.ended().now_or_never().map(|reason| format!("the engine ended: {reason}"))
+    }
+}

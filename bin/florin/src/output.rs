@@ -1,0 +1,95 @@
+//! How results reach standard output: text for people, JSON for scripts. Nothing else in the program writes there.
+
+use crate::failure::{Exit, Failure};
+use serde::Serialize;
+use std::io::{self, Write as _};
+
+/// Chosen by `--json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// One line of JSON.
+    Json,
+}
+
+impl Output {
+    /// From the flag.
+    pub fn new(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+
+    /// Whether scripts read this.
+    pub fn is_json(self) -> bool {
+        self == Self::Json
+    }
+
+    /// Prints a result in the chosen form.
+    pub fn show<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        match self {
+            Self::Text => line(&text()),
+            Self::Json => {
+                let encoded = serde_json::to_string(value).map_err(|error| {
+                    Failure::new(Exit::Failed, "output.json", error, "report this: a result could not be written")
+                })?;
+                line(&encoded)
+            }
+        }
+    }
+
+    /// Prints a line that only people see.
+    pub fn say(self, text: &str) -> Result<(), Failure> {
+        match self {
+            Self::Text => line(text),
+            Self::Json => Ok(()),
+        }
+    }
+}
+
+/// Writes text and a line end. A reader who went away (`florin … | head`) is no failure of ours.
+pub fn line(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(Failure::new(
+            Exit::Failed,
+            "output.write",
+            format_args!("standard output cannot be written: {error}"),
+            "check where the output goes",
+        )),
+    }
+}
+
+/// Lays rows out in columns, two blanks between them; the first row is the heading.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
+    let mut out = String::new();
+    for row in rows {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// Lays out names and values, one a line.
+pub fn fields(rows: &[(&str, String)]) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|(name, value)| vec![(*name).to_string(), value.clone()]).collect();
+    table(&rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_no_line_ends_in_blanks() {
+        let rows = [vec!["a".into(), "long heading".into()], vec!["longer".into(), "b".into()]];
+        assert_eq!(table(&rows), "a       long heading\nlonger  b\n");
+        assert_eq!(fields(&[("height", "7".into()), ("hash", "0x1".into())]), "height  7\nhash    0x1\n");
+    }
+}
