@@ -88,12 +88,13 @@ pub fn page_cache_with(pages: NonZeroUsize) -> CacheRef {
 }
 
 /// How the store stands on disk, in four partitions that begin with `partition_prefix`: `-state-log` (operations, and
-/// their offsets), `-state-merkle`, `-state-merkle-metadata`, `-state-bitmap`.
+/// their offsets), `-state-merkle` (nodes), `-state-pins` (nodes of pruned
+/// parts), `-state-bitmap` (of the activity bitmap).
 pub fn database_config(partition_prefix: &str, page_cache: CacheRef) -> DbConfig {
     VariableConfig {
         merkle_config: MerkleConfig {
             journal_partition: format!("{partition_prefix}-state-merkle"),
-            metadata_partition: format!("{partition_prefix}-state-merkle-metadata"),
+            metadata_partition: format!("{partition_prefix}-state-pins"),
             items_per_blob: NZU64!(MERKLE_NODES_PER_FILE),
             write_buffer: WRITE_BUFFER_BYTES,
             replay_buffer: REPLAY_BUFFER_BYTES,

@@ -1,0 +1,193 @@
+//! Reads at past heights against a plain model; window, order and subscriptions.
+
+use super::*;
+use crate::LedgerError;
+use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _, deterministic};
+
+#[test]
+fn every_readable_height_gives_the_models_values() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut node = Node::start(context, config(1_000), None).await;
+        node.advance_to(80).await;
+        let model = model(80);
+        for height in 0..=80 {
+            let state = node.ledger.state(height).await.unwrap();
+            let expected = &model[usize::try_from(height).unwrap()];
+            assert_eq!(values(&*state).await, values(expected).await, "height {height}");
+        }
+    });
+}
+
+#[test]
+fn a_state_stays_the_same_while_blocks_are_finalised() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut node = Node::start(context, config(1_000), None).await;
+        node.advance_to(5).await;
+        let model = model(30);
+        let state = node.ledger.state(5).await.unwrap();
+        while node.tip.height() < 30 {
+            let (block, batch) = node.execute().await;
+            let undo = node.writer.capture(&block, &changes(block.height()), &node.databases).await.unwrap();
+            assert_eq!(values(&*state).await, values(&model[5]).await, "captured {}", block.height());
+            <Databases<_> as DatabaseSet<deterministic::Context>>::apply(&node.databases, batch).await;
+            assert_eq!(values(&*state).await, values(&model[5]).await, "applied {}", block.height());
+            let head = node.ledger.state(block.height() - 1).await.unwrap();
+            let expected = &model[usize::try_from(block.height() - 1).unwrap()];
+            assert_eq!(values(&*head).await, values(expected).await, "head while {} is applied", block.height());
+            node.writer.finalized(finalized(&block), undo, None).await.unwrap();
+            node.tip = block;
+        }
+    });
+}
+
+#[test]
+fn heights_outside_of_the_window_are_refused_with_the_oldest() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut node = Node::start(context.child("first"), config(100), None).await;
+        node.advance_to(300).await;
+        assert_eq!(node.ledger.oldest_state(), 200);
+        let error = node.ledger.state(199).await.err().unwrap();
+        assert_eq!(error, LedgerError::Pruned { height: 199, oldest_height: 200 });
+        let error = node.ledger.state(301).await.err().unwrap();
+        assert_eq!(error, LedgerError::Future { height: 301, head_height: 300 });
+        let model = model(300);
+        assert_eq!(values(&*node.ledger.state(200).await.unwrap()).await, values(&model[200]).await);
+        // Blocks are kept for ever.
+        assert_eq!(node.ledger.block(1).await.unwrap().unwrap().block.height(), 1);
+        assert!(node.ledger.block(301).await.unwrap().is_none());
+
+        // The same after a restart, which rebuilds the index from what pruning left.
+        let tip = node.tip.clone();
+        drop(node);
+        let node = Node::start(context.child("second"), config(100), Some(tip)).await;
+        assert_eq!(node.ledger.oldest_state(), 200);
+        for height in [200, 250, 299, 300] {
+            let state = node.ledger.state(height).await.unwrap();
+            let expected = &model[usize::try_from(height).unwrap()];
+            assert_eq!(values(&*state).await, values(expected).await, "height {height}");
+        }
+    });
+}
+
+#[test]
+fn an_archive_keeps_every_state() {
+    deterministic::Runner::default().start(|context| async move {
+        let config = LedgerConfig { archive: true, ..config(4) };
+        let mut node = Node::start(context, config, None).await;
+        node.advance_to(150).await;
+        let model = model(0);
+        assert_eq!(values(&*node.ledger.state(0).await.unwrap()).await, values(&model[0]).await);
+    });
+}
+
+#[test]
+fn records_come_in_order_and_once() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut node = Node::start(context, config(100), None).await;
+        let first = node.advance().await;
+        let second = node.advance().await;
+        // The same block again, as after a crash.
+        let undo = node.writer.capture(&first, &changes(1), &node.databases).await.unwrap();
+        node.writer.finalized(finalized(&first), undo, None).await.unwrap();
+        assert_eq!(node.ledger.head().block.hash(), second.hash());
+        // Another block at a height on record, and one that leaves a gap.
+        let other = block(Some(&first), B256::repeat_byte(7), second.extension().state);
+        let error = node.writer.capture(&other, &changes(2), &node.databases).await.unwrap_err();
+        assert_eq!(error, LedgerError::Conflict { height: 2, stored: second.hash(), offered: other.hash() });
+        let gap = block(Some(&block(Some(&second), B256::ZERO, second.extension().state)), B256::ZERO, StateTarget::default());
+        let error = node.writer.capture(&gap, &changes(4), &node.databases).await.unwrap_err();
+        assert_eq!(error, LedgerError::Order { expected: 3, offered: 4 });
+        // A block that does not follow the head.
+        let stray = block(Some(&other), B256::ZERO, StateTarget::default());
+        let error = node.writer.capture(&stray, &changes(3), &node.databases).await.unwrap_err();
+        assert_eq!(error, LedgerError::Conflict { height: 2, stored: second.hash(), offered: other.hash() });
+        // A block that was not captured.
+        let (next, _) = node.execute().await;
+        let undo = node.writer.capture(&second, &changes(2), &node.databases).await.unwrap();
+        let error = node.writer.finalized(finalized(&next), undo, None).await.unwrap_err();
+        assert_eq!(error.code(), "ledger.fault");
+    });
+}
+
+#[test]
+fn subscribers_miss_nothing() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut node = Node::start(context.child("node"), config(100), None).await;
+        node.advance_to(7).await;
+        let mut from_start = node.ledger.subscribe_from(0);
+        let mut from_now = node.ledger.subscribe();
+        let reader = context.child("reader").spawn(|_| async move {
+            let mut heights = Vec::new();
+            while heights.len() < 41 {
+                heights.push(from_start.next().await.unwrap().unwrap().block.height());
+            }
+            heights
+        });
+        node.advance_to(40).await;
+        assert_eq!(reader.await.unwrap(), (0..=40).collect::<Vec<_>>());
+        for height in 8..=40 {
+            assert_eq!(from_now.next().await.unwrap().unwrap().block.height(), height);
+        }
+    });
+}
+
+#[test]
+fn blocks_are_found_by_hash() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut node = Node::start(context, config(100), None).await;
+        let first = node.advance().await;
+        node.advance_to(5).await;
+        assert_eq!(node.ledger.height_of(first.hash()).await.unwrap(), Some(1));
+        assert_eq!(node.ledger.height_of(node.tip.hash()).await.unwrap(), Some(5));
+        assert_eq!(node.ledger.height_of(B256::repeat_byte(1)).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn genesis_on_disk_is_the_genesis_in_memory() {
+    deterministic::Runner::default().start(|context| async move {
+        let database = || database_config(PREFIX, page_cache_with(NZUsize!(64)));
+        let expected = genesis_commitment(&genesis_changes()).unwrap();
+        for name in ["first", "second"] {
+            let context = context.child("open").with_attribute("name", name);
+            let found = open_genesis(context, database(), &genesis_changes(), PREFIX).await.unwrap();
+            assert_eq!(found, expected);
+        }
+        let error = open_genesis(context.child("other"), database(), &changes(3), PREFIX).await.unwrap_err();
+        assert!(error.0.contains("another data directory"), "{error}");
+    });
+}
+
+#[test]
+fn a_synchronised_node_begins_at_its_block() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut source = Node::start(context.child("source"), config(100), None).await;
+        source.advance_to(9).await;
+        let anchor = source.tip.clone();
+        // A ledger of its own, over the store that synchronisation left at height 9.
+        let own = LedgerConfig { partition_prefix: "late".into(), ..config(100) };
+        let genesis = Arc::new(genesis_block());
+        let (ledger, writer) = Ledger::open(context.child("late"), own.clone(), genesis.clone()).await.unwrap();
+        assert_eq!(writer.attach(source.databases.clone()).await.unwrap_err().code(), "ledger.fault");
+        writer.start_at(anchor.clone(), Arc::default()).await.unwrap();
+        writer.attach(source.databases.clone()).await.unwrap();
+        source.ledger = ledger.clone();
+        source.writer = writer;
+        source.advance_to(20).await;
+        assert_eq!(ledger.oldest_state(), 9);
+        assert_eq!(ledger.state(8).await.err().unwrap().code(), "ledger.pruned");
+        let model = model(20);
+        for height in [9, 15, 20] {
+            let state = ledger.state(height).await.unwrap();
+            assert_eq!(values(&*state).await, values(&model[usize::try_from(height).unwrap()]).await);
+        }
+        assert!(ledger.block(4).await.unwrap().is_none());
+        assert!(!ledger.block(9).await.unwrap().unwrap().executed);
+        let mut all = ledger.subscribe_from(0);
+        assert_eq!(all.next().await.unwrap().unwrap().block.height(), 0);
+        assert_eq!(all.next().await.unwrap().unwrap().block.height(), 9);
+        drop((ledger, source));
+        let (ledger, _) = Ledger::open(context.child("again"), own, genesis).await.unwrap();
+        assert_eq!((ledger.head().block.height(), ledger.oldest_state()), (20, 9));
+    });
+}

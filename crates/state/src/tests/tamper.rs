@@ -1,0 +1,123 @@
+//! Damage on real files: noticed and named, or without effect; never served.
+
+use super::*;
+use commonware_runtime::{Runner as _, tokio as runtime};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const HEAD: Height = 70;
+
+fn run<T, F>(directory: &Path, body: impl FnOnce(runtime::Context) -> F) -> T
+where
+    F: Future<Output = T>,
+{
+    let config = runtime::Config::new().with_storage_directory(directory).with_worker_threads(2);
+    runtime::Runner::new(config).start(body)
+}
+
+fn files(directory: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, into);
+        } else {
+            into.push(path);
+        }
+    }
+}
+
+fn build(directory: &Path) {
+    run(directory, |context| async move {
+        let mut node = Node::start(context, config(1_000), None).await;
+        node.advance_to(HEAD).await;
+    });
+}
+
+/// Opens a data directory, verifies everything and reads everything.
+async fn read_all(context: runtime::Context) -> Result<Vec<(B256, Vec<StateValue>)>, String> {
+    let ledger = Ledger::open_offline(context, config(1_000)).await.map_err(|error| error.to_string())?;
+    ledger.verify(None, &|_, _, _| {}).await.map_err(|error| error.to_string())?;
+    let head = ledger.head().block.height();
+    if head != HEAD {
+        return Err(format!("the ledger ends at {head}"));
+    }
+    let mut all = Vec::new();
+    for height in 0..=head {
+        let block = ledger.block(height).await.map_err(|error| error.to_string())?.ok_or("a block is missing")?;
+        let state = ledger.state(height).await.map_err(|error| error.to_string())?;
+        let items = universe();
+        let stored = state.read(items.iter().map(StateItem::key).collect()).await.map_err(|error| error.to_string())?;
+        let values = items.iter().zip(stored).map(|(item, stored)| item.decode(stored.as_deref()));
+        all.push((block.block.hash(), values.collect::<Result<_, _>>().map_err(|error| error.to_string())?));
+    }
+    Ok(all)
+}
+
+#[test]
+fn real_files_survive_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    build(directory.path());
+    let all = run(directory.path(), read_all).unwrap();
+    let model = model(HEAD);
+    run(directory.path(), |_| async move {
+        for (height, (_, found)) in all.iter().enumerate() {
+            assert_eq!(*found, values(&model[height]).await, "height {height}");
+        }
+    });
+}
+
+/// Flips one byte, reads everything, puts the byte back.
+fn flipped(directory: &Path, file: &Path, position: usize) -> Result<Vec<(B256, Vec<StateValue>)>, String> {
+    let copy = tempfile::tempdir().unwrap();
+    copy_directory(directory, copy.path());
+    let target = copy.path().join(file.strip_prefix(directory).unwrap());
+    let mut bytes = fs::read(&target).unwrap();
+    bytes[position] ^= 0x20;
+    fs::write(&target, bytes).unwrap();
+    run(copy.path(), read_all)
+}
+
+fn copy_directory(from: &Path, to: &Path) {
+    let mut all = Vec::new();
+    files(from, &mut all);
+    for file in all {
+        let target = to.join(file.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(file, target).unwrap();
+    }
+}
+
+#[test]
+fn a_flipped_byte_is_noticed_or_harmless() {
+    let directory = tempfile::tempdir().unwrap();
+    build(directory.path());
+    let honest = run(directory.path(), read_all).unwrap();
+    let mut all = Vec::new();
+    files(directory.path(), &mut all);
+    let mut dice = Dice(11);
+    for file in all {
+        let bytes = fs::read(&file).unwrap();
+        if bytes.is_empty() {
+            continue;
+        }
+        let name = file.strip_prefix(directory.path()).unwrap().display().to_string();
+        let (mut noticed, mut harmless) = (0u32, 0u32);
+        let mut last = String::new();
+        for _ in 0..8 {
+            let position = usize::try_from(dice.roll(bytes.len() as u64)).unwrap();
+            match flipped(directory.path(), &file, position) {
+                Ok(found) => {
+                    harmless += 1;
+                    assert!(found == honest, "byte {position} of {name} changed what is served");
+                }
+                Err(error) => {
+                    noticed += 1;
+                    last = error;
+                }
+            }
+        }
+        println!("{name} ({} bytes): {noticed} noticed, {harmless} harmless; {last}", bytes.len());
+    }
+}
