@@ -91,3 +91,6 @@ pub(crate) fn mutate<Call: SolCall, T: Into<Call::Return>>(
     let value = operation(context)?;
     Ok(Call::abi_encode_returns(&value.into()).into())
 }
+
+#[cfg(test)]
+mod tests;

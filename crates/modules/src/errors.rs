@@ -60,7 +60,7 @@ pub fn explain(data: &[u8]) -> Option<Explanation> {
 fn values(error: &impl fmt::Debug) -> String {
     let text = format!("{error:?}");
     let inner = text.split_once(" { ").map_or("", |(_, rest)| rest);
-    inner.trim_end_matches(|c| c == ')' || c == '}').trim_end().to_owned()
+    inner.trim_end_matches([')', '}']).trim_end().to_owned()
 }
 
 fn rule(source: &str, code: &str) -> String {
@@ -88,9 +88,9 @@ pub(crate) fn declarations(source: &str) -> Vec<Declaration> {
             comment.push(text.trim());
             continue;
         }
-        let kind = ["function", "event", "error"].into_iter().find(|kind| {
-            line.strip_prefix(kind).is_some_and(|rest| rest.starts_with(' ')) && line.ends_with(';')
-        });
+        let kind = ["function", "event", "error"]
+            .into_iter()
+            .find(|kind| line.strip_prefix(kind).is_some_and(|rest| rest.starts_with(' ')) && line.ends_with(';'));
         if let Some(kind) = kind {
             let text = line.trim_end_matches(';').to_owned();
             let rest = text[kind.len()..].trim_start();

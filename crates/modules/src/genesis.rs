@@ -92,11 +92,17 @@ fn write_permissions(context: &mut Context<'_>, genesis: &Genesis) -> Result<(),
     at("permission_admin", permission::initialise(context, admin, *transact, *deploy, *connect))?;
     for account in &genesis.transactors {
         let by_role = *transact == Access::Role;
-        at(format!("transactors.{account}"), permission::enrol(context, *account, permission::Capability::Transact, by_role))?;
+        at(
+            format!("transactors.{account}"),
+            permission::enrol(context, *account, permission::Capability::Transact, by_role),
+        )?;
     }
     for account in &genesis.deployers {
         let by_role = *deploy == Access::Role;
-        at(format!("deployers.{account}"), permission::enrol(context, *account, permission::Capability::Deploy, by_role))?;
+        at(
+            format!("deployers.{account}"),
+            permission::enrol(context, *account, permission::Capability::Deploy, by_role),
+        )?;
     }
     for (index, node) in genesis.nodes.iter().enumerate() {
         let registered = permission::register(context, node.public_key, &node.name, &node.address, node.role);
@@ -149,4 +155,105 @@ fn write_token(context: &mut Context<'_>, field: &str, entry: &GenesisToken) -> 
         at(place, token::issue(context, address, *holder, U256::from(*minor)))?;
     }
     Ok(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        MARKER_CODE, POLICY_ADDRESS, query,
+        testing::{ADMIN, account, genesis_file},
+        token_address,
+    };
+    use florin_types::{Changeset, GenesisAccount, GenesisTokenRoles};
+
+    fn refused(change: impl FnOnce(&mut Genesis)) -> GenesisStateError {
+        let mut file = genesis_file();
+        change(&mut file);
+        genesis(&file).unwrap_err()
+    }
+
+    /// Genesis is consensus: the same file must give the same slots in every release.
+    #[test]
+    fn genesis_state_is_pinned() {
+        let state = genesis(&genesis_file()).unwrap();
+        assert_eq!(state.tokens, [token_address(1)]);
+        let marked: Vec<_> = state.marked.iter().copied().collect();
+        assert_eq!(marked, [singleton_addresses(), &[token_address(1)]].concat());
+        assert!(state.slots.values().all(|value| !value.is_zero()));
+        let mut bytes = Vec::new();
+        for ((address, slot), value) in &state.slots {
+            bytes.extend_from_slice(address.as_slice());
+            bytes.extend_from_slice(&slot.to_be_bytes::<32>());
+            bytes.extend_from_slice(&value.to_be_bytes::<32>());
+        }
+        let digest = alloy_primitives::keccak256(&bytes).to_string();
+        assert_eq!(digest, "0x9ba76964630c402738fba781a23a643ac2878f39bc93b2ff2f0a12495e4bb9e6");
+    }
+
+    #[test]
+    fn other_rooms_read_modules_through_a_view() {
+        let file = genesis_file();
+        let view = Changeset { slots: genesis(&file).unwrap().slots, ..Changeset::default() };
+        let env = || CallEnv::reader(file.rules.at(0));
+        let balance = query(&view, env(), |x| token::balance_of(x, token_address(1), account(1))).unwrap();
+        assert_eq!(balance, 1_000);
+        assert_eq!(query(&view, env(), permission::nodes).unwrap().len(), 5);
+        assert!(query(&view, env(), |x| permission::may_deploy(x, ADMIN)).unwrap());
+        let written = query(&view, env(), |x| token::give(x, token_address(1), token::ADMIN_ROLE, account(1)));
+        assert!(matches!(written, Err(Failure::Revert(_))), "a view changes nothing");
+        assert_eq!(MARKER_CODE.as_ref(), [0xfe]);
+    }
+
+    #[test]
+    fn hints_are_slots_that_a_payment_reads() {
+        use crate::token::IToken::transferFromCall;
+        use alloy_sol_types::SolCall;
+        let (sender, from, to) = (account(2), account(1), account(3));
+        let input = transferFromCall { from, to, amount: U256::ONE }.abi_encode();
+        let hints = crate::touched_slots(sender, Some(token_address(1)), &input);
+        assert_eq!(hints.len(), 8);
+        // These two may hold any word, so their reads leave no trace.
+        let allowance = token::layout::layout(token_address(1)).allowances.of(&from).of(&sender).place();
+        let roles = permission::layout::layout().sufficient_roles.place();
+        assert!(hints.contains(&allowance) && hints.contains(&roles));
+        for hint in hints.into_iter().filter(|hint| *hint != allowance && *hint != roles) {
+            let mut ledger = crate::testing::world();
+            // A word that is a value of no type turns any read of the slot into a fault.
+            ledger.storage.slots.insert(hint, U256::MAX - U256::ONE);
+            let result = ledger.run(sender, |context| {
+                permission::may_transact(context, sender)?;
+                crate::dispatch(context, token_address(1), &input)
+            });
+            assert!(matches!(result, Err(Failure::Fault(_))), "{hint:?} was not read: {result:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_breaks_a_module_s_rule_names_the_field() {
+        let error = refused(|file| file.tokens.push(file.tokens[0].clone()));
+        assert_eq!(error.field, "tokens[1]");
+        assert!(error.rule.starts_with("SymbolTaken("), "{error}");
+        let error = refused(|file| file.tokens[0].roles = GenesisTokenRoles::default());
+        assert_eq!(error.field, "tokens[0].roles.admin");
+        let error = refused(|file| file.tokens[0].policy = Some(7));
+        assert!(error.rule.starts_with("PolicyUnknown(policyId: 9)"), "{error}");
+        let error = refused(|file| file.tokens[0].supply_cap_minor = Some(1_499));
+        assert!(
+            error.field.starts_with("tokens[0].balances.") && error.rule.starts_with("SupplyCapExceeded("),
+            "{error}"
+        );
+        let error = refused(|file| _ = file.tokens[0].balances.insert(POLICY_ADDRESS, 1));
+        assert_eq!(error.field, format!("tokens[0].balances.{POLICY_ADDRESS}"));
+        let error = refused(|file| _ = file.accounts.insert(token_address(5), GenesisAccount::default()));
+        assert_eq!(error.field, format!("accounts.{}", token_address(5)));
+        let error = refused(|file| file.permission_admin = Address::ZERO);
+        assert_eq!(error.field, "permission_admin");
+        let error = refused(|file| file.nodes[2].name = String::new());
+        assert_eq!(error.field, "nodes[2]");
+        let policies = |file: &mut Genesis| {
+            file.policies[1] = GenesisPolicy::Allow { admin: Address::ZERO, members: BTreeSet::new() };
+        };
+        assert_eq!(refused(policies).field, "policies[1]");
+    }
 }

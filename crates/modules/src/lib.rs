@@ -25,8 +25,8 @@ mod address;
 pub mod calls;
 mod context;
 mod errors;
-mod gas;
 pub mod factory;
+mod gas;
 mod genesis;
 pub mod invariants;
 mod memory;
@@ -36,9 +36,9 @@ pub mod policy;
 mod prefetch;
 mod references;
 pub mod slots;
-pub mod token;
 #[cfg(test)]
 mod testing;
+pub mod token;
 mod view;
 
 use alloy_primitives::{Address, Bytes};

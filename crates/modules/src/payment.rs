@@ -5,9 +5,7 @@ use alloy_sol_types::{SolCall, SolInterface, abi::AbiDecoderConfig};
 
 use crate::{
     address::token_index,
-    token::IToken::{
-        ITokenCalls, transferCall, transferFromCall, transferFromWithMemoCall, transferWithMemoCall,
-    },
+    token::IToken::{ITokenCalls, transferCall, transferFromCall, transferFromWithMemoCall, transferWithMemoCall},
 };
 
 /// Most bytes of input that a payment may carry: the longest call with its reference, and room for what wallets append.

@@ -14,11 +14,8 @@ use crate::{
 /// Slots that a transaction of `sender` reads whatever the state is: permissions, quota, and those of a token.
 pub fn touched_slots(sender: Address, to: Option<Address>, input: &[u8]) -> Vec<(Address, U256)> {
     let registry = permission::layout::layout();
-    let mut slots = vec![
-        registry.settings.place(),
-        registry.sufficient_roles.place(),
-        registry.accounts.of(&sender).place(),
-    ];
+    let mut slots =
+        vec![registry.settings.place(), registry.sufficient_roles.place(), registry.accounts.of(&sender).place()];
     if let Some(token) = to.filter(|to| token_index(*to).is_some()) {
         token_slots(sender, token, input, &mut slots);
     }

@@ -1,8 +1,8 @@
 //! Typed places in storage, laid out as Solidity lays them out, so that any reader with `eth_getStorageAt` finds them.
 //!
 //! **The one place that encodes values.** A [`Word`] is a value that fills a slot: a number, an address, or several
-//! small ones packed from the low-order end ([`packed!`]). A [`Located`] thing knows where it lies: a [`Slot`], a
-//! [`Mapping`], an [`Array`], a [`Text`], or a struct of them ([`layout!`]). Layouts are append-only: a number, once
+//! small ones packed from the low-order end (`packed!`). A [`Located`] thing knows where it lies: a [`Slot`], a
+//! [`Mapping`], an [`Array`], a [`Text`], or a struct of them (`layout!`). Layouts are append-only: a number, once
 //! given, is never given to anything else, and `golden/layout.json` of each module holds them against change.
 //!
 //! **Failures.** A stored word that is not a value of its type is corruption, hence a fault. A value too large for its
@@ -193,7 +193,7 @@ pub trait Located: Sized {
     /// Slots it takes in a struct.
     const SLOTS: u64 = 1;
     /// The thing at `slot` of `address`.
-    fn at(address: Address, slot: U256) -> Self;
+    fn locate(address: Address, slot: U256) -> Self;
     /// Solidity's name of the type; structs describe their members in `book`.
     fn describe(book: &mut TypeBook) -> String;
 }
@@ -243,7 +243,7 @@ fn too_large() -> IModule::ValueTooLarge {
 }
 
 impl<T: Word> Located for Slot<T> {
-    fn at(address: Address, slot: U256) -> Self {
+    fn locate(address: Address, slot: U256) -> Self {
         Self { address, slot, value: PhantomData }
     }
     fn describe(book: &mut TypeBook) -> String {
@@ -297,12 +297,12 @@ impl<K: Key + ?Sized, V: Located> Mapping<K, V> {
     /// The thing of `key`.
     pub fn at(&self, context: &mut Context<'_>, key: &K) -> Result<V, Failure> {
         let slot = context.keccak(&self.preimage(key))?;
-        Ok(V::at(self.address, slot.into()))
+        Ok(V::locate(self.address, slot.into()))
     }
 
     /// The thing of `key`, outside of any call: for proofs and prefetching.
     pub fn of(&self, key: &K) -> V {
-        V::at(self.address, keccak256(self.preimage(key)).into())
+        V::locate(self.address, keccak256(self.preimage(key)).into())
     }
 
     fn preimage(&self, key: &K) -> Vec<u8> {
@@ -313,7 +313,7 @@ impl<K: Key + ?Sized, V: Located> Mapping<K, V> {
 }
 
 impl<K: Key + ?Sized, V: Located> Located for Mapping<K, V> {
-    fn at(address: Address, slot: U256) -> Self {
+    fn locate(address: Address, slot: U256) -> Self {
         Self { address, slot, types: PhantomData }
     }
     fn describe(book: &mut TypeBook) -> String {
@@ -335,7 +335,7 @@ impl<T: Field> Array<T> {
 
     /// Number of elements.
     pub fn len(&self, context: &mut Context<'_>) -> Result<u64, Failure> {
-        Slot::<u64>::at(self.address, self.slot).read(context)
+        Slot::<u64>::locate(self.address, self.slot).read(context)
     }
 
     /// The element at `index`; absent beyond the end.
@@ -361,20 +361,20 @@ impl<T: Field> Array<T> {
     pub fn push(&self, context: &mut Context<'_>, value: T) -> Result<(), Failure> {
         let length = self.len(context)?;
         self.set(context, length, value)?;
-        Slot::<u64>::at(self.address, self.slot).write(context, length.saturating_add(1))
+        Slot::<u64>::locate(self.address, self.slot).write(context, length.saturating_add(1))
     }
 
     /// Removes the last element, if there is one.
     pub fn pop(&self, context: &mut Context<'_>) -> Result<(), Failure> {
         let Some(last) = self.len(context)?.checked_sub(1) else { return Ok(()) };
         self.element(context, last)?.write_zero(context)?;
-        Slot::<u64>::at(self.address, self.slot).write(context, last)
+        Slot::<u64>::locate(self.address, self.slot).write(context, last)
     }
 
     fn element(&self, context: &mut Context<'_>, index: u64) -> Result<Slot<T>, Failure> {
         let () = Self::ONE_EACH;
         let start: U256 = context.keccak(&self.slot.to_be_bytes::<32>())?.into();
-        Ok(Slot::at(self.address, offset(start, U256::from(index))))
+        Ok(Slot::locate(self.address, offset(start, U256::from(index))))
     }
 }
 
@@ -385,7 +385,7 @@ impl<T> Slot<T> {
 }
 
 impl<T: Field> Located for Array<T> {
-    fn at(address: Address, slot: U256) -> Self {
+    fn locate(address: Address, slot: U256) -> Self {
         Self { address, slot, value: PhantomData }
     }
     fn describe(_: &mut TypeBook) -> String {
@@ -480,7 +480,7 @@ fn head(bytes: &[u8]) -> U256 {
 }
 
 impl Located for Text {
-    fn at(address: Address, slot: U256) -> Self {
+    fn locate(address: Address, slot: U256) -> Self {
         Self { address, slot }
     }
     fn describe(_: &mut TypeBook) -> String {
@@ -517,9 +517,9 @@ macro_rules! layout {
                 )*
                 end
             };
-            fn at(address: alloy_primitives::Address, slot: alloy_primitives::U256) -> Self {
+            fn locate(address: alloy_primitives::Address, slot: alloy_primitives::U256) -> Self {
                 let place = |number: u64| $crate::slots::offset(slot, alloy_primitives::U256::from(number));
-                Self { $($field: $crate::slots::Located::at(address, place($slot))),* }
+                Self { $($field: $crate::slots::Located::locate(address, place($slot))),* }
             }
             fn describe(book: &mut $crate::slots::TypeBook) -> String {
                 let name = format!("struct {}", stringify!($name));

@@ -2,8 +2,13 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolError, SolEvent};
-use florin_types::Rules;
+use florin_types::{
+    Access, Currency, Genesis, GenesisNode, GenesisPolicy, GenesisToken, GenesisTokenRoles, NodeRole, Rules,
+    RulesSchedule,
+};
 use secp256k1::{Message, SECP256K1, SecretKey, ecdsa::RecoverableSignature, ecdsa::RecoveryId};
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{CallEnv, Context, Failure, MemoryStorage, dispatch};
 
@@ -130,4 +135,62 @@ pub(crate) fn sign(secret: &SecretKey, digest: B256) -> (u8, B256, B256) {
 /// A number as the ABI has it.
 pub(crate) fn units(number: u128) -> U256 {
     U256::from(number)
+}
+
+pub(crate) const ADMIN: Address = Address::repeat_byte(0xa0);
+pub(crate) const ISSUER: Address = Address::repeat_byte(0xa1);
+pub(crate) const PAUSER: Address = Address::repeat_byte(0xa2);
+pub(crate) const FREEZER: Address = Address::repeat_byte(0xa3);
+pub(crate) const COMPLIANCE: Address = Address::repeat_byte(0xa4);
+pub(crate) const GOVERNOR: Address = Address::repeat_byte(0xa5);
+
+/// A network of four validators with one currency, EUR, under deny list 2; policy 3 is an allow list.
+pub(crate) fn genesis_file() -> Genesis {
+    let node = |number: u8| GenesisNode {
+        name: format!("Bank {number}"),
+        public_key: B256::repeat_byte(number),
+        address: format!("bank{number}.example:9000"),
+        role: if number < 5 { NodeRole::Validator } else { NodeRole::Follower },
+    };
+    Genesis {
+        chain_id: 1337,
+        network: "test".into(),
+        timestamp_ms: 1_700_000_000_000,
+        rules: RulesSchedule::constant(Rules::default()).expect("valid rules"),
+        threshold_public: Bytes::new(),
+        dealt_for_development: true,
+        nodes: (1..=5).map(node).collect(),
+        permission_admin: GOVERNOR,
+        transact: Access::Listed,
+        deploy: Access::Listed,
+        connect: Access::Listed,
+        transactors: BTreeSet::from([account(1), account(2)]),
+        deployers: BTreeSet::from([ADMIN]),
+        accounts: BTreeMap::new(),
+        policies: vec![
+            GenesisPolicy::Deny { admin: COMPLIANCE, members: BTreeSet::new() },
+            GenesisPolicy::Allow { admin: COMPLIANCE, members: BTreeSet::from([account(1), account(2)]) },
+        ],
+        tokens: vec![GenesisToken {
+            name: "Euro".into(),
+            currency: Currency::new("EUR", 2).expect("a valid currency"),
+            supply_cap_minor: Some(1_000_000),
+            policy: Some(0),
+            roles: GenesisTokenRoles {
+                admin: vec![ADMIN],
+                issuer: vec![ISSUER],
+                pauser: vec![PAUSER],
+                freezer: vec![FREEZER],
+            },
+            balances: BTreeMap::from([(account(1), 1_000), (account(2), 500)]),
+        }],
+    }
+}
+
+/// The ledger of [`genesis_file`].
+pub(crate) fn world() -> Ledger {
+    let mut ledger = Ledger::bare();
+    let state = crate::genesis(&genesis_file()).expect("a valid genesis");
+    ledger.storage.slots = state.slots;
+    ledger
 }

@@ -4,8 +4,8 @@
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use florin_types::StateView;
 
-use crate::context::{CallEnv, Context, Failure, Storage, revert};
 use crate::calls::IModule;
+use crate::context::{CallEnv, Context, Failure, Storage, revert};
 
 /// A state view as a module's storage: it reads for free and refuses to change anything.
 pub struct ViewStorage<'a> {

@@ -1,4 +1,6 @@
 //! Solidity interface of the token factory. The text of this file is the reference: `golden/abi.json` is made from it.
+// The event that tells everything about a new token has nine fields.
+#![allow(clippy::too_many_arguments)]
 
 use alloy_sol_types::sol;
 

@@ -15,14 +15,17 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
     use IFactoryCalls as Call;
     match decode::<Call>(context, input)? {
         Call::createToken(c) => mutate::<createTokenCall, _>(context, |x| {
-            ops::create_token(x, &NewToken {
-                name: &c.name,
-                symbol: &c.symbol,
-                decimals: c.decimals,
-                admin: c.admin,
-                policy: c.policyId,
-                supply_cap: c.supplyCap,
-            })
+            ops::create_token(
+                x,
+                &NewToken {
+                    name: &c.name,
+                    symbol: &c.symbol,
+                    decimals: c.decimals,
+                    admin: c.admin,
+                    policy: c.policyId,
+                    supply_cap: c.supplyCap,
+                },
+            )
         }),
         Call::tokenCount(_) => view::<tokenCountCall>(ops::token_count(context)?),
         Call::tokenAt(c) => view::<tokenAtCall>(ops::token_at(context, c.index)?),

@@ -19,5 +19,5 @@ layout! {
 
 /// The factory's storage.
 pub fn layout() -> Layout {
-    Layout::at(FACTORY_ADDRESS, U256::ZERO)
+    Layout::locate(FACTORY_ADDRESS, U256::ZERO)
 }

@@ -7,8 +7,7 @@ use super::{IFactory, layout::layout};
 use crate::{
     FACTORY_ADDRESS, can_hold,
     context::{Context, Failure, ensure, revert},
-    permission, token,
-    token_address,
+    permission, token, token_address,
 };
 
 /// Most bytes of a token's name.
@@ -73,17 +72,20 @@ pub(crate) fn create(context: &mut Context<'_>, new: &NewToken<'_>) -> Result<Ad
     context.mark(address)?;
     token::initialise(context, address, new.name, currency, (new.policy, new.supply_cap))?;
     let creator = context.caller();
-    context.emit(FACTORY_ADDRESS, &IFactory::TokenCreated {
-        token: address,
-        index,
-        creator,
-        name: new.name.into(),
-        symbol: new.symbol.into(),
-        decimals: new.decimals,
-        admin: new.admin,
-        policyId: new.policy,
-        supplyCap: new.supply_cap,
-    })?;
+    context.emit(
+        FACTORY_ADDRESS,
+        &IFactory::TokenCreated {
+            token: address,
+            index,
+            creator,
+            name: new.name.into(),
+            symbol: new.symbol.into(),
+            decimals: new.decimals,
+            admin: new.admin,
+            policyId: new.policy,
+            supplyCap: new.supply_cap,
+        },
+    )?;
     token::give(context, address, token::ADMIN_ROLE, new.admin)?;
     Ok(address)
 }

@@ -91,5 +91,5 @@ layout! {
 
 /// The registry's storage.
 pub fn layout() -> Layout {
-    Layout::at(PERMISSION_ADDRESS, U256::ZERO)
+    Layout::locate(PERMISSION_ADDRESS, U256::ZERO)
 }

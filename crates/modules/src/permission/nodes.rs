@@ -142,12 +142,10 @@ pub(crate) fn register(
     place.record.write(context, NodeRecord { role, index })?;
     place.name.write(context, name)?;
     place.endpoint.write(context, endpoint)?;
-    context.emit(PERMISSION_ADDRESS, &IPermission::NodeAdded {
-        publicKey: public_key,
-        name: name.into(),
-        endpoint: endpoint.into(),
-        role,
-    })
+    context.emit(
+        PERMISSION_ADDRESS,
+        &IPermission::NodeAdded { publicKey: public_key, name: name.into(), endpoint: endpoint.into(), role },
+    )
 }
 
 /// Changes name and endpoint of a node.
@@ -164,11 +162,10 @@ pub(super) fn update_node(
     ensure(record.role != 0, || IPermission::NodeUnknown { publicKey: public_key })?;
     place.name.write(context, name)?;
     place.endpoint.write(context, endpoint)?;
-    context.emit(PERMISSION_ADDRESS, &IPermission::NodeUpdated {
-        publicKey: public_key,
-        name: name.into(),
-        endpoint: endpoint.into(),
-    })
+    context.emit(
+        PERMISSION_ADDRESS,
+        &IPermission::NodeUpdated { publicKey: public_key, name: name.into(), endpoint: endpoint.into() },
+    )
 }
 
 /// Removes a follower; the last key of the list takes its place.
@@ -180,7 +177,8 @@ pub(super) fn remove_node(context: &mut Context<'_>, public_key: B256) -> Result
     ensure(record.role != VALIDATOR, || IPermission::NodeIsValidator { publicKey: public_key })?;
     let keys = layout().node_keys;
     let last = keys.len(context)?.saturating_sub(1);
-    let moved_key = keys.get(context, last)?.ok_or_else(|| revert(IPermission::NodeUnknown { publicKey: public_key }))?;
+    let moved_key =
+        keys.get(context, last)?.ok_or_else(|| revert(IPermission::NodeUnknown { publicKey: public_key }))?;
     if moved_key != public_key {
         let moved = place(context, moved_key)?;
         let moved_record = moved.record.read(context)?;

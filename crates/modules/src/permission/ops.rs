@@ -246,11 +246,10 @@ pub fn set_roles(context: &mut Context<'_>, address: Address, roles: u64) -> Res
     let previous = account.roles;
     account.roles = roles;
     place.write(context, account)?;
-    context.emit(PERMISSION_ADDRESS, &IPermission::RolesChanged {
-        account: address,
-        previousRoles: previous,
-        newRoles: roles,
-    })
+    context.emit(
+        PERMISSION_ADDRESS,
+        &IPermission::RolesChanged { account: address, previousRoles: previous, newRoles: roles },
+    )
 }
 
 /// Sets the registry up at genesis: who governs and how capabilities are given.
@@ -261,17 +260,19 @@ pub(crate) fn initialise(
     deploy: Access,
     connect: Access,
 ) -> Result<(), Failure> {
-    layout().settings.write(context, Settings {
-        admin,
-        transact: access_number(transact),
-        deploy: access_number(deploy),
-        connect: access_number(connect),
-    })?;
-    layout().sufficient_roles.write(context, SufficientRoles {
-        transact: ROLE_PARTICIPANT,
-        deploy: ROLE_DEVELOPER,
-        connect: NODE_ROLES_DEFAULT,
-    })
+    layout().settings.write(
+        context,
+        Settings {
+            admin,
+            transact: access_number(transact),
+            deploy: access_number(deploy),
+            connect: access_number(connect),
+        },
+    )?;
+    layout().sufficient_roles.write(
+        context,
+        SufficientRoles { transact: ROLE_PARTICIPANT, deploy: ROLE_DEVELOPER, connect: NODE_ROLES_DEFAULT },
+    )
 }
 
 /// Lists an account at genesis and, where the capability is given by role, gives it the role.

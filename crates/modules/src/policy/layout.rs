@@ -41,5 +41,5 @@ layout! {
 
 /// The registry's storage.
 pub fn layout() -> Layout {
-    Layout::at(POLICY_ADDRESS, U256::ZERO)
+    Layout::locate(POLICY_ADDRESS, U256::ZERO)
 }

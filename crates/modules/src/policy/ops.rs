@@ -183,12 +183,7 @@ pub(super) fn pending_admin(context: &mut Context<'_>, policy: u64) -> Result<Ad
 // ----- creation ------------------------------------------------------------------------------------------------------
 
 /// Makes a list.
-pub fn create_list(
-    context: &mut Context<'_>,
-    kind: u8,
-    admin: Address,
-    members: &[Address],
-) -> Result<u64, Failure> {
+pub fn create_list(context: &mut Context<'_>, kind: u8, admin: Address, members: &[Address]) -> Result<u64, Failure> {
     let kind = Kind::list(kind)?;
     ensure(can_hold(admin), || IPolicy::PolicyAdminInvalid { admin })?;
     check_batch(members)?;
@@ -220,22 +215,24 @@ pub fn create_combination(context: &mut Context<'_>, kind: u8, operands: &[u64])
     let array = layout().operands.at(context, &policy)?;
     operands.iter().try_for_each(|operand| array.push(context, U256::from(*operand)))?;
     let creator = context.caller();
-    context.emit(POLICY_ADDRESS, &IPolicy::CombinationCreated {
-        policyId: policy,
-        kind: kind.number(),
-        operands: operands.to_vec(),
-        creator,
-    })
-    .map(|()| policy)
+    context
+        .emit(
+            POLICY_ADDRESS,
+            &IPolicy::CombinationCreated {
+                policyId: policy,
+                kind: kind.number(),
+                operands: operands.to_vec(),
+                creator,
+            },
+        )
+        .map(|()| policy)
 }
 
 /// Depth of a combination of `operands` and the lists that it may ask, both within bounds. A built-in policy counts as
 /// a list, so that the number of operands is bounded too; it is tested first, before anything is read.
 fn measure(context: &mut Context<'_>, operands: &[u64]) -> Result<(u8, u8), Failure> {
-    let too_wide = |lists: usize| IPolicy::CombinationTooWide {
-        lists: U256::from(lists),
-        listsMax: U256::from(LISTS_MAX),
-    };
+    let too_wide =
+        |lists: usize| IPolicy::CombinationTooWide { lists: U256::from(lists), listsMax: U256::from(LISTS_MAX) };
     ensure(operands.len() <= LISTS_MAX, || too_wide(operands.len()))?;
     let (mut depth, mut lists) = (0u8, 0usize);
     for operand in operands {
@@ -354,9 +351,5 @@ pub fn accept_admin(context: &mut Context<'_>, policy: u64) -> Result<(), Failur
     layout().policies.at(context, &policy)?.write(context, Policy { admin: caller, ..record })?;
     layout().pending_admins.at(context, &policy)?.write(context, Address::ZERO)?;
     let previous = record.admin;
-    context.emit(POLICY_ADDRESS, &IPolicy::AdminChanged {
-        policyId: policy,
-        previousAdmin: previous,
-        newAdmin: caller,
-    })
+    context.emit(POLICY_ADDRESS, &IPolicy::AdminChanged { policyId: policy, previousAdmin: previous, newAdmin: caller })
 }

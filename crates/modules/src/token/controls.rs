@@ -93,19 +93,15 @@ pub fn set_frozen(context: &mut Context<'_>, token: Address, account: Address, f
 }
 
 /// Freezes units that the account holds and that are not frozen yet.
-pub fn freeze_units(
-    context: &mut Context<'_>,
-    token: Address,
-    account: Address,
-    amount: U256,
-) -> Result<(), Failure> {
+pub fn freeze_units(context: &mut Context<'_>, token: Address, account: Address, amount: U256) -> Result<(), Failure> {
     require_role(context, token, FREEZER_ROLE)?;
     let mut holder = Holder::read(context, token, account)?;
     let holding = &mut holder.holding;
     let available = holding.balance.min(FROZEN_MAX).saturating_sub(holding.frozen);
-    let units = u128::try_from(amount).ok().filter(|units| *units <= available).ok_or_else(|| {
-        revert(IToken::FreezeExceedsBalance { account, available: U256::from(available), amount })
-    })?;
+    let units = u128::try_from(amount)
+        .ok()
+        .filter(|units| *units <= available)
+        .ok_or_else(|| revert(IToken::FreezeExceedsBalance { account, available: U256::from(available), amount }))?;
     holding.frozen = holding.frozen.saturating_add(units);
     holder.write(context)?;
     context.emit(token, &IToken::TokensFrozen { userAddress: account, amount })

@@ -93,9 +93,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         Call::setAddressFrozen(c) => {
             mutate::<setAddressFrozenCall, _>(context, |x| controls::set_frozen(x, token, c.userAddress, c.freeze))
         }
-        Call::freezePartialTokens(c) => mutate::<freezePartialTokensCall, _>(context, |x| {
-            controls::freeze_units(x, token, c.userAddress, c.amount)
-        }),
+        Call::freezePartialTokens(c) => {
+            mutate::<freezePartialTokensCall, _>(context, |x| controls::freeze_units(x, token, c.userAddress, c.amount))
+        }
         Call::unfreezePartialTokens(c) => mutate::<unfreezePartialTokensCall, _>(context, |x| {
             controls::unfreeze_units(x, token, c.userAddress, c.amount)
         }),

@@ -69,5 +69,5 @@ layout! {
 
 /// Storage of the token at `token`.
 pub fn layout(token: Address) -> Layout {
-    Layout::at(token, U256::ZERO)
+    Layout::locate(token, U256::ZERO)
 }

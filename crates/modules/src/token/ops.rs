@@ -60,12 +60,7 @@ pub fn balance_of(context: &mut Context<'_>, token: Address, account: Address) -
 }
 
 /// Units that the spender may still move out of the owner's balance.
-pub fn allowance(
-    context: &mut Context<'_>,
-    token: Address,
-    owner: Address,
-    spender: Address,
-) -> Result<U256, Failure> {
+pub fn allowance(context: &mut Context<'_>, token: Address, owner: Address, spender: Address) -> Result<U256, Failure> {
     allowance_place(context, token, owner, spender)?.read(context)
 }
 
@@ -194,13 +189,7 @@ fn emit_memo(
     reference: &str,
 ) -> Result<(), Failure> {
     let Movement { from, to, amount, .. } = movement;
-    context.emit(token, &IToken::TransferWithMemo {
-        from,
-        to,
-        value: amount,
-        memo,
-        paymentReference: reference.into(),
-    })
+    context.emit(token, &IToken::TransferWithMemo { from, to, value: amount, memo, paymentReference: reference.into() })
 }
 
 /// Units that change hands.
@@ -325,11 +314,7 @@ fn issue_to(context: &mut Context<'_>, token: Address, mut payee: Holder, amount
     let supply = place.read(context)?;
     let units = u128::try_from(amount).ok().filter(|units| *units <= supply.cap.saturating_sub(supply.total));
     let units = units.ok_or_else(|| {
-        revert(IToken::SupplyCapExceeded {
-            supply: U256::from(supply.total),
-            amount,
-            cap: U256::from(supply.cap),
-        })
+        revert(IToken::SupplyCapExceeded { supply: U256::from(supply.total), amount, cap: U256::from(supply.cap) })
     })?;
     place.write(context, Supply { total: supply.total.saturating_add(units), ..supply })?;
     let to = payee.account;

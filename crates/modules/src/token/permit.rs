@@ -61,12 +61,7 @@ pub fn domain_separator(context: &mut Context<'_>, token: Address) -> Result<B25
 }
 
 /// What the owner signs.
-pub fn permit_digest(
-    context: &mut Context<'_>,
-    token: Address,
-    permit: Permit,
-    nonce: U256,
-) -> Result<B256, Failure> {
+pub fn permit_digest(context: &mut Context<'_>, token: Address, permit: Permit, nonce: U256) -> Result<B256, Failure> {
     let Permit { owner, spender, value, deadline } = permit;
     let permit_hash = context.keccak(&(PERMIT_TYPE, owner, spender, value, nonce, deadline).abi_encode())?;
     let domain = domain_separator(context, token)?;
@@ -74,12 +69,7 @@ pub fn permit_digest(
 }
 
 /// Sets an allowance by the owner's signature.
-pub fn permit(
-    context: &mut Context<'_>,
-    token: Address,
-    permit: Permit,
-    signature: Signature,
-) -> Result<(), Failure> {
+pub fn permit(context: &mut Context<'_>, token: Address, permit: Permit, signature: Signature) -> Result<(), Failure> {
     let Permit { owner, spender, value, deadline } = permit;
     let now = U256::from(context.env().timestamp_seconds());
     ensure(now <= deadline, || IToken::ERC2612ExpiredSignature { deadline })?;
