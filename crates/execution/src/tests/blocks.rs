@@ -231,13 +231,16 @@ fn blockhash_and_history_answer_from_the_state() {
     assert_eq!(chain.slot(contract, 0), U256::ZERO);
 }
 
+/// A way to falsify something.
+type Change<T> = (&'static str, fn(&mut T));
+
 #[test]
 fn every_header_field_is_checked() {
     let mut chain = Chain::new();
     let parent = chain.head.clone();
     chain.block(&[signer(1).send(0, signer(2).address(), 1)]);
     let (block, rules) = (chain.head.clone(), chain.rules().clone());
-    let changes: Vec<(&str, fn(&mut Header))> = vec![
+    let changes: Vec<Change<Header>> = vec![
         ("number", |header| header.number += 1),
         ("parentHash", |header| header.parent_hash.0[0] ^= 1),
         ("gasLimit", |header| header.gas_limit += 1),
@@ -262,8 +265,7 @@ fn every_header_field_is_checked() {
         assert_eq!(check_header(&parent, &changed, &rules).unwrap_err().field, field);
     }
     let executed = Executed { gas_used: 21_000, ..Executed::default() };
-    let outcome: Vec<(&str, fn(&mut Executed))> =
-        vec![("receiptsRoot", |_| ()), ("gasUsed", |executed| executed.gas_used = 1)];
+    let outcome: Vec<Change<Executed>> = vec![("receiptsRoot", |_| ()), ("gasUsed", |executed| executed.gas_used = 1)];
     for (field, change) in outcome {
         let mut executed = executed.clone();
         change(&mut executed);
@@ -345,4 +347,45 @@ fn a_fault_is_never_a_verdict() {
             assert!(list.rejected.is_empty());
         }
     }
+}
+
+/// A state that remembers what was read.
+struct Recording<'a> {
+    state: &'a Changeset,
+    read: std::cell::RefCell<crate::Hints>,
+}
+
+impl StateView for Recording<'_> {
+    fn account(&self, address: Address) -> Result<Option<florin_types::Account>, StateFault> {
+        self.read.borrow_mut().accounts.push(address);
+        self.state.account(address)
+    }
+    fn slot(&self, address: Address, slot: U256) -> Result<U256, StateFault> {
+        self.read.borrow_mut().slots.push((address, slot));
+        self.state.slot(address, slot)
+    }
+    fn code(&self, hash: B256) -> Result<Bytes, StateFault> {
+        self.state.code(hash)
+    }
+}
+
+#[test]
+fn a_payment_reads_nothing_that_was_not_hinted_and_nothing_twice() {
+    let chain = Chain::new();
+    let tx = signer(2).pay(0, signer(3).address(), 5);
+    let view = Recording { state: &chain.state, read: Default::default() };
+    let executed = execute(&view, CHAIN_ID, chain.rules(), &chain.env(), std::slice::from_ref(&tx)).unwrap();
+    assert_eq!(statuses(&executed), [true]);
+    let mut hinted = crate::Hints::block(1);
+    crate::hints(&tx, &mut hinted);
+    let read = view.read.into_inner();
+    for address in &read.accounts {
+        assert!(hinted.accounts.contains(address), "account {address} was not hinted");
+    }
+    for (address, slot) in &read.slots {
+        assert!(hinted.slots.contains(&(*address, *slot)), "slot {slot} of {address} was not hinted");
+    }
+    let mut once = read.clone();
+    once.compact();
+    assert_eq!((once.accounts.len(), once.slots.len()), (read.accounts.len(), read.slots.len()));
 }

@@ -22,42 +22,74 @@ fn instruction() -> impl Strategy<Value = Vec<u8>> {
         ]
         .prop_map(|instruction| vec![0x5f, 0x5f, 0x5f, 0x5f, 0x60, 0x20, 0x30, 0x61, 0xff, 0xff, instruction]),
         (0u8..4).prop_map(|index| [&[0x73], florin_modules::token_address(u64::from(index)).as_slice()].concat()),
+        creation(),
         Just([&[0x73], florin_modules::PERMISSION_ADDRESS.as_slice()].concat()),
     ]
+}
+
+/// Creates a contract from the init code `(SSTORE(1, 7); SELFDESTRUCT or nothing)` with CREATE2 and salt 0, and calls it.
+fn creation() -> impl Strategy<Value = Vec<u8>> {
+    (any::<bool>(), 0u8..2).prop_map(|(dies, salt)| {
+        let init: [u8; 7] =
+            if dies { [0x60, 7, 0x60, 1, 0x55, 0x30, 0xff] } else { [0x60, 7, 0x60, 1, 0x55, 0x5f, 0x00] };
+        let mut code = vec![0x66];
+        code.extend(init);
+        // MSTORE(0), CREATE2(value 0 or 1, 25, 7, salt 0), CALL it with value
+        code.extend([0x5f, 0x52, 0x60, salt, 0x60, 7, 0x60, 25, 0x60, salt, 0xf5]);
+        code.extend([0x5f, 0x5f, 0x5f, 0x5f, 0x60, 1, 0x85, 0x61, 0xff, 0xff, 0xf1, 0x50, 0x50]);
+        code
+    })
 }
 
 fn code() -> impl Strategy<Value = Bytes> {
     prop::collection::vec(instruction(), 0..40).prop_map(|parts| Bytes::from(parts.concat()))
 }
 
-fn transaction() -> impl Strategy<Value = VerifiedTx> {
+/// A transaction that nobody signed yet, and who will.
+fn unsigned() -> impl Strategy<Value = (u8, TxEip1559)> {
     let to = prop_oneof![
-        Just(TxKind::Create),
-        Just(TxKind::Call(Address::repeat_byte(0xab))),
-        Just(TxKind::Call(token())),
-        Just(TxKind::Call(florin_modules::FACTORY_ADDRESS)),
-        (0u8..20).prop_map(|low| TxKind::Call(Address::with_last_byte(low))),
+        2 => Just(TxKind::Create),
+        6 => Just(TxKind::Call(Address::repeat_byte(0xab))),
+        1 => Just(TxKind::Call(token())),
+        1 => Just(TxKind::Call(florin_modules::FACTORY_ADDRESS)),
+        2 => (0u8..20).prop_map(|low| TxKind::Call(Address::with_last_byte(low))),
     ];
-    let fee = prop_oneof![4 => Just(0u128), 1 => any::<u128>()];
-    let value = prop_oneof![3 => Just(U256::ZERO), 1 => any::<u64>().prop_map(U256::from), 1 => any::<[u8; 32]>().prop_map(U256::from_be_bytes)];
-    (1u8..6, 0u64..4, to, code(), fee.clone(), fee, value, prop_oneof![8 => 21_000u64..2_000_000, 1 => any::<u64>()])
-        .prop_map(|(number, nonce, to, input, max_fee_per_gas, max_priority_fee_per_gas, value, gas_limit)| {
-            signer(number).sign(TxEip1559 {
-                to,
-                input,
-                max_fee_per_gas,
-                max_priority_fee_per_gas,
-                value,
-                ..free(nonce, gas_limit)
-            })
-        })
+    let fee = prop_oneof![8 => Just(0u128), 1 => any::<u128>()];
+    let value = prop_oneof![
+        6 => (0u64..4).prop_map(U256::from),
+        1 => any::<[u8; 32]>().prop_map(U256::from_be_bytes),
+    ];
+    let gas_limit = prop_oneof![8 => 53_000u64..2_000_000, 1 => any::<u64>()];
+    (1u8..6, 0u64..3, to, code(), fee.clone(), fee, value, gas_limit).prop_map(
+        |(number, nonce, to, input, max_fee_per_gas, max_priority_fee_per_gas, value, gas_limit)| {
+            let tx =
+                TxEip1559 { to, input, max_fee_per_gas, max_priority_fee_per_gas, value, ..free(nonce, gas_limit) };
+            (number, tx)
+        },
+    )
+}
+
+fn transaction() -> impl Strategy<Value = VerifiedTx> {
+    unsigned().prop_map(|(number, tx)| signer(number).sign(tx))
+}
+
+/// Transactions whose nonces follow each other, but for the senders of those that are rejected.
+fn transactions() -> impl Strategy<Value = Vec<VerifiedTx>> {
+    prop::collection::vec(unsigned(), 0..12).prop_map(|list| {
+        let mut nonces = [0u64; 6];
+        let number_and_sign = |(number, mut tx): (u8, TxEip1559)| {
+            let nonce = &mut nonces[usize::from(number)];
+            tx.nonce = *nonce;
+            *nonce += 1;
+            signer(number).sign(tx)
+        };
+        list.into_iter().map(number_and_sign).collect()
+    })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
-
     #[test]
-    fn random_blocks_never_panic_and_never_disagree(runtime in code(), txs in prop::collection::vec(transaction(), 0..12)) {
+    fn random_blocks_never_panic_and_never_disagree(runtime in code(), txs in transactions()) {
         let chain = Chain::of(with_contract(genesis(Rules::default()), Address::repeat_byte(0xab), [&[0x5b][..], &runtime].concat()));
         let (taken, built) = build_on(&chain, &mut List::of(&txs));
         prop_assert_eq!(&chain.try_block(&taken).unwrap(), &built);
@@ -73,6 +105,37 @@ proptest! {
         for account in built.changeset.accounts.values().flatten() {
             prop_assert!(!account.is_empty());
         }
+    }
+
+    /// One long-lived journal gives what a fresh machine for every transaction gives.
+    #[test]
+    fn a_block_is_its_transactions_one_by_one(runtime in code(), txs in transactions()) {
+        let contract = Address::repeat_byte(0xab);
+        let mut genesis = with_contract(genesis(Rules::default()), contract, [&[0x5b][..], &runtime].concat());
+        genesis.accounts.entry(contract).or_default().balance = U256::from(1_000);
+        let chain = Chain::of(genesis);
+        let (taken, whole) = build_on(&chain, &mut List::of(&txs));
+        let mut state = chain.state.clone();
+        state.extend(chain.try_block(&[]).unwrap().changeset);
+        let mut gas_used = 0;
+        for (tx, receipt) in taken.iter().zip(&whole.receipts) {
+            let one = execute(&state, CHAIN_ID, chain.rules(), &chain.env(), std::slice::from_ref(tx)).unwrap();
+            gas_used += one.gas_used;
+            prop_assert_eq!(receipt.cumulative_gas_used(), gas_used);
+            prop_assert_eq!(receipt.status(), one.receipts[0].status());
+            prop_assert_eq!(receipt.logs(), one.receipts[0].logs());
+            state.extend(one.changeset);
+        }
+        let mut expected = chain.state.clone();
+        expected.extend(whole.changeset);
+        // What is absent and what was removed are the same.
+        for state in [&mut state, &mut expected] {
+            state.accounts.retain(|_, account| account.is_some());
+            state.slots.retain(|_, value| !value.is_zero());
+            state.code.clear();
+        }
+        let strange: Vec<_> = state.slots.iter().filter(|(key, value)| expected.slots.get(key) != Some(value)).collect();
+        prop_assert!(state == expected, "slots {:?}, accounts {:?} and {:?}", strange, state.accounts, expected.accounts);
     }
 
     #[test]
