@@ -3,7 +3,7 @@
 //! The digest is the Ethereum block hash. It is 32 bytes of keccak256 over the header, and the header commits to
 //! everything else, so a vote for the digest is a vote for the whole block.
 
-use commonware_codec::{Buf, EncodeSize, Error as CodecError, RangeCfg, Read, Write};
+use commonware_codec::{Buf, DecodeExt as _, EncodeSize, Error as CodecError, RangeCfg, Read, Write};
 use commonware_consensus::{
     Block as _, BoundedBlock, CertifiableBlock, Heightable,
     simplex::types::Context,
@@ -52,6 +52,13 @@ impl EngineBlock {
             leader: alloy_primitives::B256::from_slice(context.leader.as_ref()),
         }
     }
+}
+
+/// Decodes what another node might send as a block; gives its height. For fuzzers.
+#[doc(hidden)]
+pub fn decode_block(message: &[u8]) -> Result<u64, String> {
+    let block = EngineBlock::decode(commonware_codec::Copying(message)).map_err(|error| error.to_string())?;
+    Ok(block.inner().height())
 }
 
 impl Digestible for EngineBlock {

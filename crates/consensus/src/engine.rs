@@ -16,6 +16,7 @@ use crate::{
     config::{NodeConfig, Timing},
     gossip,
     keys::{Committee, KeyError},
+    membership,
     metrics::Metrics,
     network::{PeersError, Transport, peers},
     node::{self, Node},
@@ -310,6 +311,16 @@ impl<E: Runtime> Starting<E> {
 
         let databases = stateful_mailbox.subscribe_databases().await;
         core.writer.attach(databases).await?;
+
+        let membership = membership::follow(
+            context.child("membership"),
+            ledger.clone(),
+            config.genesis.clone(),
+            config.secret.public_key(),
+            transport.manager.clone(),
+            peers_known.clone(),
+        );
+        tasks.push(("membership", membership.await));
 
         let activity = ActivityObserver { observed: observed.clone(), metrics: core.metrics.clone() };
         let timing = core.timing;

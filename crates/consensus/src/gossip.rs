@@ -114,6 +114,12 @@ fn verify(
         .map_err(|(index, error)| format!("transaction {index} of the batch: {error}"))
 }
 
+/// Decodes what another node might send as a batch of transactions; gives how many. For fuzzers.
+#[doc(hidden)]
+pub fn decode_gossip(message: &[u8]) -> Result<usize, String> {
+    decode(IoBuf::from(message.to_vec()), |_| false).map(|transactions| transactions.len())
+}
+
 /// Decodes a batch; what is `known` by its hash is left out before any costly work.
 fn decode(message: IoBuf, known: impl Fn(&alloy_primitives::B256) -> bool) -> Result<Vec<TxEnvelope>, String> {
     let bounds = (RangeCfg::new(0..=BATCH_TRANSACTIONS_MAX), RangeCfg::new(0..=TX_BYTES_MAX));

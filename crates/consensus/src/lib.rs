@@ -29,6 +29,7 @@ mod engine;
 mod execution;
 mod gossip;
 pub mod keys;
+mod membership;
 mod metrics;
 pub mod network;
 mod node;
@@ -40,8 +41,12 @@ mod runtime;
 mod start;
 
 pub use admission::SubmitError;
+#[doc(hidden)]
+pub use block::decode_block;
 pub use config::{History, NetworkConfig, NodeConfig, RuntimeConfig};
 pub use engine::{StartError, message_bytes_max, start_on};
+#[doc(hidden)]
+pub use gossip::decode_gossip;
 pub use keys::{Committee, Dealing, KeyError, NodeSecret, ThresholdShare, deal, deal_from_seed};
 pub use node::{Node, NodeStatus, Validator};
 pub use runtime::{Context, Runtime, run};

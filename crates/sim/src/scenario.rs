@@ -7,7 +7,7 @@ use crate::{
     workload::Workload,
 };
 use alloy_primitives::B256;
-use commonware_runtime::{Clock as _, Runner as _, deterministic};
+use commonware_runtime::{Clock as _, Supervisor as _, deterministic};
 use florin_types::{Genesis, Height};
 use std::{
     collections::{BTreeMap, BTreeSet},
