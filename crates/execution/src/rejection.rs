@@ -256,7 +256,7 @@ impl Rejection {
     }
 
     /// Whether the block had no room for it, rather than the ledger no use.
-    pub(crate) fn is_for_want_of_room(&self) -> bool {
+    pub fn is_for_want_of_room(&self) -> bool {
         matches!(self, Self::BlockGas { .. } | Self::BlockBytes { .. } | Self::BlockTransactions { .. })
     }
 

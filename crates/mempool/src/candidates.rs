@@ -5,10 +5,7 @@ use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256};
 use florin_execution::{Disposition, Lane, Rejection};
 use florin_types::{Rules, VerifiedTx};
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, VecDeque},
-};
+use std::{cmp::Reverse, collections::VecDeque};
 
 /// Pending transactions in the order for a block, taken from the pool at one moment; iterating needs no lock.
 ///
@@ -33,6 +30,7 @@ pub struct Candidates {
     payments_only: bool,
     lane_gas_left: u64,
     invalid: Vec<B256>,
+    blocked: Vec<Address>,
 }
 
 #[derive(Debug)]
@@ -44,10 +42,13 @@ struct Candidate {
 }
 
 impl Candidates {
-    pub(crate) fn snapshot(senders: &BTreeMap<Address, Sender>, rules: &Rules, skip: impl Fn(&B256) -> bool) -> Self {
+    pub(crate) fn snapshot<'a>(
+        senders: impl Iterator<Item = (&'a Address, &'a Sender)>,
+        rules: &Rules,
+        skip: impl Fn(&B256) -> bool,
+    ) -> Self {
         let base_fee_wei = u128::from(rules.base_fee_wei);
-        let mut addresses = Vec::with_capacity(senders.len());
-        let mut queues = Vec::with_capacity(senders.len());
+        let (mut addresses, mut queues) = (Vec::new(), Vec::new());
         for (address, sender) in senders {
             let mut queue = VecDeque::new();
             for (_, entry) in sender.pending().filter(|(_, entry)| !skip(&entry.tx.hash())) {
@@ -72,6 +73,7 @@ impl Candidates {
             payments_only: true,
             lane_gas_left: rules.payment_lane_gas,
             invalid: Vec::new(),
+            blocked: Vec::new(),
             addresses,
             queues,
         };
@@ -87,6 +89,11 @@ impl Candidates {
     /// Transactions that no waiting can make valid, as far as the builder's state tells: for [`crate::Pool::discard`].
     pub fn invalid(&self) -> &[B256] {
         &self.invalid
+    }
+
+    /// Senders whose next transaction cannot be included for now, whatever the room: for [`crate::Pool::defer`].
+    pub fn blocked(&self) -> &[Address] {
+        &self.blocked
     }
 
     /// Puts a sender where its next transaction belongs.
@@ -152,6 +159,8 @@ impl florin_execution::Candidates for Candidates {
         }
         if rejection.disposition() == Disposition::Drop {
             self.invalid.push(tx.hash());
+        } else if !rejection.is_for_want_of_room() {
+            self.blocked.push(tx.sender());
         }
         let queue = self.addresses.binary_search(&tx.sender()).ok().and_then(|index| self.queues.get_mut(index));
         if let Some(queue) = queue {

@@ -17,6 +17,8 @@ pub struct PoolLimits {
     pub price_bump_percent: u128,
     /// How long after it was last gossiped a local transaction that is still here is gossiped again, in milliseconds.
     pub gossip_again_ms: u64,
+    /// How long a sender whose next transaction cannot be included has no turns, in milliseconds.
+    pub deferral_ms: u64,
     /// Bytes that the cache of verified transactions may hold.
     pub sender_cache_bytes_max: usize,
     /// Hashes that a slow subscriber may fall behind before it loses the oldest.
@@ -33,6 +35,7 @@ impl Default for PoolLimits {
             lifetime_ms: 3 * 60 * 60 * 1_000,
             price_bump_percent: 10,
             gossip_again_ms: 3_000,
+            deferral_ms: 2_000,
             sender_cache_bytes_max: 64 * 1024 * 1024,
             subscription_backlog_max: 16_384,
         }

@@ -27,6 +27,7 @@ const LIMITS: PoolLimits = PoolLimits {
     lifetime_ms: 40,
     price_bump_percent: 10,
     gossip_again_ms: 10,
+    deferral_ms: 10,
     sender_cache_bytes_max: 4_096,
     subscription_backlog_max: 4,
 };

@@ -132,29 +132,34 @@ impl Pool {
         self.step(|store| hashes.iter().filter(|hash| store.remove(**hash).is_some()).count())
     }
 
+    /// Takes turns away from senders whose next transaction the builder could not include for a reason of theirs
+    /// ([`Candidates::blocked`]: funds, quota): until their account or their transactions change, or some time has
+    /// passed. Without it one of them would make a leader build empty blocks without a pause.
+    pub fn defer(&self, senders: &[Address], now_ms: u64) {
+        self.step(|store| senders.iter().for_each(|sender| store.defer(*sender, now_ms)));
+    }
+
     /// Finality of a block: the nonces of all accounts that it changed. Transactions below them leave, those that
     /// follow are promoted. Call it in the order of heights; a repetition does no harm.
     pub fn finalized(&self, nonces: impl IntoIterator<Item = (Address, u64)>) {
         self.step(|store| nonces.into_iter().for_each(|(address, nonce)| store.finalized(address, nonce)));
     }
 
-    /// Drops what has waited longer than the lifetime; returns how many. Call it about once a second.
+    /// Drops what has waited longer than the lifetime and ends deferrals; returns how many were dropped. Call it about
+    /// once a second.
     pub fn expire(&self, now_ms: u64) -> usize {
         self.step(|store| store.expire(now_ms))
     }
 
     /// What the leader may put into a block, in order, except `in_flight`: transactions in ancestors that are not final.
     pub fn candidates<S: BuildHasher>(&self, rules: &Rules, in_flight: &HashSet<B256, S>) -> Candidates {
-        Candidates::snapshot(&self.0.store.lock().senders, rules, |hash| in_flight.contains(hash))
+        Candidates::snapshot(self.0.store.lock().ready(), rules, |hash| in_flight.contains(hash))
     }
 
     /// Whether [`Self::candidates`] would yield anything.
     pub fn has_candidates<S: BuildHasher>(&self, in_flight: &HashSet<B256, S>) -> bool {
         let store = self.0.store.lock();
-        if store.pending_len() > in_flight.len() {
-            return true;
-        }
-        store.senders.values().any(|sender| sender.pending().any(|(_, entry)| !in_flight.contains(&entry.tx.hash())))
+        store.ready().any(|(_, sender)| sender.pending().any(|(_, entry)| !in_flight.contains(&entry.tx.hash())))
     }
 
     /// The nonce that `address`, whose account is at `account_nonce`, would use next after all its pending ones.
@@ -233,7 +238,8 @@ impl Pool {
             let _ = self.0.hashes.send(hash);
         }
         let pending = store.pending_len();
-        self.0.pending.send_if_modified(|level| std::mem::replace(level, pending) != pending);
+        let released = store.take_released();
+        self.0.pending.send_if_modified(|level| std::mem::replace(level, pending) != pending || released);
         outcome
     }
 }

@@ -51,11 +51,15 @@ pub(crate) struct Store {
     gossip: VecDeque<B256>,
     /// Gossiped, local, with the time from which they are gossiped again.
     gossip_again: VecDeque<(u64, B256)>,
+    /// Senders that have no turns until a time, because the builder found them to be blocked.
+    deferred: BTreeMap<Address, u64>,
     recent_nonces: LruCache<Address, u64>,
     cancelled: LruCache<B256, ()>,
     pub(crate) counters: Counters,
     /// Hashes that became pending in this step.
     announcements: Vec<B256>,
+    /// Whether a deferred sender has turns again since the last call of [`Self::take_released`].
+    released: bool,
 }
 
 impl Store {
@@ -71,10 +75,12 @@ impl Store {
             sequence: 0,
             gossip: VecDeque::new(),
             gossip_again: VecDeque::new(),
+            deferred: BTreeMap::new(),
             recent_nonces: LruCache::new(RECENT_NONCES_MAX),
             cancelled: LruCache::new(CANCELLED_MAX),
             counters: Counters::default(),
             announcements: Vec::new(),
+            released: false,
         }
     }
 
@@ -106,6 +112,27 @@ impl Store {
     /// Hashes that became pending since the last call.
     pub(crate) fn take_announcements(&mut self) -> Vec<B256> {
         std::mem::take(&mut self.announcements)
+    }
+
+    /// Whether a sender got its turns back since the last call.
+    pub(crate) fn take_released(&mut self) -> bool {
+        std::mem::take(&mut self.released)
+    }
+
+    /// Senders that may have turns now, in the order of their addresses.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = (&Address, &Sender)> {
+        self.senders.iter().filter(|(address, _)| !self.deferred.contains_key(*address))
+    }
+
+    /// Takes a sender's turns away until its account changes, its transactions change, or some time has passed.
+    pub(crate) fn defer(&mut self, sender: Address, now_ms: u64) {
+        if self.senders.contains_key(&sender) {
+            self.deferred.insert(sender, now_ms.saturating_add(self.limits.deferral_ms));
+        }
+    }
+
+    fn release(&mut self, sender: &Address) {
+        self.released |= self.deferred.remove(sender).is_some();
     }
 
     pub(crate) fn submit(
@@ -268,6 +295,7 @@ impl Store {
         let sender = self.senders.entry(address).or_insert_with(|| Sender::new(account_nonce));
         let moved = sender.insert(nonce, entry);
         self.settle(address, moved);
+        self.release(&address);
     }
 
     /// Keeps the index of queued transactions in step with a sender.
@@ -287,6 +315,7 @@ impl Store {
         if sender.is_empty() {
             self.recent_nonces.put(address, sender.account_nonce());
             self.senders.remove(&address);
+            self.deferred.remove(&address);
         }
     }
 
@@ -306,6 +335,7 @@ impl Store {
         let (entry, moved) = self.senders.get_mut(&address)?.remove(nonce)?;
         self.forget(&entry);
         self.settle(address, moved);
+        self.release(&address);
         Some(entry.tx)
     }
 
@@ -337,6 +367,7 @@ impl Store {
     pub(crate) fn finalized(&mut self, address: Address, account_nonce: u64) {
         let remembered = self.recent_nonces.get(&address).copied().unwrap_or_default();
         self.recent_nonces.put(address, remembered.max(account_nonce));
+        self.release(&address);
         self.advance(address, account_nonce);
     }
 
@@ -350,8 +381,11 @@ impl Store {
         self.settle(address, moved);
     }
 
-    /// Drops what has waited too long; returns how many.
+    /// Drops what has waited too long and gives deferred senders their turns back; returns how many were dropped.
     pub(crate) fn expire(&mut self, now_ms: u64) -> usize {
+        let due: Vec<Address> =
+            self.deferred.iter().filter(|(_, until_ms)| **until_ms <= now_ms).map(|(sender, _)| *sender).collect();
+        due.iter().for_each(|sender| self.release(sender));
         let mut expired = 0usize;
         while let Some(((arrived_ms, _), place)) = self.by_age.first_key_value() {
             if now_ms.saturating_sub(*arrived_ms) < self.limits.lifetime_ms || !self.remove_at(*place) {

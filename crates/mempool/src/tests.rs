@@ -3,7 +3,7 @@ use crate::{
     test_tools::{CHAIN_ID, Draft, address, admission},
 };
 use alloy_consensus::{Transaction as _, TxEnvelope};
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
 use florin_execution::{Candidates as _, Lane, Rejection};
 use florin_types::{Rules, TX_BYTES_MAX, TxError, VerifiedTx};
 use std::{collections::HashSet, num::NonZeroUsize};
@@ -333,6 +333,47 @@ fn a_rejected_transaction_ends_its_senders_turns() {
     assert_eq!(pool.discard(candidates.invalid()), 1);
     assert_eq!(drain(candidates), [(1, 1), (1, 2)]);
     assert_eq!(pool.status(), (3, 2));
+}
+
+#[test]
+fn a_blocked_sender_has_no_turns_for_a_while() {
+    let pool = Pool::new(PoolLimits { deferral_ms: 1_000, ..PoolLimits::default() });
+    let tx = submit(&pool, Draft::new(1, 0)).unwrap();
+    let build = || {
+        let mut candidates = pool.candidates(&Rules::default(), &none());
+        let first = candidates.next()?;
+        let (balance, cost) = (U256::ZERO, U256::ONE);
+        candidates.rejected(&first, &Rejection::InsufficientFunds { sender: first.sender(), cost, balance });
+        assert!(candidates.invalid().is_empty());
+        pool.defer(candidates.blocked(), 0);
+        Some(first)
+    };
+    let mut wakes = pool.watch_pending();
+    assert_eq!(build(), Some(tx.clone()));
+    assert_eq!((build(), pool.has_candidates(&none()), pool.status()), (None, false, (1, 0)));
+    assert!(!wakes.has_changed().unwrap());
+    // Time passes; or its account changes; or its transactions do.
+    pool.expire(999);
+    assert!(!pool.has_candidates(&none()));
+    pool.expire(1_000);
+    assert!(wakes.has_changed().unwrap(), "the leader is woken");
+    wakes.mark_unchanged();
+    assert_eq!(build(), Some(tx.clone()));
+    pool.finalized([(address(1), 0)]);
+    assert!(wakes.has_changed().unwrap());
+    assert_eq!(build(), Some(tx.clone()));
+    submit(&pool, Draft::new(1, 1)).unwrap();
+    assert_eq!(build(), Some(tx));
+}
+
+#[test]
+fn a_full_block_defers_nobody() {
+    let pool = Pool::new(PoolLimits::default());
+    let tx = submit(&pool, Draft::new(1, 0)).unwrap();
+    let mut candidates = pool.candidates(&Rules::default(), &none());
+    candidates.next().unwrap();
+    candidates.rejected(&tx, &Rejection::BlockTransactions { height: 1, lane: Lane::General });
+    assert!(candidates.blocked().is_empty() && candidates.invalid().is_empty());
 }
 
 #[test]
