@@ -16,7 +16,9 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolError, SolEvent};
 use florin_types::{Rules, StateFault};
 
-use crate::calls::IModule;
+use std::fmt;
+
+use crate::{calls::IModule, errors::explain};
 
 /// Gas of any call to a module, before its storage is touched.
 pub const CALL_GAS: u64 = 100;
@@ -35,6 +37,21 @@ pub enum Failure {
     /// Local corruption. Not a verdict about the call: the node stops and says so.
     Fault(StateFault),
 }
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Revert(data) => match explain(data) {
+                Some(error) => error.fmt(f),
+                None => write!(f, "reverted with {data}"),
+            },
+            Self::OutOfGas => f.write_str("out of gas: give the call more"),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
 
 impl From<StateFault> for Failure {
     fn from(fault: StateFault) -> Self {

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     can_hold,
     context::{CallEnv, Context, Failure},
-    errors::explain,
     factory, is_module,
     memory::MemoryStorage,
     permission, policy, singleton_addresses, token,
@@ -58,14 +57,7 @@ fn wrong(field: impl Into<String>, rule: impl Into<String>) -> GenesisStateError
 
 /// Says which field an operation refused, and why.
 fn at<T>(field: impl Into<String>, result: Result<T, Failure>) -> Result<T, GenesisStateError> {
-    result.map_err(|failure| {
-        let rule = match failure {
-            Failure::Revert(data) => explain(&data).map_or_else(|| data.to_string(), |error| error.to_string()),
-            Failure::OutOfGas => "out of gas".into(),
-            Failure::Fault(fault) => fault.to_string(),
-        };
-        wrong(field, rule)
-    })
+    result.map_err(|failure| wrong(field, failure.to_string()))
 }
 
 fn write(context: &mut Context<'_>, genesis: &Genesis) -> Result<Vec<Address>, GenesisStateError> {

@@ -74,29 +74,21 @@ impl Ledger {
     /// Calls a function that must succeed.
     pub(crate) fn ok<C: SolCall>(&mut self, caller: Address, to: Address, call: C) -> C::Return {
         let result = self.call(caller, to, call);
-        result.unwrap_or_else(|failure| panic!("{} failed: {}", C::SIGNATURE, words(&failure)))
+        result.unwrap_or_else(|failure| panic!("{} failed: {}", C::SIGNATURE, failure))
     }
 
     /// Calls a function that must revert with exactly this error and leave nothing.
     pub(crate) fn reverts<C: SolCall>(&mut self, caller: Address, to: Address, call: C, error: impl SolError) {
         let failure = self.call(caller, to, call).err();
         let expected = Failure::Revert(error.abi_encode().into());
-        let found = failure.as_ref().map(words);
-        assert_eq!(failure.as_ref(), Some(&expected), "expected {}, found {found:?}", words(&expected));
+        let found = failure.as_ref().map_or("success".into(), Failure::to_string);
+        assert_eq!(failure.as_ref(), Some(&expected), "expected {expected}, found {found}");
     }
 
     /// The last log, decoded.
     pub(crate) fn last_event<E: SolEvent>(&self) -> (Address, E) {
         let log = self.storage.logs.last().expect("a log");
         (log.address, E::decode_log(log).expect("the expected event").data)
-    }
-}
-
-/// A failure in words.
-pub(crate) fn words(failure: &Failure) -> String {
-    match failure {
-        Failure::Revert(data) => crate::explain(data).map_or_else(|| data.to_string(), |error| error.to_string()),
-        other => format!("{other:?}"),
     }
 }
 
