@@ -19,7 +19,10 @@ use lru::LruCache;
 use parking_lot::{Mutex, RwLock};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::sync::watch;
 
@@ -87,6 +90,7 @@ pub struct Ledger(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) window_blocks: Option<u64>,
     pub(crate) head: watch::Sender<Arc<FinalizedBlock>>,
+    pub(crate) oldest_block: AtomicU64,
     pub(crate) history: RwLock<History>,
     /// Undo records of blocks that are being applied and are not on disk yet.
     pub(crate) pending: Mutex<BTreeMap<Height, Arc<UndoRecord>>>,
@@ -110,6 +114,11 @@ impl Ledger {
     /// Finalised blocks from `height` on, in order, none left out: those on record first, then new ones.
     pub fn subscribe_from(&self, height: Height) -> Subscription {
         Subscription { ledger: self.clone(), head: self.0.head.subscribe(), next: height }
+    }
+
+    /// First height from which blocks are on record without a gap: 0 unless the node began by state synchronisation.
+    pub fn oldest_block(&self) -> Height {
+        self.0.oldest_block.load(Ordering::Relaxed)
     }
 
     /// Oldest height whose state can be read.

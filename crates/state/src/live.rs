@@ -6,7 +6,10 @@ use crate::{
     store::{Databases, Runtime, database_commitment, store_height},
 };
 use bytes::Bytes as RawBytes;
-use commonware_storage::{merkle::Location, qmdb};
+use commonware_storage::{
+    merkle::{Location, Position as NodePosition, storage::Storage as _},
+    qmdb,
+};
 use commonware_utils::NZU64;
 use florin_proof::{Family, ItemProof, StateHasher, StateItem, StateKey, StateProof};
 use florin_types::{B256, Height, StateFault, StateTarget};
@@ -83,6 +86,7 @@ impl<E: Runtime> LiveState for Databases<E> {
         Box::pin(async move {
             let position = self.position().await?;
             let operations = verify_operations(self, progress).await?;
+            verify_nodes(self, progress).await?;
             let values = verify_values(self, progress).await?;
             Ok((position, Checked { operations, values }))
         })
@@ -113,6 +117,21 @@ async fn verify_operations<E: Runtime>(state: &Databases<E>, progress: Progress<
         progress("state operations", checked, end.saturating_sub(*bounds.start));
     }
     Ok(checked)
+}
+
+/// Reads every node of the Merkle structure, so that damage is found before a proof needs the node.
+async fn verify_nodes<E: Runtime>(state: &Databases<E>, progress: Progress<'_>) -> Result<(), StateFault> {
+    let db = Databases::<E>::read(state).await;
+    let nodes = db.grafted_storage();
+    let end = *nodes.size();
+    for at in 0..end {
+        let position = NodePosition::<Family>::new(at);
+        nodes.get_node(position).await.map_err(|error| fault(&format!("read node {at} of the state's tree"), error))?;
+        if at.is_multiple_of(4_096) {
+            progress("state nodes", at, end);
+        }
+    }
+    Ok(())
 }
 
 /// Reads every live value.

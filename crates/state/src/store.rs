@@ -87,9 +87,9 @@ pub fn page_cache_with(pages: NonZeroUsize) -> CacheRef {
     CacheRef::new(page_size(PAGE_BYTES), pages)
 }
 
-/// How the store stands on disk, in four partitions that begin with `partition_prefix`: `-state-log` (operations, and
-/// their offsets), `-state-merkle` (nodes), `-state-pins` (nodes of pruned
-/// parts), `-state-bitmap` (of the activity bitmap).
+/// How the store stands on disk, in partitions that begin with `partition_prefix`: `-state-log` (operations, and their
+/// offsets), `-state-merkle` (nodes), `-state-pins` (nodes of pruned parts), `-state-bitmap` (activity of pruned parts).
+/// The log and the nodes keep partitions of their own with the endings `_data`, `_offsets`, `-blobs` and `-metadata`.
 pub fn database_config(partition_prefix: &str, page_cache: CacheRef) -> DbConfig {
     VariableConfig {
         merkle_config: MerkleConfig {
@@ -254,10 +254,10 @@ pub(crate) async fn open_at<E: Runtime>(
     config: DbConfig,
     operations_max: Option<u64>,
 ) -> Result<Db<E>, StateFault> {
-    let partition = config.journal_config.partition.clone();
+    let place = config.journal_config.partition.replace("-state-log", "-state-*");
     Db::init(context, config, operations_max.map(Location::new))
         .await
-        .map_err(|error| fault(&format!("open the state in partitions {partition}*"), error))
+        .map_err(|error| fault(&format!("open the state in partitions {place}"), error))
 }
 
 /// Height of the block whose commit is the store's latest; `None` in a store without genesis.

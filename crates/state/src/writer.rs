@@ -19,14 +19,17 @@ use crate::{
     ledger::{Inner, block_cache, undo_cache},
     live::LiveState,
     record::{BlockRecord, UndoRecord},
-    store::{database_config, open_at, store_writes},
+    store::{Db, database_config, open_at, store_height, store_writes},
 };
 use commonware_codec::Encode as _;
 use florin_types::{Address, B256, Block, Bytes, Changeset, Height, StateFault};
 use parking_lot::{Mutex, RwLock};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::sync::watch;
 
@@ -85,9 +88,7 @@ impl Ledger {
             return Err(LedgerError::Fault(format!("{place}: no ledger here; is this the node's data directory?")));
         }
         let (ledger, writer) = load(archives, &config).await?;
-        let operations_end = ledger.head().block.extension().state.operations_end;
-        let database = database_config(&config.partition_prefix, config.page_cache.clone());
-        let db = open_at(context.child("state"), database, Some(operations_end)).await?;
+        let db = open_store(context, &config, &ledger).await?;
         let at = writer.attach(Databases::new("inspect", db)).await?;
         if at < ledger.head().block.height()
             && let Some(record) = ledger.0.block_record(at).await?
@@ -96,6 +97,35 @@ impl Ledger {
         }
         Ok(ledger)
     }
+}
+
+/// Opens the store at a height that the ledger has. A node that died between the two may have left it one block ahead;
+/// further ahead means that the ledger lost records, and then nothing is touched.
+async fn open_store<E: Runtime>(context: E, config: &LedgerConfig, ledger: &Ledger) -> Result<Db<E>, LedgerError> {
+    let database = database_config(&config.partition_prefix, config.page_cache.clone());
+    let head = ledger.head();
+    let head_height = head.block.height();
+    let db = open_at(context.child("latest"), database.clone(), None).await?;
+    let height = store_height(&db).await?;
+    match height {
+        Some(height) if height <= head_height => Ok(db),
+        Some(height) if height == head_height.saturating_add(1) => {
+            drop(db);
+            let operations_end = head.block.extension().state.operations_end;
+            Ok(open_at(context.child("bounded"), database, Some(operations_end)).await?)
+        }
+        _ => Err(ahead(&*ledger.0.disk, height, head_height)),
+    }
+}
+
+/// The store stands where the ledger has no record.
+fn ahead(disk: &dyn Disk, height: Option<Height>, head_height: Height) -> LedgerError {
+    let (blocks, undo) = (disk.place(Kind::Blocks), disk.place(Kind::Undo));
+    let height = height.map_or_else(|| "no height".into(), |height| format!("height {height}"));
+    LedgerError::Fault(format!(
+        "the state stands at {height} but the ledger ends at height {head_height}: records in {blocks} or {undo} are lost, or \
+         the partitions are of different nodes; restore the data directory from a backup or synchronise again"
+    ))
 }
 
 /// Reads everything a ledger needs in memory, and checks that nothing is missing in between.
@@ -115,6 +145,7 @@ async fn load<E: Runtime>(
     let inner = Arc::new(Inner {
         window_blocks: (!config.archive).then_some(config.window_blocks),
         head: watch::Sender::new(head.finalized),
+        oldest_block: AtomicU64::new(start),
         history: RwLock::new(History::default()),
         pending: Mutex::new(BTreeMap::new()),
         undo_cache: undo_cache(),
@@ -173,15 +204,8 @@ impl<E: Runtime> LedgerWriter<E> {
         let state: Arc<dyn LiveState> = Arc::new(databases);
         let position = state.position().await?;
         let head_height = self.inner.head().block.height();
-        let height = self.inner.height_of_position(&position).ok_or_else(|| {
-            let (blocks, undo) = (self.archives.place(Kind::Blocks), self.archives.place(Kind::Undo));
-            LedgerError::Fault(format!(
-                "the state stands at operation {} (height {:?}) but the ledger ends at height {head_height}: records in \
-                 {blocks} or {undo} are lost, or the partitions are of different nodes; restore the data directory from a \
-                 backup or synchronise again",
-                position.target.operations_end, position.height
-            ))
-        })?;
+        let height = self.inner.height_of_position(&position);
+        let height = height.ok_or_else(|| ahead(&*self.inner.disk, position.height, head_height))?;
         let record = stored(&*self.inner.disk, height).await?;
         let header = record.finalized.block.header();
         if header.state_root != position.state_root {
@@ -207,6 +231,7 @@ impl<E: Runtime> LedgerWriter<E> {
         let record = BlockRecord { finalized: Arc::new(finalized), certificate: None };
         self.archives.put(height, hash, record.encode(), None).await?;
         *self.inner.history.write() = History::starting_at(height, operations_end);
+        self.inner.oldest_block.store(height, Ordering::Relaxed);
         self.inner.head.send_replace(record.finalized);
         Ok(())
     }

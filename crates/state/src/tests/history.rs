@@ -174,7 +174,7 @@ fn a_synchronised_node_begins_at_its_block() {
         source.ledger = ledger.clone();
         source.writer = writer;
         source.advance_to(20).await;
-        assert_eq!(ledger.oldest_state(), 9);
+        assert_eq!((ledger.oldest_state(), ledger.oldest_block()), (9, 9));
         assert_eq!(ledger.state(8).await.err().unwrap().code(), "ledger.pruned");
         let model = model(20);
         for height in [9, 15, 20] {
@@ -186,8 +186,8 @@ fn a_synchronised_node_begins_at_its_block() {
         let mut all = ledger.subscribe_from(0);
         assert_eq!(all.next().await.unwrap().unwrap().block.height(), 0);
         assert_eq!(all.next().await.unwrap().unwrap().block.height(), 9);
-        drop((ledger, source));
+        drop((all, ledger, source));
         let (ledger, _) = Ledger::open(context.child("again"), own, genesis).await.unwrap();
-        assert_eq!((ledger.head().block.height(), ledger.oldest_state()), (20, 9));
+        assert_eq!((ledger.head().block.height(), ledger.oldest_state(), ledger.oldest_block()), (20, 9, 9));
     });
 }

@@ -150,7 +150,7 @@ fn roots_and_proofs_are_golden() {
         ];
         (root, crate::live::LiveState::prove(&databases, items).await.unwrap().1)
     });
-    let hex = florin_types::alloy_primitives::hex::encode;
-    assert_eq!(hex(root), include_str!("../../../proof/golden/state_root.hex").trim());
-    assert_eq!(hex(proof.to_bytes()), include_str!("../../../proof/golden/state_proof.hex").trim());
+    let hex = |bytes: &[u8]| florin_types::alloy_primitives::hex::encode(bytes);
+    assert_eq!(hex(root.as_slice()), include_str!("../../../proof/golden/state_root.hex").trim());
+    assert_eq!(hex(&proof.to_bytes()), include_str!("../../../proof/golden/state_proof.hex").trim());
 }
