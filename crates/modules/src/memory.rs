@@ -12,7 +12,7 @@ pub type Recover = fn(B256, u8, B256, B256) -> Option<Address>;
 ///
 /// Gas follows EIP-2929 (2,100 for a slot first touched in a transaction, 100 after), EIP-2200 without refunds (20,000
 /// to fill an empty slot, 2,900 to change a full one, once a transaction), 375 a log, a topic and 8 a byte, 30 and 6 a
-/// word for keccak256, 200 a byte of code.
+/// word for keccak256, 32,000 for an account with code and 200 a byte of it.
 #[derive(Clone, Debug)]
 pub struct MemoryStorage {
     /// Slots that are not zero.
@@ -118,7 +118,8 @@ impl Storage for MemoryStorage {
     }
 
     fn set_code(&mut self, address: Address, code: Bytes) -> Result<(), Failure> {
-        self.charge(u64::try_from(code.len().saturating_mul(200)).unwrap_or(u64::MAX))?;
+        let deposit = u64::try_from(code.len().saturating_mul(200)).unwrap_or(u64::MAX);
+        self.charge(deposit.saturating_add(32_000))?;
         self.code.insert(address, code);
         Ok(())
     }
