@@ -135,6 +135,7 @@ fn compare(found: &Header, expected: &Header) -> Result<(), HeaderError> {
             ("excessBlobGas", format!("{:?}", header.excess_blob_gas)),
             ("parentBeaconBlockRoot", format!("{:?}", header.parent_beacon_block_root)),
             ("requestsHash", format!("{:?}", header.requests_hash)),
+            ("blockAccessListHash", format!("{:?}", header.block_access_list_hash)),
             ("gasUsed", header.gas_used.to_string()),
             ("receiptsRoot", header.receipts_root.to_string()),
             ("logsBloom", header.logs_bloom.to_string()),

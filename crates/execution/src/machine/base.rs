@@ -20,7 +20,7 @@ impl From<StateFault> for ViewFault {
 }
 
 /// The state before the block. It remembers what was read: each key is read once, and what a block changed is the
-/// difference between the journal and this memory.
+/// difference between the journal and this memory. The maps are never iterated.
 pub(crate) struct Base<'a> {
     view: &'a dyn StateView,
     parent_height: Option<Height>,

@@ -59,7 +59,7 @@ pub(crate) struct Ledger<'a> {
     pub(crate) chain_id: u64,
     /// Whether the permission to create contracts is asked for. Simulations of calls do not ask.
     pub(crate) guards_deployment: bool,
-    /// Places of mapping entries: the same few are asked for again and again in a block.
+    /// Places of mapping entries: the same few are asked for again and again in a block. A lookup, never iterated.
     places: HashMap<[u8; 64], B256>,
 }
 

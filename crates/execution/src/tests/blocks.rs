@@ -256,6 +256,7 @@ fn every_header_field_is_checked() {
         ("excessBlobGas", |header| header.excess_blob_gas = None),
         ("parentBeaconBlockRoot", |header| header.parent_beacon_block_root = None),
         ("requestsHash", |header| header.requests_hash = None),
+        ("blockAccessListHash", |header| header.block_access_list_hash = Some(B256::ZERO)),
         ("gasUsed", |header| header.gas_used = header.gas_limit + 1),
     ];
     for (field, change) in changes {
