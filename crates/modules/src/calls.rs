@@ -38,7 +38,7 @@ sol! {
         /// The function changes state and was reached through a static call. Use CALL.
         error StaticCallForbidden();
         /// The value does not fit its place in storage. Use a smaller one.
-        error ValueTooLarge(uint256 value, uint256 bytesMax);
+        error ValueTooLarge(uint256 slot);
         /// The text is longer than this field accepts. Shorten it.
         error TextTooLong(uint256 length, uint256 lengthMax);
     }

@@ -18,6 +18,7 @@ use crate::{
 
 const GOLDEN: &str = "crates/modules/src";
 const PAGE: &str = "docs/reference/modules.md";
+const SOLIDITY: &str = "docs/reference/solidity";
 
 /// What the references say of one module.
 struct Subject {
@@ -70,9 +71,28 @@ pub fn references() -> Vec<(String, String)> {
         files.push((path("abi.json"), abi_json(subject.source)));
         files.push((path("layout.json"), layout_json(&subject)));
         files.push((path("gas.txt"), gas.remove(subject.folder).unwrap_or_default()));
+        files.push(solidity(subject.source));
     }
+    files.push(solidity(calls::SOURCE));
     files.push((PAGE.into(), page()));
     files
+}
+
+/// An interface as a Solidity file, for contracts that call the module: the text between the braces of `sol!`.
+fn solidity(source: &str) -> (String, String) {
+    let mut text = String::from("// SPDX-License-Identifier: MIT OR Apache-2.0\npragma solidity >=0.8.4;\n\n");
+    let mut name = "";
+    let body = source.lines().skip_while(|line| *line != "sol! {").skip(1).take_while(|line| *line != "}");
+    for line in body.map(|line| line.strip_prefix("    ").unwrap_or(line)) {
+        if let Some(rest) = line.strip_prefix("interface ") {
+            name = rest.trim_end_matches(" {");
+        }
+        if !line.starts_with("#[") {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    (format!("{SOLIDITY}/{name}.sol"), text)
 }
 
 /// JSON ABI of an interface, by its source; with the errors that every module shares.
@@ -106,12 +126,11 @@ fn page() -> String {
     let mut page = String::from(
         "# Native modules\n\nGenerated from `crates/modules/src/*/abi.rs` by `cargo xtask generate`; do not edit.\n",
     );
-    let shared = "Errors that every module shares";
     for subject in subjects() {
         let _ = write!(page, "\n## {}\n\nAddress: {}\n", subject.title, subject.address);
         tables(&mut page, subject.source);
     }
-    let _ = write!(page, "\n## {shared}\n");
+    page.push_str("\n## Errors that every module shares\n");
     tables(&mut page, calls::SOURCE);
     page
 }

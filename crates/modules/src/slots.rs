@@ -228,7 +228,7 @@ impl<T: Word> Slot<T> {
 
     /// Sets the value.
     pub fn write(&self, context: &mut Context<'_>, value: T) -> Result<(), Failure> {
-        let word = value.to_word().ok_or_else(|| revert(too_large()))?;
+        let word = value.to_word().ok_or_else(|| revert(IModule::ValueTooLarge { slot: self.slot }))?;
         context.store(self.address, self.slot, word)
     }
 
@@ -236,10 +236,6 @@ impl<T: Word> Slot<T> {
     pub fn place(&self) -> (Address, U256) {
         (self.address, self.slot)
     }
-}
-
-fn too_large() -> IModule::ValueTooLarge {
-    IModule::ValueTooLarge { value: U256::MAX, bytesMax: U256::from(32) }
 }
 
 impl<T: Word> Located for Slot<T> {

@@ -13,13 +13,13 @@ sol! {
     interface IFactory {
         /// Makes a token and returns its address. The caller must be permitted to deploy contracts. The cap is at most
         /// 2^128 - 1; the admin gets DEFAULT_ADMIN_ROLE and nothing else.
-        function createToken(string name, string symbol, uint8 decimals, address admin, uint64 policyId, uint256 supplyCap) external returns (address token);
+        function createToken(string calldata name, string calldata symbol, uint8 decimals, address admin, uint64 policyId, uint256 supplyCap) external returns (address token);
         /// Number of tokens.
         function tokenCount() external view returns (uint64);
         /// Token number index, counted from 1.
         function tokenAt(uint64 index) external view returns (address token);
         /// The token with this symbol; zero if there is none.
-        function addressOf(string symbol) external view returns (address token);
+        function addressOf(string calldata symbol) external view returns (address token);
         /// Whether a token was created at the address.
         function isToken(address account) external view returns (bool);
 

@@ -28,7 +28,7 @@ sol! {
         /// Whether the account is listed for capability 0 or 1.
         function isListed(uint8 capability, address account) external view returns (bool);
         /// Lists accounts for capability 0 or 1, or strikes them off; at most 256 a call. Admin.
-        function setListed(uint8 capability, address[] accounts, bool listed) external;
+        function setListed(uint8 capability, address[] calldata accounts, bool listed) external;
         /// Roles of the account.
         function rolesOf(address account) external view returns (uint64);
         /// Sets the roles of the account. Admin.
@@ -50,9 +50,9 @@ sol! {
         /// The registered node with this key: role 1 validator, 2 follower, 0 if there is none.
         function getNode(bytes32 publicKey) external view returns (string memory name, string memory endpoint, uint8 role);
         /// Registers a follower. Admin.
-        function addNode(bytes32 publicKey, string name, string endpoint) external;
+        function addNode(bytes32 publicKey, string calldata name, string calldata endpoint) external;
         /// Changes name and endpoint of a node. Admin.
-        function updateNode(bytes32 publicKey, string name, string endpoint) external;
+        function updateNode(bytes32 publicKey, string calldata name, string calldata endpoint) external;
         /// Removes a follower. Admin.
         function removeNode(bytes32 publicKey) external;
 

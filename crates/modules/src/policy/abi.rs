@@ -11,14 +11,14 @@ sol! {
     #[derive(Debug, PartialEq, Eq)]
     interface IPolicy {
         /// Makes a list: kind 1 admits its members only, kind 2 everyone but its members.
-        function createList(uint8 kind, address admin, address[] members) external returns (uint64 policyId);
+        function createList(uint8 kind, address admin, address[] calldata members) external returns (uint64 policyId);
         /// Makes a combination of existing policies: kind 3 admits whom all of them admit, kind 4 whom any of them
         /// admits. A combination has no admin and never changes; the lists beneath it do.
-        function createCombination(uint8 kind, uint64[] operands) external returns (uint64 policyId);
+        function createCombination(uint8 kind, uint64[] calldata operands) external returns (uint64 policyId);
         /// Puts accounts on a list; those already there stay. The list's admin; at most 256 accounts a call.
-        function addMembers(uint64 policyId, address[] accounts) external;
+        function addMembers(uint64 policyId, address[] calldata accounts) external;
         /// Takes accounts off a list; those not there are passed over. The list's admin; at most 256 accounts a call.
-        function removeMembers(uint64 policyId, address[] accounts) external;
+        function removeMembers(uint64 policyId, address[] calldata accounts) external;
         /// Offers a list to a new admin, who becomes it by accepting; zero withdraws the offer. The list's admin.
         function proposeAdmin(uint64 policyId, address newAdmin) external;
         /// Takes an offered list over. The proposed admin.

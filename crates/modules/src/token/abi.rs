@@ -42,9 +42,9 @@ sol! {
         // ----- payments ----------------------------------------------------------------------------------------------
 
         /// Moves the caller's units with a memo and a payment reference of at most 140 bytes of UTF-8.
-        function transferWithMemo(address to, uint256 amount, bytes32 memo, string paymentReference) external returns (bool);
+        function transferWithMemo(address to, uint256 amount, bytes32 memo, string calldata paymentReference) external returns (bool);
         /// Moves units of another within the caller's allowance, with a memo and a payment reference.
-        function transferFromWithMemo(address from, address to, uint256 amount, bytes32 memo, string paymentReference) external returns (bool);
+        function transferFromWithMemo(address from, address to, uint256 amount, bytes32 memo, string calldata paymentReference) external returns (bool);
 
         /// What a payment is for; follows the Transfer event of the same movement.
         event TransferWithMemo(address indexed from, address indexed to, uint256 value, bytes32 indexed memo, string paymentReference);

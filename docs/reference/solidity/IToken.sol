@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity >=0.8.4;
+
+/// A currency of the ledger: an ERC-20 token with payment references, roles, a cap on its supply, pause, freezing
+/// and a policy on every movement. Amounts are minor units.
+interface IToken {
+    // ----- ERC-20 ------------------------------------------------------------------------------------------------
+
+    /// Name for people.
+    function name() external view returns (string memory);
+    /// Symbol: 1 to 12 of A-Z, 0-9, '.', '-'; unique on the ledger.
+    function symbol() external view returns (string memory);
+    /// Decimal digits of the minor unit.
+    function decimals() external view returns (uint8);
+    /// Units in existence; never above supplyCap.
+    function totalSupply() external view returns (uint256);
+    /// Units that the account holds, frozen ones included.
+    function balanceOf(address account) external view returns (uint256);
+    /// Units that the spender may still move out of the owner's balance; the maximum is never used up.
+    function allowance(address owner, address spender) external view returns (uint256);
+    /// Moves the caller's units.
+    function transfer(address to, uint256 amount) external returns (bool);
+    /// Moves units of another within the caller's allowance.
+    function transferFrom(address from, address to, uint256 amount) external returns (bool);
+    /// Sets the spender's allowance over the caller's units.
+    function approve(address spender, uint256 amount) external returns (bool);
+
+    /// Units moved; from zero when minted, to zero when burned.
+    event Transfer(address indexed from, address indexed to, uint256 value);
+    /// An allowance was set.
+    event Approval(address indexed owner, address indexed spender, uint256 value);
+
+    // ----- payments ----------------------------------------------------------------------------------------------
+
+    /// Moves the caller's units with a memo and a payment reference of at most 140 bytes of UTF-8.
+    function transferWithMemo(address to, uint256 amount, bytes32 memo, string calldata paymentReference) external returns (bool);
+    /// Moves units of another within the caller's allowance, with a memo and a payment reference.
+    function transferFromWithMemo(address from, address to, uint256 amount, bytes32 memo, string calldata paymentReference) external returns (bool);
+
+    /// What a payment is for; follows the Transfer event of the same movement.
+    event TransferWithMemo(address indexed from, address indexed to, uint256 value, bytes32 indexed memo, string paymentReference);
+
+    // ----- ERC-2612 and ERC-5267 ---------------------------------------------------------------------------------
+
+    /// Sets an allowance by the owner's signature (EIP-712); the deadline is in seconds.
+    function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
+    /// Number of permits that the owner has used.
+    function nonces(address owner) external view returns (uint256);
+    /// EIP-712 domain: name, version "1", chain id, this address.
+    function DOMAIN_SEPARATOR() external view returns (bytes32);
+    /// The fields of the EIP-712 domain.
+    function eip712Domain() external view returns (bytes1 fields, string memory name, string memory version, uint256 chainId, address verifyingContract, bytes32 salt, uint256[] memory extensions);
+
+    // ----- roles -------------------------------------------------------------------------------------------------
+
+    /// Grants and revokes roles, sets cap and policy. Equals bytes32(0).
+    function DEFAULT_ADMIN_ROLE() external view returns (bytes32);
+    /// Mints and burns. Equals keccak256("ISSUER_ROLE").
+    function ISSUER_ROLE() external view returns (bytes32);
+    /// Pauses and resumes the token. Equals keccak256("PAUSER_ROLE").
+    function PAUSER_ROLE() external view returns (bytes32);
+    /// Freezes and thaws holders. Equals keccak256("FREEZER_ROLE").
+    function FREEZER_ROLE() external view returns (bytes32);
+    /// Whether the account holds the role.
+    function hasRole(bytes32 role, address account) external view returns (bool);
+    /// The role that grants this role: always DEFAULT_ADMIN_ROLE.
+    function getRoleAdmin(bytes32 role) external view returns (bytes32);
+    /// How many accounts hold DEFAULT_ADMIN_ROLE; never zero.
+    function adminCount() external view returns (uint256);
+    /// Gives a role. Admin.
+    function grantRole(bytes32 role, address account) external;
+    /// Takes a role away. Admin.
+    function revokeRole(bytes32 role, address account) external;
+    /// Gives up a role of one's own; the caller repeats its address.
+    function renounceRole(bytes32 role, address callerConfirmation) external;
+    /// ERC-165: true for ERC-165 itself and for AccessControl.
+    function supportsInterface(bytes4 interfaceId) external view returns (bool);
+
+    /// A role was given.
+    event RoleGranted(bytes32 indexed role, address indexed account, address indexed sender);
+    /// A role was taken or given up.
+    event RoleRevoked(bytes32 indexed role, address indexed account, address indexed sender);
+
+    // ----- supply ------------------------------------------------------------------------------------------------
+
+    /// Most units that may exist at once; at most 2^128 - 1.
+    function supplyCap() external view returns (uint256);
+    /// Sets the cap; not below the supply. Admin.
+    function setSupplyCap(uint256 newCap) external;
+    /// Brings units into existence. Issuer.
+    function mint(address to, uint256 amount) external;
+    /// Destroys units of the caller's own balance. Issuer.
+    function burn(uint256 amount) external;
+    /// Destroys units of another within the caller's allowance. Issuer.
+    function burnFrom(address from, uint256 amount) external;
+
+    /// The cap changed.
+    event SupplyCapChanged(uint256 previousCap, uint256 newCap);
+
+    // ----- pause -------------------------------------------------------------------------------------------------
+
+    /// Whether movements are stopped.
+    function paused() external view returns (bool);
+    /// Stops every movement. Pauser.
+    function pause() external;
+    /// Lets movements go on. Pauser.
+    function unpause() external;
+
+    /// Movements stopped.
+    event Paused(address account);
+    /// Movements go on.
+    event Unpaused(address account);
+
+    // ----- freezing ----------------------------------------------------------------------------------------------
+
+    /// Whether the address neither sends, receives nor spends for others.
+    function isFrozen(address userAddress) external view returns (bool);
+    /// Units of the address that it may not move.
+    function getFrozenTokens(address userAddress) external view returns (uint256);
+    /// Freezes or thaws an address as a whole. Freezer.
+    function setAddressFrozen(address userAddress, bool freeze) external;
+    /// Freezes units that the address holds and that are not frozen yet. Freezer.
+    function freezePartialTokens(address userAddress, uint256 amount) external;
+    /// Thaws units. Freezer.
+    function unfreezePartialTokens(address userAddress, uint256 amount) external;
+
+    /// An address was frozen or thawed as a whole.
+    event AddressFrozen(address indexed userAddress, bool indexed isFrozen, address indexed owner);
+    /// Units were frozen.
+    event TokensFrozen(address indexed userAddress, uint256 amount);
+    /// Units were thawed.
+    event TokensUnfrozen(address indexed userAddress, uint256 amount);
+
+    // ----- policy ------------------------------------------------------------------------------------------------
+
+    /// Policy that every movement must satisfy; 0 admits everyone.
+    function policyId() external view returns (uint64);
+    /// Sets the policy. Admin.
+    function setPolicy(uint64 newPolicyId) external;
+
+    /// The policy changed.
+    event PolicyChanged(uint64 previousPolicyId, uint64 newPolicyId);
+
+    // ----- errors ------------------------------------------------------------------------------------------------
+
+    /// No token was created at this address. Ask the factory for addressOf(symbol).
+    error TokenUnknown(address token);
+    /// The balance does not suffice. Pay in, or send less.
+    error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
+    /// The units not frozen do not suffice. Send less, or ask the freezer.
+    error InsufficientUnfrozenBalance(address sender, uint256 balance, uint256 frozen, uint256 needed);
+    /// The allowance does not suffice. Ask the owner to approve more.
+    error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
+    /// The zero address cannot send. Name the holder.
+    error ERC20InvalidSender(address sender);
+    /// Neither the zero address nor a module can hold units. Name an account or a contract.
+    error ERC20InvalidReceiver(address receiver);
+    /// The zero address cannot approve. Name the owner.
+    error ERC20InvalidApprover(address approver);
+    /// The zero address cannot be approved. Name the spender.
+    error ERC20InvalidSpender(address spender);
+    /// The permit's deadline has passed. Sign a new one.
+    error ERC2612ExpiredSignature(uint256 deadline);
+    /// The permit was not signed by its owner over these values. Check nonce, domain and values, and sign again.
+    error ERC2612InvalidSigner(address signer, address owner);
+    /// The payment reference is too long. Shorten it to lengthMax bytes, or put its hash into the memo.
+    error PaymentReferenceTooLong(uint256 length, uint256 lengthMax);
+    /// The caller lacks the role. Ask an admin of the token to grant it.
+    error AccessControlUnauthorizedAccount(address account, bytes32 neededRole);
+    /// The confirmation is not the caller. Renounce from the account that holds the role.
+    error AccessControlBadConfirmation();
+    /// The token has no such role. Use one of its four.
+    error RoleUnknown(bytes32 role);
+    /// The role cannot be given to the zero address or to a module. Name an account or a contract.
+    error RoleHolderInvalid(address account);
+    /// The last admin cannot leave. Grant the role to another account first.
+    error LastAdmin(address account);
+    /// The supply would exceed its cap. Mint less, or ask an admin to raise the cap.
+    error SupplyCapExceeded(uint256 supply, uint256 amount, uint256 cap);
+    /// The cap is below the supply or above 2^128 - 1. Choose one between.
+    error SupplyCapInvalid(uint256 supply, uint256 cap);
+    /// The token is paused. Try again when it is resumed.
+    error EnforcedPause();
+    /// The token is not paused. Nothing is to be done.
+    error ExpectedPause();
+    /// The address is frozen. Ask the freezer.
+    error AccountFrozen(address account);
+    /// More units than are held and not frozen yet, or than can be frozen in part. Freeze fewer, or the whole address.
+    error FreezeExceedsBalance(address account, uint256 available, uint256 amount);
+    /// More units than are frozen. Thaw fewer.
+    error UnfreezeExceedsFrozen(address account, uint256 frozen, uint256 amount);
+    /// The token's policy does not admit the account. Ask the policy's admin.
+    error PolicyForbids(uint64 policyId, address account);
+    /// No policy has this number. Ask the policy registry for policyCount.
+    error PolicyUnknown(uint64 policyId);
+}
