@@ -24,7 +24,9 @@ pub type Finalization = types::Finalization<Scheme, BlockDigest>;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FinalityError {
     /// The genesis file's `threshold_public` is not an encoded public polynomial.
-    #[error("threshold_public is not the encoding of a public polynomial for 1 to {GENESIS_NODES_MAX} members: {reason}")]
+    #[error(
+        "threshold_public is not the encoding of a public polynomial for 1 to {GENESIS_NODES_MAX} members: {reason}"
+    )]
     NetworkKey {
         /// What the decoder met.
         reason: String,
@@ -36,7 +38,9 @@ pub enum FinalityError {
         reason: String,
     },
     /// No headers, or more than the bound.
-    #[error("a finality proof has 1 to {FINALITY_HEADERS_MAX} headers, this one has {count}: ask for a certificate nearer to the block")]
+    #[error(
+        "a finality proof has 1 to {FINALITY_HEADERS_MAX} headers, this one has {count}: ask for a certificate nearer to the block"
+    )]
     Headers {
         /// Headers in the proof.
         count: usize,
@@ -70,7 +74,9 @@ pub enum FinalityError {
         header: B256,
     },
     /// The signature does not verify.
-    #[error("the certificate's signature is not the network's: compare network key, chain id and genesis hash with a trusted source")]
+    #[error(
+        "the certificate's signature is not the network's: compare network key, chain id and genesis hash with a trusted source"
+    )]
     Signature,
 }
 
@@ -238,7 +244,8 @@ fn decode_finalization(certificate: &[u8]) -> Result<Finalization, FinalityError
     if certificate.len() > CERTIFICATE_BYTES_MAX {
         return Err(FinalityError::Certificate { reason: format!("{} bytes", certificate.len()) });
     }
-    Finalization::decode_cfg(Copying(certificate), &()).map_err(|error| FinalityError::Certificate { reason: error.to_string() })
+    Finalization::decode_cfg(Copying(certificate), &())
+        .map_err(|error| FinalityError::Certificate { reason: error.to_string() })
 }
 
 /// Bad bytes of a header or extension met while reading a proof from the wire.

@@ -6,7 +6,10 @@
 use crate::StateHasher;
 use bytes::Bytes as RawBytes;
 use commonware_cryptography::Hasher as _;
-use florin_types::{Account, Address, B256, Bytes, U256, alloy_primitives::KECCAK256_EMPTY};
+use florin_types::{
+    Account, Address, B256, Bytes, U256,
+    alloy_primitives::{KECCAK256_EMPTY, keccak256},
+};
 
 /// Key of a leaf in the authenticated store.
 pub type StateKey = commonware_cryptography::blake3::Digest;
@@ -71,13 +74,26 @@ impl StateItem {
         }
     }
 
-    /// Reads the value of this item out of what the store holds under its key.
+    /// Reads the value of this item out of what the store holds under its key. Code is stored as it is; hashing it again is
+    /// for those who do not trust the store: see [`Self::check_code`].
     pub fn decode(&self, stored: Option<&[u8]>) -> Result<StateValue, ValueError> {
         Ok(match self {
             Self::Account(_) => StateValue::Account(stored.map(decode_account).transpose()?),
             Self::Slot(..) => StateValue::Slot(stored.map(decode_slot).transpose()?.unwrap_or_default()),
-            Self::Code(hash) => StateValue::Code(stored.map(|code| decode_code(hash, code)).transpose()?),
+            Self::Code(_) => StateValue::Code(stored.map(Bytes::copy_from_slice)),
         })
+    }
+}
+
+impl StateItem {
+    /// Checks that stored code hashes to what names it. Anything else passes.
+    pub fn check_code(&self, stored: Option<&[u8]>) -> Result<(), ValueError> {
+        match (self, stored) {
+            (Self::Code(hash), Some(code)) if keccak256(code) != *hash => {
+                Err(ValueError { kind: "code", bytes: code.len(), rule: "the code hashes to what names it" })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -131,12 +147,4 @@ pub fn decode_slot(stored: &[u8]) -> Result<U256, ValueError> {
         return Err(ValueError { kind: "a slot", bytes: stored.len(), rule: "1 to 32 bytes, no leading zero" });
     }
     Ok(U256::from_be_slice(stored))
-}
-
-/// Code is stored as it is; its key commits to its hash, so the hash is checked on the way out.
-fn decode_code(hash: &B256, stored: &[u8]) -> Result<Bytes, ValueError> {
-    if florin_types::alloy_primitives::keccak256(stored) != *hash {
-        return Err(ValueError { kind: "code", bytes: stored.len(), rule: "the code hashes to what names it" });
-    }
-    Ok(Bytes::copy_from_slice(stored))
 }

@@ -30,11 +30,12 @@ mod state;
 mod tests;
 
 pub use finality::{
-    CERTIFICATE_BYTES_MAX, CertifiedHeader, FINALITY_HEADERS_MAX, FinalityError, FinalityProof, Finalization, Namespace,
-    NetworkKey, verify_finality,
+    CERTIFICATE_BYTES_MAX, CertifiedHeader, FINALITY_HEADERS_MAX, FinalityError, FinalityProof, Finalization,
+    Namespace, NetworkKey, verify_finality,
 };
 pub use key::{
-    StateItem, StateKey, StateValue, VALUE_BYTES_MAX, ValueError, decode_account, decode_slot, encode_account, encode_slot,
+    StateItem, StateKey, StateValue, VALUE_BYTES_MAX, ValueError, decode_account, decode_slot, encode_account,
+    encode_slot,
 };
 pub use state::{
     BITMAP_CHUNK_BYTES, ExclusionProof, Family, ItemProof, KeyValueProof, PROOF_DIGESTS_MAX, ProofError,

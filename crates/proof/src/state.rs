@@ -1,7 +1,8 @@
 //! Proofs that an account, a slot or code has a value in the state of a block, or has none.
 
 use crate::{
-    StateDigest, StateHasher, StateItem, StateKey, StateValue, VALUE_BYTES_MAX, ValueError, finality::range_to, root_digest,
+    StateDigest, StateHasher, StateItem, StateKey, StateValue, VALUE_BYTES_MAX, ValueError, finality::range_to,
+    root_digest,
 };
 use bytes::{BufMut, Bytes as RawBytes};
 use commonware_codec::{
@@ -39,13 +40,17 @@ const CODE: u8 = 3;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// Not the encoding of a proof.
-    #[error("not an encoded state proof of at most {STATE_PROOF_ITEMS_MAX} items and {STATE_PROOF_BYTES_MAX} bytes: {reason}")]
+    #[error(
+        "not an encoded state proof of at most {STATE_PROOF_ITEMS_MAX} items and {STATE_PROOF_BYTES_MAX} bytes: {reason}"
+    )]
     Malformed {
         /// What the decoder met.
         reason: String,
     },
     /// One item's proof does not lead to the state root.
-    #[error("the proof of {item:?} does not lead to state root {state_root}: the server's answer is wrong or for another block")]
+    #[error(
+        "the proof of {item:?} does not lead to state root {state_root}: the server's answer is wrong or for another block"
+    )]
     Root {
         /// The item.
         item: StateItem,
@@ -102,6 +107,7 @@ impl StateProof {
                 if !proof.verify(&item.key(), &root) {
                     return Err(ProofError::Root { item: *item, state_root });
                 }
+                item.check_code(proof.value())?;
                 Ok((*item, item.decode(proof.value())?))
             })
             .collect()
@@ -124,9 +130,7 @@ impl StateProof {
 impl ItemProof {
     fn verify(&self, key: &StateKey, root: &StateDigest) -> bool {
         match self {
-            Self::Present { value, proof } => {
-                proof.verify::<StateHasher, ValueEncoding>(*key, value.clone(), root)
-            }
+            Self::Present { value, proof } => proof.verify::<StateHasher, ValueEncoding>(*key, value.clone(), root),
             Self::Absent { proof } => proof.verify::<StateHasher>(key, root),
         }
     }

@@ -137,7 +137,12 @@ impl<E: Runtime> Archives<E> {
         Ok(())
     }
 
-    async fn get(&self, kind: Kind, key: Identifier<'_, BlockDigest>, name: String) -> Result<Option<RawBytes>, LedgerError> {
+    async fn get(
+        &self,
+        kind: Kind,
+        key: Identifier<'_, BlockDigest>,
+        name: String,
+    ) -> Result<Option<RawBytes>, LedgerError> {
         let guard = self.slot(kind).read().await;
         let archive = guard.as_ref().ok_or_else(|| self.lost(kind))?;
         archive

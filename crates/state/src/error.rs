@@ -25,7 +25,9 @@ pub enum LedgerError {
         head_height: Height,
     },
     /// After a restart the store is still being brought up to the ledger's head.
-    #[error("the node is starting: its state stands at {state}, its ledger at height {head_height}; try again in a moment")]
+    #[error(
+        "the node is starting: its state stands at {state}, its ledger at height {head_height}; try again in a moment"
+    )]
     Starting {
         /// Where the state stands, for people.
         state: String,
@@ -41,7 +43,9 @@ pub enum LedgerError {
         offered: Height,
     },
     /// Two different blocks claim to be final at one height.
-    #[error("height {height} is final as block {stored} but block {offered} was offered: stop the node and keep its data")]
+    #[error(
+        "height {height} is final as block {stored} but block {offered} was offered: stop the node and keep its data"
+    )]
     Conflict {
         /// The height.
         height: Height,

@@ -30,12 +30,7 @@ impl History {
     }
 
     /// Adds the next block. A block that is in already stays as it is.
-    pub(crate) fn record<'a>(
-        &mut self,
-        height: Height,
-        operations_end: u64,
-        keys: impl Iterator<Item = &'a StateKey>,
-    ) {
+    pub(crate) fn record<'a>(&mut self, height: Height, operations_end: u64, keys: impl Iterator<Item = &'a StateKey>) {
         if height <= self.latest {
             return;
         }

@@ -1,8 +1,9 @@
 //! The ledger as readers see it: finalised blocks, states at recent heights, proofs, certificates.
 
 use crate::{
-    LedgerError, StateReader, fault,
+    LedgerError, StateReader,
     archive::{Disk, Kind, read_block, read_undo},
+    fault,
     history::History,
     live::{LiveState, Position},
     record::{BlockRecord, UndoRecord},
@@ -11,9 +12,7 @@ use bytes::Bytes as RawBytes;
 use commonware_runtime::buffer::paged::CacheRef;
 use core::num::NonZeroUsize;
 use florin_proof::{CertifiedHeader, FINALITY_HEADERS_MAX, FinalityProof, StateItem, StateKey, StateProof};
-use florin_types::{
-    Address, B256, Block, Height, ReceiptEnvelope, StateFault, wire::STATE_PROOF_ITEMS_MAX,
-};
+use florin_types::{Address, B256, Block, Height, ReceiptEnvelope, StateFault, wire::STATE_PROOF_ITEMS_MAX};
 use futures::future::BoxFuture;
 use lru::LruCache;
 use parking_lot::{Mutex, RwLock};
@@ -29,9 +28,9 @@ use tokio::sync::watch;
 /// Heights below the head whose state stays readable, by default.
 pub const WINDOW_BLOCKS_DEFAULT: u64 = 1_024;
 /// Decoded block records in memory.
-const BLOCKS_CACHED: NonZeroUsize = NonZeroUsize::new(128).unwrap();
+const BLOCKS_CACHED: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 /// Decoded undo records in memory.
-const UNDO_CACHED: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+const UNDO_CACHED: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 
 /// Where and how much the ledger keeps. Blocks, receipts and certificates are kept for ever; past states for a window.
 #[derive(Clone)]

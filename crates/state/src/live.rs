@@ -34,6 +34,9 @@ pub(crate) struct Checked {
     pub(crate) values: u64,
 }
 
+/// Values, and the operation count at which they were read.
+pub(crate) type ReadAt = (u64, Vec<Option<RawBytes>>);
+
 /// Called with what is being checked, how much is done, and how much there is (0 if unknown).
 pub(crate) type Progress<'a> = &'a (dyn Fn(&'static str, u64, u64) + Send + Sync);
 
@@ -41,7 +44,7 @@ pub(crate) type Progress<'a> = &'a (dyn Fn(&'static str, u64, u64) + Send + Sync
 /// assigned to a height even while blocks are applied.
 pub(crate) trait LiveState: Send + Sync {
     fn position(&self) -> BoxFuture<'_, Result<Position, StateFault>>;
-    fn read(&self, keys: Vec<StateKey>) -> BoxFuture<'_, Result<(u64, Vec<Option<RawBytes>>), StateFault>>;
+    fn read(&self, keys: Vec<StateKey>) -> BoxFuture<'_, Result<ReadAt, StateFault>>;
     fn prove(&self, items: Vec<StateItem>) -> BoxFuture<'_, Result<(u64, StateProof), StateFault>>;
     fn verify<'a>(&'a self, progress: Progress<'a>) -> BoxFuture<'a, Result<(Position, Checked), StateFault>>;
 }
@@ -55,7 +58,7 @@ impl<E: Runtime> LiveState for Databases<E> {
         })
     }
 
-    fn read(&self, keys: Vec<StateKey>) -> BoxFuture<'_, Result<(u64, Vec<Option<RawBytes>>), StateFault>> {
+    fn read(&self, keys: Vec<StateKey>) -> BoxFuture<'_, Result<ReadAt, StateFault>> {
         Box::pin(async move {
             let db = Databases::<E>::read(self).await;
             let values = read_database(&*db, &keys).await?;
@@ -71,9 +74,7 @@ impl<E: Runtime> LiveState for Databases<E> {
             for item in items {
                 let key = item.key();
                 let item_proof = match db.get(&key).await.map_err(failed)? {
-                    Some(value) => {
-                        ItemProof::Present { value, proof: db.key_value_proof(key).await.map_err(failed)? }
-                    }
+                    Some(value) => ItemProof::Present { value, proof: db.key_value_proof(key).await.map_err(failed)? },
                     None => ItemProof::Absent { proof: db.exclusion_proof(&key).await.map_err(failed)? },
                 };
                 proof.items.push((item, item_proof));
@@ -110,7 +111,9 @@ async fn verify_operations<E: Runtime>(state: &Databases<E>, progress: Progress<
         }
         if !qmdb::verify_proof::<StateHasher, Family, _>(&proof, start, &operations, &db.ops_root()) {
             let last = at.saturating_add(operations.len() as u64);
-            return Err(StateFault(format!("operations {at} to {last} of the state do not hash to its operations root")));
+            return Err(StateFault(format!(
+                "operations {at} to {last} of the state do not hash to its operations root"
+            )));
         }
         at = at.saturating_add(operations.len() as u64);
         checked = checked.saturating_add(operations.len() as u64);

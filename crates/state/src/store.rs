@@ -34,8 +34,7 @@ use commonware_utils::{NZU64, NZUsize, range::NonEmptyRange, sequence::U64};
 use core::num::NonZeroUsize;
 use florin_proof::{
     BITMAP_CHUNK_BYTES, Family, StateDigest, StateHasher, StateItem, StateKey, VALUE_BYTES_MAX, ValueEncoding,
-    encode_account, encode_slot,
-    root_digest, root_hash, value_range,
+    encode_account, encode_slot, root_digest, root_hash, value_range,
 };
 use florin_types::{B256, Changeset, Height, StateFault, StateTarget};
 
@@ -50,12 +49,12 @@ type Log<E> = variable_journal::Journal<E, Operation<Family, Update>>;
 /// Where in the log each key's current value is.
 type Snapshot = Index<EightCap, Location<Family>>;
 /// The authenticated store on runtime `E`.
-pub type Db<E> =
-    variable::Db<Family, E, StateKey, RawBytes, StateHasher, EightCap, BITMAP_CHUNK_BYTES, Sequential>;
+pub type Db<E> = variable::Db<Family, E, StateKey, RawBytes, StateHasher, EightCap, BITMAP_CHUNK_BYTES, Sequential>;
 /// The store as the engine shares it: what `glue::stateful` calls a database set.
 pub type Databases<E> = Shared<Db<E>>;
 /// Changes on top of a block's state, not yet hashed.
-pub type Batch<E> = CurrentUnmerkleized<Family, E, Log<E>, Snapshot, StateHasher, Update, BITMAP_CHUNK_BYTES, Sequential>;
+pub type Batch<E> =
+    CurrentUnmerkleized<Family, E, Log<E>, Snapshot, StateHasher, Update, BITMAP_CHUNK_BYTES, Sequential>;
 /// Changes on top of a block's state, hashed: root and target are known.
 pub type SealedBatch<E> =
     CurrentMerkleized<Family, E, Log<E>, Snapshot, StateHasher, Update, BITMAP_CHUNK_BYTES, Sequential>;
@@ -285,6 +284,6 @@ pub(crate) fn store_writes(changes: &Changeset) -> Result<Vec<(StateKey, Option<
         }
         writes.push((StateItem::Code(*hash).key(), Some(code.0.clone())));
     }
-    writes.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+    writes.sort_unstable_by_key(|write| write.0);
     Ok(writes)
 }

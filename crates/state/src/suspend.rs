@@ -15,9 +15,7 @@ use crate::reader::StateReader;
 use bytes::Bytes as RawBytes;
 use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
 use florin_proof::{StateItem, StateKey, StateValue};
-use florin_types::{
-    Account, Address, B256, Bytes, StateFault, StateView, U256, alloy_primitives::KECCAK256_EMPTY,
-};
+use florin_types::{Account, Address, B256, Bytes, StateFault, StateView, U256, alloy_primitives::KECCAK256_EMPTY};
 use std::{cell::RefCell, collections::HashMap};
 
 /// Address space of one execution stack. The EVM keeps its 1,024 frames on the heap; this is for the core's own calls.

@@ -320,11 +320,9 @@ impl<E: Runtime> LedgerWriter<E> {
     async fn expect_same(&self, block: &Block) -> Result<(), LedgerError> {
         let height = block.height();
         match self.inner.block_record(height).await? {
-            Some(record) if record.finalized.block.hash() != block.hash() => Err(LedgerError::Conflict {
-                height,
-                stored: record.finalized.block.hash(),
-                offered: block.hash(),
-            }),
+            Some(record) if record.finalized.block.hash() != block.hash() => {
+                Err(LedgerError::Conflict { height, stored: record.finalized.block.hash(), offered: block.hash() })
+            }
             _ => Ok(()),
         }
     }

@@ -68,7 +68,8 @@ async fn live(
     mut recorded: Height,
 ) -> (Option<Arc<Block>>, Height) {
     let mut dice = Dice(seed ^ (life << 32));
-    let mut node = Node::start(context.child("life").with_attribute("number", life), config(40), acknowledged.clone()).await;
+    let mut node =
+        Node::start(context.child("life").with_attribute("number", life), config(40), acknowledged.clone()).await;
     let acknowledged_height = acknowledged.as_ref().map_or(0, |block| block.height());
     let head_height = node.ledger.head().block.height();
     assert!(head_height >= acknowledged_height, "acknowledged {acknowledged_height}, on record {head_height}");
@@ -86,7 +87,11 @@ async fn live(
     }
     for height in node.ledger.oldest_state()..=head_height {
         let state = node.ledger.state(height).await.unwrap();
-        assert_eq!(values(&*state).await, values(&model[usize::try_from(height).unwrap()]).await, "life {life}, {height}");
+        assert_eq!(
+            values(&*state).await,
+            values(&model[usize::try_from(height).unwrap()]).await,
+            "life {life}, {height}"
+        );
     }
     for _ in 0..dice.roll(25) {
         acknowledged = Some(node.advance().await);

@@ -94,7 +94,11 @@ fn records_come_in_order_and_once() {
         let other = block(Some(&first), B256::repeat_byte(7), second.extension().state);
         let error = node.writer.capture(&other, &changes(2), &node.databases).await.unwrap_err();
         assert_eq!(error, LedgerError::Conflict { height: 2, stored: second.hash(), offered: other.hash() });
-        let gap = block(Some(&block(Some(&second), B256::ZERO, second.extension().state)), B256::ZERO, StateTarget::default());
+        let gap = block(
+            Some(&block(Some(&second), B256::ZERO, second.extension().state)),
+            B256::ZERO,
+            StateTarget::default(),
+        );
         let error = node.writer.capture(&gap, &changes(4), &node.databases).await.unwrap_err();
         assert_eq!(error, LedgerError::Order { expected: 3, offered: 4 });
         // A block that does not follow the head.

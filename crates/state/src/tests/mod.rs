@@ -2,6 +2,7 @@
 
 mod crash;
 mod history;
+mod kill;
 mod proofs;
 mod suspend;
 mod tamper;
@@ -15,8 +16,8 @@ use commonware_glue::stateful::db::DatabaseSet;
 use commonware_utils::NZUsize;
 use florin_proof::{StateItem, StateValue};
 use florin_types::{
-    Account, Address, B256, Block, Bytes, Changeset, ConsensusContext, Extension, Header, Height, StateTarget, TxEnvelope,
-    U256, alloy_primitives::keccak256,
+    Account, Address, B256, Block, Bytes, Changeset, ConsensusContext, Extension, Header, Height, StateTarget,
+    TxEnvelope, U256, alloy_primitives::keccak256,
 };
 use std::sync::Arc;
 
@@ -98,7 +99,11 @@ fn block(parent: Option<&Block>, state_root: B256, state: StateTarget) -> Block 
     let height = parent.map_or(0, |parent| parent.height() + 1);
     let extension = Extension {
         timestamp_ms: 1_700_000_000_000 + height * 100,
-        context: ConsensusContext { view: height, parent_view: height.saturating_sub(1), ..ConsensusContext::default() },
+        context: ConsensusContext {
+            view: height,
+            parent_view: height.saturating_sub(1),
+            ..ConsensusContext::default()
+        },
         state,
     };
     let header = Header {

@@ -54,7 +54,8 @@ fn no_changed_byte_of_a_proof_verifies_to_another_value() {
     deterministic::Runner::default().start(|context| async move {
         let mut node = Node::start(context, config(100), None).await;
         node.advance_to(10).await;
-        let items = [StateItem::Account(address(2)), StateItem::Account(address(999)), StateItem::Slot(address(1), U256::ZERO)];
+        let items =
+            [StateItem::Account(address(2)), StateItem::Account(address(999)), StateItem::Slot(address(1), U256::ZERO)];
         let proven = node.ledger.prove(&items).await.unwrap();
         let root = proven.block.block.header().state_root;
         let honest = proven.proof.verify(root).unwrap();

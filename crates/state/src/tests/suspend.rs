@@ -75,9 +75,8 @@ async fn a_core_reads_through_suspension_and_remembers() {
 #[tokio::test]
 async fn hints_are_fetched_in_one_read() {
     let reader = slow();
-    let hints = (1..=20).flat_map(|number| {
-        [StateItem::Account(address(number)), StateItem::Slot(address(number), U256::from(5))]
-    });
+    let hints = (1..=20)
+        .flat_map(|number| [StateItem::Account(address(number)), StateItem::Slot(address(number), U256::from(5))]);
     assert_eq!(with_view_hinted(&reader, hints.collect(), sum).await, U256::from(210 * 8));
     assert_eq!((reader.reads.load(Ordering::Relaxed), reader.keys.load(Ordering::Relaxed)), (1, 40));
 }
@@ -139,7 +138,8 @@ async fn a_deep_core_fits_its_stack() {
         let mut frame = [0u8; 4_096];
         frame[usize::try_from(depth).unwrap() % 4_096] = 1;
         std::hint::black_box(&mut frame);
-        let below = if depth == 0 { view.account(address(1)).unwrap().unwrap().nonce } else { descend(view, depth - 1) };
+        let below =
+            if depth == 0 { view.account(address(1)).unwrap().unwrap().nonce } else { descend(view, depth - 1) };
         below + u64::from(frame[4_000] > 1)
     }
     // 1,024 frames of at least 4 KiB: what the EVM's deepest call stack could ask if it lived on the stack.
@@ -162,17 +162,17 @@ async fn cost_of_suspension() {
     };
     let start = std::time::Instant::now();
     with_view(Instant, read).await;
-    println!("miss: {:?} a read", start.elapsed() / 100_000);
+    eprintln!("miss: {:?} a read", start.elapsed() / 100_000);
     let direct = MemoryState::default();
     let start = std::time::Instant::now();
     for slot in 0..slots {
         let key = StateItem::Slot(Address::ZERO, U256::from(slot)).key();
         assert!(direct.read(vec![key]).await.unwrap()[0].is_none());
     }
-    println!("direct: {:?} a read", start.elapsed() / 100_000);
+    eprintln!("direct: {:?} a read", start.elapsed() / 100_000);
     let start = std::time::Instant::now();
     for _ in 0..10_000 {
         with_view(Instant, |view| view.slot(Address::ZERO, U256::ZERO).unwrap()).await;
     }
-    println!("a view with one miss: {:?}", start.elapsed() / 10_000);
+    eprintln!("a view with one miss: {:?}", start.elapsed() / 10_000);
 }
