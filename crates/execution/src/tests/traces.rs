@@ -181,3 +181,21 @@ fn calls_are_traced_too() {
     assert_eq!(trace["to"], json!(token()));
     assert!(trace["output"].as_str().unwrap().len() > 66);
 }
+
+#[test]
+fn the_deepest_recursion_is_traced() {
+    // CALL(GAS, ADDRESS, 0, 0, 0, 0, 0): it calls itself until a 64th of the gas is too little.
+    let code = [0x5f, 0x5f, 0x5f, 0x5f, 0x5f, 0x30, 0x5a, 0xf1, 0x00];
+    let chain = Chain::of(with_contract(genesis(Rules::default()), CONTRACT, code));
+    let txs = [signer(1).sign(TxEip1559 { to: TxKind::Call(CONTRACT), ..free(0, 1 << 24) })];
+    for tracer in ["callTracer", "flatCallTracer", "prestateTracer", "4byteTracer"] {
+        let trace = trace_with(&chain, &txs, 0, json!({ "tracer": tracer }), &TraceLimits::default()).unwrap();
+        let mut depth = 0;
+        let mut call = &trace;
+        while let Some(inner) = call.get("calls") {
+            call = &inner[0];
+            depth += 1;
+        }
+        assert_eq!(tracer == "callTracer", depth > 400, "{tracer}: {depth}");
+    }
+}
