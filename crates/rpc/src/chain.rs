@@ -30,6 +30,8 @@ const RECENT_BLOCKS_MAX: usize = 1_024;
 /// Blocks of one index transaction, and about how many transactions they hold at most.
 const INDEX_BATCH_BLOCKS_MAX: usize = 256;
 const INDEX_BATCH_TRANSACTIONS_MAX: usize = 20_000;
+/// How long a finalised block may take to be shown.
+const SHOW_TIME_MAX: Duration = Duration::from_secs(1);
 /// Pause after a failed attempt to feed the index.
 const INDEX_RETRY_PAUSE: Duration = Duration::from_secs(2);
 
@@ -247,16 +249,30 @@ impl Chain {
         }
     }
 
+    fn recent_transaction(&self, hash: B256) -> Option<Located> {
+        let recent = self.recent.read();
+        let (height, index) = *recent.transactions.get(&hash)?;
+        Some(Located { block: recent.get(height)?.clone(), index })
+    }
+
+    /// Waits until everything that the ledger has is shown. The pool drops what the ledger has, so whoever misses
+    /// something in both may have looked in between.
+    async fn caught_up(&self) {
+        let height = self.ledger.head().block.height();
+        let mut head = self.watch_head();
+        // Ends by reaching the height, or with the time: then the node stops.
+        let reached = head.wait_for(|head| head.block.height() >= height);
+        let _ = tokio::time::timeout(SHOW_TIME_MAX, reached).await;
+    }
+
     /// The transaction with this hash, if it is final.
     pub(crate) async fn transaction(&self, hash: B256) -> Result<Option<Located>, RpcError> {
-        let recent = {
-            let recent = self.recent.read();
-            recent.transactions.get(&hash).and_then(|(height, index)| {
-                Some(Located { block: recent.get(*height)?.clone(), index: *index })
-            })
-        };
-        if recent.is_some() {
-            return Ok(recent);
+        if let Some(located) = self.recent_transaction(hash) {
+            return Ok(Some(located));
+        }
+        self.caught_up().await;
+        if let Some(located) = self.recent_transaction(hash) {
+            return Ok(Some(located));
         }
         let Some(position) = self.index.transaction(hash).await? else {
             return self.complete().map(|()| None);

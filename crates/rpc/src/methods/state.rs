@@ -39,9 +39,20 @@ pub(crate) async fn balance(context: &Arc<Context>, args: &Args) -> Result<U256,
 pub(crate) async fn nonce(context: &Arc<Context>, args: &Args) -> Result<Quantity, RpcError> {
     let address = args.required::<Address>(0)?;
     let pending = selector(args, 1)? == BlockSelector::Number(BlockNumberSelector::Pending);
+    if pending {
+        return pending_nonce(context, address).await.map(Quantity);
+    }
     let height = height(context, args, 1).await?;
-    let nonce = context.read(height, move |view| Ok(account_or_empty(view, address)?.nonce)).await?;
-    Ok(Quantity(if pending { context.pool.pending_nonce(address, nonce) } else { nonce }))
+    context.read(height, move |view| Ok(Quantity(account_or_empty(view, address)?.nonce))).await
+}
+
+/// The pool first, then the ledger: a transaction leaves the pool only after the ledger has it, so that one of the two
+/// always counts it.
+async fn pending_nonce(context: &Context, address: Address) -> Result<u64, RpcError> {
+    let in_pool = context.pool.pending_nonce(address, 0);
+    let height = context.ledger.head().block.height();
+    let in_ledger = context.read(height, move |view| Ok(account_or_empty(view, address)?.nonce)).await?;
+    Ok(in_pool.max(in_ledger))
 }
 
 pub(crate) async fn code(context: &Arc<Context>, args: &Args) -> Result<Bytes, RpcError> {

@@ -1,0 +1,197 @@
+//! The server around the methods: limits, browsers, metrics, catching up, stopping.
+
+use super::{
+    harness::{TOKEN, bank, developer, on_a_node, on_a_plain_node, plain_config},
+    socket::{self, WebSocket},
+};
+use crate::{
+    Backend, RpcConfig, ServeError,
+    chain::Chain,
+    serve,
+};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex};
+use florin_index::{Index, LogQuery};
+use serde_json::{Value, json};
+use std::{net::SocketAddr, time::Duration};
+
+const JSON: &str = "POST / HTTP/1.1\r\nContent-Type: application/json";
+const CHAIN_ID_REQUEST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#;
+
+fn any_port() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+#[test]
+fn bodies_and_batches_are_bounded() {
+    let config = RpcConfig { request_bytes_max: 20_000, batch_requests_max: 3, ..plain_config() };
+    on_a_node(config, |node| async move {
+        let padding = "0".repeat(30_000);
+        let (status, body) = socket::post(node.address(), &format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{padding}"}}"#)).await;
+        assert_eq!(status, 413, "{body}");
+        let batch = |count: usize| format!("[{}]", vec![CHAIN_ID_REQUEST; count].join(","));
+        let (_, body) = socket::post(node.address(), &batch(3)).await;
+        assert_eq!(serde_json::from_str::<Value>(&body).unwrap().as_array().unwrap().len(), 3);
+        let (_, body) = socket::post(node.address(), &batch(4)).await;
+        assert!(serde_json::from_str::<Value>(&body).unwrap()["error"]["code"].is_i64(), "{body}");
+        let mixed = r#"[{"jsonrpc":"2.0","id":1,"method":"eth_chainId"},5,{"jsonrpc":"2.0","method":"eth_chainId"}]"#;
+        let answers: Value = serde_json::from_str(&socket::post(node.address(), mixed).await.1).unwrap();
+        assert_eq!(answers.as_array().unwrap().len(), 2);
+        assert_eq!((&answers[0]["result"], &answers[1]["error"]["code"]), (&json!("0x14a34"), &json!(-32600)));
+    });
+}
+
+#[test]
+fn answers_are_bounded() {
+    on_a_node(RpcConfig { response_bytes_max: 2_000, ..plain_config() }, |node| async move {
+        let answer = node.call("rpc.discover", json!([])).await;
+        assert!(answer["error"]["code"].is_i64(), "{answer}");
+        node.ok("eth_chainId", json!([])).await;
+    });
+}
+
+#[test]
+fn what_takes_too_long_is_ended() {
+    let config = RpcConfig { request_time_max: Duration::from_millis(100), call_gas_max: 200_000_000, simulations_max: 1, ..plain_config() };
+    on_a_node(config, |node| async move {
+        let endless = json!([{ "to": TOKEN.with_zero(), "gas": "0xbebc200" }, "latest", { TOKEN.with_zero().to_string(): { "code": "0x5b600056" } }]);
+        let (code, message, _) = node.error("eth_call", endless.clone()).await;
+        // A fast machine may get to the end of the gas before.
+        assert!(code == -32002 && message.contains("timed out") || message.contains("out of gas"), "{message}");
+        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": endless });
+        let begun = std::time::Instant::now();
+        let (_, body) = socket::post(node.address(), &json!([request, request, request, request]).to_string()).await;
+        assert_eq!(serde_json::from_str::<Value>(&body).unwrap().as_array().unwrap().len(), 4);
+        assert!(begun.elapsed() < Duration::from_secs(2), "a batch has the time of one request");
+        node.ok("eth_chainId", json!([])).await;
+    });
+}
+
+trait WithZero {
+    fn with_zero(self) -> Self;
+}
+
+impl WithZero for Address {
+    /// An address of no module.
+    fn with_zero(mut self) -> Self {
+        self.0[0] = 0;
+        self
+    }
+}
+
+#[test]
+fn connections_are_bounded() {
+    on_a_node(RpcConfig { connections_max: 2, ..plain_config() }, |node| async move {
+        let first = WebSocket::connect(node.address()).await;
+        let _second = WebSocket::connect(node.address()).await;
+        let (status, body) = socket::post(node.address(), CHAIN_ID_REQUEST).await;
+        assert_eq!(status, 429, "{body}");
+        drop(first);
+        for _ in 0..100 {
+            if socket::post(node.address(), CHAIN_ID_REQUEST).await.0 == 200 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("a closed connection gives its place back");
+    });
+}
+
+#[test]
+fn browsers_are_let_in_as_configured() {
+    let origin = |configured: &[&str]| RpcConfig { cors_origins: configured.iter().map(|o| (*o).to_owned()).collect(), ..plain_config() };
+    let preflight = "OPTIONS / HTTP/1.1\r\nOrigin: https://bank.example\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type";
+    for (configured, expected) in [
+        (&[][..], None),
+        (&["*"][..], Some("*")),
+        (&["https://bank.example"][..], Some("https://bank.example")),
+        (&["https://other.example"][..], None),
+    ] {
+        on_a_node(origin(configured), |node| async move {
+            let (_, head, _) = socket::request(node.address(), preflight, b"").await;
+            let found = head.lines().find_map(|line| line.strip_prefix("access-control-allow-origin: "));
+            assert_eq!(found, expected, "{head}");
+            let (_, head, body) = socket::request(node.address(), &format!("{JSON}\r\nOrigin: https://bank.example"), CHAIN_ID_REQUEST.as_bytes()).await;
+            assert_eq!(head.contains("access-control-allow-origin"), expected.is_some(), "{head}");
+            assert!(body.contains("0x14a34"), "{body}");
+        });
+    }
+    on_a_plain_node(|node| async move {
+        for wrong in ["bank.example", "https://*.example", ""] {
+            let backend = Backend { config: RpcConfig { cors_origins: vec![wrong.into()], ..plain_config() }, ..node.backend.clone() };
+            let error = serve(any_port(), backend).await.unwrap_err();
+            assert!(matches!(error, ServeError::Origin { .. }), "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_port_in_use_is_an_error_that_names_it() {
+    on_a_plain_node(|node| async move {
+        let error = serve(node.address(), node.backend.clone()).await.unwrap_err().to_string();
+        assert!(error.contains(&node.address().to_string()) && error.contains("choose another port"), "{error}");
+    });
+}
+
+#[test]
+fn metrics_have_the_names_of_the_table_only() {
+    on_a_plain_node(|node| async move {
+        node.ok("eth_chainId", json!([])).await;
+        node.error("eth_getBalance", json!([])).await;
+        node.error("evil\"} 1\n", json!([])).await;
+        let metrics = node.server.metrics();
+        for line in [
+            "florin_rpc_requests_total{method=\"eth_chainId\"} 1",
+            "florin_rpc_errors_total{method=\"eth_getBalance\",code=\"-32602\"} 1",
+            "florin_rpc_errors_total{method=\"unknown\",code=\"-32601\"} 1",
+            "florin_rpc_latency_seconds_count{method=\"eth_chainId\"} 1",
+            "florin_rpc_head_height_blocks 0",
+        ] {
+            assert!(metrics.contains(line), "{line} is missing in {metrics}");
+        }
+        assert!(!metrics.contains("evil"));
+    });
+}
+
+#[test]
+fn a_stopped_server_closes_its_port_and_another_one_goes_on() {
+    on_a_plain_node(|node| async move {
+        let second = serve(any_port(), node.backend.clone()).await.unwrap();
+        let address = second.address();
+        assert_eq!(socket::post(address, CHAIN_ID_REQUEST).await.0, 200);
+        second.stop().await;
+        assert!(tokio::net::TcpStream::connect(address).await.is_err());
+        node.ok("eth_chainId", json!([])).await;
+    });
+}
+
+#[test]
+fn a_new_index_is_filled_from_the_ledger() {
+    on_a_plain_node(|node| async move {
+        let mut input = hex!("a9059cbb").to_vec();
+        input.extend_from_slice(Address::repeat_byte(3).into_word().as_slice());
+        input.extend_from_slice(&U256::from(1).to_be_bytes::<32>());
+        for nonce in 0..80 {
+            node.include(&bank().call(nonce, TxKind::Call(TOKEN), 0, Bytes::from(input.clone()))).await;
+        }
+        let expected = node.ok("eth_getLogs", json!([{ "fromBlock": "0x0" }])).await;
+        assert_eq!(expected.as_array().unwrap().len(), 80);
+        let directory = tempfile::tempdir().unwrap();
+        let index = Index::open(&directory.path().join("index.sqlite"), node.backend.genesis_hash).await.unwrap();
+
+        // While it is empty, what cannot be known is not denied.
+        let chain = Chain::new(node.backend.ledger.clone(), index.clone());
+        let unknown = chain.transaction(B256::ZERO).await.unwrap_err().to_string();
+        assert!(unknown.contains("catching up") && unknown.contains("ask again"), "{unknown}");
+        let query = LogQuery { from: 0, to: 80, ..LogQuery::default() };
+        let unknown = chain.logs(&query, 1_000, Duration::from_secs(1)).await.unwrap_err().to_string();
+        assert!(unknown.contains("catching up"), "{unknown}");
+
+        let server = serve(any_port(), Backend { index: index.clone(), ..node.backend.clone() }).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), index.reached(80)).await.unwrap();
+        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_getLogs", "params": [{ "fromBlock": "0x0" }] });
+        let answer: Value = serde_json::from_str(&socket::post(server.address(), &request.to_string()).await.1).unwrap();
+        assert_eq!(answer["result"], expected);
+        server.stop().await;
+        node.include(&developer().pay(0, Address::ZERO, 1)).await;
+    });
+}

@@ -1,0 +1,98 @@
+//! Clients that do nothing for the server: HTTP by hand, and a plain WebSocket.
+
+use serde_json::{Value, json};
+use soketto::{Sender, handshake::Client};
+use std::{net::SocketAddr, time::Duration};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _};
+
+/// Sends bytes, and gives all that comes back until the server closes.
+pub(super) async fn exchange(address: SocketAddr, request: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut response = Vec::new();
+    // A server that has refused early may reset the connection: what came before counts.
+    let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut response)).await.expect("it hangs");
+    response
+}
+
+/// Status, headers and body of a request with these headers.
+pub(super) async fn request(address: SocketAddr, head: &str, body: &[u8]) -> (u16, String, String) {
+    let head = format!("{head}\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    let response = exchange(address, &[head.as_bytes(), body].concat()).await;
+    let response = String::from_utf8_lossy(&response);
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+    (status, head.to_lowercase(), body.to_owned())
+}
+
+/// A JSON-RPC request.
+pub(super) async fn post(address: SocketAddr, body: &str) -> (u16, String) {
+    let head = "POST / HTTP/1.1\r\nContent-Type: application/json";
+    let (status, _, body) = request(address, head, body.as_bytes()).await;
+    (status, body)
+}
+
+/// A WebSocket connection.
+pub(super) struct WebSocket {
+    sender: Sender<Compat<TcpStream>>,
+    receiver: soketto::Receiver<Compat<TcpStream>>,
+    next_id: u64,
+    /// Notifications that came while an answer was awaited.
+    waiting: Vec<Value>,
+}
+
+impl WebSocket {
+    pub(super) async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap().compat();
+        let host = address.to_string();
+        let mut client = Client::new(stream, &host, "/");
+        let answer = client.handshake().await.unwrap();
+        assert!(matches!(answer, soketto::handshake::ServerResponse::Accepted { .. }), "{answer:?}");
+        let (sender, receiver) = client.into_builder().finish();
+        Self { sender, receiver, next_id: 0, waiting: Vec::new() }
+    }
+
+    pub(super) async fn send(&mut self, text: &str) {
+        self.sender.send_text(text).await.unwrap();
+        self.sender.flush().await.unwrap();
+    }
+
+    /// The next message.
+    pub(super) async fn receive(&mut self) -> Value {
+        let mut message = Vec::new();
+        let received = self.receiver.receive_data(&mut message);
+        tokio::time::timeout(Duration::from_secs(20), received).await.expect("nothing comes").unwrap();
+        serde_json::from_slice(&message).unwrap()
+    }
+
+    pub(super) async fn call(&mut self, method: &str, params: Value) -> Value {
+        self.next_id += 1;
+        let id = self.next_id;
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()).await;
+        loop {
+            let message = self.receive().await;
+            if message["id"] == id {
+                return message;
+            }
+            self.waiting.push(message);
+        }
+    }
+
+    /// The next notification of a subscription.
+    pub(super) async fn notification(&mut self, subscription: &Value) -> Value {
+        loop {
+            let message = match self.waiting.is_empty() {
+                true => self.receive().await,
+                false => self.waiting.remove(0),
+            };
+            assert_eq!(message["method"], "eth_subscription", "{message}");
+            if &message["params"]["subscription"] == subscription {
+                return message["params"]["result"].clone();
+            }
+        }
+    }
+}
