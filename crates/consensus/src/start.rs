@@ -4,19 +4,28 @@ use crate::{
     config::{NetworkConfig, NodeConfig},
     engine::{StartError, message_bytes_max, start_on},
     keys::Committee,
-    network::{self, NetworkRuntime, Transport},
+    network::{self, Transport},
     node::Node,
-    runtime::Runtime,
+    runtime::Context,
 };
+use commonware_runtime::Supervisor as _;
 use florin_types::{Genesis, alloy_primitives::keccak256};
+use futures::future::BoxFuture;
 
 /// Starts a node: listens on the network, recovers what is on disk, takes part. Returns once its state is recovered; what
 /// the network finalised meanwhile follows by itself.
-pub async fn start<E: Runtime + NetworkRuntime>(
-    context: E,
+///
+/// The runtime is fixed and the future boxed so that the engine is compiled here, once, and not again in every program
+/// and test that starts a node.
+pub fn start(
+    context: Context,
     config: NodeConfig,
     network: NetworkConfig,
-) -> Result<Node, StartError> {
+) -> BoxFuture<'static, Result<Node, StartError>> {
+    Box::pin(start_encrypted(context, config, network))
+}
+
+async fn start_encrypted(context: Context, config: NodeConfig, network: NetworkConfig) -> Result<Node, StartError> {
     let committee = Committee::from_genesis(&config.genesis)?;
     let (mut lookup, oracle) = network::encrypted(
         context.child("network"),

@@ -9,6 +9,7 @@ use crate::{
     metrics::RpcMetrics,
     subscriptions::{self, HexIds},
 };
+use futures::future::BoxFuture;
 use jsonrpsee::{
     RpcModule,
     core::middleware::RpcServiceBuilder,
@@ -94,7 +95,13 @@ impl RpcServer {
 }
 
 /// Starts to serve. Returns once the port is open.
-pub async fn serve(address: SocketAddr, backend: Backend) -> Result<RpcServer, ServeError> {
+///
+/// Boxed so that the server is compiled here, once, and not again in every program and test that starts one.
+pub fn serve(address: SocketAddr, backend: Backend) -> BoxFuture<'static, Result<RpcServer, ServeError>> {
+    Box::pin(open_port(address, backend))
+}
+
+async fn open_port(address: SocketAddr, backend: Backend) -> Result<RpcServer, ServeError> {
     let context = Arc::new(Context::new(backend, RpcMetrics::new()));
     let config = context.config.clone();
     let methods = module(context.clone())?;

@@ -23,6 +23,7 @@ use crate::{
 };
 use commonware_codec::Encode as _;
 use florin_types::{Address, B256, Block, Bytes, Changeset, Height, StateFault};
+use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use std::{
     collections::BTreeMap,
@@ -81,7 +82,17 @@ impl Ledger {
 
     /// Opens ledger and store of a node that is not running, to look at them. The head is the latest height for which both
     /// are on disk. Like any start after a crash it drops half-written tails of files.
-    pub async fn open_offline<E: Runtime>(context: E, config: LedgerConfig) -> Result<Self, LedgerError> {
+    ///
+    /// The runtime is fixed and the future boxed so that the store is compiled here, once, and not again in every
+    /// program that looks at one.
+    pub fn open_offline(
+        context: commonware_runtime::tokio::Context,
+        config: LedgerConfig,
+    ) -> BoxFuture<'static, Result<Self, LedgerError>> {
+        Box::pin(Self::open_stopped(context, config))
+    }
+
+    async fn open_stopped<E: Runtime>(context: E, config: LedgerConfig) -> Result<Self, LedgerError> {
         let archives = Archives::open(context.child("ledger"), &config).await?;
         if archives.ranges(Kind::Blocks).await?.is_empty() {
             let place = archives.place(Kind::Blocks);

@@ -21,7 +21,7 @@ use std::{path::PathBuf, time::Duration};
 
 /// Arguments of `florin key node`.
 #[derive(Debug, Args)]
-pub struct NodeKey {
+pub(crate) struct NodeKey {
     /// The node's directory; made if it does not exist.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
@@ -33,7 +33,7 @@ pub struct NodeKey {
 
 /// Arguments of `florin key deal`.
 #[derive(Debug, Args)]
-pub struct Deal {
+pub(crate) struct Deal {
     /// Says that you know: this machine sees every share, so whoever controls it can forge finality.
     #[arg(long, required = true)]
     development: bool,
@@ -58,7 +58,7 @@ pub struct Deal {
 Every validator runs this at the same time, each on its own machine, with the same description of the network. Nobody
 ever holds the whole key. When it ends, each machine has its share (encrypted) and the same threshold.json, from which
 `florin genesis new` makes the genesis file. A machine that stops may start again and goes on where it was.")]
-pub struct Ceremony {
+pub(crate) struct Ceremony {
     /// This validator's directory, with its node key.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
@@ -78,7 +78,7 @@ pub struct Ceremony {
 const CEREMONY_LINGER: Duration = Duration::from_secs(30);
 
 /// Makes the threshold key together with the other validators.
-pub fn ceremony(arguments: &Ceremony, output: Output) -> Result<(), Failure> {
+pub(crate) fn ceremony(arguments: &Ceremony, output: Output) -> Result<(), Failure> {
     let directory = Directory::open(&arguments.dir)?;
     let threshold_path = directory.root().join("threshold.json");
     for path in [directory.share_path(), threshold_path.clone()] {
@@ -103,7 +103,7 @@ pub fn ceremony(arguments: &Ceremony, output: Output) -> Result<(), Failure> {
     let storage = directory.root().join("ceremony");
     files::make_directory(&storage, Audience::Owner)?;
     let outcome = machine::run(storage, 2, |context| async move {
-        ceremony::run(context, config, |step| show_step(&step)).await.map_err(|error| {
+        ceremony::run(context, config, Box::new(|step| show_step(&step))).await.map_err(|error| {
             Failure::unavailable("ceremony.failed", error, "every validator starts it again, with the same description")
         })
     })?;
@@ -134,7 +134,7 @@ fn show_step(step: &CeremonyStep) {
 }
 
 /// A new node key in a directory.
-pub fn node_key(arguments: &NodeKey, output: Output) -> Result<(), Failure> {
+pub(crate) fn node_key(arguments: &NodeKey, output: Output) -> Result<(), Failure> {
     files::make_directory(&arguments.dir, Audience::Owner)?;
     let directory = Directory::open(&arguments.dir)?;
     if directory.node_key_path().exists() {
@@ -153,7 +153,7 @@ pub fn node_key(arguments: &NodeKey, output: Output) -> Result<(), Failure> {
 }
 
 /// Deals a threshold key on this machine.
-pub fn deal(arguments: &Deal, output: Output) -> Result<(), Failure> {
+pub(crate) fn deal(arguments: &Deal, output: Output) -> Result<(), Failure> {
     let validators = validators(&NetworkDescription::read(&arguments.network)?);
     let directories =
         arguments.directories.iter().map(|path| Directory::open(path)).collect::<Result<Vec<_>, _>>()?;
@@ -199,6 +199,6 @@ fn validators(description: &NetworkDescription) -> Vec<B256> {
 }
 
 /// What is wrong with a key, for people.
-pub fn key_failure(error: KeyError) -> Failure {
+pub(crate) fn key_failure(error: KeyError) -> Failure {
     Failure::input("key.committee", error, "compare the genesis file, the description and the key files")
 }

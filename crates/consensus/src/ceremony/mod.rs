@@ -19,8 +19,8 @@ mod tests;
 use crate::{
     config::NetworkConfig,
     keys::{Committee, KeyError, NodeSecret, ThresholdShare, node_key, participants},
-    network::{NetworkRuntime, PeersError, encrypted, peers},
-    runtime::Runtime,
+    network::{PeersError, encrypted, peers},
+    runtime::{Context, Runtime},
 };
 use alloy_primitives::{B256, Bytes, keccak256};
 use commonware_codec::Encode as _;
@@ -43,10 +43,10 @@ use commonware_p2p::{
     AddressableManager, Blocker, CheckedSender as _, Receiver, Recipients, Sender, max_message_size,
 };
 use commonware_parallel::Sequential;
-use commonware_runtime::{Clock, Quota, buffer::paged::CacheRef};
+use commonware_runtime::{Clock, Quota, Supervisor as _, buffer::paged::CacheRef};
 use commonware_utils::{NZDuration, NZU32, NZU64, NZUsize, ordered::Set};
 use florin_types::GenesisNode;
-use futures::FutureExt as _;
+use futures::{FutureExt as _, future::BoxFuture};
 use secrets::Secrets;
 use std::{
     collections::BTreeSet,
@@ -161,10 +161,23 @@ pub(crate) fn quota() -> Quota {
 }
 
 /// Runs a ceremony over the encrypted network. Start it on every participant's machine within the timeout.
-pub async fn run<E: Runtime + NetworkRuntime>(
-    context: E,
+///
+/// The runtime is fixed and the future boxed for the same reason as [`start`](crate::start)'s.
+pub fn run(
+    context: Context,
     config: CeremonyConfig,
-    progress: impl Fn(CeremonyStep) + Send + Sync,
+    progress: Progress,
+) -> BoxFuture<'static, Result<CeremonyOutcome, CeremonyError>> {
+    Box::pin(run_encrypted(context, config, progress))
+}
+
+/// Told each step of a ceremony, so that people see whom they wait for.
+pub type Progress = Box<dyn Fn(CeremonyStep) + Send + Sync>;
+
+async fn run_encrypted(
+    context: Context,
+    config: CeremonyConfig,
+    progress: Progress,
 ) -> Result<CeremonyOutcome, CeremonyError> {
     let keys = participants(config.participants.iter().map(|node| node.public_key))?;
     let (mut network, oracle) = encrypted(
