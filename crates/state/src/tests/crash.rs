@@ -1,7 +1,7 @@
 //! Crashes at random points: ledger and store come back at exactly a finalised state, and go on.
 
 use super::*;
-use commonware_runtime::{Supervisor as _, deterministic};
+use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
 use futures::FutureExt as _;
 use std::pin::pin;
 
@@ -118,4 +118,29 @@ fn a_node_comes_back_with_exactly_a_finalised_state() {
         }
         assert!(at.1 > 20, "seed {seed} reached only {}", at.1);
     }
+}
+
+#[test]
+fn a_failed_write_stops_the_ledger_and_a_restart_recovers() {
+    let runner = deterministic::Runner::default();
+    let (tip, checkpoint) = runner.start_and_recover(|context| async move {
+        let faults = context.storage_fault_config();
+        let mut node = Node::start(context, config(40), None).await;
+        node.advance_to(9).await;
+        let (block, _) = node.execute().await;
+        let undo = node.writer.capture(&block, &changes(10), &node.databases).await.unwrap();
+        let broken = faults.read().clone().sync(commonware_utils::probability!(1.0));
+        let sound = std::mem::replace(&mut *faults.write(), broken);
+        let error = node.writer.finalized(finalized(&block), undo.clone(), None).await.unwrap_err();
+        assert!(error.to_string().contains("node-ledger"), "{error}");
+        assert_eq!(node.ledger.head().block.height(), 9, "nobody was told");
+        *faults.write() = sound;
+        node.tip
+    });
+    deterministic::Runner::from(checkpoint).start(|context| async move {
+        let mut node = Node::start(context, config(40), Some(tip)).await;
+        node.advance_to(20).await;
+        let model = model(20);
+        assert_eq!(values(&*node.ledger.state(9).await.unwrap()).await, values(&model[9]).await);
+    });
 }

@@ -195,3 +195,20 @@ fn a_synchronised_node_begins_at_its_block() {
         assert_eq!((ledger.head().block.height(), ledger.oldest_state(), ledger.oldest_block()), (20, 9, 9));
     });
 }
+
+#[test]
+fn hostile_targets_and_values_are_refused() {
+    let target = |operations_start, operations_end| StateTarget {
+        operations_root: B256::repeat_byte(1),
+        operations_start,
+        operations_end,
+    };
+    for (start, end) in [(0, 0), (5, 5), (6, 5), (0, u64::MAX), (u64::MAX, u64::MAX)] {
+        assert!(sync_target(&target(start, end)).is_none(), "{start}..{end}");
+    }
+    let honest = target(5, 9);
+    assert_eq!(crate::state_target(&sync_target(&honest).unwrap()), honest);
+    let mut changes = Changeset::default();
+    changes.code.insert(B256::ZERO, vec![0; florin_proof::VALUE_BYTES_MAX + 1].into());
+    assert!(MemoryState::new(&changes).unwrap_err().0.contains("at most"));
+}
