@@ -262,13 +262,13 @@ impl<E: Runtime> stateful::Application<E> for Application<E> {
             senders: outcome.senders.clone(),
             executed: true,
         };
-        // The pool hears before anyone else: a client that saw its block may ask for its next nonce at once.
-        let nonces = outcome.executed.changeset.accounts.iter();
-        core.pool().finalized(nonces.map(|(address, account)| (*address, account.map_or(0, |account| account.nonce))));
-        core.pending.set_finalized(block.height());
         if let Err(error) = core.writer.finalized(record, undo, certificate).await {
             stop(&format!("cannot record final block {}: {error}", block.height()));
         }
+        // The pool hears after the ledger: what is admitted from now on has been judged by the new state.
+        let nonces = outcome.executed.changeset.accounts.iter();
+        core.pool().finalized(nonces.map(|(address, account)| (*address, account.map_or(0, |account| account.nonce))));
+        core.pending.set_finalized(block.height());
         core.forget_up_to(block.height());
         core.metrics.commit_seconds.observe(seconds_since(started_ms, context));
         core.metrics.finality_seconds.observe(seconds_since(block.timestamp_ms(), context));

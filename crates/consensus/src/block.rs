@@ -27,16 +27,21 @@ pub(crate) struct EngineBlock {
     block: Arc<Block>,
     /// The leader's key as the engine's type, checked when the block was made.
     leader: PublicKey,
-    encoded_length: usize,
+    /// The block's encoding, made or received once: it is sent, stored and served again and again.
+    encoded: bytes::Bytes,
 }
 
 impl EngineBlock {
     /// Wraps a block. `None` when its leader is not a key, or its state target a range that no store can have.
     pub(crate) fn new(block: Arc<Block>) -> Option<Self> {
+        let encoded = block.encode().into();
+        Self::with_encoding(block, encoded)
+    }
+
+    fn with_encoding(block: Arc<Block>, encoded: bytes::Bytes) -> Option<Self> {
         sync_target(&block.extension().state)?;
         let leader = node_key(&block.extension().context.leader).ok()?;
-        let encoded_length = block.encode().len();
-        Some(Self { block, leader, encoded_length })
+        Some(Self { block, leader, encoded })
     }
 
     pub(crate) fn inner(&self) -> &Arc<Block> {
@@ -103,13 +108,13 @@ impl BoundedBlock for EngineBlock {
 
 impl Write for EngineBlock {
     fn write(&self, buffer: &mut impl BufMut) {
-        self.block.encode().write(buffer);
+        self.encoded.write(buffer);
     }
 }
 
 impl EncodeSize for EngineBlock {
     fn encode_size(&self) -> usize {
-        self.encoded_length.encode_size().saturating_add(self.encoded_length)
+        self.encoded.encode_size()
     }
 }
 
@@ -119,6 +124,6 @@ impl Read for EngineBlock {
     fn read_cfg(buffer: &mut impl Buf, _: &()) -> Result<Self, CodecError> {
         let bytes = bytes::Bytes::read_cfg(buffer, &RangeCfg::new(0..=BLOCK_BYTES_MAX))?;
         let block = Block::decode(&bytes).map_err(|_| CodecError::Invalid("block", "not a valid block"))?;
-        Self::new(Arc::new(block)).ok_or(CodecError::Invalid("block", "its leader or its state target cannot be"))
+        Self::with_encoding(Arc::new(block), bytes).ok_or(CodecError::Invalid("block", "its leader or its state target cannot be"))
     }
 }

@@ -58,18 +58,21 @@ pub(crate) async fn build<E: Runtime>(
     let earliest_ms = parent.timestamp_ms().saturating_add(1);
     let latest_ms = parent.timestamp_ms().saturating_add(rules.block_time_step_ms_max);
     let env = BlockEnv::child_of(parent, now_ms.clamp(earliest_ms, latest_ms.max(earliest_ms)));
-    let candidates = TimedCandidates { inner: core.pool().candidates(&rules, &included), out_of_time };
+    let inner = core.pool().candidates(&rules, &included);
+    let candidates = TimedCandidates { inner, stale: Vec::new(), out_of_time };
     let (chain_id, execution_env, execution_rules) = (core.chain_id, env.clone(), rules.clone());
-    let (txs, executed, unusable) = with_view_hinted(&batch, prefetch(env.height, &[]), move |view| {
+    let (txs, executed, candidates) = with_view_hinted(&batch, prefetch(env.height, &[]), move |view| {
         let mut candidates = candidates;
         florin_execution::build(view, chain_id, &execution_rules, &execution_env, &mut candidates)
-            .map(|(txs, executed)| (txs, executed, candidates.inner.invalid().to_vec()))
+            .map(|(txs, executed)| (txs, executed, candidates))
     })
     .await?;
     // On top of undecided blocks the verdict may change with them; only the finalised state condemns.
-    if included.is_empty() && !unusable.is_empty() {
-        core.pool().discard(&unusable);
+    if included.is_empty() {
+        core.pool().discard(candidates.inner.invalid());
+        core.pool().discard(&candidates.stale);
     }
+    core.pool().defer(candidates.inner.blocked(), now_ms);
     let sealed = merkleize(write(batch, env.height, &executed.changeset)?).await?;
     let (state_root, state) = commitment(&sealed);
     let extension = Extension { timestamp_ms: env.timestamp_ms, context, state };
@@ -151,6 +154,8 @@ fn prefetch(height: Height, txs: &[VerifiedTx]) -> Vec<StateItem> {
 /// Candidates until the leader's time for one block is over; the rest comes in the next.
 struct TimedCandidates {
     inner: florin_mempool::Candidates,
+    /// Transactions whose nonce the parent's state has used: admitted while their twin became final.
+    stale: Vec<B256>,
     out_of_time: Box<dyn Fn() -> bool + Send>,
 }
 
@@ -160,6 +165,9 @@ impl Candidates for TimedCandidates {
     }
 
     fn rejected(&mut self, tx: &VerifiedTx, rejection: &Rejection) {
+        if matches!(rejection, Rejection::NonceTooLow { .. }) {
+            self.stale.push(tx.hash());
+        }
         self.inner.rejected(tx, rejection);
     }
 }

@@ -160,6 +160,7 @@ pub(crate) fn encrypted<E: NetworkRuntime>(
         lookup::Config::local(handshake, namespace, config.listen, peers_max(), message_bytes_max, NZUsize!(1_024));
     lookup.allow_private_ips = config.allow_private_addresses;
     lookup.bypass_ip_check = !config.check_source_addresses;
+    lookup.dial_frequency = Duration::from_millis(200);
     lookup.tracked_peer_sets = NZUsize!(1);
     lookup.block_duration = Duration::from_secs(600);
     lookup::Network::new(context, lookup)

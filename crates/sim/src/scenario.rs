@@ -35,10 +35,10 @@ pub enum Fault {
     Links(LinkQuality),
     /// Power is lost everywhere: what no disk had confirmed is gone or torn. All machines start again.
     PowerLoss,
-    /// From the next one on until [`Fault::ExpectProgress`], no further block may become final.
-    ExpectStandstill,
-    /// Blocks must become final again.
-    ExpectProgress,
+    /// From here on until [`Fault::StandstillEnds`] no block may become final: too few machines are there.
+    StandstillBegins,
+    /// Checks that none has.
+    StandstillEnds,
 }
 
 /// A run.
@@ -183,9 +183,9 @@ impl Run {
                     cluster.link_all(quality).await;
                 }
                 Fault::PowerLoss => return Ok(true),
-                Fault::ExpectStandstill => self.standstill = Some(self.highest()),
-                Fault::ExpectProgress => {
-                    let before = self.standstill.take().unwrap_or_default();
+                Fault::StandstillBegins => self.standstill = Some(self.highest()),
+                Fault::StandstillEnds => {
+                    let before = self.standstill.take().unwrap_or(Height::MAX);
                     if self.highest() > before {
                         return Err(Violation::Progress(format!(
                             "blocks {} to {} became final without a quorum",
