@@ -27,6 +27,23 @@ pub(crate) struct BlockRecord {
 }
 
 impl BlockRecord {
+    /// Refuses what could not be read back.
+    pub(crate) fn new(finalized: FinalizedBlock, certificate: Option<Bytes>) -> Result<Self, String> {
+        let transactions = finalized.block.transactions().len();
+        if finalized.senders.len() != transactions {
+            return Err(format!("{} senders for {transactions} transactions", finalized.senders.len()));
+        }
+        if finalized.executed && finalized.receipts.len() != transactions {
+            return Err(format!("{} receipts for {transactions} transactions", finalized.receipts.len()));
+        }
+        if let Some(bytes) = certificate.as_ref().map(|certificate| certificate.len())
+            && bytes > CERTIFICATE_BYTES_MAX
+        {
+            return Err(format!("a certificate of {bytes} bytes, at most {CERTIFICATE_BYTES_MAX}"));
+        }
+        Ok(Self { finalized: Arc::new(finalized), certificate })
+    }
+
     pub(crate) fn height(&self) -> Height {
         self.finalized.block.height()
     }
@@ -50,12 +67,8 @@ impl BlockRecord {
         let receipts = stored.receipts.iter().map(|bytes| decode_receipt(bytes)).collect::<Result<Vec<_>, _>>();
         let receipts = receipts.map_err(wrong)?;
         let senders: Vec<Address> = stored.senders.chunks_exact(20).map(Address::from_slice).collect();
-        let transactions = block.transactions().len();
-        if senders.len() != transactions || stored.senders.len() != transactions * 20 {
-            return Err(wrong(format!("{} senders for {transactions} transactions", senders.len())));
-        }
-        if stored.executed && receipts.len() != transactions {
-            return Err(wrong(format!("{} receipts for {transactions} transactions", receipts.len())));
+        if !stored.senders.len().is_multiple_of(20) {
+            return Err(wrong(format!("{} bytes of senders", stored.senders.len())));
         }
         let receipts_root = calculate_receipt_root(&receipts);
         if stored.executed && receipts_root != block.header().receipts_root {
@@ -68,7 +81,7 @@ impl BlockRecord {
             senders: Arc::new(senders),
             executed: stored.executed,
         };
-        Ok(Self { finalized: Arc::new(finalized), certificate: stored.certificate.map(Bytes) })
+        Self::new(finalized, stored.certificate.map(Bytes)).map_err(wrong)
     }
 }
 

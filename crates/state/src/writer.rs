@@ -239,7 +239,7 @@ impl<E: Runtime> LedgerWriter<E> {
         let operations_end = block.extension().state.operations_end;
         let hash = block.hash();
         let finalized = FinalizedBlock { block, receipts: Arc::default(), senders, executed: false };
-        let record = BlockRecord { finalized: Arc::new(finalized), certificate: None };
+        let record = BlockRecord::new(finalized, None).map_err(LedgerError::Fault)?;
         self.archives.put(height, hash, record.encode(), None).await?;
         *self.inner.history.write() = History::starting_at(height, operations_end);
         self.inner.oldest_block.store(height, Ordering::Relaxed);
@@ -290,7 +290,7 @@ impl<E: Runtime> LedgerWriter<E> {
             Some(record) if undo.height == height && undo.hash == hash => record,
             _ => return Err(LedgerError::Fault(format!("block {hash} was not captured before it was applied"))),
         };
-        let block = BlockRecord { finalized: Arc::new(finalized), certificate };
+        let block = BlockRecord::new(finalized, certificate).map_err(LedgerError::Fault)?;
         self.archives.put(height, hash, block.encode(), Some(record.encode())).await?;
         self.inner.block_cache.lock().put(height, block.clone());
         self.inner.undo_cache.lock().put(height, record);

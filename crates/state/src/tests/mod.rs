@@ -4,6 +4,7 @@ mod crash;
 mod history;
 mod kill;
 mod proofs;
+mod record;
 mod suspend;
 mod tamper;
 
