@@ -59,6 +59,7 @@ pub struct WireStateProof {
 
 /// One validator in [`WireValidators`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WireValidator {
     /// Name for people: an institution.
     pub name: String,
