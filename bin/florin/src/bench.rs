@@ -33,7 +33,7 @@ Examples:
   florin bench --saturate                            raises the rate until p99 exceeds one second
   florin bench --rpc http://127.0.0.1:8545           loads a `florin demo` that runs
   florin bench --rpc http://node:8545 --from treasury --token 0xf101…0001")]
-pub struct BenchCommand {
+pub(crate) struct BenchCommand {
     /// Payments a second, all senders together.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     rate: u64,
@@ -69,7 +69,7 @@ pub struct BenchCommand {
 }
 
 /// Runs `florin bench`.
-pub fn run(command: BenchCommand, output: Output) -> Result<(), Failure> {
+pub(crate) fn run(command: BenchCommand, output: Output) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime
         .map_err(|error| Failure::new(Exit::Failed, "runtime", error, "raise the limit of threads, and try again"))?;

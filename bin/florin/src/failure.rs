@@ -9,7 +9,7 @@ use std::{fmt, io, path::Path};
 
 /// Whose turn it is, as a process exit code. The numbers are permanent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// Something this program did not foresee.
     Failed = 1,
     /// The command line or the configuration is wrong.
@@ -26,51 +26,51 @@ pub enum Exit {
 
 /// A failure for people and scripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// Permanent name, such as `keystore.passphrase`.
-    pub code: String,
+    pub(crate) code: String,
     /// The rule, with the values.
-    pub message: String,
+    pub(crate) message: String,
     /// What to do now.
-    pub next: String,
+    pub(crate) next: String,
     /// Exit code of the process.
     #[serde(skip)]
-    pub exit: Exit,
+    pub(crate) exit: Exit,
 }
 
 impl Failure {
     /// A failure of one kind.
-    pub fn new(exit: Exit, code: &str, message: impl fmt::Display, next: impl fmt::Display) -> Self {
+    pub(crate) fn new(exit: Exit, code: &str, message: impl fmt::Display, next: impl fmt::Display) -> Self {
         Self { code: code.into(), message: message.to_string(), next: next.to_string(), exit }
     }
 
     /// The command line or the configuration is wrong.
-    pub fn usage(code: &str, message: impl fmt::Display, next: impl fmt::Display) -> Self {
+    pub(crate) fn usage(code: &str, message: impl fmt::Display, next: impl fmt::Display) -> Self {
         Self::new(Exit::Usage, code, message, next)
     }
 
     /// A file or value that was given is wrong.
-    pub fn input(code: &str, message: impl fmt::Display, next: impl fmt::Display) -> Self {
+    pub(crate) fn input(code: &str, message: impl fmt::Display, next: impl fmt::Display) -> Self {
         Self::new(Exit::Input, code, message, next)
     }
 
     /// The ledger refused or reverted.
-    pub fn refused(code: &str, message: impl fmt::Display, next: impl fmt::Display) -> Self {
+    pub(crate) fn refused(code: &str, message: impl fmt::Display, next: impl fmt::Display) -> Self {
         Self::new(Exit::Refused, code, message, next)
     }
 
     /// Something that is needed cannot be reached, or is taken.
-    pub fn unavailable(code: &str, message: impl fmt::Display, next: impl fmt::Display) -> Self {
+    pub(crate) fn unavailable(code: &str, message: impl fmt::Display, next: impl fmt::Display) -> Self {
         Self::new(Exit::Unavailable, code, message, next)
     }
 
     /// Stored data is damaged.
-    pub fn damaged(code: &str, message: impl fmt::Display, next: impl fmt::Display) -> Self {
+    pub(crate) fn damaged(code: &str, message: impl fmt::Display, next: impl fmt::Display) -> Self {
         Self::new(Exit::Damaged, code, message, next)
     }
 
     /// A file could not be read.
-    pub fn reading(path: &Path, error: &io::Error) -> Self {
+    pub(crate) fn reading(path: &Path, error: &io::Error) -> Self {
         let next = match error.kind() {
             io::ErrorKind::NotFound => "check the path",
             io::ErrorKind::PermissionDenied => "give this user the right to read it",
@@ -80,7 +80,7 @@ impl Failure {
     }
 
     /// A file could not be written.
-    pub fn writing(path: &Path, error: &io::Error) -> Self {
+    pub(crate) fn writing(path: &Path, error: &io::Error) -> Self {
         let (code, next) = match error.kind() {
             io::ErrorKind::AlreadyExists => {
                 ("file.exists", "nothing is ever overwritten: choose another name, or move the file away yourself")
@@ -93,7 +93,7 @@ impl Failure {
     }
 
     /// Shows the failure on standard error: three lines for people, one line of JSON for scripts.
-    pub fn show(&self, json: bool) {
+    pub(crate) fn show(&self, json: bool) {
         use io::Write as _;
         let mut stderr = io::stderr().lock();
         // When standard error itself is gone there is nobody left to tell; the exit code still speaks.

@@ -8,11 +8,11 @@ use std::{
 };
 
 /// Largest file that is read into memory whole: a genesis file of a large network fits many times.
-pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub(crate) const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Who may read a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
+pub(crate) enum Audience {
     /// Only this user (mode 0600).
     Owner,
     /// As the process's file mode mask says.
@@ -20,7 +20,7 @@ pub enum Audience {
 }
 
 /// Reads a text file of bounded size.
-pub fn read_text(path: &Path) -> Result<String, Failure> {
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
     file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| Failure::reading(path, &error))?;
@@ -32,7 +32,7 @@ pub fn read_text(path: &Path) -> Result<String, Failure> {
 }
 
 /// Writes a new file durably: it stands on the disk, whole, when this returns. An existing file is an error.
-pub fn write_new(path: &Path, content: &[u8], audience: Audience) -> Result<(), Failure> {
+pub(crate) fn write_new(path: &Path, content: &[u8], audience: Audience) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::writing(path, &error);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -52,7 +52,7 @@ pub fn write_new(path: &Path, content: &[u8], audience: Audience) -> Result<(), 
 }
 
 /// Makes a directory and its parents. `Owner` closes it to other users.
-pub fn make_directory(path: &Path, audience: Audience) -> Result<(), Failure> {
+pub(crate) fn make_directory(path: &Path, audience: Audience) -> Result<(), Failure> {
     fs::create_dir_all(path).map_err(|error| Failure::writing(path, &error))?;
     #[cfg(unix)]
     if audience == Audience::Owner {
@@ -64,12 +64,12 @@ pub fn make_directory(path: &Path, audience: Audience) -> Result<(), Failure> {
 
 /// A lock on a file, held until it is dropped or the process ends, however it ends.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 /// Takes a lock for this process. `guarded` names what it protects, for the error.
-pub fn lock(path: &Path, guarded: &Path) -> Result<Lock, Failure> {
+pub(crate) fn lock(path: &Path, guarded: &Path) -> Result<Lock, Failure> {
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -98,7 +98,7 @@ fn holder(path: &Path) -> Option<String> {
 }
 
 /// The process that holds a lock; `None` when nobody does.
-pub fn lock_holder(path: &Path) -> Option<rustix::process::Pid> {
+pub(crate) fn lock_holder(path: &Path) -> Option<rustix::process::Pid> {
     let file = File::open(path).ok()?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => rustix::process::Pid::from_raw(holder(path)?.parse().ok()?),

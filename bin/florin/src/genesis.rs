@@ -29,7 +29,7 @@ Examples:
   florin genesis new --network network.toml --threshold node/threshold.json --out genesis.json
   florin genesis validate genesis.json
   florin genesis show genesis.json --json")]
-pub struct GenesisCommand {
+pub(crate) struct GenesisCommand {
     #[command(subcommand)]
     action: Action,
 }
@@ -63,7 +63,7 @@ enum Action {
 /// The description of a network, as people write it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NetworkDescription {
+pub(crate) struct NetworkDescription {
     chain_id: u64,
     network: String,
     timestamp_ms: u64,
@@ -78,7 +78,7 @@ pub struct NetworkDescription {
     #[serde(default)]
     rules: toml::Table,
     /// Nodes: the ceremony reads them too.
-    pub nodes: Vec<GenesisNode>,
+    pub(crate) nodes: Vec<GenesisNode>,
     #[serde(default)]
     transactors: BTreeSet<Address>,
     #[serde(default)]
@@ -94,18 +94,18 @@ pub struct NetworkDescription {
 /// Public result of a ceremony or a dealer: `threshold.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ThresholdPublic {
+pub(crate) struct ThresholdPublic {
     /// Encoded public polynomial.
-    pub threshold_public: Bytes,
+    pub(crate) threshold_public: Bytes,
     /// Node keys of the validators that hold the shares.
-    pub validators: BTreeSet<B256>,
+    pub(crate) validators: BTreeSet<B256>,
     /// Whether one machine knows every share.
-    pub dealt_for_development: bool,
+    pub(crate) dealt_for_development: bool,
 }
 
 impl ThresholdPublic {
     /// Reads `threshold.json`.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         serde_json::from_str(&files::read_text(path)?).map_err(|error| {
             let message = format!("{} is not the result of a ceremony: {error}", path.display());
             Failure::input("threshold.format", message, "give the threshold.json that `florin key ceremony` wrote")
@@ -113,7 +113,7 @@ impl ThresholdPublic {
     }
 
     /// The file's text.
-    pub fn to_text(&self) -> Result<String, Failure> {
+    pub(crate) fn to_text(&self) -> Result<String, Failure> {
         serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(|error| {
             Failure::input("threshold.format", error, "report this: the result of the ceremony could not be written")
         })
@@ -122,7 +122,7 @@ impl ThresholdPublic {
 
 impl NetworkDescription {
     /// Reads a description; errors name the field.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         Self::parse(&files::read_text(path)?, &path.display().to_string())
     }
 
@@ -148,7 +148,7 @@ impl NetworkDescription {
     }
 
     /// The genesis file.
-    pub fn into_genesis(self, threshold: ThresholdPublic) -> Result<Genesis, Failure> {
+    pub(crate) fn into_genesis(self, threshold: ThresholdPublic) -> Result<Genesis, Failure> {
         let rules = RulesSchedule::constant(self.rules()?).map_err(|error| {
             Failure::input("network.rules", error, "change [rules] in the description of the network")
         })?;
@@ -184,7 +184,7 @@ impl NetworkDescription {
 }
 
 /// Runs `florin genesis`.
-pub fn run(command: GenesisCommand, output: Output) -> Result<(), Failure> {
+pub(crate) fn run(command: GenesisCommand, output: Output) -> Result<(), Failure> {
     match command.action {
         Action::New { network, threshold, out } => {
             let description = NetworkDescription::read(&network)?;
@@ -203,7 +203,7 @@ pub fn run(command: GenesisCommand, output: Output) -> Result<(), Failure> {
 }
 
 /// Reads a genesis file and checks all that can be checked without a network.
-pub fn read(path: &Path) -> Result<Genesis, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Genesis, Failure> {
     let genesis = Genesis::from_json(&files::read_text(path)?)
         .map_err(|error| Failure { message: format!("{}: {error}", path.display()), ..refused(&error) })?;
     check(&genesis)?;
@@ -218,7 +218,7 @@ fn check(genesis: &Genesis) -> Result<(), Failure> {
 }
 
 /// Block 0 of a genesis file: its hash names the network.
-pub fn block(genesis: &Genesis) -> Result<Block, Failure> {
+pub(crate) fn block(genesis: &Genesis) -> Result<Block, Failure> {
     let state = florin_execution::genesis_state(genesis).map_err(refused)?;
     let (state_root, target) = florin_state::genesis_commitment(&state).map_err(refused)?;
     florin_execution::genesis_block(genesis, state_root, target).map_err(refused)

@@ -13,33 +13,33 @@ use std::path::PathBuf;
 
 /// Arguments of every command that asks a node.
 #[derive(Clone, Debug, Args)]
-pub struct NetworkArguments {
+pub(crate) struct NetworkArguments {
     /// The node's JSON-RPC.
     #[arg(long, value_name = "URL", env = "FLORIN_RPC_URL", default_value = "http://127.0.0.1:8545")]
-    pub rpc: String,
+    pub(crate) rpc: String,
     /// The network's genesis file, from a source that you trust: answers are verified with its key.
     #[arg(long, value_name = "FILE", env = "FLORIN_GENESIS")]
-    pub genesis: Option<PathBuf>,
+    pub(crate) genesis: Option<PathBuf>,
 }
 
 /// A network that commands talk to.
-pub struct Network {
+pub(crate) struct Network {
     /// The node.
-    pub client: RpcClient,
+    pub(crate) client: RpcClient,
     /// What is trusted.
-    pub genesis: Genesis,
+    pub(crate) genesis: Genesis,
     /// Verifies by it.
-    pub verifier: Verifier,
+    pub(crate) verifier: Verifier,
 }
 
 impl NetworkArguments {
     /// A client alone, for commands that show what the node says.
-    pub fn client(&self) -> Result<RpcClient, Failure> {
+    pub(crate) fn client(&self) -> Result<RpcClient, Failure> {
         connect(&self.rpc)
     }
 
     /// The network with its trust, and a check that the node is of it.
-    pub async fn open(&self) -> Result<Network, Failure> {
+    pub(crate) async fn open(&self) -> Result<Network, Failure> {
         let path = self.genesis.as_ref().ok_or_else(|| {
             Failure::usage(
                 "network.genesis",
@@ -67,7 +67,7 @@ impl NetworkArguments {
 
 impl Network {
     /// A token by its symbol in the genesis file, or by its address.
-    pub fn token(&self, name: &str) -> Result<Address, Failure> {
+    pub(crate) fn token(&self, name: &str) -> Result<Address, Failure> {
         if let Ok(address) = name.parse::<Address>() {
             return Ok(address);
         }

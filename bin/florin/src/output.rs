@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 
 /// Chosen by `--json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub(crate) enum Output {
     /// For people.
     Text,
     /// One line of JSON.
@@ -15,17 +15,17 @@ pub enum Output {
 
 impl Output {
     /// From the flag.
-    pub fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool) -> Self {
         if json { Self::Json } else { Self::Text }
     }
 
     /// Whether scripts read this.
-    pub fn is_json(self) -> bool {
+    pub(crate) fn is_json(self) -> bool {
         self == Self::Json
     }
 
     /// Prints a result in the chosen form.
-    pub fn show<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    pub(crate) fn show<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) -> Result<(), Failure> {
         match self {
             Self::Text => line(&text()),
             Self::Json => {
@@ -38,7 +38,7 @@ impl Output {
     }
 
     /// Prints a line that only people see.
-    pub fn say(self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn say(self, text: &str) -> Result<(), Failure> {
         match self {
             Self::Text => line(text),
             Self::Json => Ok(()),
@@ -47,7 +47,7 @@ impl Output {
 }
 
 /// Writes text and a line end. A reader who went away (`florin … | head`) is no failure of ours.
-pub fn line(text: &str) -> Result<(), Failure> {
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(()),
@@ -62,7 +62,7 @@ pub fn line(text: &str) -> Result<(), Failure> {
 }
 
 /// Lays rows out in columns, two blanks between them; the first row is the heading.
-pub fn table(rows: &[Vec<String>]) -> String {
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
@@ -77,7 +77,7 @@ pub fn table(rows: &[Vec<String>]) -> String {
 }
 
 /// Lays out names and values, one a line.
-pub fn fields(rows: &[(&str, String)]) -> String {
+pub(crate) fn fields(rows: &[(&str, String)]) -> String {
     let rows: Vec<Vec<String>> = rows.iter().map(|(name, value)| vec![(*name).to_string(), value.clone()]).collect();
     table(&rows)
 }

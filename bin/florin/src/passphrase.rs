@@ -9,25 +9,25 @@ use std::{
 use zeroize::Zeroizing;
 
 /// Fewest characters of a new passphrase: what stands between a stolen file and the money.
-pub const PASSPHRASE_CHARS_MIN: usize = 8;
+pub(crate) const PASSPHRASE_CHARS_MIN: usize = 8;
 
 /// Where a passphrase is taken from.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct PassphraseSource {
+pub(crate) struct PassphraseSource {
     /// File that holds the passphrase, one line. `/dev/fd/3` reads an inherited descriptor, `-` standard input.
     /// Without it the program asks.
     #[arg(long, value_name = "FILE", env = "FLORIN_PASSPHRASE_FILE")]
-    pub passphrase_file: Option<PathBuf>,
+    pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 impl PassphraseSource {
     /// From a file, for callers that hold a path.
-    pub fn file(path: Option<PathBuf>) -> Self {
+    pub(crate) fn file(path: Option<PathBuf>) -> Self {
         Self { passphrase_file: path }
     }
 
     /// The passphrase of an existing key.
-    pub fn existing(&self, what: &str) -> Result<Zeroizing<String>, Failure> {
+    pub(crate) fn existing(&self, what: &str) -> Result<Zeroizing<String>, Failure> {
         match &self.passphrase_file {
             Some(path) => from_file(path),
             None => prompt(&format!("Passphrase of {what}: ")),
@@ -35,7 +35,7 @@ impl PassphraseSource {
     }
 
     /// The passphrase of a new key: long enough, and asked for twice when a person types it.
-    pub fn new_key(&self, what: &str) -> Result<Zeroizing<String>, Failure> {
+    pub(crate) fn new_key(&self, what: &str) -> Result<Zeroizing<String>, Failure> {
         let passphrase = match &self.passphrase_file {
             Some(path) => from_file(path)?,
             None => {

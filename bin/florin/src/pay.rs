@@ -29,7 +29,7 @@ Examples:
 
 The receipt is verified with the genesis file's key, whatever the node says. After a timeout look at the transaction
 with `florin inspect tx HASH` before paying again.")]
-pub struct PayCommand {
+pub(crate) struct PayCommand {
     /// Account that pays: its name in the keystore, or its key file.
     #[arg(long, value_name = "NAME")]
     from: String,
@@ -60,7 +60,7 @@ pub struct PayCommand {
 }
 
 /// Runs `florin pay`.
-pub fn run(command: PayCommand, output: Output) -> Result<(), Failure> {
+pub(crate) fn run(command: PayCommand, output: Output) -> Result<(), Failure> {
     crate::remote::block_on(pay(command, output))
 }
 
@@ -153,7 +153,7 @@ fn payee(name: &str, store: &accounts::Store) -> Result<Address, Failure> {
 }
 
 /// Reads an address; mixed case must carry the right checksum (EIP-55), so that a typing error is noticed.
-pub fn parse_address(text: &str) -> Result<Address, Failure> {
+pub(crate) fn parse_address(text: &str) -> Result<Address, Failure> {
     let wrong = |reason: &str| {
         let shown: String = text.chars().take(64).collect();
         Failure::input("address", format_args!("{shown:?} is not an address: {reason}"), "copy it again, all 42 characters")

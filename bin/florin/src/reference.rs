@@ -12,7 +12,7 @@ use std::{fmt::Write as _, path::PathBuf};
 
 /// Writes reference pages.
 #[derive(Debug, Args)]
-pub struct ReferenceCommand {
+pub(crate) struct ReferenceCommand {
     /// Which page to print.
     #[arg(long, value_enum, required_unless_present = "root")]
     kind: Option<Kind>,
@@ -36,7 +36,7 @@ enum Kind {
 }
 
 /// Runs `florin reference`.
-pub fn run(command: &ReferenceCommand) -> Result<(), Failure> {
+pub(crate) fn run(command: &ReferenceCommand) -> Result<(), Failure> {
     if let Some(kind) = command.kind {
         return output::line(&page(kind)?);
     }
@@ -71,7 +71,7 @@ fn page(kind: Kind) -> Result<String, Failure> {
     Ok(match kind {
         Kind::Config => config::reference(),
         Kind::Cli => cli(),
-        Kind::Metrics => crate::node::metrics_reference()?,
+        Kind::Metrics => crate::node::measured::reference()?,
         Kind::Rpc => florin_rpc::reference(),
         Kind::Openrpc => format!("{:#}\n", florin_rpc::openrpc()),
     })

@@ -4,12 +4,12 @@ use crate::failure::{Exit, Failure};
 use florin_client::{ClientError, RpcClient};
 
 /// A client of the node at `url`.
-pub fn connect(url: &str) -> Result<RpcClient, Failure> {
+pub(crate) fn connect(url: &str) -> Result<RpcClient, Failure> {
     RpcClient::new(url).map_err(client_failure)
 }
 
 /// What a node did not answer, for people.
-pub fn client_failure(error: ClientError) -> Failure {
+pub(crate) fn client_failure(error: ClientError) -> Failure {
     let (exit, next) = match &error {
         ClientError::Refused { .. } | ClientError::Reverted { .. } => {
             (Exit::Refused, "correct what the message names, and send again")
@@ -27,7 +27,7 @@ pub fn client_failure(error: ClientError) -> Failure {
 }
 
 /// Runs a command that talks to a node.
-pub fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(crate) fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         Failure::new(Exit::Failed, "runtime", error, "raise the limit of open files, and try again")

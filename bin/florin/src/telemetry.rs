@@ -18,13 +18,13 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt as _, registry::
 
 /// Holds what must be flushed at the end.
 #[derive(Debug)]
-pub struct Telemetry {
+pub(crate) struct Telemetry {
     traces: Option<SdkTracerProvider>,
 }
 
 impl Telemetry {
     /// Starts log and traces. Must run inside of the node's runtime: spans are sent by a task of it.
-    pub fn start(config: &Config, node: &str) -> Result<Self, Failure> {
+    pub(crate) fn start(config: &Config, node: &str) -> Result<Self, Failure> {
         let filter = || EnvFilter::try_new(&config.log.filter).map_err(|error| refused("log.filter", &error));
         let traces = provider(config, node)?;
         let spans = match &traces {
@@ -40,7 +40,7 @@ impl Telemetry {
     }
 
     /// Sends the spans that are still in memory.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let Some(provider) = self.traces else { return };
         // The flush waits for a task of this runtime, so it must not block one of its workers.
         match tokio::task::spawn_blocking(move || provider.shutdown()).await {

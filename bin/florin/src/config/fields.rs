@@ -41,7 +41,7 @@ impl FromVariable for Vec<String> {
 /// Form of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people.
     #[default]
     Text,
@@ -70,18 +70,18 @@ macro_rules! sections {
         /// The whole configuration of a node.
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
-        pub struct Config {$(
+        pub(crate) struct Config {$(
             $(#[doc = $section_doc])*
-            pub $section: $Section,
+            pub(crate) $section: $Section,
         )*}
 
         $(
             $(#[doc = $section_doc])*
             #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
             #[serde(deny_unknown_fields, default)]
-            pub struct $Section {$(
+            pub(crate) struct $Section {$(
                 $(#[doc = $field_doc])*
-                pub $field: $type,
+                pub(crate) $field: $type,
             )*}
 
             impl Default for $Section {
@@ -104,7 +104,7 @@ macro_rules! sections {
         }
 
         /// Every section with its fields, for the reference.
-        pub const SECTIONS: &[SectionReference] = &[$(
+        pub(crate) const SECTIONS: &[SectionReference] = &[$(
             SectionReference {
                 name: stringify!($section),
                 docs: &[$($section_doc),*],

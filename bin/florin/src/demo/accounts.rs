@@ -16,34 +16,34 @@ use florin_types::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Known to everyone.
-pub const DEMO_PHRASE: &str = "test test test test test test test test test test test junk";
+pub(crate) const DEMO_PHRASE: &str = "test test test test test test test test test test test junk";
 /// Chain id of every demo.
-pub const DEMO_CHAIN_ID: u64 = 461_337;
+pub(crate) const DEMO_CHAIN_ID: u64 = 461_337;
 /// Symbol of the demo's currency.
-pub const DEMO_SYMBOL: &str = "DEUR";
+pub(crate) const DEMO_SYMBOL: &str = "DEUR";
 /// Accounts for `florin bench`, beside the named ones.
-pub const LOAD_ACCOUNTS: u32 = 64;
+pub(crate) const LOAD_ACCOUNTS: u32 = 64;
 
 const LOAD_ACCOUNT_FIRST: u32 = 1_000;
 const NAMES: [&str; 5] = ["developer", "central-bank", "bank-a", "bank-b", "bank-c"];
 
 /// An account of the demo.
-pub struct DemoAccount {
+pub(crate) struct DemoAccount {
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its key.
-    pub key: Signer,
+    pub(crate) key: Signer,
 }
 
 /// Everyone, by role.
-pub struct People {
+pub(crate) struct People {
     named: Vec<DemoAccount>,
     load: Vec<Signer>,
 }
 
 impl People {
     /// Derives everyone.
-    pub fn derive() -> Result<Self, Failure> {
+    pub(crate) fn derive() -> Result<Self, Failure> {
         let key = |index| mnemonic::derive(DEMO_PHRASE, "", index);
         let named = (0u32..).zip(NAMES).map(|(index, name)| Ok(DemoAccount { name, key: key(index)? }));
         let load = (LOAD_ACCOUNT_FIRST..LOAD_ACCOUNT_FIRST + LOAD_ACCOUNTS).map(key);
@@ -51,22 +51,22 @@ impl People {
     }
 
     /// Those with a name, the developer first.
-    pub fn named(&self) -> &[DemoAccount] {
+    pub(crate) fn named(&self) -> &[DemoAccount] {
         &self.named
     }
 
     /// Issues the currency and governs who may hold it.
-    pub fn central_bank(&self) -> &DemoAccount {
+    pub(crate) fn central_bank(&self) -> &DemoAccount {
         &self.named[1]
     }
 
     /// The commercial banks.
-    pub fn banks(&self) -> &[DemoAccount] {
+    pub(crate) fn banks(&self) -> &[DemoAccount] {
         &self.named[2..]
     }
 
     /// Accounts from which load is generated.
-    pub fn load(&self) -> &[Signer] {
+    pub(crate) fn load(&self) -> &[Signer] {
         &self.load
     }
 
@@ -75,7 +75,7 @@ impl People {
     }
 
     /// The genesis of a demo with these nodes.
-    pub fn genesis(
+    pub(crate) fn genesis(
         &self,
         timestamp_ms: u64,
         threshold_public: alloy_primitives::Bytes,

@@ -4,6 +4,7 @@
 //! DIR/demo.json         what was made, labelled as a demo
 //! DIR/genesis.json      the network
 //! DIR/passphrase        of every key file here
+//! DIR/keystore/         the accounts, for `florin pay`
 //! DIR/validator-1/ …    one node's directory each, as `florin node --dir` takes it
 //! ```
 
@@ -12,11 +13,11 @@ use crate::{
     config::Config,
     failure::Failure,
     files::{self, Audience},
-    key::keystore::Cost,
+    key::{accounts::Store, keystore::Cost},
     node::directory::Directory,
 };
 use florin_consensus::deal;
-use florin_types::{Genesis, GenesisNode, NodeRole};
+use florin_types::{GenesisNode, NodeRole};
 use serde::{Deserialize, Serialize};
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -24,9 +25,9 @@ use std::{
 };
 
 /// Most validators of a demo: each is a process of its own on this machine.
-pub const VALIDATORS_MAX: u16 = 16;
+pub(crate) const VALIDATORS_MAX: u16 = 16;
 /// Most followers of a demo.
-pub const FOLLOWERS_MAX: u16 = 16;
+pub(crate) const FOLLOWERS_MAX: u16 = 16;
 
 const LABEL: &str = "DEMO ONLY: every key in this directory is known to everyone or was dealt on one machine";
 
@@ -41,28 +42,28 @@ struct Plan {
 
 /// One node of the demo.
 #[derive(Clone, Debug)]
-pub struct DemoNode {
+pub(crate) struct DemoNode {
     /// Such as `validator-1`.
-    pub name: String,
+    pub(crate) name: String,
     /// Its directory.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// What it is to the network.
-    pub role: NodeRole,
+    pub(crate) role: NodeRole,
 }
 
 /// A demo's directory.
 #[derive(Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     root: PathBuf,
     plan: Plan,
     /// Whether it was there before.
-    pub resumed: bool,
+    pub(crate) resumed: bool,
     _lock: files::Lock,
 }
 
 impl Layout {
     /// Opens the demo in `root`, or makes one there.
-    pub fn open(
+    pub(crate) fn open(
         root: &Path,
         validators: Option<u16>,
         followers: Option<u16>,
@@ -87,12 +88,12 @@ impl Layout {
     }
 
     /// The directory itself.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// Its nodes, validators first.
-    pub fn nodes(&self) -> Vec<DemoNode> {
+    pub(crate) fn nodes(&self) -> Vec<DemoNode> {
         let node = |name: String, role| DemoNode { directory: self.root.join(&name), name, role };
         let validators = (1..=self.plan.validators).map(|n| node(format!("validator-{n}"), NodeRole::Validator));
         let followers = (1..=self.plan.followers).map(|n| node(format!("follower-{n}"), NodeRole::Follower));
@@ -100,17 +101,12 @@ impl Layout {
     }
 
     /// Number of validators.
-    pub fn validators(&self) -> u16 {
+    pub(crate) fn validators(&self) -> u16 {
         self.plan.validators
     }
 
-    /// The network.
-    pub fn genesis(&self) -> Result<Genesis, Failure> {
-        crate::genesis::read(&self.root.join("genesis.json"))
-    }
-
     /// Writes where a node serves RPC in this run. The rest of its configuration never changes.
-    pub fn configure(&self, node: &DemoNode, rpc_port: u16, monitoring_port: u16) -> Result<(), Failure> {
+    pub(crate) fn configure(&self, node: &DemoNode, rpc_port: u16, monitoring_port: u16) -> Result<(), Failure> {
         let mut config = Config::default();
         config.network.private_addresses = true;
         config.keys.passphrase_file = Some(self.root.join("passphrase"));
@@ -168,6 +164,10 @@ impl Layout {
         })?;
         for directory in nodes.iter().map(|node| &node.directory).chain([&self.root]) {
             files::write_new(&directory.join("genesis.json"), text.as_bytes(), Audience::Everyone)?;
+        }
+        let keystore = Store::at(self.root.join("keystore"));
+        for account in people.named() {
+            keystore.save(account.name, &account.key, &passphrase, Cost::Light)?;
         }
         // Last of all: a directory without it was never finished.
         let plan = serde_json::to_string_pretty(&self.plan).map_err(|error| {

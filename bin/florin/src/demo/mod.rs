@@ -9,10 +9,10 @@
 //!
 //! **Limits.** One demo a directory (locked), at most [`layout::VALIDATORS_MAX`] validators.
 
-pub mod accounts;
-pub mod layout;
-pub mod process;
-pub mod progress;
+pub(crate) mod accounts;
+pub(crate) mod layout;
+pub(crate) mod process;
+pub(crate) mod progress;
 mod traffic;
 
 use crate::{
@@ -53,25 +53,25 @@ Examples:
   florin demo --quiet --json             for scripts: one line of JSON once it is ready, then silence
 
 Ctrl-C stops it. Its keys are known to everyone: never use them for anything else.")]
-pub struct DemoCommand {
+pub(crate) struct DemoCommand {
     /// Number of validators. Default: 4, or what the kept demo has.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(VALIDATORS_MAX)))]
-    pub validators: Option<u16>,
+    pub(crate) validators: Option<u16>,
     /// Number of nodes that follow without voting. Default: 0, or what the kept demo has.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=i64::from(FOLLOWERS_MAX)))]
-    pub followers: Option<u16>,
+    pub(crate) followers: Option<u16>,
     /// Run no payments.
     #[arg(long)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Payments a second.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=200))]
-    pub rate: u32,
+    pub(crate) rate: u32,
     /// Port of the first validator's JSON-RPC, HTTP and WebSocket. 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 8545)]
-    pub rpc_port: u16,
+    pub(crate) rpc_port: u16,
     /// Keep everything in this directory, and go on from it next time. Default: a temporary one, removed at the end.
     #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
 }
 
 /// Where the demo's data lies.
@@ -115,7 +115,7 @@ impl Data {
 }
 
 /// Runs `florin demo` until it is told to stop.
-pub fn run(command: DemoCommand, output: Output) -> Result<(), Failure> {
+pub(crate) fn run(command: DemoCommand, output: Output) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
         Failure::new(Exit::Failed, "demo.runtime", error, "free memory or raise the limit of threads, and try again")
     })?;
@@ -135,18 +135,18 @@ pub fn run(command: DemoCommand, output: Output) -> Result<(), Failure> {
 }
 
 /// A demo network that runs.
-pub struct Network {
+pub(crate) struct Network {
     /// Its people.
-    pub people: People,
+    pub(crate) people: People,
     /// The currency's address.
-    pub token: Address,
+    pub(crate) token: Address,
     layout: Layout,
     nodes: Vec<RunningNode>,
 }
 
 impl Network {
     /// Starts every node and waits until a block is final. Deaths of nodes come over the channel.
-    pub async fn start(
+    pub(crate) async fn start(
         command: &DemoCommand,
         root: PathBuf,
         progress: &Progress,
@@ -172,23 +172,23 @@ impl Network {
     }
 
     /// Where the first validator serves RPC.
-    pub fn rpc_url(&self) -> &str {
+    pub(crate) fn rpc_url(&self) -> &str {
         self.nodes.first().and_then(|node| node.serving.rpc_url.as_deref()).unwrap_or_default()
     }
 
     /// Where every validator serves RPC.
-    pub fn rpc_urls(&self) -> Vec<String> {
+    pub(crate) fn rpc_urls(&self) -> Vec<String> {
         let validators = self.nodes.iter().filter(|node| node.serving.role == "validator");
         validators.filter_map(|node| node.serving.rpc_url.clone()).collect()
     }
 
     /// Processes of the nodes.
-    pub fn pids(&self) -> Vec<u32> {
+    pub(crate) fn pids(&self) -> Vec<u32> {
         self.nodes.iter().map(|node| node.pid).collect()
     }
 
     /// Stops every node.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         futures::future::join_all(self.nodes.into_iter().map(RunningNode::stop)).await;
         process::stop_restarted(&self.layout.nodes());
     }
@@ -332,12 +332,16 @@ fn cast_lines(network: &Network) -> String {
     let developer = &network.people.named()[0];
     let bank = network.people.banks()[0].key.address();
     let key = secret_hex(&developer.key);
+    let root = network.layout.root().display();
+    let florin = std::env::current_exe().map_or_else(|_| "florin".into(), |path| path.display().to_string());
     format!(
         "  export ETH_RPC_URL={rpc} KEY={key}\n  \
            cast block-number\n  \
            cast balance --ether {developer}\n  \
            cast call {token} 'balanceOf(address)(uint256)' {bank}\n  \
-           cast send {token} 'transfer(address,uint256)' {bank} 1250 --private-key $KEY\n",
+           cast send {token} 'transfer(address,uint256)' {bank} 1250 --private-key $KEY\n  \
+           {florin} pay --from bank-a --to bank-b --amount 12.50 --token {DEMO_SYMBOL} --rpc {rpc} \\\n    \
+             --keystore {root}/keystore --passphrase-file {root}/passphrase --genesis {root}/genesis.json\n",
         key = key.as_str(),
         developer = developer.key.address(),
     )

@@ -25,52 +25,52 @@ const START_TIME_MAX: Duration = Duration::from_secs(60);
 /// Longest time for a node to stop cleanly.
 const STOP_TIME_MAX: Duration = Duration::from_secs(20);
 /// File with a node's log, in its directory.
-pub const LOG_FILE: &str = "node.log";
+pub(crate) const LOG_FILE: &str = "node.log";
 
 /// What a node prints once it serves, and what it looks like from outside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Serving {
+pub(crate) struct Serving {
     /// Its role: `validator` or `follower`.
-    pub role: String,
+    pub(crate) role: String,
     /// Where it serves JSON-RPC.
-    pub rpc_url: Option<String>,
+    pub(crate) rpc_url: Option<String>,
     /// The same over WebSocket.
-    pub ws_url: Option<String>,
+    pub(crate) ws_url: Option<String>,
     /// Where it serves metrics and health.
-    pub monitoring_url: Option<String>,
+    pub(crate) monitoring_url: Option<String>,
     /// Its latest finalised height when it began to serve.
-    pub height: u64,
+    pub(crate) height: u64,
 }
 
 /// A node that runs.
 #[derive(Debug)]
-pub struct RunningNode {
+pub(crate) struct RunningNode {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its directory.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// Its process.
-    pub pid: u32,
+    pub(crate) pid: u32,
     /// Arguments that start it again, beginning with the program.
-    pub command: Vec<String>,
+    pub(crate) command: Vec<String>,
     /// Where it serves.
-    pub serving: Serving,
+    pub(crate) serving: Serving,
     stop: oneshot::Sender<()>,
     ended: oneshot::Receiver<()>,
 }
 
 /// A node that ended although nobody asked it to.
 #[derive(Debug)]
-pub struct Death {
+pub(crate) struct Death {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// How it ended, for people.
-    pub how: String,
+    pub(crate) how: String,
 }
 
 impl RunningNode {
     /// Starts a node and waits until it serves. Its death is reported to `deaths`.
-    pub async fn start(node: &DemoNode, deaths: mpsc::UnboundedSender<Death>) -> Result<Self, Failure> {
+    pub(crate) async fn start(node: &DemoNode, deaths: mpsc::UnboundedSender<Death>) -> Result<Self, Failure> {
         let program = std::env::current_exe().map_err(|error| Failure::reading(Path::new("florin"), &error))?;
         let log_path = node.directory.join(LOG_FILE);
         let log = std::fs::OpenOptions::new()
@@ -107,7 +107,7 @@ impl RunningNode {
     }
 
     /// Stops the node cleanly, and waits until it has ended.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         // A closed channel means that the node has ended already.
         let _ = self.stop.send(());
         let _ = self.ended.await;
@@ -115,7 +115,7 @@ impl RunningNode {
 }
 
 /// Stops nodes that somebody started again by hand in the demo's directories: their lock names their process.
-pub fn stop_restarted(nodes: &[DemoNode]) {
+pub(crate) fn stop_restarted(nodes: &[DemoNode]) {
     for node in nodes {
         let data = node.directory.join("data");
         let path = data.with_extension("lock");

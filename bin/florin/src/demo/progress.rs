@@ -8,24 +8,24 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the line says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pulse {
+pub(crate) struct Pulse {
     /// Latest finalised height.
-    pub height: u64,
+    pub(crate) height: u64,
     /// Validators whose process runs.
-    pub validators_up: usize,
+    pub(crate) validators_up: usize,
     /// Validators in all.
-    pub validators: usize,
+    pub(crate) validators: usize,
     /// Payments that became final in the last second.
-    pub payments_per_second: u64,
+    pub(crate) payments_per_second: u64,
     /// Payments since the start.
-    pub payments: u64,
+    pub(crate) payments: u64,
     /// From submission to finality of recent payments, in milliseconds.
-    pub finality_ms: Option<u64>,
+    pub(crate) finality_ms: Option<u64>,
 }
 
 impl Pulse {
     /// For people.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let mut line = format!("height {}  validators {}/{}", self.height, self.validators_up, self.validators);
         if self.payments > 0 {
             line.push_str(&format!("  payments {} ({}/s)", self.payments, self.payments_per_second));
@@ -38,7 +38,7 @@ impl Pulse {
 }
 
 /// The changing line.
-pub struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
     plain: bool,
     silent: bool,
@@ -47,7 +47,7 @@ pub struct Progress {
 
 impl Progress {
     /// On standard error; `silent` shows notes only, for scripts.
-    pub fn new(silent: bool) -> Self {
+    pub(crate) fn new(silent: bool) -> Self {
         let plain = ProgressDrawTarget::stderr().is_hidden();
         let bar = if silent || plain { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
         // The template is a constant of this function; a wrong one would only cost the colour.
@@ -61,7 +61,7 @@ impl Progress {
     }
 
     /// Shows a state of the start.
-    pub fn step(&self, text: &str) {
+    pub(crate) fn step(&self, text: &str) {
         if self.silent {
             return;
         }
@@ -72,7 +72,7 @@ impl Progress {
     }
 
     /// Shows how it goes.
-    pub fn pulse(&mut self, pulse: &Pulse) {
+    pub(crate) fn pulse(&mut self, pulse: &Pulse) {
         let line = pulse.line();
         if self.plain && !self.silent && self.last_plain.is_none_or(|last| last.elapsed() >= PLAIN_INTERVAL) {
             self.note(&line);
@@ -83,12 +83,12 @@ impl Progress {
 
     /// A line that stays.
     #[expect(clippy::print_stderr, reason = "notes for people go to standard error")]
-    pub fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         self.bar.suspend(|| eprintln!("{text}"));
     }
 
     /// Takes the line away.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -27,11 +27,11 @@ const FINAL_TIME_MAX_MS: u64 = 60_000;
 
 /// What the payments have done so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Payments that are final.
-    pub payments: u64,
+    pub(crate) payments: u64,
     /// From submission to finality of recent payments, their median in milliseconds.
-    pub finality_ms: Option<u64>,
+    pub(crate) finality_ms: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -42,14 +42,14 @@ struct Counters {
 
 /// Payments that run until this is dropped.
 #[derive(Debug)]
-pub struct Traffic {
+pub(crate) struct Traffic {
     counters: Arc<Mutex<Counters>>,
     _banks: JoinSet<()>,
 }
 
 impl Traffic {
     /// Starts `rate` payments a second, spread over the banks.
-    pub async fn start(network: &Network, rate: u32) -> Result<Self, Failure> {
+    pub(crate) async fn start(network: &Network, rate: u32) -> Result<Self, Failure> {
         let counters = Arc::<Mutex<Counters>>::default();
         let urls = network.rpc_urls();
         let banks: Vec<Signer> = network.people.banks().iter().map(|bank| bank.key.clone()).collect();
@@ -71,7 +71,7 @@ impl Traffic {
     }
 
     /// What the payments have done so far.
-    pub fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         let counters = lock(&self.counters);
         let mut recent: Vec<u64> = counters.recent_ms.iter().copied().collect();
         recent.sort_unstable();

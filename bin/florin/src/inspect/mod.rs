@@ -23,7 +23,7 @@ Examples:
   florin inspect proof 0xf101…0001 --slot 0x0 --genesis genesis.json --json
   florin inspect state --dir /var/lib/florin                     the modules' invariants
   florin inspect verify --dir /var/lib/florin                    every stored byte")]
-pub struct InspectCommand {
+pub(crate) struct InspectCommand {
     #[command(subcommand)]
     action: Action,
 }
@@ -124,7 +124,7 @@ impl BlockName {
 }
 
 /// Runs `florin inspect`.
-pub fn run(command: InspectCommand, output: Output) -> Result<(), Failure> {
+pub(crate) fn run(command: InspectCommand, output: Output) -> Result<(), Failure> {
     use crate::remote::block_on;
     match command.action {
         Action::Block { block, source } => {

@@ -117,7 +117,7 @@ impl Opened {
 }
 
 /// A block.
-pub fn block(path: &Path, name: BlockName) -> Result<BlockReport, Failure> {
+pub(crate) fn block(path: &Path, name: BlockName) -> Result<BlockReport, Failure> {
     look(path, |opened| async move {
         let found = opened.find(name).await?;
         let verified = opened.certified(&found).await?;
@@ -128,7 +128,7 @@ pub fn block(path: &Path, name: BlockName) -> Result<BlockReport, Failure> {
 }
 
 /// A transaction. There is no index to ask, so blocks are searched, the newest first.
-pub fn transaction(path: &Path, hash: B256) -> Result<TransactionReport, Failure> {
+pub(crate) fn transaction(path: &Path, hash: B256) -> Result<TransactionReport, Failure> {
     look(path, |opened| async move {
         for height in (0..=opened.ledger.head().block.height()).rev() {
             let Some(found) = opened.ledger.block(height).await.map_err(ledger_failure)? else { continue };
@@ -151,7 +151,7 @@ pub fn transaction(path: &Path, hash: B256) -> Result<TransactionReport, Failure
 }
 
 /// An account at the head.
-pub fn account(path: &Path, address: Address) -> Result<AccountReport, Failure> {
+pub(crate) fn account(path: &Path, address: Address) -> Result<AccountReport, Failure> {
     look(path, |opened| async move {
         let height = opened.ledger.head().block.height();
         let tokens = opened.genesis.tokens.clone();
@@ -179,7 +179,7 @@ pub fn account(path: &Path, address: Address) -> Result<AccountReport, Failure> 
 }
 
 /// The modules' invariants: the book that events make is compared with the state.
-pub fn state(path: &Path) -> Result<StateReport, Failure> {
+pub(crate) fn state(path: &Path) -> Result<StateReport, Failure> {
     look(path, |opened| async move {
         let head = opened.ledger.head().block.height();
         let book = event_book(&opened, head).await?;
@@ -227,7 +227,7 @@ async fn event_book(opened: &Opened, head: Height) -> Result<EventBook, Failure>
 }
 
 /// What a directory holds.
-pub fn data(path: &Path) -> Result<DataReport, Failure> {
+pub(crate) fn data(path: &Path) -> Result<DataReport, Failure> {
     let directory = Directory::open(path)?.data();
     let bytes = directory_bytes(&directory);
     look(path, |opened| async move {
@@ -258,7 +258,7 @@ fn directory_bytes(path: &Path) -> u64 {
 }
 
 /// Checks everything.
-pub fn verify(path: &Path, output: Output) -> Result<VerifyReport, Failure> {
+pub(crate) fn verify(path: &Path, output: Output) -> Result<VerifyReport, Failure> {
     look(path, |opened| async move {
         let bar = if output.is_json() { ProgressBar::hidden() } else { ProgressBar::new(0) };
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {

@@ -19,7 +19,7 @@ use serde_json::json;
 const UNVERIFIED: &str = "no: this is what the node says; give --genesis FILE to verify";
 
 /// A block.
-pub async fn block(arguments: &NetworkArguments, name: BlockName) -> Result<BlockReport, Failure> {
+pub(crate) async fn block(arguments: &NetworkArguments, name: BlockName) -> Result<BlockReport, Failure> {
     let client = arguments.client()?;
     let (height, rpc_block) = find(&client, name).await?;
     let transactions = rpc_block.transactions.hashes().collect();
@@ -55,7 +55,7 @@ fn unknown(message: &str) -> Failure {
 }
 
 /// A transaction.
-pub async fn transaction(arguments: &NetworkArguments, hash: B256) -> Result<TransactionReport, Failure> {
+pub(crate) async fn transaction(arguments: &NetworkArguments, hash: B256) -> Result<TransactionReport, Failure> {
     let network = arguments.open().await?;
     let found = network.verifier.receipt(&network.client, hash).await.map_err(client_failure)?;
     let found = found.ok_or_else(|| unknown(&format!("transaction {hash} is not final, or not known here")))?;
@@ -66,7 +66,7 @@ pub async fn transaction(arguments: &NetworkArguments, hash: B256) -> Result<Tra
 }
 
 /// An account.
-pub async fn account(arguments: &NetworkArguments, address: Address) -> Result<AccountReport, Failure> {
+pub(crate) async fn account(arguments: &NetworkArguments, address: Address) -> Result<AccountReport, Failure> {
     let network = arguments.open().await?;
     let (header, account) = network.verifier.account(&network.client, address).await.map_err(client_failure)?;
     let tokens = balances(&network, address).await?;
@@ -91,7 +91,7 @@ async fn balances(network: &Network, address: Address) -> Result<Vec<TokenBalanc
 }
 
 /// Proves an account or a slot.
-pub async fn proof(
+pub(crate) async fn proof(
     arguments: &NetworkArguments,
     address: Address,
     slot: Option<U256>,

@@ -9,25 +9,25 @@ use std::path::PathBuf;
 
 /// A block.
 #[derive(Debug, Serialize)]
-pub struct BlockReport {
-    pub number: u64,
-    pub hash: B256,
-    pub parent_hash: B256,
-    pub timestamp_ms: Option<u64>,
-    pub proposer: Option<B256>,
-    pub view: Option<u64>,
-    pub gas_used: u64,
-    pub state_root: B256,
-    pub transactions_root: B256,
-    pub receipts_root: B256,
-    pub transactions: Vec<B256>,
+pub(crate) struct BlockReport {
+    pub(crate) number: u64,
+    pub(crate) hash: B256,
+    pub(crate) parent_hash: B256,
+    pub(crate) timestamp_ms: Option<u64>,
+    pub(crate) proposer: Option<B256>,
+    pub(crate) view: Option<u64>,
+    pub(crate) gas_used: u64,
+    pub(crate) state_root: B256,
+    pub(crate) transactions_root: B256,
+    pub(crate) receipts_root: B256,
+    pub(crate) transactions: Vec<B256>,
     /// What was checked, or that nothing was.
-    pub verified: String,
+    pub(crate) verified: String,
 }
 
 impl BlockReport {
     /// From what a block consists of.
-    pub fn new(
+    pub(crate) fn new(
         header: &Header,
         extension: Option<&Extension>,
         hash: B256,
@@ -51,7 +51,7 @@ impl BlockReport {
     }
 
     /// For people.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut rows = vec![
             ("block", self.number.to_string()),
             ("hash", self.hash.to_string()),
@@ -73,24 +73,24 @@ impl BlockReport {
 
 /// A transaction with its receipt.
 #[derive(Debug, Serialize)]
-pub struct TransactionReport {
-    pub hash: B256,
-    pub block_number: u64,
-    pub block_hash: B256,
-    pub index: usize,
-    pub from: Option<Address>,
-    pub to: Option<Address>,
-    pub value_wei: U256,
-    pub nonce: u64,
-    pub status: &'static str,
-    pub logs: usize,
-    pub input: Bytes,
-    pub verified: String,
+pub(crate) struct TransactionReport {
+    pub(crate) hash: B256,
+    pub(crate) block_number: u64,
+    pub(crate) block_hash: B256,
+    pub(crate) index: usize,
+    pub(crate) from: Option<Address>,
+    pub(crate) to: Option<Address>,
+    pub(crate) value_wei: U256,
+    pub(crate) nonce: u64,
+    pub(crate) status: &'static str,
+    pub(crate) logs: usize,
+    pub(crate) input: Bytes,
+    pub(crate) verified: String,
 }
 
 impl TransactionReport {
     /// From what was found.
-    pub fn new(
+    pub(crate) fn new(
         block: (u64, B256),
         index: usize,
         tx: &TxEnvelope,
@@ -115,7 +115,7 @@ impl TransactionReport {
     }
 
     /// For people.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let address = |address: Option<Address>| address.map_or_else(|| "-".into(), |address| address.to_string());
         output::fields(&[
             ("transaction", self.hash.to_string()),
@@ -135,30 +135,30 @@ impl TransactionReport {
 
 /// An account.
 #[derive(Debug, Serialize)]
-pub struct AccountReport {
-    pub address: Address,
-    pub block_number: u64,
-    pub exists: bool,
-    pub balance_wei: U256,
-    pub nonce: u64,
-    pub code_hash: B256,
-    pub tokens: Vec<TokenBalance>,
-    pub verified: String,
+pub(crate) struct AccountReport {
+    pub(crate) address: Address,
+    pub(crate) block_number: u64,
+    pub(crate) exists: bool,
+    pub(crate) balance_wei: U256,
+    pub(crate) nonce: u64,
+    pub(crate) code_hash: B256,
+    pub(crate) tokens: Vec<TokenBalance>,
+    pub(crate) verified: String,
 }
 
 /// What an account holds of a token.
 #[derive(Debug, Serialize)]
-pub struct TokenBalance {
-    pub symbol: String,
-    pub address: Address,
+pub(crate) struct TokenBalance {
+    pub(crate) symbol: String,
+    pub(crate) address: Address,
     /// As people write it, with the symbol.
-    pub amount: String,
-    pub minor: String,
+    pub(crate) amount: String,
+    pub(crate) minor: String,
 }
 
 impl AccountReport {
     /// From what was found.
-    pub fn new(
+    pub(crate) fn new(
         address: Address,
         block_number: u64,
         account: Option<Account>,
@@ -180,7 +180,7 @@ impl AccountReport {
     }
 
     /// For people.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut rows = vec![
             ("account", self.address.to_string()),
             ("at block", self.block_number.to_string()),
@@ -198,20 +198,20 @@ impl AccountReport {
 
 /// A proven value.
 #[derive(Debug, Serialize)]
-pub struct ProofReport {
-    pub address: Address,
-    pub slot: Option<U256>,
-    pub present: bool,
-    pub value: String,
-    pub block_number: u64,
-    pub block_hash: B256,
-    pub state_root: B256,
-    pub verified: bool,
+pub(crate) struct ProofReport {
+    pub(crate) address: Address,
+    pub(crate) slot: Option<U256>,
+    pub(crate) present: bool,
+    pub(crate) value: String,
+    pub(crate) block_number: u64,
+    pub(crate) block_hash: B256,
+    pub(crate) state_root: B256,
+    pub(crate) verified: bool,
 }
 
 impl ProofReport {
     /// For people.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let presence = if self.present { "proven to be there" } else { "proven not to be there" };
         output::fields(&[
             ("account", self.address.to_string()),
@@ -225,16 +225,16 @@ impl ProofReport {
 
 /// Whether the modules' invariants hold.
 #[derive(Debug, Serialize)]
-pub struct StateReport {
-    pub height: u64,
-    pub tokens: usize,
-    pub holders: usize,
-    pub violations: Vec<String>,
+pub(crate) struct StateReport {
+    pub(crate) height: u64,
+    pub(crate) tokens: usize,
+    pub(crate) holders: usize,
+    pub(crate) violations: Vec<String>,
 }
 
 impl StateReport {
     /// For people.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let fields = output::fields(&[
             ("at height", self.height.to_string()),
             ("tokens", self.tokens.to_string()),
@@ -245,7 +245,7 @@ impl StateReport {
     }
 
     /// A violation is a failure of the command.
-    pub fn into_result(self) -> Result<(), Failure> {
+    pub(crate) fn into_result(self) -> Result<(), Failure> {
         match self.violations.first() {
             None => Ok(()),
             Some(first) => Err(Failure::damaged(
@@ -259,21 +259,21 @@ impl StateReport {
 
 /// What a directory holds.
 #[derive(Debug, Serialize)]
-pub struct DataReport {
-    pub network: String,
-    pub chain_id: u64,
-    pub genesis_hash: B256,
-    pub height: u64,
-    pub block_hash: B256,
-    pub block_timestamp_ms: u64,
-    pub oldest_state_height: u64,
-    pub bytes: u64,
-    pub directory: PathBuf,
+pub(crate) struct DataReport {
+    pub(crate) network: String,
+    pub(crate) chain_id: u64,
+    pub(crate) genesis_hash: B256,
+    pub(crate) height: u64,
+    pub(crate) block_hash: B256,
+    pub(crate) block_timestamp_ms: u64,
+    pub(crate) oldest_state_height: u64,
+    pub(crate) bytes: u64,
+    pub(crate) directory: PathBuf,
 }
 
 impl DataReport {
     /// For people.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         output::fields(&[
             ("network", format!("{} (chain {})", self.network, self.chain_id)),
             ("genesis", self.genesis_hash.to_string()),
@@ -288,19 +288,19 @@ impl DataReport {
 
 /// What was found sound.
 #[derive(Debug, Serialize)]
-pub struct VerifyReport {
-    pub sound: bool,
-    pub blocks: u64,
-    pub certificates: u64,
-    pub undo_records: u64,
-    pub state_operations: u64,
-    pub state_values: u64,
-    pub state_height: u64,
+pub(crate) struct VerifyReport {
+    pub(crate) sound: bool,
+    pub(crate) blocks: u64,
+    pub(crate) certificates: u64,
+    pub(crate) undo_records: u64,
+    pub(crate) state_operations: u64,
+    pub(crate) state_values: u64,
+    pub(crate) state_height: u64,
 }
 
 impl VerifyReport {
     /// For people.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let fields = output::fields(&[
             ("blocks", self.blocks.to_string()),
             ("certificates", self.certificates.to_string()),

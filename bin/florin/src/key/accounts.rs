@@ -33,7 +33,7 @@ fn signer(bytes: &[u8]) -> Result<Signer, Failure> {
 }
 
 /// From a file with a private key in hexadecimal.
-pub fn from_private_key_file(path: &Path) -> Result<Signer, Failure> {
+pub(crate) fn from_private_key_file(path: &Path) -> Result<Signer, Failure> {
     let text = Zeroizing::new(files::read_text(path)?);
     let digits = text.trim().trim_start_matches("0x");
     let bytes = hex::decode(digits).map(Zeroizing::new).map_err(|_| {
@@ -44,14 +44,14 @@ pub fn from_private_key_file(path: &Path) -> Result<Signer, Failure> {
 }
 
 /// From a file with a BIP-39 phrase.
-pub fn from_phrase_file(path: &Path, index: u32) -> Result<Signer, Failure> {
+pub(crate) fn from_phrase_file(path: &Path, index: u32) -> Result<Signer, Failure> {
     let text = Zeroizing::new(files::read_text(path)?);
     let phrase = Zeroizing::new(text.split_whitespace().collect::<Vec<_>>().join(" "));
     mnemonic::derive(&phrase, "", index)
 }
 
 /// From an encrypted key file of an account.
-pub fn from_key_file(path: &Path, passphrase: &PassphraseSource) -> Result<Signer, Failure> {
+pub(crate) fn from_key_file(path: &Path, passphrase: &PassphraseSource) -> Result<Signer, Failure> {
     let file = KeyFile::parse(&files::read_text(path)?)?;
     if let Some(kind) = file.kind {
         let message = format!("{} holds a {}, not an account", path.display(), kind.name());
@@ -69,24 +69,24 @@ pub fn from_key_file(path: &Path, passphrase: &PassphraseSource) -> Result<Signe
 }
 
 /// A secret in hexadecimal, for people who asked for it.
-pub fn secret_hex(signer: &Signer) -> Zeroizing<String> {
+pub(crate) fn secret_hex(signer: &Signer) -> Zeroizing<String> {
     Zeroizing::new(format!("0x{}", hex::encode(signer.secret().as_slice())))
 }
 
 /// An account in a keystore, without its secret.
 #[derive(Clone, Debug, Serialize)]
-pub struct Saved {
+pub(crate) struct Saved {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its address.
-    pub address: String,
+    pub(crate) address: String,
     /// Its key file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 impl Saved {
     /// For people.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         output::fields(&[
             ("name", self.name.clone()),
             ("address", self.address.clone()),
@@ -97,13 +97,13 @@ impl Saved {
 
 /// A keystore directory.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     directory: PathBuf,
 }
 
 impl Store {
     /// The directory that was named, or the default one.
-    pub fn open(keystore: &Keystore) -> Result<Self, Failure> {
+    pub(crate) fn open(keystore: &Keystore) -> Result<Self, Failure> {
         if let Some(directory) = &keystore.directory {
             return Ok(Self { directory: directory.clone() });
         }
@@ -117,8 +117,13 @@ impl Store {
         Ok(Self { directory: Path::new(&home).join(".florin").join("keystore") })
     }
 
+    /// A directory that is known.
+    pub(crate) fn at(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
     /// Where it is.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
@@ -137,7 +142,7 @@ impl Store {
     }
 
     /// Fails early when a name is taken, before anyone types a passphrase.
-    pub fn check_free(&self, name: &str) -> Result<(), Failure> {
+    pub(crate) fn check_free(&self, name: &str) -> Result<(), Failure> {
         let path = self.path(name)?;
         if path.exists() {
             return Err(Failure::writing(&path, &std::io::ErrorKind::AlreadyExists.into()));
@@ -146,7 +151,7 @@ impl Store {
     }
 
     /// Encrypts and keeps an account.
-    pub fn save(&self, name: &str, account: &Signer, passphrase: &str, cost: Cost) -> Result<Saved, Failure> {
+    pub(crate) fn save(&self, name: &str, account: &Signer, passphrase: &str, cost: Cost) -> Result<Saved, Failure> {
         let path = self.path(name)?;
         let file = KeyFile::encrypt(account.secret().as_slice(), passphrase, cost)?.for_account(account.address());
         files::make_directory(&self.directory, Audience::Owner)?;
@@ -155,7 +160,7 @@ impl Store {
     }
 
     /// An account by name, or by the path of its file.
-    pub fn find(&self, name: &str) -> Result<Saved, Failure> {
+    pub(crate) fn find(&self, name: &str) -> Result<Saved, Failure> {
         let path = match self.path(name) {
             Ok(path) if path.exists() => path,
             _ if Path::new(name).is_file() => PathBuf::from(name),
@@ -169,7 +174,7 @@ impl Store {
     }
 
     /// Every account, by name.
-    pub fn list(&self) -> Result<Vec<Saved>, Failure> {
+    pub(crate) fn list(&self) -> Result<Vec<Saved>, Failure> {
         let entries = match std::fs::read_dir(&self.directory) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

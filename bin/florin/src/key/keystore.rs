@@ -21,17 +21,17 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// Most bytes of memory that a file's scrypt parameters may ask for: twice geth's standard cost.
-pub const SCRYPT_BYTES_MAX: u64 = 512 * 1024 * 1024;
+pub(crate) const SCRYPT_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Most rounds that a file's PBKDF2 parameters may ask for.
-pub const PBKDF2_ROUNDS_MAX: u32 = 10_000_000;
+pub(crate) const PBKDF2_ROUNDS_MAX: u32 = 10_000_000;
 /// Longest secret.
-pub const SECRET_BYTES_MAX: usize = 4096;
+pub(crate) const SECRET_BYTES_MAX: usize = 4096;
 
 const DERIVED_BYTES: usize = 32;
 
 /// How hard guessing the passphrase is made. The names and numbers are geth's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cost {
+pub(crate) enum Cost {
     /// About a second and 256 MiB for one guess.
     Standard,
     /// A few milliseconds and 4 MiB: for development, where keys protect nothing.
@@ -41,7 +41,7 @@ pub enum Cost {
 /// What a key file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A node's ed25519 key.
     NodeKey,
     /// A validator's share of the network's threshold key.
@@ -50,7 +50,7 @@ pub enum Kind {
 
 impl Kind {
     /// For people.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::NodeKey => "node key",
             Self::ThresholdShare => "threshold share",
@@ -60,28 +60,28 @@ impl Kind {
 
 /// A key file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct KeyFile {
+pub(crate) struct KeyFile {
     /// Always 3.
-    pub version: u8,
+    pub(crate) version: u8,
     /// A random UUID.
-    pub id: String,
+    pub(crate) id: String,
     /// Account's address in hexadecimal without `0x`; absent for other kinds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
+    pub(crate) address: Option<String>,
     /// Absent for accounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Kind>,
+    pub(crate) kind: Option<Kind>,
     /// Public half of a node key, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub public_key: Option<String>,
+    pub(crate) public_key: Option<String>,
     /// The encrypted secret. Some old writers capitalise the name.
     #[serde(alias = "Crypto")]
-    pub crypto: Crypto,
+    pub(crate) crypto: Crypto,
 }
 
 /// The encrypted secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Crypto {
+pub(crate) struct Crypto {
     cipher: String,
     cipherparams: CipherParameters,
     ciphertext: String,
@@ -104,7 +104,7 @@ enum KeyDerivation {
 
 impl KeyFile {
     /// Encrypts `secret` under `passphrase`.
-    pub fn encrypt(secret: &[u8], passphrase: &str, cost: Cost) -> Result<Self, Failure> {
+    pub(crate) fn encrypt(secret: &[u8], passphrase: &str, cost: Cost) -> Result<Self, Failure> {
         let n = match cost {
             Cost::Standard => 1 << 18,
             Cost::Light => 1 << 12,
@@ -135,20 +135,20 @@ impl KeyFile {
     }
 
     /// Marks the file as an account's.
-    pub fn for_account(mut self, address: alloy_primitives::Address) -> Self {
+    pub(crate) fn for_account(mut self, address: alloy_primitives::Address) -> Self {
         self.address = Some(hex::encode(address));
         self
     }
 
     /// Marks the file as another kind than an account's.
-    pub fn for_kind(mut self, kind: Kind, public_key: Option<alloy_primitives::B256>) -> Self {
+    pub(crate) fn for_kind(mut self, kind: Kind, public_key: Option<alloy_primitives::B256>) -> Self {
         self.kind = Some(kind);
         self.public_key = public_key.map(hex::encode);
         self
     }
 
     /// Reads the text of a key file. Decrypts nothing.
-    pub fn parse(text: &str) -> Result<Self, Failure> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
         let file: Self = serde_json::from_str(text)
             .map_err(|error| broken(format_args!("it is not Web3 Secret Storage JSON: {error}")))?;
         if file.version != 3 {
@@ -161,12 +161,12 @@ impl KeyFile {
     }
 
     /// The file's text.
-    pub fn to_text(&self) -> Result<String, Failure> {
+    pub(crate) fn to_text(&self) -> Result<String, Failure> {
         serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(|error| broken(format_args!("{error}")))
     }
 
     /// Decrypts the secret. A wrong passphrase and a damaged file cannot be told apart, and the error says so.
-    pub fn decrypt(&self, passphrase: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    pub(crate) fn decrypt(&self, passphrase: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let ciphertext = bytes("ciphertext", &self.crypto.ciphertext)?;
         if ciphertext.len() > SECRET_BYTES_MAX {
             return Err(broken(format_args!("{} bytes of ciphertext, at most {SECRET_BYTES_MAX}", ciphertext.len())));

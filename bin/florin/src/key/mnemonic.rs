@@ -13,7 +13,7 @@ const HARDENED: u32 = 1 << 31;
 const ACCOUNT_PATH: [u32; 4] = [HARDENED | 44, HARDENED | 60, HARDENED, 0];
 
 /// A new phrase of 12 or 24 English words from the operating system's randomness.
-pub fn generate(words: usize) -> Result<Zeroizing<String>, Failure> {
+pub(crate) fn generate(words: usize) -> Result<Zeroizing<String>, Failure> {
     let bytes = match words {
         12 => 16,
         24 => 32,
@@ -28,7 +28,7 @@ pub fn generate(words: usize) -> Result<Zeroizing<String>, Failure> {
 }
 
 /// The signer of account `index` of a phrase. `password` is BIP-39's optional 25th word; empty for none.
-pub fn derive(phrase: &str, password: &str, index: u32) -> Result<Signer, Failure> {
+pub(crate) fn derive(phrase: &str, password: &str, index: u32) -> Result<Signer, Failure> {
     if index >= HARDENED {
         let message = format!("index {index} is above {}", HARDENED - 1);
         return Err(Failure::usage("mnemonic.index", message, "give an index such as 0"));

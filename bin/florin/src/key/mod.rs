@@ -3,10 +3,10 @@
 //! Accounts live in a keystore directory, one Web3 Secret Storage file each, by name. A node's key and a validator's
 //! threshold share live in the node's directory, in the same envelope.
 
-pub mod accounts;
-pub mod keystore;
-pub mod mnemonic;
-pub mod network;
+pub(crate) mod accounts;
+pub(crate) mod keystore;
+pub(crate) mod mnemonic;
+pub(crate) mod network;
 
 use crate::{failure::Failure, output::Output, passphrase::PassphraseSource};
 use clap::{Args, Subcommand};
@@ -24,7 +24,7 @@ Examples:
   florin key list
   florin key node --dir /var/lib/florin         a node's key; prints its public half
   florin key ceremony --dir /var/lib/florin --network network.toml")]
-pub struct KeyCommand {
+pub(crate) struct KeyCommand {
     #[command(subcommand)]
     action: Action,
 }
@@ -49,23 +49,23 @@ enum Action {
 
 /// Which keystore directory.
 #[derive(Clone, Debug, Args)]
-pub struct Keystore {
+pub(crate) struct Keystore {
     /// Directory of account key files. Default: `~/.florin/keystore`.
     #[arg(long = "keystore", value_name = "DIR", env = "FLORIN_KEYSTORE")]
-    pub directory: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
 }
 
 /// How costly guessing is made.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct CostFlag {
+pub(crate) struct CostFlag {
     /// Encrypt with little work: faster, and weak. For development.
     #[arg(long)]
-    pub light: bool,
+    pub(crate) light: bool,
 }
 
 impl CostFlag {
     /// The cost that the flag asks for.
-    pub fn cost(self) -> Cost {
+    pub(crate) fn cost(self) -> Cost {
         if self.light { Cost::Light } else { Cost::Standard }
     }
 }
@@ -136,7 +136,7 @@ struct Show {
 }
 
 /// Runs `florin key`.
-pub fn run(command: KeyCommand, output: Output) -> Result<(), Failure> {
+pub(crate) fn run(command: KeyCommand, output: Output) -> Result<(), Failure> {
     match command.action {
         Action::New(new) => create(&new, output),
         Action::Import(import) => take_over(&import, output),

@@ -24,14 +24,14 @@ use zeroize::Zeroizing;
 
 /// A node's directory with its configuration.
 #[derive(Clone, Debug)]
-pub struct Directory {
+pub(crate) struct Directory {
     root: PathBuf,
     config: Config,
 }
 
 impl Directory {
     /// Opens a directory; an absent `config.toml` means the defaults.
-    pub fn open(root: &Path) -> Result<Self, Failure> {
+    pub(crate) fn open(root: &Path) -> Result<Self, Failure> {
         if !root.is_dir() {
             return Err(Failure::input(
                 "node.directory",
@@ -50,43 +50,43 @@ impl Directory {
     }
 
     /// The configuration in force.
-    pub fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 
     /// The directory itself.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// Directory of stored data.
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.root.join(&self.config.storage.directory)
     }
 
     /// Path of the node's key file.
-    pub fn node_key_path(&self) -> PathBuf {
+    pub(crate) fn node_key_path(&self) -> PathBuf {
         self.root.join(&self.config.keys.node)
     }
 
     /// Path of the share's key file.
-    pub fn share_path(&self) -> PathBuf {
+    pub(crate) fn share_path(&self) -> PathBuf {
         self.root.join(&self.config.keys.share)
     }
 
     /// The genesis file.
-    pub fn genesis(&self) -> Result<Genesis, Failure> {
+    pub(crate) fn genesis(&self) -> Result<Genesis, Failure> {
         crate::genesis::read(&self.root.join("genesis.json"))
     }
 
     /// The passphrase source: the command line's wins over the configuration's.
-    pub fn passphrase_source(&self, given: &PassphraseSource) -> PassphraseSource {
+    pub(crate) fn passphrase_source(&self, given: &PassphraseSource) -> PassphraseSource {
         let configured = self.config.keys.passphrase_file.as_ref().map(|path| self.root.join(path));
         PassphraseSource::file(given.passphrase_file.clone().or(configured))
     }
 
     /// Public half of the node's key, read without the passphrase.
-    pub fn node_public_key(&self) -> Result<B256, Failure> {
+    pub(crate) fn node_public_key(&self) -> Result<B256, Failure> {
         let path = self.node_key_path();
         let file = KeyFile::parse(&files::read_text(&path)?)?;
         let public = file.public_key.as_deref().and_then(|digits| digits.parse::<B256>().ok());
@@ -100,7 +100,7 @@ impl Directory {
     }
 
     /// Makes and keeps a new node key.
-    pub fn create_node_key(&self, passphrase: &str, cost: Cost) -> Result<NodeSecret, Failure> {
+    pub(crate) fn create_node_key(&self, passphrase: &str, cost: Cost) -> Result<NodeSecret, Failure> {
         let secret = NodeSecret::generate();
         let file = KeyFile::encrypt(&secret.to_bytes(), passphrase, cost)?
             .for_kind(Kind::NodeKey, Some(secret.public_key()));
@@ -109,13 +109,13 @@ impl Directory {
     }
 
     /// Keeps a threshold share.
-    pub fn save_share(&self, share: &ThresholdShare, passphrase: &str, cost: Cost) -> Result<(), Failure> {
+    pub(crate) fn save_share(&self, share: &ThresholdShare, passphrase: &str, cost: Cost) -> Result<(), Failure> {
         let file = KeyFile::encrypt(&share.to_bytes(), passphrase, cost)?.for_kind(Kind::ThresholdShare, None);
         files::write_new(&self.share_path(), file.to_text()?.as_bytes(), Audience::Owner)
     }
 
     /// Decrypts the node's key.
-    pub fn node_secret(&self, passphrase: &str) -> Result<NodeSecret, Failure> {
+    pub(crate) fn node_secret(&self, passphrase: &str) -> Result<NodeSecret, Failure> {
         let bytes = decrypt(&self.node_key_path(), Kind::NodeKey, passphrase)?;
         NodeSecret::from_bytes(&bytes).map_err(|error| {
             Failure::damaged("key.node", error, "take the node key file from a backup")
@@ -123,7 +123,7 @@ impl Directory {
     }
 
     /// Decrypts the share, if there is one.
-    pub fn share(&self, passphrase: &str) -> Result<Option<ThresholdShare>, Failure> {
+    pub(crate) fn share(&self, passphrase: &str) -> Result<Option<ThresholdShare>, Failure> {
         let path = self.share_path();
         if !path.exists() {
             return Ok(None);
@@ -135,7 +135,7 @@ impl Directory {
     }
 
     /// Takes the data directory for this process until the lock is dropped (or the process ends, however it ends).
-    pub fn lock(&self) -> Result<Lock, Failure> {
+    pub(crate) fn lock(&self) -> Result<Lock, Failure> {
         let data = self.data();
         files::make_directory(&data, Audience::Owner)?;
         files::lock(&data.with_extension("lock"), &data)

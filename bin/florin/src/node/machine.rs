@@ -10,7 +10,7 @@ use std::{
 
 /// Runs `main` on the engine's runtime with this storage. A part that meets a fault panics, because the process must not
 /// go on with data that it doubts; here that becomes the failure `node.fault`.
-pub fn run<T, F>(
+pub(crate) fn run<T, F>(
     storage_directory: PathBuf,
     worker_threads: usize,
     main: impl FnOnce(Context) -> F,
@@ -36,7 +36,7 @@ where
 }
 
 /// Threads that a node's configuration asks for.
-pub fn worker_threads(directory: &Directory) -> usize {
+pub(crate) fn worker_threads(directory: &Directory) -> usize {
     match directory.config().storage.worker_threads {
         0 => std::thread::available_parallelism().map_or(2, usize::from),
         threads => usize::try_from(threads).unwrap_or(1),

@@ -10,9 +10,10 @@
 //! **Failures.** A wrong configuration or genesis file: exit 2 or 3 before anything is touched. Damaged data: exit 6,
 //! the damage named. A fault while running stops the process; a node that doubts its own data answers nobody.
 
-pub mod directory;
-pub mod machine;
-pub mod monitoring;
+pub(crate) mod directory;
+pub(crate) mod machine;
+pub(crate) mod measured;
+pub(crate) mod monitoring;
 mod services;
 
 use crate::{
@@ -49,7 +50,7 @@ Examples:
   florin node --dir /var/lib/florin
   FLORIN__RPC__LISTEN=0.0.0.0:8545 florin node --dir /var/lib/florin --passphrase-file /run/secrets/florin
   florin node --dir /var/lib/florin --json      one line of JSON once it serves")]
-pub struct NodeCommand {
+pub(crate) struct NodeCommand {
     /// The node's directory.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
@@ -61,7 +62,7 @@ pub struct NodeCommand {
 }
 
 /// Runs `florin node` until it is told to stop.
-pub fn run(command: &NodeCommand, output: Output) -> Result<(), Failure> {
+pub(crate) fn run(command: &NodeCommand, output: Output) -> Result<(), Failure> {
     let directory = Directory::open(&command.dir)?;
     let genesis = Arc::new(directory.genesis()?);
     let _lock = directory.lock()?;
@@ -133,7 +134,7 @@ fn node_name(config: &NodeConfig) -> String {
 }
 
 /// Where the node with this key listens, among these nodes.
-pub fn listening(directory: &Directory, nodes: &[GenesisNode], key: &B256) -> Result<NetworkConfig, Failure> {
+pub(crate) fn listening(directory: &Directory, nodes: &[GenesisNode], key: &B256) -> Result<NetworkConfig, Failure> {
     let settings = &directory.config().network;
     let named = nodes.iter().find(|node| node.public_key == *key);
     let port = named.and_then(|node| node.address.rsplit(':').next()?.parse::<u16>().ok());
@@ -203,7 +204,7 @@ fn announcement(name: &str, serving: &Serving) -> String {
 }
 
 /// Resolves when somebody asks for the end: a signal, or the parent that went away.
-pub fn stop_request(stop_with_stdin: bool) -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn stop_request(stop_with_stdin: bool) -> Result<impl Future<Output = ()>, Failure> {
     let watch = |kind| {
         signal(kind).map_err(|error| {
             Failure::new(Exit::Failed, "node.signals", error, "report this: signals cannot be received")
@@ -243,9 +244,4 @@ fn role_name(role: NodeRole) -> &'static str {
         NodeRole::Validator => "validator",
         NodeRole::Follower => "follower",
     }
-}
-
-/// What a node measures, as Markdown: a real node is started in a temporary directory and asked.
-pub fn metrics_reference() -> Result<String, Failure> {
-    Ok(String::new())
 }

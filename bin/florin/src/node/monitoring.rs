@@ -21,7 +21,7 @@ use std::{
 use tokio::net::TcpListener;
 
 /// What the endpoints ask of a node.
-pub trait Observed: Send + Sync + 'static {
+pub(crate) trait Observed: Send + Sync + 'static {
     /// Everything measured, in Prometheus' text format.
     fn metrics(&self) -> String;
     /// Why the node should not be sent traffic; empty when it should.
@@ -37,19 +37,19 @@ struct Health {
 }
 
 /// The wall clock, in milliseconds since 1970.
-pub fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Joins the texts of several registries: one end mark, at the end.
-pub fn join(texts: &[String]) -> String {
+pub(crate) fn join(texts: &[String]) -> String {
     let bodies: String = texts.iter().map(|text| text.trim_end().trim_end_matches("# EOF")).collect();
     bodies + "# EOF\n"
 }
 
 /// Serves until the task is dropped.
-pub async fn serve<N: Observed>(listen: SocketAddr, node: Arc<N>) -> Result<SocketAddr, Failure> {
+pub(crate) async fn serve<N: Observed>(listen: SocketAddr, node: Arc<N>) -> Result<SocketAddr, Failure> {
     let taken = |error: std::io::Error| {
         Failure::unavailable(
             "monitoring.listen",

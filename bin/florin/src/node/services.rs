@@ -23,7 +23,7 @@ type SharedRpc = Arc<Mutex<Option<RpcServer>>>;
 const RPC_STOP_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// A node with everything beside it.
-pub struct Services {
+pub(crate) struct Services {
     node: Node,
     rpc: SharedRpc,
     rpc_address: Option<SocketAddr>,
@@ -31,7 +31,7 @@ pub struct Services {
 }
 
 /// Starts everything that the configuration asks for.
-pub async fn start(
+pub(crate) async fn start(
     context: Context,
     directory: &Directory,
     config: NodeConfig,
@@ -57,7 +57,7 @@ pub async fn start(
 
 impl Services {
     /// What the node looks like from outside.
-    pub fn serving(&self) -> Serving {
+    pub(crate) fn serving(&self) -> Serving {
         let status = self.node.status();
         let address = self.rpc_address;
         Serving {
@@ -69,13 +69,18 @@ impl Services {
         }
     }
 
+    /// Everything measured, in Prometheus' text format.
+    pub(crate) fn metrics(&self) -> String {
+        all_metrics(&self.node, &self.rpc)
+    }
+
     /// Resolves when the engine has ended, with the reason.
-    pub async fn ended(&self) -> String {
+    pub(crate) async fn ended(&self) -> String {
         self.node.ended().await.to_string()
     }
 
     /// Stops everything, the engine last.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let rpc = lock(&self.rpc).take();
         if let Some(rpc) = rpc
             && tokio::time::timeout(RPC_STOP_TIME_MAX, rpc.stop()).await.is_err()
@@ -89,6 +94,11 @@ impl Services {
 /// The server stays usable whatever happened to another holder of the lock.
 fn lock(rpc: &SharedRpc) -> MutexGuard<'_, Option<RpcServer>> {
     rpc.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn all_metrics(node: &Node, rpc: &SharedRpc) -> String {
+    let rpc = lock(rpc).as_ref().map(RpcServer::metrics).unwrap_or_default();
+    monitoring::join(&[node.metrics(), rpc])
 }
 
 fn start_failure(error: StartError) -> Failure {
@@ -183,8 +193,7 @@ struct Observed {
 
 impl monitoring::Observed for Observed {
     fn metrics(&self) -> String {
-        let rpc = lock(&self.rpc).as_ref().map(RpcServer::metrics).unwrap_or_default();
-        monitoring::join(&[self.node.metrics(), rpc])
+        all_metrics(&self.node, &self.rpc)
     }
 
     fn unready_reasons(&self) -> Vec<String> {

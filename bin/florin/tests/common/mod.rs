@@ -1,0 +1,123 @@
+//! The real program, as scripts start it.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use serde_json::Value;
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// Longest time for anything here.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The program with these arguments, without this machine's own settings.
+pub fn florin<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_florin"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FLORIN")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+pub fn run<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Output {
+    florin(arguments).output().unwrap()
+}
+
+/// Runs it with `--json`, expects success, and gives the one line of JSON that it printed.
+pub fn succeed<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Value {
+    let output = florin(arguments).arg("--json").output().unwrap();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{}: {stderr}", output.status);
+    assert_eq!(stdout.lines().count(), 1, "{stdout}");
+    serde_json::from_str(&stdout).unwrap()
+}
+
+/// Runs it with `--json`, expects a failure, and gives its exit code and what standard error says of it.
+pub fn fail<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> (i32, Value) {
+    let output = florin(arguments).arg("--json").output().unwrap();
+    let stderr = text(&output.stderr);
+    assert!(!output.status.success(), "it succeeded: {}", text(&output.stdout));
+    assert!(output.stdout.is_empty(), "a failure printed a result: {}", text(&output.stdout));
+    let line = stderr.lines().last().unwrap_or_default();
+    let failure: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    for field in ["code", "message", "next"] {
+        assert!(failure["error"][field].as_str().is_some_and(|text| !text.is_empty()), "{field} is absent: {failure}");
+    }
+    (output.status.code().unwrap(), failure["error"].clone())
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A file in a directory.
+pub fn file(directory: &TempDir, name: &str, content: &str) -> PathBuf {
+    let path = directory.path().join(name);
+    std::fs::File::create(&path).unwrap().write_all(content.as_bytes()).unwrap();
+    path
+}
+
+/// Waits until `done` gives something.
+pub fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = done() {
+            return found;
+        }
+        assert!(begin.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A program that runs in the background. It is stopped, whatever happens to the test.
+pub struct Running {
+    child: Child,
+    /// The line of JSON that it printed.
+    pub value: Value,
+}
+
+impl Running {
+    /// Starts it and waits for its line.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        Self { child, value }
+    }
+
+    /// A demo in `data`, without traffic, on any free port.
+    pub fn demo(data: &Path, more: &[&str]) -> Self {
+        let data = data.to_str().unwrap();
+        let arguments = ["demo", "--json", "--quiet", "--rpc-port", "0", "--data", data];
+        Self::start(florin(arguments.iter().chain(more)))
+    }
+
+    pub fn text(&self, field: &str) -> String {
+        self.value[field].as_str().unwrap_or_else(|| panic!("{field} is absent: {}", self.value)).to_string()
+    }
+
+    /// Stops it as a service manager does, and gives how it ended.
+    pub fn stop(mut self) -> ExitStatus {
+        signal("-TERM", u64::from(self.child.id()));
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A node stops when its parent is gone, so this leaves nothing behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to a process.
+pub fn signal(name: &str, pid: u64) {
+    assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
+}
