@@ -3,7 +3,7 @@
 use alloy_primitives::keccak256;
 use florin_modules::is_module;
 use florin_types::{Account, Address, B256, Bytes, Changeset, StateFault, StateView, U256};
-use revm::{handler::EthPrecompiles, primitives::hardfork::SpecId};
+use revm::{bytecode::Bytecode, handler::EthPrecompiles, primitives::hardfork::SpecId};
 use std::collections::BTreeSet;
 
 use crate::{CallError, StateOverride};
@@ -37,6 +37,9 @@ impl<'a> Overlay<'a> {
             }
             if account.code.is_some() && (is_module(*address) || precompiles.contains(address)) {
                 return wrong("a native contract's code cannot be replaced: override its state instead");
+            }
+            if account.code.as_ref().is_some_and(|code| Bytecode::new_raw_checked(code.clone()).is_err()) {
+                return wrong("the code is a delegation (EIP-7702) that is cut or of unknown version: correct it");
             }
             if account.state.is_some() && account.state_diff.is_some() {
                 return wrong("both state and stateDiff are given: choose one");

@@ -6,20 +6,24 @@
 //! **Bounded.** What a trace may record is weighed while it runs; one that grows too large stops with an error instead of
 //! with the node's memory.
 
+use alloy_primitives::Log;
 use alloy_rpc_types_trace::geth::{GethDebugBuiltInTracerType, GethDebugTracerType};
-use florin_types::{B256, Changeset, Rules, StateFault, StateView, VerifiedTx};
+use florin_types::{Address, B256, Changeset, Rules, StateFault, StateView, U256, VerifiedTx};
 use revm::{
     Inspector,
+    bytecode::opcode,
     context::{
         TxEnv,
         result::{InvalidTransaction, ResultAndState},
     },
     context_interface::context::ContextError,
     interpreter::{
-        CallInputs, CallOutcome, CreateInputs, CreateOutcome, Interpreter, interpreter_types::LoopControl as _,
+        CallInputs, CallOutcome, CreateInputs, CreateOutcome, Interpreter,
+        interpreter_types::{InputsTr as _, Jumps as _, LoopControl as _, ReturnData as _},
     },
 };
 use revm_inspectors::tracing::{DebugInspector, DebugInspectorError, TransactionContext};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     BlockEnv, CallError, CallLimits, GethDebugTracingOptions, GethTrace, Overrides, TransactionRequest,
@@ -35,11 +39,15 @@ use crate::{
 const CALL_BYTES: usize = 1_024;
 /// What one step weighs in a trace beside its stack and memory, in bytes.
 const STEP_BYTES: usize = 256;
+/// What one slot weighs in a snapshot of storage, in bytes.
+const SLOT_BYTES: usize = 128;
+/// What one log weighs in a trace beside its data, in bytes.
+const LOG_BYTES: usize = 256;
 
 /// Bounds of one trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceLimits {
-    /// Most bytes of memory, stack and data that a trace may record.
+    /// Most bytes of memory, stack, storage and data that a trace may record.
     pub recorded_bytes_max: usize,
     /// Most steps of the struct logger.
     pub steps_max: usize,
@@ -186,6 +194,8 @@ impl Tracer {
                 left: limits.steps_max,
                 weighs_memory: config.is_memory_enabled(),
                 weighs_stack: !config.disable_stack.unwrap_or_default(),
+                weighs_return_data: config.is_return_data_enabled(),
+                slots: config.is_storage_enabled().then(BTreeMap::new),
             }),
             _ => None,
         };
@@ -221,6 +231,7 @@ impl Tracer {
                 }
             })?;
         inspector.fuse().map_err(|error| TraceError::Unsupported(error.to_string()))?;
+        scale.forget_slots();
         Ok((trace, traced))
     }
 }
@@ -267,6 +278,32 @@ struct StepScale {
     left: usize,
     weighs_memory: bool,
     weighs_stack: bool,
+    weighs_return_data: bool,
+    /// Slots met so far, by contract, where storage is recorded: each further step that reads or writes a slot shows
+    /// all of its contract.
+    slots: Option<BTreeMap<Address, BTreeSet<U256>>>,
+}
+
+impl StepScale {
+    /// What the step that comes now adds to the trace.
+    fn bytes(&mut self, interpreter: &Interpreter) -> usize {
+        let stack = if self.weighs_stack { interpreter.stack.len().saturating_mul(32) } else { 0 };
+        let memory = if self.weighs_memory { interpreter.memory.len() } else { 0 };
+        let return_data = if self.weighs_return_data { interpreter.return_data.buffer().len() } else { 0 };
+        [stack, memory, return_data, self.storage_bytes(interpreter)]
+            .into_iter()
+            .fold(STEP_BYTES, usize::saturating_add)
+    }
+
+    fn storage_bytes(&mut self, interpreter: &Interpreter) -> usize {
+        let Some(slots) = &mut self.slots else { return 0 };
+        if !matches!(interpreter.bytecode.opcode(), opcode::SLOAD | opcode::SSTORE) {
+            return 0;
+        }
+        let of_contract = slots.entry(interpreter.input.target_address()).or_default();
+        of_contract.extend(interpreter.stack.peek(0).ok());
+        of_contract.len().saturating_mul(SLOT_BYTES)
+    }
 }
 
 impl Scale {
@@ -280,6 +317,11 @@ impl Scale {
         self.overweight.is_none()
     }
 
+    /// Begins the trace of another transaction.
+    fn forget_slots(&mut self) {
+        self.steps.iter_mut().flat_map(|steps| &mut steps.slots).for_each(BTreeMap::clear);
+    }
+
     /// Makes the machine end with an error.
     fn stop(context: &mut MachineContext<'_>) {
         context.error = Err(ContextError::Custom("trace too large".into()));
@@ -289,13 +331,12 @@ impl Scale {
 impl<'a> Inspector<MachineContext<'a>> for Scale {
     fn step(&mut self, interpreter: &mut Interpreter, context: &mut MachineContext<'a>) {
         let Some(steps) = &mut self.steps else { return };
-        let stack = if steps.weighs_stack { interpreter.stack.len().saturating_mul(32) } else { 0 };
-        let memory = if steps.weighs_memory { interpreter.memory.len() } else { 0 };
+        let bytes = steps.bytes(interpreter);
         match steps.left.checked_sub(1) {
             Some(left) => steps.left = left,
             None => self.overweight = Some(format!("{} steps", self.limits.steps_max)),
         }
-        if !self.weigh(STEP_BYTES.saturating_add(stack).saturating_add(memory)) {
+        if !self.weigh(bytes) {
             Self::stop(context);
             interpreter.bytecode.reset_action();
             interpreter.halt_fatal();
@@ -314,5 +355,23 @@ impl<'a> Inspector<MachineContext<'a>> for Scale {
             Self::stop(context);
         }
         None
+    }
+
+    fn call_end(&mut self, context: &mut MachineContext<'a>, _: &CallInputs, outcome: &mut CallOutcome) {
+        if !self.weigh(outcome.result.output.len()) {
+            Self::stop(context);
+        }
+    }
+
+    fn create_end(&mut self, context: &mut MachineContext<'a>, _: &CreateInputs, outcome: &mut CreateOutcome) {
+        if !self.weigh(outcome.result.output.len()) {
+            Self::stop(context);
+        }
+    }
+
+    fn log(&mut self, context: &mut MachineContext<'a>, log: Log) {
+        if !self.weigh(LOG_BYTES.saturating_add(log.data.data.len())) {
+            Self::stop(context);
+        }
     }
 }

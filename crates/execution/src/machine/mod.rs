@@ -9,7 +9,7 @@ mod journal;
 
 use alloy_consensus::{Transaction as _, Typed2718 as _};
 use alloy_primitives::{KECCAK256_EMPTY, keccak256, map::HashMap};
-use florin_modules::{CallEnv, Context as ModuleContext, Failure, is_module};
+use florin_modules::{CALL_GAS, CallEnv, Context as ModuleContext, Failure, WORD_GAS, is_module};
 use florin_types::{Account, B256, Changeset, EvmSpec, Rules, StateFault, StateView, U256, VerifiedTx};
 use revm::{
     Context, ExecuteEvm as _, InspectEvm as _, Inspector, Journal,
@@ -276,6 +276,14 @@ impl<'a> PrecompileProvider<MachineContext<'a>> for Precompiles {
 
 /// Calls the module at `inputs.bytecode_address`. Its marker code is never run.
 fn call_module(context: &mut MachineContext<'_>, inputs: &CallInputs) -> Result<InterpreterResult, StateFault> {
+    let mut gas = Gas::new_with_regular_gas_and_reservoir(inputs.gas_limit, inputs.reservoir);
+    // The module's first charge, asked for before its input is copied: a contract could otherwise have megabytes copied
+    // again and again by calls that bring no gas.
+    let words = u64::try_from(inputs.input.len().div_ceil(32)).unwrap_or(u64::MAX);
+    if inputs.gas_limit < CALL_GAS.saturating_add(WORD_GAS.saturating_mul(words)) {
+        gas.spend_all();
+        return Ok(InterpreterResult::new(InstructionResult::PrecompileOOG, Default::default(), gas));
+    }
     let input = inputs.input.bytes(context);
     let env = CallEnv {
         caller: inputs.caller,
@@ -285,7 +293,6 @@ fn call_module(context: &mut MachineContext<'_>, inputs: &CallInputs) -> Result<
         is_delegated: matches!(inputs.scheme, CallScheme::CallCode | CallScheme::DelegateCall),
         ..context.chain.reader()
     };
-    let gas = Gas::new_with_regular_gas_and_reservoir(inputs.gas_limit, inputs.reservoir);
     let mut storage = JournalStorage::new(context, gas);
     let outcome = florin_modules::dispatch(&mut ModuleContext::new(env, &mut storage), inputs.bytecode_address, &input);
     let mut gas = storage.into_gas();

@@ -265,3 +265,32 @@ fn the_block_is_what_contracts_see() {
     assert_eq!(words, expected);
     assert_ne!(env.prev_randao, B256::ZERO);
 }
+
+/// Least time of three that a transaction takes which calls `to` in a loop, without gas, with a megabyte of input.
+fn time_of_calls_without_gas(to: Address) -> std::time::Duration {
+    let mut code = vec![0x5b];
+    for _ in 0..100 {
+        // CALL(0, to, 0, 0, 1_000_000, 0, 0), POP
+        code.extend([0x5f, 0x5f, 0x62, 0x0f, 0x42, 0x40, 0x5f, 0x5f, 0x73]);
+        code.extend(to.as_slice());
+        code.extend([0x5f, 0xf1, 0x50]);
+    }
+    code.extend([0x5f, 0x56]);
+    let chain = Chain::of(with_contract(genesis(Rules::default()), FACTORY, code));
+    let tx = signer(1).sign(TxEip1559 { to: TxKind::Call(FACTORY), ..free(0, 6_000_000) });
+    let run = |_| {
+        let started = std::time::Instant::now();
+        chain.try_block(std::slice::from_ref(&tx)).unwrap();
+        started.elapsed()
+    };
+    (0..3).map(run).min().unwrap()
+}
+
+/// What no gas pays for is not done. Copying the input of these calls made them a hundred times as slow as those of a
+/// precompiled contract.
+#[test]
+fn a_module_does_not_copy_input_that_is_not_paid_for() {
+    let identity = time_of_calls_without_gas(Address::with_last_byte(4));
+    let module = time_of_calls_without_gas(token());
+    assert!(module < identity * 12, "module {module:?}, precompiled {identity:?}");
+}

@@ -243,3 +243,15 @@ fn access_lists_name_slots_of_contracts_and_modules() {
     let failing = to(CONTRACT).input(Bytes::from(forward(token(), &transfer(Address::ZERO, 1))).into());
     assert_eq!(list(&failing).error.as_deref(), Some("execution reverted"));
 }
+
+/// What a caller makes up is the caller's mistake, not this machine's.
+#[test]
+fn code_that_is_none_cannot_be_pretended() {
+    for code in ["ef0100", "ef01", "ef010100"] {
+        let account = AccountOverride::default().with_code(alloy_primitives::hex::decode(code).unwrap());
+        let overrides =
+            Overrides { state: Some(StateOverridesBuilder::default().append(CONTRACT, account).build()), block: None };
+        let outcome = run(&Chain::new(), &to(CONTRACT), &overrides);
+        assert!(matches!(outcome, Err(CallError::Request(_))), "{code}: {outcome:?}");
+    }
+}

@@ -199,3 +199,30 @@ fn the_deepest_recursion_is_traced() {
         assert_eq!(tracer == "callTracer", depth > 400, "{tracer}: {depth}");
     }
 }
+
+/// Everything that a trace repeats is weighed.
+#[test]
+fn storage_return_data_outputs_and_logs_have_weight() {
+    let reads: Vec<u8> = (0..200).flat_map(|slot| [0x60, slot, 0x54, 0x50]).collect();
+    // CALL(GAS, identity, 0, 0, 16384, 0, 0), POP
+    let mut returned = vec![0x5f, 0x5f, 0x61, 0x40, 0x00, 0x5f, 0x5f, 0x60, 4, 0x5a, 0xf1, 0x50];
+    returned.extend([0x5b; 200]);
+    // LOG0(0, 2048)
+    let logs: Vec<u8> = (0..100).flat_map(|_| [0x61, 0x08, 0x00, 0x5f, 0xa0]).collect();
+    let cases = [
+        (reads, json!({ "disableStack": true })),
+        (returned, json!({ "disableStack": true, "enableReturnData": true })),
+        (logs, json!({ "tracer": "callTracer", "tracerConfig": { "withLog": true } })),
+        // RETURN(0, 262144)
+        (vec![0x62, 0x04, 0x00, 0x00, 0x5f, 0xf3], json!({ "tracer": "callTracer" })),
+    ];
+    let limits = TraceLimits { recorded_bytes_max: 128 * 1024, ..TraceLimits::default() };
+    for (code, wanted) in cases {
+        let chain = Chain::of(with_contract(genesis(Rules::default()), CONTRACT, code));
+        let txs = [signer(1).sign(TxEip1559 { to: TxKind::Call(CONTRACT), ..free(0, 1 << 24) })];
+        let error = trace_with(&chain, &txs, 0, wanted.clone(), &limits).unwrap_err();
+        assert_eq!(error, TraceError::TooLarge("131072 bytes".into()), "{wanted}");
+        let limits = TraceLimits { recorded_bytes_max: 1 << 24, ..TraceLimits::default() };
+        assert!(trace_with(&chain, &txs, 0, wanted, &limits).is_ok());
+    }
+}
