@@ -14,7 +14,9 @@ use crate::{
     remote::{client_failure, connect},
 };
 use clap::Args;
-use florin_bench::{BenchConfig, BenchError, Progress as BenchProgress, Report, Saturation, derive_signers, fund, saturate};
+use florin_bench::{
+    BenchConfig, BenchError, Progress as BenchProgress, Report, Saturation, derive_signers, fund, saturate,
+};
 use florin_client::{Signer, Token};
 use florin_types::Amount;
 use indicatif::ProgressBar;
@@ -74,7 +76,11 @@ pub(crate) fn run(command: BenchCommand, output: Output) -> Result<(), Failure> 
     let runtime = runtime
         .map_err(|error| Failure::new(Exit::Failed, "runtime", error, "raise the limit of threads, and try again"))?;
     runtime.block_on(async {
-        if command.rpc.is_empty() { on_new_network(&command, output).await } else { on_running_network(&command, output).await }
+        if command.rpc.is_empty() {
+            on_new_network(&command, output).await
+        } else {
+            on_running_network(&command, output).await
+        }
     })
 }
 

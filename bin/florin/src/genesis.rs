@@ -38,7 +38,7 @@ pub(crate) struct GenesisCommand {
 enum Action {
     /// Makes a genesis file from the description of a network and the validators' threshold key.
     New {
-        /// Description of the network (TOML); see docs/reference/network.md.
+        /// Description of the network (TOML); docs/operate.md shows one.
         #[arg(long, value_name = "FILE")]
         network: PathBuf,
         /// Public result of the ceremony, `threshold.json`.
@@ -127,7 +127,8 @@ impl NetworkDescription {
     }
 
     fn parse(text: &str, name: &str) -> Result<Self, Failure> {
-        let wrong = |message: String| Failure::input("network.format", message, "see docs/reference/network.md");
+        let wrong =
+            |message: String| Failure::input("network.format", message, "docs/operate.md shows a whole description");
         let value = toml::Deserializer::parse(text).map_err(|error| wrong(format!("{name} is not TOML: {error}")))?;
         serde_path_to_error::deserialize(value).map_err(|error| {
             let (path, reason) = (error.path().to_string(), error.into_inner());
@@ -136,7 +137,8 @@ impl NetworkDescription {
     }
 
     fn rules(&self) -> Result<Rules, Failure> {
-        let wrong = |message: String| Failure::input("network.rules", message, "see docs/reference/network.md");
+        let wrong =
+            |message: String| Failure::input("network.rules", message, "docs/operate.md shows a whole description");
         let mut table = toml::Table::try_from(Rules::default()).map_err(|error| wrong(error.to_string()))?;
         for (name, value) in &self.rules {
             table.insert(name.clone(), value.clone());
@@ -225,7 +227,11 @@ pub(crate) fn block(genesis: &Genesis) -> Result<Block, Failure> {
 }
 
 fn refused(error: impl std::fmt::Display) -> Failure {
-    Failure::input("genesis.invalid", error, "correct the description and make the file again; never edit a running network's file")
+    Failure::input(
+        "genesis.invalid",
+        error,
+        "correct the description and make the file again; never edit a running network's file",
+    )
 }
 
 fn show(genesis: &Genesis, output: Output) -> Result<(), Failure> {

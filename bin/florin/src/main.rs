@@ -27,12 +27,17 @@ use std::process::ExitCode;
 
 /// A ledger anyone can start: validators run by institutions, Ethereum tools, regulated money, final in under a second.
 #[derive(Debug, Parser)]
-#[command(name = "florin", version, max_term_width = 110, after_help = "\
+#[command(
+    name = "florin",
+    version,
+    max_term_width = 110,
+    after_help = "\
 Start here:
   florin demo                   four validators, a central bank and three banks on this machine
   florin help SUBCOMMAND        examples for each subcommand
 
-Exit codes: 0 done, 2 usage, 3 wrong input, 4 refused by the ledger, 5 not reachable, 6 damaged data, 1 anything else.")]
+Exit codes: 0 done, 2 usage, 3 wrong input, 4 refused by the ledger, 5 not reachable, 6 damaged data, 1 anything else."
+)]
 struct Cli {
     /// Print one line of JSON instead of text; failures too, on standard error.
     #[arg(long, global = true)]

@@ -53,11 +53,15 @@ impl NetworkArguments {
         let verifier = Verifier::from_genesis(&genesis, hash).map_err(|error| {
             Failure::input("genesis.invalid", error, "take the genesis file from the network's operators")
         })?;
-        let chain_id = client.chain_id().await.map_err(client_failure)?;
-        if chain_id != genesis.chain_id {
+        // A mistaken address is found out here, before anything is signed; a lie is found out by the verifier.
+        let status = client.node_status().await.map_err(client_failure)?;
+        if status.genesis_hash != hash {
             return Err(Failure::input(
-                "network.chain_id",
-                format_args!("{} serves chain {chain_id}, the genesis file is of chain {}", self.rpc, genesis.chain_id),
+                "network.other",
+                format_args!(
+                    "{} serves network {:?} (genesis {}), the genesis file is of {:?} ({hash})",
+                    self.rpc, status.network, status.genesis_hash, genesis.network
+                ),
                 "give the genesis file and the node of the same network",
             ));
         }

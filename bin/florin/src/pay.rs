@@ -156,7 +156,11 @@ fn payee(name: &str, store: &accounts::Store) -> Result<Address, Failure> {
 pub(crate) fn parse_address(text: &str) -> Result<Address, Failure> {
     let wrong = |reason: &str| {
         let shown: String = text.chars().take(64).collect();
-        Failure::input("address", format_args!("{shown:?} is not an address: {reason}"), "copy it again, all 42 characters")
+        Failure::input(
+            "address",
+            format_args!("{shown:?} is not an address: {reason}"),
+            "copy it again, all 42 characters",
+        )
     };
     let address = text.parse::<Address>().map_err(|_| wrong("it is 0x and 40 hexadecimal digits"))?;
     let digits = text.trim_start_matches("0x");
@@ -168,7 +172,9 @@ pub(crate) fn parse_address(text: &str) -> Result<Address, Failure> {
 }
 
 fn read_memo(text: &str) -> Result<B256, Failure> {
-    let wrong = || Failure::usage("pay.memo", "a memo is 0x and 64 hexadecimal digits, or at most 32 bytes of text", "shorten it");
+    let wrong = || {
+        Failure::usage("pay.memo", "a memo is 0x and 64 hexadecimal digits, or at most 32 bytes of text", "shorten it")
+    };
     if text.starts_with("0x") {
         return text.parse().map_err(|_| wrong());
     }

@@ -115,7 +115,8 @@ mod tests {
     #[test]
     fn every_command_is_described_and_hidden_ones_are_not() {
         let text = cli();
-        for name in ["florin demo", "florin node", "florin genesis new", "florin key ceremony", "florin inspect verify"] {
+        for name in ["florin demo", "florin node", "florin genesis new", "florin key ceremony", "florin inspect verify"]
+        {
             assert!(text.contains(&format!("`{name}`")), "{name}");
         }
         assert!(!text.contains("florin reference"));

@@ -95,8 +95,7 @@ fn a_new_phrase_leads_back_to_its_account() {
     let phrase = file(&keys.directory, "phrase", made["mnemonic"].as_str().unwrap()).display().to_string();
     let again = succeed(keys.with(&["key", "import", "again", "--light", "--mnemonic-file", &phrase]));
     assert_eq!(again["address"], made["address"]);
-    let other =
-        succeed(keys.with(&["key", "import", "other", "--light", "--mnemonic-file", &phrase, "--index", "1"]));
+    let other = succeed(keys.with(&["key", "import", "other", "--light", "--mnemonic-file", &phrase, "--index", "1"]));
     assert_ne!(other["address"], made["address"]);
 }
 

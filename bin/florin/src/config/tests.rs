@@ -76,3 +76,10 @@ fn the_reference_names_every_field() {
         }
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn arbitrary_files_and_variables_never_panic(text in "[a-z\\[\\]=\" .0-9\n_-]{0,200}", name in "[A-Z_]{0,20}", value in ".{0,20}") {
+        let _ = parse(&text, &[(&format!("FLORIN__{name}"), &value)]);
+    }
+}

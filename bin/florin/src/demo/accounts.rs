@@ -3,10 +3,7 @@
 //! The phrase is the one that Ethereum's development tools share, so that nobody takes these keys for real ones and
 //! every wallet can import them. They are worth nothing anywhere.
 
-use crate::{
-    failure::Failure,
-    key::mnemonic,
-};
+use crate::{failure::Failure, key::mnemonic};
 use alloy_primitives::{Address, U256};
 use florin_client::Signer;
 use florin_types::{

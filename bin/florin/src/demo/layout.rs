@@ -159,9 +159,9 @@ impl Layout {
             }
         }
         let genesis = people.genesis(timestamp_ms, dealing.threshold_public, named)?;
-        let text = genesis.to_json().map_err(|error| {
-            Failure::input("demo.genesis", error, "report this: the demo's own genesis is refused")
-        })?;
+        let text = genesis
+            .to_json()
+            .map_err(|error| Failure::input("demo.genesis", error, "report this: the demo's own genesis is refused"))?;
         for directory in nodes.iter().map(|node| &node.directory).chain([&self.root]) {
             files::write_new(&directory.join("genesis.json"), text.as_bytes(), Audience::Everyone)?;
         }
@@ -170,9 +170,8 @@ impl Layout {
             keystore.save(account.name, &account.key, &passphrase, Cost::Light)?;
         }
         // Last of all: a directory without it was never finished.
-        let plan = serde_json::to_string_pretty(&self.plan).map_err(|error| {
-            Failure::input("demo.data", error, "report this: the demo's plan could not be written")
-        })?;
+        let plan = serde_json::to_string_pretty(&self.plan)
+            .map_err(|error| Failure::input("demo.data", error, "report this: the demo's plan could not be written"))?;
         files::write_new(&self.root.join("demo.json"), plan.as_bytes(), Audience::Owner)
     }
 }

@@ -25,6 +25,7 @@ use crate::{
 use accounts::{DEMO_CHAIN_ID, DEMO_SYMBOL, People};
 use alloy_primitives::Address;
 use clap::Args;
+use florin_client::RpcClient;
 use layout::{DemoNode, FOLLOWERS_MAX, Layout, VALIDATORS_MAX};
 use process::{Death, RunningNode};
 use progress::{Progress, Pulse};
@@ -43,6 +44,9 @@ use traffic::Traffic;
 
 /// Longest time until the first block is final.
 const FIRST_BLOCK_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// A node that takes longer to answer does not count as up.
+const ANSWER_TIME_MAX: Duration = Duration::from_millis(900);
 
 /// Runs a network on this machine.
 #[derive(Clone, Debug, Args)]
@@ -116,9 +120,15 @@ impl Data {
 
 /// Runs `florin demo` until it is told to stop.
 pub(crate) fn run(command: DemoCommand, output: Output) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
-        Failure::new(Exit::Failed, "demo.runtime", error, "free memory or raise the limit of threads, and try again")
-    })?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+            Failure::new(
+                Exit::Failed,
+                "demo.runtime",
+                error,
+                "free memory or raise the limit of threads, and try again",
+            )
+        })?;
     let data = Data::open(&command)?;
     let result = runtime.block_on(async {
         let progress = Progress::new(output.is_json());
@@ -182,6 +192,11 @@ impl Network {
         validators.filter_map(|node| node.serving.rpc_url.clone()).collect()
     }
 
+    /// A client of every validator.
+    fn clients(&self) -> Result<Vec<RpcClient>, Failure> {
+        self.rpc_urls().iter().map(|url| connect(url)).collect()
+    }
+
     /// Processes of the nodes.
     pub(crate) fn pids(&self) -> Vec<u32> {
         self.nodes.iter().map(|node| node.pid).collect()
@@ -193,11 +208,11 @@ impl Network {
         process::stop_restarted(&self.layout.nodes());
     }
 
+    /// Waits until every validator has seen a block become final since it started.
     async fn wait_for_block(&self) -> Result<(), Failure> {
         let deadline = Instant::now() + FIRST_BLOCK_TIME_MAX;
-        for url in self.rpc_urls() {
-            let client = connect(&url)?;
-            while client.block_number().await.unwrap_or(0) == 0 {
+        for (client, node) in self.clients()?.iter().zip(&self.nodes) {
+            while height(client).await.is_none_or(|height| height <= node.serving.height) {
                 if Instant::now() >= deadline {
                     return Err(Failure::unavailable(
                         "demo.first_block",
@@ -212,10 +227,7 @@ impl Network {
     }
 }
 
-async fn start_all(
-    nodes: &[DemoNode],
-    died: &mpsc::UnboundedSender<Death>,
-) -> Result<Vec<RunningNode>, Failure> {
+async fn start_all(nodes: &[DemoNode], died: &mpsc::UnboundedSender<Death>) -> Result<Vec<RunningNode>, Failure> {
     let starting = nodes.iter().map(|node| RunningNode::start(node, died.clone()));
     let (mut running, mut failed) = (Vec::new(), None);
     for started in futures::future::join_all(starting).await {
@@ -250,9 +262,10 @@ fn choose_ports(rpc_port: u16, nodes: usize) -> Result<Vec<(u16, u16)>, Failure>
         held.push((bind(if index == 0 { rpc_port } else { 0 })?, bind(0)?));
     }
     let port = |listener: &TcpListener| {
-        listener.local_addr().map(|address| address.port()).map_err(|error| {
-            Failure::unavailable("demo.port", error, "try again")
-        })
+        listener
+            .local_addr()
+            .map(|address| address.port())
+            .map_err(|error| Failure::unavailable("demo.port", error, "try again"))
     };
     held.iter().map(|(rpc, monitoring)| Ok((port(rpc)?, port(monitoring)?))).collect()
 }
@@ -314,7 +327,8 @@ fn announcement(network: &Network, data: &Data) -> String {
         ("  currency", format!("{DEMO_SYMBOL} at {}, 2 digits, regulated", network.token)),
         ("  data", kept),
     ]));
-    let mut rows = vec![["  ACCOUNT", "ADDRESS", "PRIVATE KEY (demo only, known to everyone)"].map(String::from).to_vec()];
+    let mut rows =
+        vec![["  ACCOUNT", "ADDRESS", "PRIVATE KEY (demo only, known to everyone)"].map(String::from).to_vec()];
     for account in network.people.named() {
         let private_key = secret_hex(&account.key).to_string();
         rows.push(vec![format!("  {}", account.name), account.key.address().to_string(), private_key]);
@@ -357,21 +371,18 @@ async fn watch(
     let stop = crate::node::stop_request(false)?;
     tokio::pin!(stop);
     let traffic = if command.quiet { None } else { Some(Traffic::start(network, command.rate).await?) };
-    let client = connect(network.rpc_url())?;
-    let validators = network.layout.validators().into();
-    let mut pulse = Pulse { validators, validators_up: validators, ..Pulse::default() };
+    let clients = network.clients()?;
+    let mut pulse = Pulse { validators: clients.len(), ..Pulse::default() };
     let mut beat = interval(Duration::from_secs(1));
     loop {
         tokio::select! {
             () = &mut stop => break,
-            Some(death) = deaths.recv() => {
-                if death.name.starts_with("validator") {
-                    pulse.validators_up = pulse.validators_up.saturating_sub(1);
-                }
-                progress.note(&death_note(&death, network));
-            }
+            Some(death) = deaths.recv() => progress.note(&death_note(&death, network)),
             _ = beat.tick() => {
-                pulse.height = client.block_number().await.unwrap_or(pulse.height);
+                // A validator that somebody started again counts as well, so the nodes are asked, not their processes.
+                let heights = futures::future::join_all(clients.iter().map(height)).await;
+                pulse.validators_up = heights.iter().flatten().count();
+                pulse.height = heights.into_iter().flatten().max().unwrap_or(pulse.height);
                 if let Some(traffic) = &traffic {
                     let seen = traffic.seen();
                     pulse.payments_per_second = seen.payments.saturating_sub(pulse.payments);
@@ -385,6 +396,11 @@ async fn watch(
     progress.step("stopping");
     progress.finish();
     Ok(())
+}
+
+/// Height of a node that answers at once.
+async fn height(client: &RpcClient) -> Option<u64> {
+    tokio::time::timeout(ANSWER_TIME_MAX, client.block_number()).await.ok()?.ok()
 }
 
 fn death_note(death: &Death, network: &Network) -> String {

@@ -219,7 +219,11 @@ async fn event_book(opened: &Opened, head: Height) -> Result<EventBook, Failure>
         })?;
         for log in found.receipts.iter().flat_map(|receipt| receipt.logs()) {
             book.apply(log).map_err(|violation| {
-                Failure::damaged("inspect.invariant", format_args!("block {height}: {violation}"), "compare with another node")
+                Failure::damaged(
+                    "inspect.invariant",
+                    format_args!("block {height}: {violation}"),
+                    "compare with another node",
+                )
             })?;
         }
     }

@@ -114,13 +114,7 @@ impl KeyFile {
         Self::seal(secret, passphrase, kdf, rand::random(), rand::random())
     }
 
-    fn seal(
-        secret: &[u8],
-        passphrase: &str,
-        kdf: KeyDerivation,
-        iv: [u8; 16],
-        id: [u8; 16],
-    ) -> Result<Self, Failure> {
+    fn seal(secret: &[u8], passphrase: &str, kdf: KeyDerivation, iv: [u8; 16], id: [u8; 16]) -> Result<Self, Failure> {
         let derived = kdf.derive(passphrase)?;
         let mut ciphertext = secret.to_vec();
         apply_cipher(&derived, &iv, &mut ciphertext);

@@ -108,18 +108,17 @@ pub(crate) fn ceremony(arguments: &Ceremony, output: Output) -> Result<(), Failu
         })
     })?;
     directory.save_share(&outcome.share, &passphrase, arguments.cost.cost())?;
-    let public = ThresholdPublic {
-        threshold_public: outcome.threshold_public,
-        validators,
-        dealt_for_development: false,
-    };
+    let public =
+        ThresholdPublic { threshold_public: outcome.threshold_public, validators, dealt_for_development: false };
     files::write_new(&threshold_path, public.to_text()?.as_bytes(), Audience::Everyone)?;
     output.show(&public, || {
         let fields = output::fields(&[
             ("share", format!("{} (encrypted, yours alone: back it up)", directory.share_path().display())),
             ("public result", format!("{} (the same on every machine)", threshold_path.display())),
         ]);
-        format!("{fields}\nCompare threshold.json with the others, then make the genesis file with `florin genesis new`.\n")
+        format!(
+            "{fields}\nCompare threshold.json with the others, then make the genesis file with `florin genesis new`.\n"
+        )
     })
 }
 
@@ -155,8 +154,7 @@ pub(crate) fn node_key(arguments: &NodeKey, output: Output) -> Result<(), Failur
 /// Deals a threshold key on this machine.
 pub(crate) fn deal(arguments: &Deal, output: Output) -> Result<(), Failure> {
     let validators = validators(&NetworkDescription::read(&arguments.network)?);
-    let directories =
-        arguments.directories.iter().map(|path| Directory::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let directories = arguments.directories.iter().map(|path| Directory::open(path)).collect::<Result<Vec<_>, _>>()?;
     let dealing = deal_threshold(&validators).map_err(key_failure)?;
     let mut holders = Vec::new();
     for (node, share) in &dealing.shares {

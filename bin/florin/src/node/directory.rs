@@ -102,8 +102,8 @@ impl Directory {
     /// Makes and keeps a new node key.
     pub(crate) fn create_node_key(&self, passphrase: &str, cost: Cost) -> Result<NodeSecret, Failure> {
         let secret = NodeSecret::generate();
-        let file = KeyFile::encrypt(&secret.to_bytes(), passphrase, cost)?
-            .for_kind(Kind::NodeKey, Some(secret.public_key()));
+        let file =
+            KeyFile::encrypt(&secret.to_bytes(), passphrase, cost)?.for_kind(Kind::NodeKey, Some(secret.public_key()));
         files::write_new(&self.node_key_path(), file.to_text()?.as_bytes(), Audience::Owner)?;
         Ok(secret)
     }
@@ -117,9 +117,8 @@ impl Directory {
     /// Decrypts the node's key.
     pub(crate) fn node_secret(&self, passphrase: &str) -> Result<NodeSecret, Failure> {
         let bytes = decrypt(&self.node_key_path(), Kind::NodeKey, passphrase)?;
-        NodeSecret::from_bytes(&bytes).map_err(|error| {
-            Failure::damaged("key.node", error, "take the node key file from a backup")
-        })
+        NodeSecret::from_bytes(&bytes)
+            .map_err(|error| Failure::damaged("key.node", error, "take the node key file from a backup"))
     }
 
     /// Decrypts the share, if there is one.

@@ -111,11 +111,8 @@ fn node_config(
     let settings = directory.config();
     let bound = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
     let mut config = NodeConfig::new(genesis.clone(), secret, share);
-    config.history = History {
-        window: settings.storage.history_blocks,
-        archive: settings.storage.archive,
-        ..History::default()
-    };
+    config.history =
+        History { window: settings.storage.history_blocks, archive: settings.storage.archive, ..History::default() };
     config.pool.transactions_max = bound(settings.mempool.transactions_max);
     config.pool.sender_transactions_max = bound(settings.mempool.sender_transactions_max);
     config.pool.bytes_max = bound(settings.mempool.bytes_max);
@@ -129,8 +126,7 @@ fn own_entry<'a>(genesis: &'a Genesis, config: &NodeConfig) -> Option<&'a Genesi
 }
 
 fn node_name(config: &NodeConfig) -> String {
-    own_entry(&config.genesis, config)
-        .map_or_else(|| config.secret.public_key().to_string(), |node| node.name.clone())
+    own_entry(&config.genesis, config).map_or_else(|| config.secret.public_key().to_string(), |node| node.name.clone())
 }
 
 /// Where the node with this key listens, among these nodes.

@@ -43,11 +43,8 @@ pub(crate) async fn start(
     let rpc_address = rpc.as_ref().map(RpcServer::address);
     let rpc: SharedRpc = Arc::new(Mutex::new(rpc));
     let monitoring = if settings.monitoring.enabled {
-        let observed = Observed {
-            node: node.clone(),
-            rpc: rpc.clone(),
-            block_age_ms_max: settings.monitoring.block_age_ms_max,
-        };
+        let observed =
+            Observed { node: node.clone(), rpc: rpc.clone(), block_age_ms_max: settings.monitoring.block_age_ms_max };
         Some(monitoring::serve(settings.monitoring.listen, Arc::new(observed)).await?)
     } else {
         None

@@ -1,0 +1,280 @@
+//! A whole network of real processes: pay, look, kill, recover, tamper.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod common;
+
+use common::{Running, fail, file, florin, run, signal, succeed, text, wait_for};
+use serde_json::Value;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+use tempfile::TempDir;
+
+const BANK_B: &str = "0x90F79bf6EB2c4f870365E785982E1f101E93b906";
+
+/// A demo's directory, and the arguments that talk to it.
+struct Files {
+    directory: TempDir,
+}
+
+impl Files {
+    fn new() -> Self {
+        Self { directory: TempDir::new().unwrap() }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("demo")
+    }
+
+    fn at(&self, name: &str) -> String {
+        self.data().join(name).display().to_string()
+    }
+
+    fn pay(&self, rpc: &str, to: &str, amount: &str) -> Vec<String> {
+        let (keystore, passphrase) = (self.at("keystore"), self.at("passphrase"));
+        let arguments = ["pay", "--from", "bank-a", "--to", to, "--amount", amount, "--token", "DEUR"];
+        let trust = ["--keystore", &keystore, "--passphrase-file", &passphrase];
+        arguments.iter().chain(&trust).map(|text| (*text).to_string()).chain(self.network(rpc)).collect()
+    }
+
+    fn network(&self, rpc: &str) -> [String; 4] {
+        ["--genesis".into(), self.at("genesis.json"), "--rpc".into(), rpc.into()]
+    }
+
+    fn inspect(&self, rpc: &str, what: &[&str]) -> Value {
+        let arguments = ["inspect"].iter().chain(what).map(|text| (*text).to_string());
+        succeed(arguments.chain(self.network(rpc)))
+    }
+}
+
+fn holding(account: &Value) -> u128 {
+    account["tokens"][0]["minor"].as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn payments_survive_a_killed_validator_and_a_restart_of_everything() {
+    let files = Files::new();
+    let demo = Running::demo(&files.data(), &[]);
+    let rpc = demo.text("rpc_url");
+    assert_eq!(demo.value["accounts"][0]["name"], "developer");
+    assert_eq!(demo.value["validators"].as_array().unwrap().len(), 4);
+
+    // Pay, and see it proven.
+    let before = holding(&files.inspect(&rpc, &["account", BANK_B]));
+    let paid = succeed(files.pay(&rpc, "bank-b", "12.50"));
+    assert_eq!((paid["status"].as_str(), paid["verified"].as_bool()), (Some("final"), Some(true)));
+    let hash = paid["transaction_hash"].as_str().unwrap().to_string();
+    assert_eq!(files.inspect(&rpc, &["tx", &hash])["status"], "success");
+    assert_eq!(holding(&files.inspect(&rpc, &["account", BANK_B])), before + 1_250);
+    let nobody = "0x00000000000000000000000000000000000000aa";
+    assert_eq!(files.inspect(&rpc, &["proof", nobody])["present"], false);
+    assert_eq!(files.inspect(&rpc, &["proof", BANK_B])["present"], true);
+
+    // The ledger's refusals come with its own names.
+    assert_eq!(fail(files.pay(&rpc, nobody, "1")).1["code"], "ledger.PolicyForbids");
+    let (code, error) = fail(files.pay(&rpc, BANK_B, "99999999999999"));
+    assert_eq!((code, error["code"].as_str()), (4, Some("ledger.ERC20InsufficientBalance")));
+    assert_eq!(fail(files.pay(&rpc, BANK_B, "1.005")).1["code"], "pay.amount");
+
+    // A directory in use is refused; so is a port.
+    let verify = ["inspect".into(), "verify".into(), "--dir".into(), files.at("validator-1")];
+    assert_eq!(fail(&verify).1["code"], "directory.locked");
+    let port = rpc.rsplit(':').next().unwrap();
+    let (code, error) = fail(["demo", "--rpc-port", port]);
+    assert_eq!((code, error["code"].as_str()), (5, Some("demo.port")));
+
+    // Kill one: payments go on. Start it again by the command that was printed: it catches up.
+    let victim = &demo.value["validators"][1];
+    signal("-9", victim["pid"].as_u64().unwrap());
+    let during = succeed(files.pay(&rpc, "bank-b", "1"));
+    let command: Vec<&str> = victim["command"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+    let mut again = Command::new(command[0]);
+    again.args(&command[1..]).stdin(std::process::Stdio::null());
+    let again = Running::start(again);
+    let victim_rpc = again.text("rpc_url");
+    assert_eq!(victim_rpc, victim["rpc_url"].as_str().unwrap());
+    let missed = during["transaction_hash"].as_str().unwrap();
+    wait_for("the killed validator to catch up", || {
+        let inspect = ["inspect", "tx", missed].map(String::from).into_iter().chain(files.network(&victim_rpc));
+        florin(inspect).output().unwrap().status.success().then_some(())
+    });
+    assert!(again.stop().success());
+    assert!(demo.stop().success());
+
+    // Everything again, from the disk: nothing is lost.
+    assert_eq!(fail(["demo", "--data", files.data().to_str().unwrap(), "--validators", "5"]).1["code"], "demo.resume");
+    let resumed = Running::demo(&files.data(), &[]);
+    let rpc = resumed.text("rpc_url");
+    assert_eq!(holding(&files.inspect(&rpc, &["account", BANK_B])), before + 1_350);
+    assert_eq!(files.inspect(&rpc, &["tx", &hash])["block_number"], paid["block_number"]);
+    assert!(resumed.stop().success());
+
+    offline(&files, &hash, before + 1_350);
+}
+
+/// What a stopped node's directory says, and what it says after a byte was changed.
+fn offline(files: &Files, hash: &str, expected: u128) {
+    let directory = files.at("validator-3");
+    let look = |what: &[&str]| {
+        let arguments = ["inspect"].iter().chain(what).copied().chain(["--dir", &directory]);
+        succeed(arguments)
+    };
+    assert_eq!(holding(&look(&["account", BANK_B])), expected);
+    assert_eq!(look(&["tx", hash])["status"], "success");
+    assert_eq!(look(&["state"])["violations"], serde_json::json!([]));
+    let sound = look(&["verify"]);
+    assert!(sound["blocks"].as_u64().unwrap() > 2 && sound["certificates"].as_u64().unwrap() > 0, "{sound}");
+    assert_eq!(look(&["data"])["chain_id"], 461_337);
+
+    let victim = largest_file(&files.data().join("validator-3").join("data"), "ledger-blocks");
+    let mut bytes = std::fs::read(&victim).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&victim, bytes).unwrap();
+    let (code, error) = fail(["inspect", "verify", "--dir", &directory]);
+    assert_eq!(code, 6, "{error}");
+    assert!(error["message"].as_str().unwrap().contains("ledger-blocks"), "the damage is not named: {error}");
+}
+
+/// The largest file below the directory whose path contains `part`.
+fn largest_file(directory: &Path, part: &str) -> PathBuf {
+    let mut files = Vec::new();
+    let mut open = vec![directory.to_path_buf()];
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => open.push(path),
+                false if path.display().to_string().contains(part) => files.push(path),
+                false => {}
+            }
+        }
+    }
+    files.into_iter().max_by_key(|path| std::fs::metadata(path).unwrap().len()).unwrap()
+}
+
+#[test]
+fn a_temporary_demo_leaves_nothing_and_its_nodes_die_with_it() {
+    let mut command = florin(["demo", "--json", "--quiet", "--rpc-port", "0", "--validators", "1", "--followers", "1"]);
+    let temporary = TempDir::new().unwrap();
+    command.env("TMPDIR", temporary.path());
+    let demo = Running::start(command);
+    let data = PathBuf::from(demo.text("data"));
+    assert!(data.starts_with(temporary.path().canonicalize().unwrap()));
+    assert_eq!(demo.value["followers"].as_array().unwrap().len(), 1);
+    assert!(demo.stop().success());
+    assert!(!data.exists());
+
+    // Killed, it cannot tidy up, but no process stays.
+    let files = Files::new();
+    let demo = Running::demo(&files.data(), &["--validators", "1"]);
+    let pid = demo.value["validators"][0]["pid"].as_u64().unwrap();
+    drop(demo);
+    wait_for("the node to stop with its parent", || {
+        (!Path::new(&format!("/proc/{pid}")).exists() || is_dead(pid)).then_some(())
+    });
+    // And what it wrote is whole.
+    assert_eq!(succeed(["inspect", "verify", "--dir", &files.at("validator-1")])["sound"], true);
+}
+
+fn is_dead(pid: u64) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
+}
+
+#[test]
+fn no_secret_reaches_a_log() {
+    let files = Files::new();
+    let demo = Running::demo(&files.data(), &["--validators", "1"]);
+    succeed(files.pay(&demo.text("rpc_url"), "bank-b", "1"));
+    let keys: Vec<String> = demo.value["accounts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|account| account["private_key"].as_str().unwrap().trim_start_matches("0x").to_string())
+        .collect();
+    let passphrase = std::fs::read_to_string(files.at("passphrase")).unwrap();
+    assert!(demo.stop().success());
+    let log = std::fs::read_to_string(files.data().join("validator-1").join("node.log")).unwrap();
+    assert!(log.contains("serving"), "the log is empty");
+    for secret in keys.iter().chain([&passphrase]) {
+        assert!(!log.contains(secret.as_str()), "a secret stands in the log");
+    }
+}
+
+#[test]
+fn the_bench_measures_a_network_of_its_own() {
+    let report = succeed(["bench", "--rate", "50", "--duration-s", "2", "--validators", "1"]);
+    assert_eq!((report["settled"].as_u64(), report["unsettled"].as_u64()), (Some(100), Some(0)));
+    assert!(report["latency"]["p50_ms"].as_f64().unwrap() > 0.0);
+    assert!(report["cpu_seconds_per_1000"].as_f64().is_some_and(|seconds| seconds > 0.0), "{report}");
+}
+
+#[test]
+fn a_node_of_another_network_is_noticed_before_anything_is_signed() {
+    let (ours, theirs) = (Files::new(), Files::new());
+    let demo = Running::demo(&theirs.data(), &["--validators", "1"]);
+    let rpc = demo.text("rpc_url");
+    std::fs::create_dir_all(ours.data()).unwrap();
+    let genesis = std::fs::read_to_string(theirs.at("genesis.json")).unwrap();
+    let other = genesis.replace("\"Florin demo\"", "\"Another\"").replace("\"balance\": \"0x", "\"balance\": \"0x1");
+    file(&ours.directory, "demo/genesis.json", &other);
+    for name in ["keystore", "passphrase"] {
+        assert!(Command::new("cp").args(["-r", &theirs.at(name), &ours.at(name)]).status().unwrap().success());
+    }
+    assert_eq!(fail(ours.pay(&rpc, BANK_B, "1")).1["code"], "network.other");
+    let help = text(&run(["pay", "--help"]).stdout);
+    assert!(help.contains("verified"));
+    assert!(demo.stop().success());
+}
+
+/// Ports that were free a moment ago.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let held = [(); N].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    held.map(|listener| listener.local_addr().unwrap().port())
+}
+
+#[test]
+fn four_machines_make_one_key_that_none_of_them_holds() {
+    let root = TempDir::new().unwrap();
+    let at = |name: &str| root.path().join(name).display().to_string();
+    let passphrase = file(&root, "passphrase", "correct horse battery").display().to_string();
+    let mut description = format!(
+        "network = \"Ceremony\"\nchain_id = 4613\ntimestamp_ms = 1700000000000\npermission_admin = \"{BANK_B}\"\n"
+    );
+    let names = ["one", "two", "three", "four"];
+    for (name, port) in names.into_iter().zip(free_ports::<4>()) {
+        let made = succeed(["key", "node", "--light", "--dir", &at(name), "--passphrase-file", &passphrase]);
+        description.push_str(&format!(
+            "[[nodes]]\nname = \"{name}\"\npublic_key = {}\naddress = \"127.0.0.1:{port}\"\nrole = \"validator\"\n",
+            made["public_key"]
+        ));
+        file(&root, &format!("{name}/config.toml"), "[network]\nprivate_addresses = true\n");
+    }
+    let network = file(&root, "network.toml", &description).display().to_string();
+    let running = names.map(|name| {
+        let directory = at(name);
+        let arguments = ["key", "ceremony", "--light", "--json", "--network", &network, "--dir", &directory];
+        florin(arguments.into_iter().chain(["--passphrase-file", &passphrase]))
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    });
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    let public = std::fs::read_to_string(at("one/threshold.json")).unwrap();
+    assert!(public.contains("\"dealt_for_development\": false"));
+    for name in names {
+        assert_eq!(std::fs::read_to_string(at(&format!("{name}/threshold.json"))).unwrap(), public, "{name}");
+        assert!(std::fs::read_to_string(at(&format!("{name}/share.key.json"))).unwrap().contains("threshold_share"));
+    }
+    let (threshold, genesis) = (at("one/threshold.json"), at("genesis.json"));
+    let made = succeed(["genesis", "new", "--network", &network, "--threshold", &threshold, "--out", &genesis]);
+    assert_eq!((made["quorum"].as_u64(), made["dealt_for_development"].as_bool()), (Some(3), Some(false)));
+    // A share exists once: a second ceremony must not take its place.
+    let again = ["key", "ceremony", "--network", &network, "--dir", &at("one"), "--passphrase-file", &passphrase];
+    assert_eq!(fail(again).1["code"], "file.exists");
+}
