@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { computeAddress, getAddress } from "ethers";
 import { call } from "./rpc.mjs";
 import { delay, until } from "./wait.mjs";
 
@@ -30,7 +31,6 @@ export async function network(options = {}) {
 
 async function foreign() {
   const rpcUrl = process.env.E2E_RPC_URL;
-  const { computeAddress } = await import("ethers");
   const privateKey = process.env.E2E_PRIVATE_KEY;
   return {
     rpcUrl,
@@ -88,7 +88,7 @@ async function readyLine(child, exited, output) {
 }
 
 function describe(line) {
-  const account = ({ name, address, private_key }) => ({ name, address, privateKey: private_key });
+  const account = ({ name, address, private_key }) => ({ name, address: getAddress(address), privateKey: private_key });
   const accounts = line.accounts.map(account);
   const developer = accounts.find(({ name }) => name === "developer");
   if (!developer) throw new Error(`no account is named developer: ${JSON.stringify(line.accounts)}`);
