@@ -25,16 +25,22 @@ pub(crate) struct Telemetry {
 impl Telemetry {
     /// Starts log and traces. Must run inside of the node's runtime: spans are sent by a task of it.
     pub(crate) fn start(config: &Config, node: &str) -> Result<Self, Failure> {
-        let filter = || EnvFilter::try_new(&config.log.filter).map_err(|error| refused("log.filter", &error));
+        let filter = |field: &str, text: &str| EnvFilter::try_new(text).map_err(|error| refused(field, &error));
         let traces = provider(config, node)?;
         let spans = match &traces {
             Some(provider) => {
                 let tracer = provider.tracer("florin");
-                Some(tracing_opentelemetry::layer().with_tracer(tracer).with_filter(filter()?))
+                Some(
+                    tracing_opentelemetry::layer()
+                        .with_tracer(tracer)
+                        .with_filter(filter("traces.filter", &config.traces.filter)?),
+                )
             }
             None => None,
         };
-        let subscriber = tracing_subscriber::registry().with(log(config.log.format).with_filter(filter()?)).with(spans);
+        let subscriber = tracing_subscriber::registry()
+            .with(log(config.log.format).with_filter(filter("log.filter", &config.log.filter)?))
+            .with(spans);
         tracing::subscriber::set_global_default(subscriber).map_err(|error| refused("log", &error))?;
         Ok(Self { traces })
     }

@@ -278,3 +278,53 @@ fn four_machines_make_one_key_that_none_of_them_holds() {
     let again = ["key", "ceremony", "--network", &network, "--dir", &at("one"), "--passphrase-file", &passphrase];
     assert_eq!(fail(again).1["code"], "file.exists");
 }
+
+/// Accepts HTTP requests until one posts to `path`, and gives its head.
+fn receive_post(listener: &std::net::TcpListener, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    loop {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = vec![0u8; 1024];
+        let length = stream.read(&mut head).unwrap();
+        let head = String::from_utf8_lossy(&head[..length]).into_owned();
+        // The body does not matter; the sender may see a broken connection.
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        if head.starts_with(&format!("POST {path} ")) {
+            return head;
+        }
+    }
+}
+
+#[test]
+fn traces_and_health_are_served_when_configured() {
+    let collector = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}/v1/traces", collector.local_addr().unwrap());
+    let files = Files::new();
+    let data = files.data().display().to_string();
+    let mut command = florin(["demo", "--json", "--quiet", "--rpc-port", "0", "--validators", "1", "--data", &data]);
+    command.env("FLORIN__TRACES__OTLP_ENDPOINT", &endpoint).env("FLORIN__TRACES__SAMPLED_RATIO", "1");
+    command.env("FLORIN__LOG__FORMAT", "json");
+    let demo = Running::start(command);
+    let head = receive_post(&collector, "/v1/traces");
+    assert!(head.to_lowercase().contains("content-type: application/x-protobuf"), "{head}");
+
+    let monitoring = demo.value["validators"][0]["monitoring_url"].as_str().unwrap().to_string();
+    let (status, body) = get(&monitoring, "/readyz");
+    assert_eq!((status, body["ok"].as_bool()), (200, Some(true)), "{body}");
+    assert_eq!(get(&monitoring, "/healthz").0, 200);
+    assert!(demo.stop().success());
+    let log = std::fs::read_to_string(files.data().join("validator-1/node.log")).unwrap();
+    assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
+}
+
+/// Status and body of a GET.
+fn get(url: &str, path: &str) -> (u16, Value) {
+    use std::io::{Read as _, Write as _};
+    let host = url.trim_start_matches("http://");
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap())
+}

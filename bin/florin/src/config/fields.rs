@@ -198,7 +198,7 @@ sections! {
     /// The log, on standard error.
     log: Log {
         /// What is logged, in the syntax of `RUST_LOG`, such as `info` or `info,florin_consensus=debug`.
-        filter: String = "info,commonware_p2p=warn,commonware_consensus=warn,commonware_resolver=warn".into(),
+        filter: String = "info,commonware=warn,commonware_storage=error".into(),
         /// `text` for people or `json` for machines.
         format: LogFormat = LogFormat::Text,
     }
@@ -206,6 +206,8 @@ sections! {
     traces: Traces {
         /// Where traces go: a collector's OTLP endpoint over HTTP, such as `http://127.0.0.1:4318/v1/traces`. Not set: nowhere.
         otlp_endpoint: Option<String> = None,
+        /// Which spans are sent, in the syntax of `RUST_LOG`.
+        filter: String = "info".into(),
         /// Part of all traces that is kept, 0 to 1.
         sampled_ratio: f64 = 0.1,
     }

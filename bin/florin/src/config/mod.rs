@@ -102,8 +102,10 @@ impl Config {
                 format!("{endpoint:?} does not start with http://; put a collector on this machine in front of TLS"),
             );
         }
-        if let Err(error) = self.log.filter.parse::<tracing_subscriber::EnvFilter>() {
-            return wrong("log.filter", format!("{:?} is no filter: {error}", self.log.filter));
+        for (field, filter) in [("log.filter", &self.log.filter), ("traces.filter", &self.traces.filter)] {
+            if let Err(error) = filter.parse::<tracing_subscriber::EnvFilter>() {
+                return wrong(field, format!("{filter:?} is no filter: {error}"));
+            }
         }
         Ok(())
     }
