@@ -160,3 +160,25 @@ fn a_ledger_that_lost_records_is_noticed() {
         assert!(error.contains("height 70") && error.contains("ends at height 50"), "{error}");
     }
 }
+
+#[test]
+fn the_full_check_reads_every_page_of_the_state() {
+    const PAGE: usize = 4_096;
+    let directory = tempfile::tempdir().unwrap();
+    build(directory.path());
+    let mut all = Vec::new();
+    files(directory.path(), &mut all);
+    for name in ["node-state-log_data", "node-state-merkle-blobs", "node-state-log_offsets-blobs"] {
+        let file = all.iter().find(|file| file.display().to_string().contains(name)).unwrap();
+        let pages = fs::read(file).unwrap().len() / PAGE;
+        // The last pages may be room that is not used yet.
+        let used = (1..pages).filter(|page| fs::read(file).unwrap()[page * PAGE..(page + 1) * PAGE] != [0; PAGE]);
+        let (mut checked, mut noticed) = (0, 0);
+        for page in used {
+            checked += 1;
+            noticed += u32::from(damaged(directory.path(), file, Damage::Flip(page * PAGE + 7)).is_err());
+        }
+        assert!(checked > 1, "{name} has {pages} pages");
+        assert_eq!(noticed, checked, "pages of {name} whose damage was noticed");
+    }
+}
