@@ -111,7 +111,7 @@ impl Chain {
 
     /// First block on record.
     pub(crate) fn oldest_block(&self) -> Height {
-        0
+        self.ledger.oldest_block()
     }
 
     /// Latest block in the index.

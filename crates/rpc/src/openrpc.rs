@@ -41,14 +41,18 @@ fn method_object(method: &Method) -> Value {
         .collect();
     let errors: Vec<Value> =
         ERRORS.iter().map(|(code, message)| json!({ "code": code, "message": message })).collect();
-    json!({
+    let mut object = json!({
         "name": method.name,
         "summary": method.summary,
         "paramStructure": "by-position",
         "params": params,
         "result": { "name": "result", "schema": schema_reference(method.result) },
         "errors": errors,
-    })
+    });
+    if method.name == SUBSCRIBE.name {
+        object["x-notification"] = schema_reference("SubscriptionNotification");
+    }
+    object
 }
 
 /// The OpenRPC document: what `rpc.discover` answers.

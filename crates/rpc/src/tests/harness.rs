@@ -5,9 +5,18 @@ use crate::{Backend, NodeControl, NodeStatus, RpcConfig, RpcServer, SubmitError,
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, address, keccak256};
+use commonware_codec::Encode as _;
+use commonware_cryptography::{
+    Signer as _,
+    bls12381::{
+        dkg::feldman_desmedt,
+        primitives::{sharing::Mode, variant::MinSig},
+    },
+    ed25519,
+};
 use commonware_glue::stateful::db::DatabaseSet;
 use commonware_runtime::{Runner as _, Supervisor as _, tokio as engine};
-use commonware_utils::NZUsize;
+use commonware_utils::{N3f1, NZUsize, ordered::Set};
 use florin_execution::{AdmitError, BlockEnv, admit, assemble, build, genesis_block, genesis_state};
 use florin_index::Index;
 use florin_mempool::{Origin, Pool, PoolLimits, Submitted};
@@ -21,6 +30,7 @@ use florin_types::{
 };
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
+use rand::SeedableRng as _;
 use secp256k1::{Message, SECP256K1, SecretKey};
 use serde_json::{Value, json};
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
@@ -95,8 +105,16 @@ pub(super) fn bank() -> Account {
     Account::new(2)
 }
 
+/// A committee's public polynomial. Nobody signs with its shares here.
+fn threshold_public() -> Bytes {
+    let members = Set::from_iter_dedup([ed25519::PrivateKey::from_seed(5).public_key()]);
+    let seed = rand::rngs::StdRng::seed_from_u64(5);
+    let dealt = feldman_desmedt::deal::<MinSig, _, N3f1>(seed, Mode::NonZeroCounter, members);
+    Bytes::from(dealt.unwrap().0.public().encode().to_vec())
+}
+
 fn genesis() -> Genesis {
-    let developer_funds = GenesisAccount { balance: U256::from(10u64).pow(U256::from(24)), ..GenesisAccount::default() };
+    let funds = GenesisAccount { balance: U256::from(10u64).pow(U256::from(24)), ..GenesisAccount::default() };
     let roles = GenesisTokenRoles { admin: vec![bank().address()], ..GenesisTokenRoles::default() };
     let token = GenesisToken {
         name: "Digital Euro".into(),
@@ -117,16 +135,16 @@ fn genesis() -> Genesis {
         network: "test".into(),
         timestamp_ms: GENESIS_MS,
         rules: RulesSchedule::constant(Rules::default()).unwrap(),
-        threshold_public: Bytes::new(),
+        threshold_public: threshold_public(),
         dealt_for_development: true,
         nodes: vec![node],
-        permission_admin: Address::ZERO,
+        permission_admin: bank().address(),
         transact: Access::Open,
         deploy: Access::Open,
         connect: Access::Open,
         transactors: Default::default(),
         deployers: Default::default(),
-        accounts: [(developer().address(), developer_funds)].into(),
+        accounts: [(developer().address(), funds.clone()), (bank().address(), funds)].into(),
         policies: Vec::new(),
         tokens: vec![token],
     }

@@ -148,7 +148,8 @@ fn structures_are_checked_field_by_field() {
         (json!("newest"), "neither a block number"),
     ];
     let overrides = [
-        (json!({ "0x1": {} }), "want 20"),
+        (json!({ "0x1": {} }), "odd length"),
+        (json!({ "0x1234": {} }), "want 20"),
         (json!({ address.clone(): { "balance": 1 } }), "balance"),
         (json!({ address.clone(): { "stat": {} } }), "no such override"),
         (json!({ address.clone(): { "state": {}, "stateDiff": {} } }), "both state and stateDiff"),
@@ -205,7 +206,7 @@ fn broken_envelopes_get_json_rpcs_own_errors() {
         ("x", -32700),
         ("{", -32700),
         ("[", -32700),
-        ("{}", -32600),
+        ("{}", -32700),
         ("[]", -32600),
         ("null", -32700),
         ("1", -32700),

@@ -444,6 +444,9 @@ fn the_florin_namespace_answers() {
         assert_eq!(header["extraData"], json!(keccak256(&encoded)));
         assert_eq!(extension["timestampMs"], format!("{:#x}", GENESIS_MS + 1_500));
         assert_eq!(node.ok("florin_blockExtension", json!(["0x9"])).await, Value::Null);
+        let committee = node.ok("florin_validators", json!([])).await;
+        assert_eq!(committee["networkKey"].as_str().unwrap().len(), 2 + 2 * 96);
+        assert_eq!(committee["validators"], json!([{ "name": "Bank A", "node_key": B256::repeat_byte(5) }]));
         // Blocks made by hand have no certificate, and nobody pretends that they have.
         assert_eq!(node.ok("florin_finalityCertificate", json!(["0x1"])).await, Value::Null);
         assert_eq!(node.ok("florin_finalityCertificate", json!(["0x99"])).await, Value::Null);
