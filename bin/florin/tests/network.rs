@@ -175,7 +175,15 @@ fn a_temporary_demo_leaves_nothing_and_its_nodes_die_with_it() {
         (!Path::new(&format!("/proc/{pid}")).exists() || is_dead(pid)).then_some(())
     });
     // And what it wrote is whole.
-    assert_eq!(succeed(["inspect", "verify", "--dir", &files.at("validator-1")])["sound"], true);
+    let directory = files.at("validator-1");
+    assert_eq!(succeed(["inspect", "verify", "--dir", &directory])["sound"], true);
+
+    // A port that another program has is no damage.
+    let genesis: Value = serde_json::from_str(&std::fs::read_to_string(files.at("genesis.json")).unwrap()).unwrap();
+    let address = genesis["nodes"][0]["address"].as_str().unwrap();
+    let _holder = std::net::TcpListener::bind(address).unwrap();
+    let (code, error) = fail(["node", "--dir", &directory]);
+    assert_eq!((code, error["code"].as_str()), (5, Some("network.listen")));
 }
 
 fn is_dead(pid: u64) -> bool {

@@ -6,6 +6,7 @@ use florin_consensus::{Context, RuntimeConfig};
 use std::{
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
+    sync::{Arc, OnceLock},
 };
 
 /// Runs `main` on the engine's runtime with this storage. A part that meets a fault panics, because the process must not
@@ -18,21 +19,37 @@ pub(crate) fn run<T, F>(
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    panic::set_hook(Box::new(|fault| {
+    // One fault makes other parts fail in turn: the first one is the reason.
+    let first = Arc::new(OnceLock::new());
+    let noted = first.clone();
+    panic::set_hook(Box::new(move |fault| {
         let place = fault.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "fault: {}", fault_text(fault.payload()));
+        let text = fault_text(fault.payload());
+        tracing::error!(place, "fault: {text}");
+        let _ = noted.set(text);
     }));
     let runtime = RuntimeConfig { storage_directory, worker_threads };
     let ran = panic::catch_unwind(AssertUnwindSafe(|| florin_consensus::run(runtime, main)));
     // From here on a panic is a mistake of the program again.
     let _ = panic::take_hook();
     ran.unwrap_or_else(|fault| {
+        let text = first.get().cloned().unwrap_or_else(|| fault_text(&*fault));
         Err(Failure::damaged(
             "node.fault",
-            format_args!("stopped on a fault: {}", fault_text(&*fault)),
+            format_args!("stopped on a fault: {}", in_words(&text)),
             "keep the data as it is; run `florin inspect verify --dir DIR`, then restore a backup or start empty",
         ))
     })
+}
+
+/// The engine reports damage of a file in a form for programmers, `BlobCorrupt("partition", "file", "reason")`.
+fn in_words(fault: &str) -> String {
+    let damaged = fault.split_once("BlobCorrupt(\"").and_then(|(_, rest)| {
+        let mut parts = rest.split("\", \"");
+        let (partition, file, rest) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(format!("file {file} of {partition} is damaged: {}", rest.split('"').next()?))
+    });
+    damaged.unwrap_or_else(|| fault.to_string())
 }
 
 /// Threads that a node's configuration asks for.
@@ -46,4 +63,17 @@ pub(crate) fn worker_threads(directory: &Directory) -> usize {
 fn fault_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_string());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason was given".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_told_in_words() {
+        let fault =
+            r#"database init failed: Database(Runtime(BlobCorrupt("state-log", "6c65", "invalid header padding")))"#;
+        assert_eq!(in_words(fault), "file 6c65 of state-log is damaged: invalid header padding");
+        assert_eq!(in_words("disk is full"), "disk is full");
+    }
 }

@@ -68,6 +68,7 @@ pub(crate) fn run(command: &NodeCommand, output: Output) -> Result<(), Failure> 
     let _lock = directory.lock()?;
     let config = node_config(&directory, &genesis, &command.passphrase)?;
     let network = listening(&directory, &genesis.nodes, &config.secret.public_key())?;
+    check_free(network.listen)?;
     let stop_with_stdin = command.stop_with_stdin;
     machine::run(directory.data(), machine::worker_threads(&directory), |context| async move {
         let telemetry = Telemetry::start(directory.config(), &node_name(&config))?;
@@ -146,6 +147,17 @@ pub(crate) fn listening(directory: &Directory, nodes: &[GenesisNode], key: &B256
     network.allow_private_addresses = settings.private_addresses;
     network.check_source_addresses = settings.check_source_addresses;
     Ok(network)
+}
+
+/// The engine would meet a port that is taken as a fault; here it is what it is.
+fn check_free(listen: SocketAddr) -> Result<(), Failure> {
+    std::net::TcpListener::bind(listen).map(drop).map_err(|error| {
+        Failure::unavailable(
+            "network.listen",
+            format_args!("other nodes cannot be listened for on {listen}: {error}"),
+            "stop the program that uses this port, or set network.listen in config.toml",
+        )
+    })
 }
 
 /// Starts every part, says that it serves, and waits for a reason to stop.
