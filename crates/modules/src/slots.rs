@@ -137,14 +137,14 @@ impl<T: Field> Word for T {
 /// Puts `bits` into bytes `start..end` of a word, counted from the low-order end; absent if they do not fit.
 pub fn place(bits: U256, start: usize, end: usize) -> Option<U256> {
     let width = end.saturating_sub(start).saturating_mul(8);
-    (bits.bit_len() <= width).then(|| bits << start.saturating_mul(8))
+    (bits.bit_len() <= width).then(|| bits.wrapping_shl(start.saturating_mul(8)))
 }
 
 /// The bits that stand in bytes `start..end` of a word.
 pub fn extract(word: U256, start: usize, end: usize) -> U256 {
     let width = end.saturating_sub(start).saturating_mul(8);
-    let mask = if width >= 256 { U256::MAX } else { (U256::ONE << width).wrapping_sub(U256::ONE) };
-    (word >> start.saturating_mul(8)) & mask
+    let mask = if width >= 256 { U256::MAX } else { U256::ONE.wrapping_shl(width).wrapping_sub(U256::ONE) };
+    word.wrapping_shr(start.saturating_mul(8)) & mask
 }
 
 /// Declares a struct whose members share one slot, each at a range of bytes counted from the low-order end, as a
@@ -452,7 +452,7 @@ impl Text {
     /// Length that the first slot claims; beyond our bound, or in the wrong form, we did not write it.
     fn length(&self, head: U256) -> Result<usize, Failure> {
         let long = head.bit(0);
-        let claimed = if long { head >> 1 } else { (head & U256::from(0xff)) >> 1 };
+        let claimed = if long { head } else { head & U256::from(0xff) }.wrapping_shr(1);
         usize::try_from(claimed)
             .ok()
             .filter(|length| *length <= TEXT_BYTES_MAX && (*length >= 32) == long)
@@ -471,7 +471,7 @@ fn left_aligned(bytes: &[u8]) -> U256 {
 }
 
 fn head(bytes: &[u8]) -> U256 {
-    let doubled = U256::from(bytes.len()) << 1;
+    let doubled = U256::from(bytes.len()).wrapping_shl(1);
     if bytes.len() < 32 { left_aligned(bytes) | doubled } else { doubled | U256::ONE }
 }
 
