@@ -121,9 +121,19 @@ pub fn build(
 /// Which lane a transaction uses.
 pub fn lane(tx: &TxEnvelope) -> Lane {
     match tx.to() {
-        Some(to) if tx.value().is_zero() && florin_modules::is_payment(to, tx.input()) => Lane::Payment,
+        Some(to) if tx.value().is_zero() && is_light(tx) && florin_modules::is_payment(to, tx.input()) => Lane::Payment,
         _ => Lane::General,
     }
+}
+
+/// Whether a transaction brings little beside its input: a payment with kilobytes of access list or with authorizations
+/// would bring general traffic into the payment lane.
+fn is_light(tx: &TxEnvelope) -> bool {
+    let access_list_bytes = tx.access_list().into_iter().flat_map(|list| list.iter()).fold(0usize, |sum, item| {
+        let keys = item.storage_keys.len().saturating_mul(B256::len_bytes());
+        sum.saturating_add(Address::len_bytes()).saturating_add(keys)
+    });
+    tx.authorization_list().is_none() && access_list_bytes <= florin_modules::PAYMENT_INPUT_BYTES_MAX
 }
 
 /// Address of the contract that this transaction creates, if it creates one.

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{ExecuteError, Lane, lane};
-use alloy_consensus::{Header, TxType};
-use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
+use alloy_consensus::{Header, TxEip7702, TxType};
+use alloy_eips::{eip2930::AccessListItem, eip2935::HISTORY_STORAGE_ADDRESS};
 use florin_types::{StateFault, StateView};
 
 #[test]
@@ -135,6 +135,18 @@ fn payments_are_told_from_other_transactions() {
     with_value.input = transfer(one.address(), 1).into();
     with_value.value = U256::ONE;
     assert_eq!(lane(one.sign(with_value).tx()), Lane::General);
+    // What the lane bounds is the whole transaction.
+    let input = Bytes::from(transfer(one.address(), 1));
+    let listing = |keys: usize| TxEip1559 {
+        to: TxKind::Call(token()),
+        input: input.clone(),
+        access_list: vec![AccessListItem { address: token(), storage_keys: vec![B256::ZERO; keys] }].into(),
+        ..free(0, 120_000)
+    };
+    assert_eq!(lane(one.sign(listing(15)).tx()), Lane::Payment, "the slots of a payment fit");
+    assert_eq!(lane(one.sign(listing(16)).tx()), Lane::General);
+    let delegating = TxEip7702 { chain_id: CHAIN_ID, to: token(), input: input.clone(), ..TxEip7702::default() };
+    assert_eq!(lane(one.sign(delegating).tx()), Lane::General);
 }
 
 /// A block with room for 1,000,000 gas, of which payments have 400,000 for themselves.
