@@ -5,7 +5,8 @@
 
 use crate::{ClientError, FinalHeader, RpcClient, TransactionReceipt, Verifier, VerifyError};
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
-use alloy_primitives::{B256, U256};
+use alloy_eips::eip2718::Encodable2718 as _;
+use alloy_primitives::{B256, U256, keccak256};
 use florin_types::{Height, ReceiptEnvelope, TxEnvelope};
 use serde::Deserialize;
 use serde_json::json;
@@ -58,7 +59,9 @@ impl Verifier {
         let header = self.final_header(rpc, height).await?.ok_or_else(|| missing("finality"))?;
         let (txs, receipts) = read_body(rpc, height).await?;
         self.check_body(&header, &txs, &receipts)?;
-        let place = txs.into_iter().zip(receipts).enumerate().find(|(_, (tx, _))| *tx.tx_hash() == hash);
+        // The hash that stands in the JSON is the server's word: the bytes under the root decide.
+        let is_it = |tx: &TxEnvelope| keccak256(tx.encoded_2718()) == hash && *tx.tx_hash() == hash;
+        let place = txs.into_iter().zip(receipts).enumerate().find(|(_, (tx, _))| is_it(tx));
         let (index, (tx, receipt)) = place.ok_or_else(|| VerifyError::OtherQuestion {
             asked: format!("transaction {hash}"),
             answered: format!("block {height}, which does not contain it"),
@@ -70,19 +73,6 @@ impl Verifier {
 async fn read_body(rpc: &RpcClient, height: Height) -> Result<(Vec<TxEnvelope>, Vec<ReceiptEnvelope>), ClientError> {
     let block: FullBlock = rpc.call("eth_getBlockByNumber", json!([U256::from(height), true])).await?;
     let receipts: Vec<TransactionReceipt> = rpc.call("eth_getBlockReceipts", json!([U256::from(height)])).await?;
-    // The hashes that stand in the JSON are the server's word: each transaction is hashed again here.
-    let txs = block.transactions.into_iter().map(rehash).collect();
-    Ok((txs, receipts.into_iter().map(|receipt| receipt.into_primitives_receipt().inner).collect()))
-}
-
-fn rehash(tx: TxEnvelope) -> TxEnvelope {
-    use alloy_consensus::Signed;
-    match tx {
-        TxEnvelope::Legacy(tx) => Signed::new_unhashed(tx.tx().clone(), *tx.signature()).into(),
-        TxEnvelope::Eip2930(tx) => Signed::new_unhashed(tx.tx().clone(), *tx.signature()).into(),
-        TxEnvelope::Eip1559(tx) => Signed::new_unhashed(tx.tx().clone(), *tx.signature()).into(),
-        TxEnvelope::Eip7702(tx) => Signed::new_unhashed(tx.tx().clone(), *tx.signature()).into(),
-        // Refused by the ledger; its root will not fit.
-        TxEnvelope::Eip4844(tx) => TxEnvelope::Eip4844(tx),
-    }
+    let receipts = receipts.into_iter().map(|receipt| receipt.into_primitives_receipt().inner).collect();
+    Ok((block.transactions, receipts))
 }

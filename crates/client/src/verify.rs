@@ -214,9 +214,14 @@ impl Verifier {
         Ok(ProvenState { header, values })
     }
 
+    /// Remembers that `height` is final; returns the highest height known before.
+    pub(crate) fn note_final(&self, height: Height) -> Height {
+        self.height_seen.fetch_max(height, Ordering::Relaxed)
+    }
+
     fn check_fresh(&self, header: &FinalHeader, now_ms: u64) -> Result<(), VerifyError> {
         let height = header.height();
-        let seen = self.height_seen.fetch_max(height, Ordering::Relaxed);
+        let seen = self.note_final(height);
         if height < seen {
             return Err(VerifyError::Behind { height, seen });
         }
