@@ -3,9 +3,9 @@
 use crate::{BenchConfig, BenchError, Progress, Report, run};
 
 /// By how much the rate rises from one step to the next, in percent.
-const STEP_PERCENT: u64 = 40;
-/// Steps at most: from 100 a second they reach beyond two million.
-const STEPS_MAX: usize = 30;
+const STEP_PERCENT: u64 = 25;
+/// Steps at most: from 100 a second they reach beyond 600,000.
+const STEPS_MAX: usize = 40;
 
 /// Rates that were tried, in rising order.
 #[derive(Clone, Debug, Default, PartialEq)]

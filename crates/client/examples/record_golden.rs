@@ -1,6 +1,6 @@
 //! Records what a real network answers, for the verifier's tests. Against a `florin demo` that runs:
 //!
-//! `cargo run --release -p florin-client --example record_golden -- URL PRIVATE_KEY PAYEE TOKEN > crates/client/golden/answers.json`
+//! `echo URL PRIVATE_KEY PAYEE TOKEN | cargo run --release -p florin-client --example record_golden > answers.json`
 //!
 //! The key must hold some of the token, and the token's policy must admit the payee. One minor unit is paid; then the verifier asks its questions through a server
 //! that writes down every answer.
@@ -19,8 +19,9 @@ mod test_server;
 
 #[tokio::main]
 async fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, key, payee, token] = &arguments[..] else { panic!("arguments: URL PRIVATE_KEY PAYEE TOKEN") };
+    let line = std::io::read_to_string(std::io::stdin()).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [url, key, payee, token] = words[..] else { panic!("on standard input: URL PRIVATE_KEY PAYEE TOKEN") };
     let node = RpcClient::new(url).unwrap();
     let signer = Signer::from_hex(key).unwrap();
     let token = Token::open(node.clone(), token.parse().unwrap()).await.unwrap();

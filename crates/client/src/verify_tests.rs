@@ -186,7 +186,8 @@ async fn a_receipt_is_proven_with_its_block() {
     assert!(proven.receipt.status());
     assert_eq!(*proven.tx.tx_hash(), golden.payment);
 
-    let lies: [(&str, fn(&mut Value)); 4] = [
+    type Lie = (&'static str, fn(&mut Value));
+    let lies: [Lie; 4] = [
         ("eth_getBlockReceipts", |answer| answer[0]["status"] = json!("0x0")),
         ("eth_getBlockReceipts", |answer| answer[0]["logs"] = json!([])),
         ("eth_getBlockByNumber", |answer| answer["transactions"][0]["nonce"] = json!("0xffff")),
