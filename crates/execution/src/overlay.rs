@@ -14,11 +14,13 @@ pub(crate) struct Overlay<'a> {
     changes: Changeset,
     /// Accounts whose whole storage is replaced.
     replaced: BTreeSet<Address>,
+    /// Whether storage of a module is pretended.
+    pretends_modules: bool,
 }
 
 impl<'a> Overlay<'a> {
     pub(crate) fn new(view: &'a dyn StateView, changes: Changeset) -> Self {
-        Self { view, changes, replaced: BTreeSet::new() }
+        Self { view, changes, replaced: BTreeSet::new(), pretends_modules: false }
     }
 
     /// Lays later changes on top.
@@ -55,11 +57,24 @@ impl<'a> Overlay<'a> {
             if account.state.is_some() {
                 overlay.replaced.insert(*address);
             }
+            overlay.pretends_modules |=
+                is_module(*address) && (account.state.is_some() || account.state_diff.is_some());
             let slots = account.state.iter().chain(&account.state_diff).flatten();
             let word = |word: &B256| U256::from_be_bytes(word.0);
             overlay.changes.slots.extend(slots.map(|(slot, value)| ((*address, word(slot)), word(value))));
         }
         Ok(overlay)
+    }
+
+    /// A module that finds what it never wrote speaks of corruption. Where its storage is pretended, the request is what
+    /// is wrong; should the store be damaged too, every other read says so.
+    pub(crate) fn blame(&self, error: CallError) -> CallError {
+        match error {
+            CallError::Fault(fault) if self.pretends_modules => {
+                CallError::Request(format!("the state override of a native contract's storage is not valid: {fault}"))
+            }
+            error => error,
+        }
     }
 }
 

@@ -119,7 +119,7 @@ pub fn call(
     let overlay = Overlay::pretend(view, overrides.state.as_ref())?;
     let mut simulation = Simulation::new(&overlay, chain_id, rules, env, request, overrides, limits)?;
     simulation.afford()?;
-    let result = simulation.run(simulation.call.tx.gas_limit)?;
+    let result = simulation.run(simulation.call.tx.gas_limit).map_err(|error| overlay.blame(error))?;
     Ok(outcome(result))
 }
 
@@ -137,11 +137,11 @@ pub fn estimate_gas(
     let gas_max = limits.gas_max.min(rules.transaction_gas_max);
     let limits = CallLimits { gas_max };
     let mut simulation = Simulation::new(&overlay, chain_id, rules, env, request, overrides, &limits)?;
-    simulation.guard_deployment()?;
+    simulation.guard_deployment().map_err(|error| overlay.blame(error))?;
     if let Some(gas) = simulation.affordable_gas()? {
         simulation.call.tx.gas_limit = simulation.call.tx.gas_limit.min(gas);
     }
-    simulation.estimate()
+    simulation.estimate().map_err(|error| overlay.blame(error))
 }
 
 /// `eth_createAccessList`: what the request touches, and its gas with that list.
@@ -163,7 +163,7 @@ pub fn create_access_list(
     let mut rounds = 0usize;
     loop {
         simulation.call.tx.access_list = list.clone();
-        let (next, result, touched) = simulation.run_listing(&list)?;
+        let (next, result, touched) = simulation.run_listing(&list).map_err(|error| overlay.blame(error))?;
         simulation = next;
         rounds = rounds.saturating_add(1);
         if touched == list || rounds == ACCESS_LIST_ROUNDS_MAX {

@@ -159,8 +159,15 @@ pub fn trace_call(
     let overlay = Overlay::pretend(view, overrides.state.as_ref())?;
     let mut simulation = Simulation::new(&overlay, chain_id, rules, env, request, overrides, call_limits)?;
     simulation.afford()?;
-    let (trace, _) = Tracer::new(options, limits)?.run(simulation.machine, simulation.call.tx, None, &overlay)?;
-    Ok(trace)
+    let traced = Tracer::new(options, limits)?.run(simulation.machine, simulation.call.tx, None, &overlay);
+    match traced {
+        Ok((trace, _)) => Ok(trace),
+        Err(TraceError::Fault(fault)) => Err(match overlay.blame(CallError::Fault(fault)) {
+            CallError::Fault(fault) => TraceError::Fault(fault),
+            error => TraceError::Call(error),
+        }),
+        Err(error) => Err(error),
+    }
 }
 
 /// A transaction of a finalised block that does not run again: the state or the block is not what it was.

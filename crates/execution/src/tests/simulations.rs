@@ -246,6 +246,22 @@ fn access_lists_name_slots_of_contracts_and_modules() {
 
 /// What a caller makes up is the caller's mistake, not this machine's.
 #[test]
+fn storage_that_no_module_writes_cannot_be_pretended() {
+    let terms = (B256::with_last_byte(2), B256::repeat_byte(0xff));
+    let account = AccountOverride::default().with_state_diff([terms]);
+    let state = Some(StateOverridesBuilder::default().append(token(), account).build());
+    let (chain, overrides) = (Chain::new(), Overrides { state, block: None });
+    let request = to(token()).input(Bytes::from(transfer(CONTRACT, 1)).into());
+    let (env, limits) = (chain.env(), CallLimits::default());
+    let outcome = run(&chain, &request, &overrides);
+    assert!(matches!(outcome, Err(CallError::Request(_))), "{outcome:?}");
+    let estimate = estimate_gas(&chain.state, CHAIN_ID, chain.rules(), &env, &request, &overrides, &limits);
+    assert!(matches!(estimate, Err(CallError::Request(_))), "{estimate:?}");
+    let list = create_access_list(&chain.state, CHAIN_ID, chain.rules(), &env, &request, &overrides, &limits);
+    assert!(matches!(list, Err(CallError::Request(_))), "{list:?}");
+}
+
+#[test]
 fn code_that_is_none_cannot_be_pretended() {
     for code in ["ef0100", "ef01", "ef010100"] {
         let account = AccountOverride::default().with_code(alloy_primitives::hex::decode(code).unwrap());
