@@ -29,7 +29,7 @@ describe("the program", { skip: onFlorinOnly }, () => {
       assert.match(plain.stderr, says);
       const { code: again, stdout, stderr } = await run(FLORIN_BIN, ["--json", ...arguments_]);
       assert.deepEqual([again, stdout], [code, ""], stderr);
-      const failure = JSON.parse(stderr.trim().split("\n").at(-1));
+      const { error: failure } = JSON.parse(stderr.trim().split("\n").at(-1));
       assert.ok(failure.code && failure.message && failure.next, stderr);
     });
   }
