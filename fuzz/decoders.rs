@@ -8,11 +8,15 @@ use alloy_eips::Encodable2718 as _;
 use florin_client::{Signer, TxEip1559};
 use florin_consensus::{NodeSecret, ThresholdShare, deal_from_seed, decode_block, decode_gossip};
 use florin_execution::decode_revert;
-use florin_modules::{CallEnv, Context, Failure, MemoryStorage, dispatch, is_payment, singleton_addresses, token_address};
-use florin_proof::{Namespace, NetworkKey, StateProof, decode_account, decode_slot, encode_account, encode_slot, verify_finality};
+use florin_modules::{
+    CallEnv, Context, Failure, MemoryStorage, dispatch, is_payment, singleton_addresses, token_address,
+};
+use florin_proof::{
+    Namespace, NetworkKey, StateProof, decode_account, decode_slot, encode_account, encode_slot, verify_finality,
+};
 use florin_types::{
-    Access, Address, Amount, B256, Block, Currency, Extension, Genesis, GenesisNode, Header, NodeRole, Rules, RulesSchedule, U256,
-    VerifiedTx, decode_transaction,
+    Access, Address, Amount, B256, Block, Currency, Extension, Genesis, GenesisNode, Header, NodeRole, Rules,
+    RulesSchedule, U256, VerifiedTx, decode_transaction,
 };
 
 /// A decoder and its name; `fuzz/fuzz_targets` has a file of the same name.
@@ -101,11 +105,12 @@ pub fn certificate(bytes: &[u8]) {
 
 /// The generator of G2, compressed: a public key that is well formed and whose secret is 1.
 const KNOWN_POINT: [u8; 96] = [
-    0x93, 0xe0, 0x2b, 0x60, 0x52, 0x71, 0x9f, 0x60, 0x7d, 0xac, 0xd3, 0xa0, 0x88, 0x27, 0x4f, 0x65, 0x59, 0x6b, 0xd0, 0xd0, 0x99, 0x20,
-    0xb6, 0x1a, 0xb5, 0xda, 0x61, 0xbb, 0xdc, 0x7f, 0x50, 0x49, 0x33, 0x4c, 0xf1, 0x12, 0x13, 0x94, 0x5d, 0x57, 0xe5, 0xac, 0x7d, 0x05,
-    0x5d, 0x04, 0x2b, 0x7e, 0x02, 0x4a, 0xa2, 0xb2, 0xf0, 0x8f, 0x0a, 0x91, 0x26, 0x08, 0x05, 0x27, 0x2d, 0xc5, 0x10, 0x51, 0xc6, 0xe4,
-    0x7a, 0xd4, 0xfa, 0x40, 0x3b, 0x02, 0xb4, 0x51, 0x0b, 0x64, 0x7a, 0xe3, 0xd1, 0x77, 0x0b, 0xac, 0x03, 0x26, 0xa8, 0x05, 0xbb, 0xef,
-    0xd4, 0x80, 0x56, 0xc8, 0xc1, 0x21, 0xbd, 0xb8,
+    0x93, 0xe0, 0x2b, 0x60, 0x52, 0x71, 0x9f, 0x60, 0x7d, 0xac, 0xd3, 0xa0, 0x88, 0x27, 0x4f, 0x65, 0x59, 0x6b, 0xd0,
+    0xd0, 0x99, 0x20, 0xb6, 0x1a, 0xb5, 0xda, 0x61, 0xbb, 0xdc, 0x7f, 0x50, 0x49, 0x33, 0x4c, 0xf1, 0x12, 0x13, 0x94,
+    0x5d, 0x57, 0xe5, 0xac, 0x7d, 0x05, 0x5d, 0x04, 0x2b, 0x7e, 0x02, 0x4a, 0xa2, 0xb2, 0xf0, 0x8f, 0x0a, 0x91, 0x26,
+    0x08, 0x05, 0x27, 0x2d, 0xc5, 0x10, 0x51, 0xc6, 0xe4, 0x7a, 0xd4, 0xfa, 0x40, 0x3b, 0x02, 0xb4, 0x51, 0x0b, 0x64,
+    0x7a, 0xe3, 0xd1, 0x77, 0x0b, 0xac, 0x03, 0x26, 0xa8, 0x05, 0xbb, 0xef, 0xd4, 0x80, 0x56, 0xc8, 0xc1, 0x21, 0xbd,
+    0xb8,
 ];
 
 pub fn network_key(bytes: &[u8]) {
@@ -130,7 +135,15 @@ pub fn module_call(bytes: &[u8]) {
     let caller = Address::right_padding_from(&bytes[..bytes.len().min(20)]);
     for address in singleton_addresses().iter().copied().chain([token_address(1), token_address(u64::MAX)]) {
         for is_static in [false, true] {
-            let env = CallEnv { caller, origin: caller, chain_id: CHAIN_ID, height: 1, timestamp_ms: 1, is_static, ..CallEnv::reader(&rules) };
+            let env = CallEnv {
+                caller,
+                origin: caller,
+                chain_id: CHAIN_ID,
+                height: 1,
+                timestamp_ms: 1,
+                is_static,
+                ..CallEnv::reader(&rules)
+            };
             let mut storage = MemoryStorage::default();
             storage.begin(GAS_MAX);
             let before = storage.slots.clone();
@@ -187,7 +200,8 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
 
 fn signed_transaction() -> Vec<u8> {
     let signer = Signer::from_hex(&format!("0x{}", "07".repeat(32))).expect("a key");
-    let transaction = TxEip1559 { chain_id: CHAIN_ID, gas_limit: 21_000, input: vec![1, 2, 3].into(), ..TxEip1559::default() };
+    let transaction =
+        TxEip1559 { chain_id: CHAIN_ID, gas_limit: 21_000, input: vec![1, 2, 3].into(), ..TxEip1559::default() };
     signer.sign(transaction).expect("it can be signed").bytes.to_vec()
 }
 
