@@ -126,7 +126,7 @@ async fn load(behaviour: Behaviour, rate_per_second: u64, duration_ms: u64) -> B
     let urls = vec![node(behaviour).await];
     let senders = derive_signers("test", 8).unwrap();
     let config = BenchConfig::new(urls, senders, Address::repeat_byte(9), rate_per_second, duration_ms);
-    BenchConfig { settle_ms_max: 1_000, process_ids: vec![std::process::id()], ..config }
+    BenchConfig { settle_ms_max: 3_000, process_ids: vec![std::process::id()], ..config }
 }
 
 #[test]
@@ -164,7 +164,7 @@ async fn a_known_latency_is_measured() {
     let report = run(config, |stage| stages.lock().unwrap().push(stage)).await.unwrap();
     assert_eq!((report.payments, report.settled, report.unsettled, report.reverted), (600, 600, 0, 0));
     assert_eq!((report.accepted, report.rejected_total()), (600, 0));
-    assert!((100.0..400.0).contains(&report.latency.p50_ms), "{}", report.table());
+    assert!((100.0..1_000.0).contains(&report.latency.p50_ms), "{}", report.table());
     assert!(report.latency.p50_ms <= report.latency.p99_ms && report.latency.p99_ms <= report.latency.max_ms);
     assert_eq!(report.timeline.iter().map(|second| second.settled).sum::<u64>(), 600);
     assert_eq!(report.cpu.len(), 1);
