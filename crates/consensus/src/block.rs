@@ -124,6 +124,7 @@ impl Read for EngineBlock {
     fn read_cfg(buffer: &mut impl Buf, _: &()) -> Result<Self, CodecError> {
         let bytes = bytes::Bytes::read_cfg(buffer, &RangeCfg::new(0..=BLOCK_BYTES_MAX))?;
         let block = Block::decode(&bytes).map_err(|_| CodecError::Invalid("block", "not a valid block"))?;
-        Self::with_encoding(Arc::new(block), bytes).ok_or(CodecError::Invalid("block", "its leader or its state target cannot be"))
+        Self::with_encoding(Arc::new(block), bytes)
+            .ok_or(CodecError::Invalid("block", "its leader or its state target cannot be"))
     }
 }

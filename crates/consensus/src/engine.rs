@@ -354,6 +354,7 @@ impl<E: Runtime> Starting<E> {
         );
         tasks.push(("simplex", simplex.start(transport.votes, transport.certificates, transport.resolver)));
 
+        tasks.push(("pool listener", core.pending.start_listening(context.child("pool_listener"))));
         let admissions = Admissions::new(
             ledger.clone(),
             core.pool().clone(),

@@ -38,7 +38,10 @@ mod pace;
 mod pending;
 mod replay;
 mod runtime;
+mod signal;
 mod start;
+#[cfg(test)]
+mod tests;
 
 pub use admission::SubmitError;
 #[doc(hidden)]

@@ -1,8 +1,9 @@
 //! The work that waits for a leader: transactions that are in the pool but in no undecided ancestor of its block.
 
-use crate::block::EngineBlock;
+use crate::{block::EngineBlock, runtime::Runtime, signal::Signal};
 use alloy_primitives::B256;
 use commonware_consensus::marshal::ancestry::Ancestry;
+use commonware_runtime::Handle;
 use florin_mempool::Pool;
 use florin_types::Height;
 use futures::StreamExt as _;
@@ -23,11 +24,12 @@ const ANCESTORS_MAX: usize = 64;
 pub(crate) struct Pending {
     pool: Pool,
     finalized: Arc<AtomicU64>,
+    changed: Signal,
 }
 
 impl Pending {
     pub(crate) fn new(pool: Pool) -> Self {
-        Self { pool, finalized: Arc::default() }
+        Self { pool, finalized: Arc::default(), changed: Signal::default() }
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -69,13 +71,16 @@ impl Pending {
 
     /// Resolves when the number of pending transactions changes after this call.
     pub(crate) fn changed(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut pending = self.pool.watch_pending();
-        pending.mark_unchanged();
-        async move {
-            // The pool outlives everyone who waits for it; were it gone, there would be nothing to wait for.
-            if pending.changed().await.is_err() {
-                std::future::pending::<()>().await;
+        self.changed.raised()
+    }
+
+    /// Starts listening to the pool, for all who wait for [`Self::changed`].
+    pub(crate) fn start_listening<E: Runtime>(&self, context: E) -> Handle<()> {
+        let (mut pending, changed) = (self.pool.watch_pending(), self.changed.clone());
+        context.spawn(move |_| async move {
+            while pending.changed().await.is_ok() {
+                changed.raise();
             }
-        }
+        })
     }
 }

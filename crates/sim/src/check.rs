@@ -191,12 +191,7 @@ fn balance_of(holder: Address) -> Bytes {
 }
 
 /// Asks the token a question that is answered with one number.
-fn ask(
-    view: &dyn florin_types::StateView,
-    rules: &Rules,
-    env: &BlockEnv,
-    input: Bytes,
-) -> Result<U256, String> {
+fn ask(view: &dyn florin_types::StateView, rules: &Rules, env: &BlockEnv, input: Bytes) -> Result<U256, String> {
     let request = TransactionRequest::default().to(TOKEN).input(input.into());
     let outcome =
         florin_execution::call(view, CHAIN_ID, rules, env, &request, &Overrides::default(), &CallLimits::default());

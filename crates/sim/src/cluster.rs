@@ -65,10 +65,7 @@ pub(crate) fn machines(seed: u64, validators: usize, followers: usize, genesis: 
         })
         .collect();
     let shares: BTreeMap<B256, ThresholdShare> = dealing.shares.into_iter().collect();
-    secrets
-        .into_iter()
-        .map(|secret| Machine { share: shares.get(&secret.public_key()).cloned(), secret })
-        .collect()
+    secrets.into_iter().map(|secret| Machine { share: shares.get(&secret.public_key()).cloned(), secret }).collect()
 }
 
 struct Running {
@@ -88,7 +85,12 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// Sets the network up; no machine runs yet.
-    pub(crate) async fn new(context: Context, genesis: Arc<Genesis>, machines: Vec<Machine>, quality: LinkQuality) -> Self {
+    pub(crate) async fn new(
+        context: Context,
+        genesis: Arc<Genesis>,
+        machines: Vec<Machine>,
+        quality: LinkQuality,
+    ) -> Self {
         let committee = Committee::from_genesis(&genesis).expect("the genesis file was made by this crate");
         let config = simulated::Config {
             max_size: message_bytes_max(&committee),
@@ -167,7 +169,8 @@ impl Cluster {
         self.starts += 1;
         let context = self.context.child("machine").with_attribute("index", index).with_attribute("start", self.starts);
         let task = context.spawn(move |context| async move {
-            let node = start_on(context.child("node"), config, transport).await.expect("a machine starts from its disk");
+            let node =
+                start_on(context.child("node"), config, transport).await.expect("a machine starts from its disk");
             let ended = node.ended();
             let _ = started.send(node);
             panic!("a part of the node ended: {}", ended.await);

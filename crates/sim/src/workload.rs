@@ -2,10 +2,10 @@
 
 use alloy_primitives::{Address, B256, TxKind, U256};
 use florin_client::{Signer, TxEip1559, transfer_input};
+use florin_state::FinalizedBlock;
 use florin_types::{
     Access, Currency, Genesis, GenesisAccount, GenesisToken, GenesisTokenRoles, Rules, RulesSchedule, VerifiedTx,
 };
-use florin_state::FinalizedBlock;
 use std::{collections::BTreeMap, sync::Arc};
 use zeroize::Zeroizing;
 
@@ -45,14 +45,12 @@ impl Workload {
         let admin = self.signers.first().map(Signer::address).unwrap_or_default();
         let accounts: BTreeMap<Address, GenesisAccount> = self
             .addresses()
-            .map(|address| (address, GenesisAccount { balance: U256::from(START_BALANCE), ..GenesisAccount::default() }))
+            .map(|address| {
+                (address, GenesisAccount { balance: U256::from(START_BALANCE), ..GenesisAccount::default() })
+            })
             .collect();
-        let roles = GenesisTokenRoles {
-            admin: vec![admin],
-            issuer: vec![admin],
-            pauser: vec![admin],
-            freezer: vec![admin],
-        };
+        let roles =
+            GenesisTokenRoles { admin: vec![admin], issuer: vec![admin], pauser: vec![admin], freezer: vec![admin] };
         let token = GenesisToken {
             name: "Simulated Euro".into(),
             currency: Currency::new("EURS", 2).expect("a well-formed currency"),

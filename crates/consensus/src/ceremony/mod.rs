@@ -39,9 +39,7 @@ use commonware_glue::dkg::{
     network::{AddressableManager as DkgManager, Addresses},
     types::EpochOutcome,
 };
-use commonware_p2p::{
-    AddressableManager, Blocker, CheckedSender as _, Receiver, Recipients, Sender, max_message_size,
-};
+use commonware_p2p::{AddressableManager, Blocker, CheckedSender as _, Receiver, Recipients, Sender, max_message_size};
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Quota, Supervisor as _, buffer::paged::CacheRef};
 use commonware_utils::{NZDuration, NZU32, NZU64, NZUsize, ordered::Set};
@@ -114,7 +112,9 @@ pub enum CeremonyError {
     #[error(transparent)]
     Peers(#[from] PeersError),
     /// The node that runs it is not among the participants.
-    #[error("this node's key {node} is not among the participants: add it to the list on every machine, or use the right key")]
+    #[error(
+        "this node's key {node} is not among the participants: add it to the list on every machine, or use the right key"
+    )]
     Outsider {
         /// Key of this node.
         node: B256,
@@ -128,13 +128,17 @@ pub enum CeremonyError {
         missing: Vec<String>,
     },
     /// All were there, but no key was made in time.
-    #[error("no key after {seconds} s: a participant left or is too slow. Start again with an empty ceremony directory on every machine")]
+    #[error(
+        "no key after {seconds} s: a participant left or is too slow. Start again with an empty ceremony directory on every machine"
+    )]
     Unfinished {
         /// How long.
         seconds: u64,
     },
     /// The participants could not agree on enough dealings.
-    #[error("the dealings of too many participants were faulty: start again with an empty ceremony directory on every machine")]
+    #[error(
+        "the dealings of too many participants were faulty: start again with an empty ceremony directory on every machine"
+    )]
     Failed,
     /// Shares were revealed, so they are secret no more.
     #[error("the shares of {} had to be revealed because they were away: start again with an empty ceremony directory on every machine", nodes.join(", "))]
@@ -190,8 +194,13 @@ async fn run_encrypted(
     let channels = [0, 1, 2, 3, 4, 5].map(|channel| network.register(channel, quota()));
     let finished = network.register(FINISHED, quota());
     network.start();
-    run_on(context, config, CeremonyTransport { manager: oracle.clone(), blocker: oracle, channels, finished }, progress)
-        .await
+    run_on(
+        context,
+        config,
+        CeremonyTransport { manager: oracle.clone(), blocker: oracle, channels, finished },
+        progress,
+    )
+    .await
 }
 
 /// Runs a ceremony on a network that is already set up.
@@ -244,15 +253,12 @@ where
 fn directory(
     nodes: &[GenesisNode],
 ) -> Result<commonware_utils::ordered::Map<PublicKey, commonware_p2p::Address>, PeersError> {
-    let as_validators: Vec<GenesisNode> = nodes
-        .iter()
-        .map(|node| GenesisNode { role: florin_types::NodeRole::Validator, ..node.clone() })
-        .collect();
+    let as_validators: Vec<GenesisNode> =
+        nodes.iter().map(|node| GenesisNode { role: florin_types::NodeRole::Validator, ..node.clone() }).collect();
     Ok(peers(&as_validators)?.primary)
 }
 
-type CeremonyEngine<E, M, B> =
-    Engine<E, MinSig, DkgManager<M>, B, Secrets<E>, Sequential, Addresses<PublicKey>>;
+type CeremonyEngine<E, M, B> = Engine<E, MinSig, DkgManager<M>, B, Secrets<E>, Sequential, Addresses<PublicKey>>;
 
 fn engine<E, M, B>(
     context: E,
@@ -343,8 +349,10 @@ impl Waiting<'_> {
         let started = clock.current();
         let mut told = None;
         loop {
-            let connected: BTreeSet<PublicKey> =
-                sender.check(Recipients::All).map(|checked| checked.recipients().into_iter().collect()).unwrap_or_default();
+            let connected: BTreeSet<PublicKey> = sender
+                .check(Recipients::All)
+                .map(|checked| checked.recipients().into_iter().collect())
+                .unwrap_or_default();
             let missing = self.missing(&connected);
             if missing.is_empty() {
                 return Ok(());
