@@ -15,10 +15,16 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Args)]
 pub(crate) struct NetworkArguments {
     /// The node's JSON-RPC.
-    #[arg(long, value_name = "URL", env = "FLORIN_RPC_URL", default_value = "http://127.0.0.1:8545")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FLORIN_RPC_URL",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:8545"
+    )]
     pub(crate) rpc: String,
     /// The network's genesis file, from a source that you trust: answers are verified with its key.
-    #[arg(long, value_name = "FILE", env = "FLORIN_GENESIS")]
+    #[arg(long, value_name = "FILE", env = "FLORIN_GENESIS", hide_env_values = true)]
     pub(crate) genesis: Option<PathBuf>,
 }
 

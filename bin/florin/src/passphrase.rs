@@ -16,7 +16,7 @@ pub(crate) const PASSPHRASE_CHARS_MIN: usize = 8;
 pub(crate) struct PassphraseSource {
     /// File that holds the passphrase, one line. `/dev/fd/3` reads an inherited descriptor, `-` standard input.
     /// Without it the program asks.
-    #[arg(long, value_name = "FILE", env = "FLORIN_PASSPHRASE_FILE")]
+    #[arg(long, value_name = "FILE", env = "FLORIN_PASSPHRASE_FILE", hide_env_values = true)]
     pub(crate) passphrase_file: Option<PathBuf>,
 }
 

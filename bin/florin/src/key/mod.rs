@@ -51,7 +51,7 @@ enum Action {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Keystore {
     /// Directory of account key files. Default: `~/.florin/keystore`.
-    #[arg(long = "keystore", value_name = "DIR", env = "FLORIN_KEYSTORE")]
+    #[arg(long = "keystore", value_name = "DIR", env = "FLORIN_KEYSTORE", hide_env_values = true)]
     pub(crate) directory: Option<PathBuf>,
 }
 
