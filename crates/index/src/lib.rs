@@ -45,7 +45,9 @@ const INSTRUCTIONS_PER_TICK: i32 = 20_000;
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// The file belongs to another chain.
-    #[error("index {file} belongs to the chain with genesis block {found}, not {expected}: give this node its own data directory, or remove the file and it is rebuilt")]
+    #[error(
+        "index {file} belongs to the chain with genesis block {found}, not {expected}: give this node its own data directory, or remove the file and it is rebuilt"
+    )]
     OtherChain {
         /// File of the index.
         file: PathBuf,
@@ -350,9 +352,12 @@ async fn write_transactions(connection: &mut SqliteConnection, blocks: &[&Indexe
         .iter()
         .flat_map(|block| {
             let height = as_sql(block.block.height());
-            block.block.transactions().iter().zip(0i64..).map(move |(tx, position)| {
-                (tx.tx_hash().to_vec(), height, position)
-            })
+            block
+                .block
+                .transactions()
+                .iter()
+                .zip(0i64..)
+                .map(move |(tx, position)| (tx.tx_hash().to_vec(), height, position))
         })
         .collect();
     for rows in rows.chunks(ROWS_PER_INSERT) {

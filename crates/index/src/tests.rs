@@ -49,10 +49,7 @@ fn block(height: Height, logs_by_transaction: Vec<Vec<Log>>) -> IndexedBlock {
             ReceiptEnvelope::Legacy(ReceiptWithBloom::from(receipt))
         })
         .collect();
-    IndexedBlock {
-        block: Arc::new(Block::new(header, extension, transactions).unwrap()),
-        receipts: Arc::new(receipts),
-    }
+    IndexedBlock { block: Arc::new(Block::new(header, extension, transactions).unwrap()), receipts: Arc::new(receipts) }
 }
 
 /// Ten blocks of three transactions with two logs each; emitters and topics repeat with different periods.
@@ -85,7 +82,8 @@ fn model(chain: &[IndexedBlock], query: &LogQuery) -> Vec<IndexedLog> {
     let mut found = Vec::new();
     for block in chain {
         let mut log_index = 0;
-        for (transaction_index, (tx, receipt)) in (0..).zip(block.block.transactions().iter().zip(block.receipts.iter()))
+        for (transaction_index, (tx, receipt)) in
+            (0..).zip(block.block.transactions().iter().zip(block.receipts.iter()))
         {
             for log in receipt.logs() {
                 let height = block.block.height();

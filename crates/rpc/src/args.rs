@@ -118,10 +118,7 @@ pub(crate) fn array(value: &Value) -> Result<&Vec<Value>, Problem> {
 }
 
 /// A field of an object; `null` counts as absent.
-pub(crate) fn field<T: FromValue>(
-    object: &serde_json::Map<String, Value>,
-    name: &str,
-) -> Result<Option<T>, Problem> {
+pub(crate) fn field<T: FromValue>(object: &serde_json::Map<String, Value>, name: &str) -> Result<Option<T>, Problem> {
     match object.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => T::from_value(value).map(Some).map_err(|problem| problem.inside(name)),

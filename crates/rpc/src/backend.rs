@@ -171,7 +171,7 @@ impl Context {
     }
 
     pub(crate) fn call_limits(&self) -> CallLimits {
-        CallLimits { gas_max: self.config.call_gas_max, ..CallLimits::default() }
+        CallLimits { gas_max: self.config.call_gas_max }
     }
 
     pub(crate) fn trace_limits(&self) -> TraceLimits {

@@ -32,8 +32,8 @@ const INDEX_BATCH_BLOCKS_MAX: usize = 256;
 const INDEX_BATCH_TRANSACTIONS_MAX: usize = 20_000;
 /// How long a finalised block may take to be shown.
 const SHOW_TIME_MAX: Duration = Duration::from_secs(1);
-/// Pause after a failed attempt to feed the index.
-const INDEX_RETRY_PAUSE: Duration = Duration::from_secs(2);
+/// Pause after a failed attempt to read the next block or to feed the index.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
 /// A transaction in its block.
 #[derive(Clone, Debug)]
@@ -131,9 +131,10 @@ impl Chain {
             match blocks.next().await {
                 Ok(Some(block)) => self.show(block),
                 Ok(None) => return,
+                // The head stands still meanwhile, which is better than to show what cannot be read.
                 Err(error) => {
                     tracing::error!(%error, "rpc.chain.follow");
-                    return;
+                    tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
         }
@@ -157,7 +158,7 @@ impl Chain {
             let _ = head.wait_for(|head| head.block.height() >= next).await;
             if let Err(error) = self.feed_batch(next).await {
                 tracing::error!(%error, height = next, "rpc.index.append");
-                tokio::time::sleep(INDEX_RETRY_PAUSE).await;
+                tokio::time::sleep(RETRY_PAUSE).await;
             }
         }
     }
@@ -230,10 +231,9 @@ impl Chain {
         let block = self.select(selector).await?;
         block.ok_or_else(|| match selector {
             BlockSelector::Hash(hash) => RpcError::unknown_block(&hash.to_string()),
-            BlockSelector::Number(BlockNumberSelector::Number(height)) => RpcError::unknown_block(&format!(
-                "{height}, the latest is {}",
-                self.head().block.height()
-            )),
+            BlockSelector::Number(BlockNumberSelector::Number(height)) => {
+                RpcError::unknown_block(&format!("{height}, the latest is {}", self.head().block.height()))
+            }
             BlockSelector::Number(_) => RpcError::unknown_block("of that name on this node"),
         })
     }
@@ -278,9 +278,8 @@ impl Chain {
             return self.complete().map(|()| None);
         };
         let block = self.block(position.height).await?;
-        let found = block.filter(|block| {
-            block.block.transactions().get(position.index).is_some_and(|tx| *tx.tx_hash() == hash)
-        });
+        let found = block
+            .filter(|block| block.block.transactions().get(position.index).is_some_and(|tx| *tx.tx_hash() == hash));
         match found {
             Some(block) => Ok(Some(Located { block, index: position.index })),
             None => Err(RpcError::fault(&format!(

@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use jsonrpsee::{
     core::middleware::{Batch, BatchEntry, Notification, RpcServiceT},
     server::{BatchResponseBuilder, HttpBody, HttpRequest, HttpResponse, MethodResponse},
-    types::{ErrorObjectOwned, Id, Request},
+    types::{ErrorObjectOwned, Id, Request, error::INVALID_REQUEST_CODE},
 };
 use std::{
     collections::HashMap,
@@ -31,8 +31,9 @@ const NAME_CHARS_MAX: usize = 64;
 const REQUEST_TIMEOUT: u16 = 408;
 
 /// Names that stay for ever, by what a request says.
-static NAMES: LazyLock<HashMap<&'static str, &'static str>> =
-    LazyLock::new(|| METHODS.iter().chain([&SUBSCRIBE, &UNSUBSCRIBE]).map(|method| (method.name, method.name)).collect());
+static NAMES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+    METHODS.iter().chain([&SUBSCRIBE, &UNSUBSCRIBE]).map(|method| (method.name, method.name)).collect()
+});
 
 /// How a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,8 +134,7 @@ where
         let guard = self.clone();
         async move {
             let deadline = guard.deadline();
-            let mut responses =
-                BatchResponseBuilder::new_with_limit(guard.context.config.response_bytes_max as usize);
+            let mut responses = BatchResponseBuilder::new_with_limit(guard.context.config.response_bytes_max as usize);
             let mut notified = false;
             for entry in batch {
                 let response = match entry {
@@ -159,8 +159,13 @@ where
         }
     }
 
-    fn notification<'a>(&self, notification: Notification<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        self.service.notification(notification)
+    /// A single request without an id, or with one that is no id. No method here is of use without its answer, so this
+    /// is a mistake, and who made it should hear so.
+    fn notification<'a>(&self, _: Notification<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        self.context.metrics.record(UNKNOWN_METHOD, Duration::ZERO, Some(INVALID_REQUEST_CODE));
+        let message = "invalid request: id must be there, and be a string, a number or null";
+        let error = ErrorObjectOwned::owned(INVALID_REQUEST_CODE, message, None::<()>);
+        std::future::ready(MethodResponse::error(Id::Null, error))
     }
 }
 

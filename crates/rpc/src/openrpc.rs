@@ -1,8 +1,8 @@
 //! The OpenRPC document and the reference for people, made from the method table.
 
 use crate::{
-    methods::{METHODS, Method, Param, SUBSCRIBE, UNSUBSCRIBE},
     methods::node::CLIENT_VERSION,
+    methods::{METHODS, Method, Param, SUBSCRIBE, UNSUBSCRIBE},
 };
 use serde_json::{Map, Value, json};
 use std::{fmt::Write as _, sync::LazyLock};
@@ -35,12 +35,11 @@ fn method_object(method: &Method) -> Value {
     let params: Vec<Value> = method
         .params
         .iter()
-        .map(|param| {
-            json!({ "name": param.name, "required": param.required, "schema": schema_reference(param.schema) })
-        })
+        .map(
+            |param| json!({ "name": param.name, "required": param.required, "schema": schema_reference(param.schema) }),
+        )
         .collect();
-    let errors: Vec<Value> =
-        ERRORS.iter().map(|(code, message)| json!({ "code": code, "message": message })).collect();
+    let errors: Vec<Value> = ERRORS.iter().map(|(code, message)| json!({ "code": code, "message": message })).collect();
     let mut object = json!({
         "name": method.name,
         "summary": method.summary,

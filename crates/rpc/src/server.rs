@@ -13,9 +13,7 @@ use futures::future::BoxFuture;
 use jsonrpsee::{
     RpcModule,
     core::middleware::RpcServiceBuilder,
-    server::{
-        BatchRequestConfig, PingConfig, Server, ServerConfig, ServerHandle as JsonRpcHandle,
-    },
+    server::{BatchRequestConfig, PingConfig, Server, ServerConfig, ServerHandle as JsonRpcHandle},
     types::ErrorObjectOwned,
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -39,7 +37,9 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// An origin in the configuration is not one.
-    #[error("rpc.cors_origins: {origin:?} is no origin: write \"*\" alone, or origins such as \"https://bank.example\"")]
+    #[error(
+        "rpc.cors_origins: {origin:?} is no origin: write \"*\" alone, or origins such as \"https://bank.example\""
+    )]
     Origin {
         /// What the configuration says.
         origin: String,

@@ -274,7 +274,8 @@ impl ReceiptShape {
             None => 0,
         };
         let place = |log_index| LogPlace::new(block, index, log_index);
-        let logs = receipt.logs().iter().zip(logs_before..).map(|(log, log_index)| LogShape::new(log, place(log_index)));
+        let logs =
+            receipt.logs().iter().zip(logs_before..).map(|(log, log_index)| LogShape::new(log, place(log_index)));
         Some(Self {
             transaction_type: Quantity(u64::from(tx.ty())),
             status: Quantity(u64::from(receipt.status())),
@@ -378,6 +379,7 @@ pub(crate) fn block_logs(finalized: &FinalizedBlock) -> impl Iterator<Item = (&L
         .iter()
         .enumerate()
         .flat_map(|(transaction_index, receipt)| receipt.logs().iter().map(move |log| (transaction_index, log)));
-    logs.enumerate()
-        .map(|(log_index, (transaction_index, log))| (log, LogPlace::new(&finalized.block, transaction_index, log_index)))
+    logs.enumerate().map(|(log_index, (transaction_index, log))| {
+        (log, LogPlace::new(&finalized.block, transaction_index, log_index))
+    })
 }

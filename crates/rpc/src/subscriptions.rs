@@ -8,11 +8,7 @@ use crate::{
     arguments::LogFilter,
     backend::Context,
     error::RpcError,
-    methods::{
-        SUBSCRIBE,
-        logs::new_block_bounds,
-        node::syncing_now,
-    },
+    methods::{SUBSCRIBE, logs::new_block_bounds, node::syncing_now},
     shapes::{HeaderShape, LogShape, TransactionShape, block_logs},
 };
 use florin_index::LogQuery;

@@ -43,7 +43,9 @@ impl FromValue for LogFilter {
         let to = field::<BlockNumberSelector>(fields, "toBlock")?;
         let range = match field::<B256>(fields, "blockHash")? {
             Some(_) if from.is_some() || to.is_some() => {
-                return Err(Problem::new("cannot specify both blockHash and fromBlock/toBlock, choose one or the other"));
+                return Err(Problem::new(
+                    "cannot specify both blockHash and fromBlock/toBlock, choose one or the other",
+                ));
             }
             Some(hash) => LogRange::Block(hash),
             None => LogRange::Between(from, to),

@@ -35,14 +35,14 @@ fn account(value: &Value) -> Result<AccountOverride, Problem> {
     if state.is_some() && state_diff.is_some() {
         return Err(Problem::new("both state and stateDiff are set: state replaces all slots, stateDiff only some"));
     }
-    let mut account = AccountOverride::default();
-    account.balance = field::<U256>(fields, "balance")?;
-    account.nonce = field::<u64>(fields, "nonce")?;
-    account.code = field::<Bytes>(fields, "code")?;
-    account.state = state.map(|slots| slots.0);
-    account.state_diff = state_diff.map(|slots| slots.0);
-    account.move_precompile_to = field::<Address>(fields, "movePrecompileToAddress")?;
-    Ok(account)
+    Ok(AccountOverride {
+        balance: field::<U256>(fields, "balance")?,
+        nonce: field::<u64>(fields, "nonce")?,
+        code: field::<Bytes>(fields, "code")?,
+        state: state.map(|slots| slots.0),
+        state_diff: state_diff.map(|slots| slots.0),
+        move_precompile_to: field::<Address>(fields, "movePrecompileToAddress")?,
+    })
 }
 
 struct Slots(B256HashMap<B256>);
@@ -71,16 +71,18 @@ pub(crate) struct BlockOverrideArgument(pub(crate) BlockOverrides);
 impl FromValue for BlockOverrideArgument {
     fn from_value(value: &Value) -> Result<Self, Problem> {
         let fields = object(value)?;
-        let either = |name: &str, other: &str| if fields.contains_key(name) { name.to_owned() } else { other.to_owned() };
-        let mut overrides = BlockOverrides::default();
-        overrides.number = field::<U256>(fields, &either("number", "blockNumber"))?;
-        overrides.difficulty = field::<U256>(fields, "difficulty")?;
-        overrides.time = field::<u64>(fields, &either("time", "timestamp"))?;
-        overrides.gas_limit = field::<u64>(fields, "gasLimit")?;
-        overrides.coinbase = field::<Address>(fields, &either("feeRecipient", "coinbase"))?;
-        overrides.random = field::<B256>(fields, &either("prevRandao", "random"))?;
-        overrides.base_fee = field::<U256>(fields, &either("baseFeePerGas", "baseFee"))?;
-        Ok(Self(overrides))
+        // Clients do not agree on names.
+        let either = |name: &'static str, other: &'static str| if fields.contains_key(name) { name } else { other };
+        Ok(Self(BlockOverrides {
+            number: field::<U256>(fields, either("number", "blockNumber"))?,
+            difficulty: field::<U256>(fields, "difficulty")?,
+            time: field::<u64>(fields, either("time", "timestamp"))?,
+            gas_limit: field::<u64>(fields, "gasLimit")?,
+            coinbase: field::<Address>(fields, either("feeRecipient", "coinbase"))?,
+            random: field::<B256>(fields, either("prevRandao", "random"))?,
+            base_fee: field::<U256>(fields, either("baseFeePerGas", "baseFee"))?,
+            ..BlockOverrides::default()
+        }))
     }
 }
 

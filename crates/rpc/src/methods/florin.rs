@@ -28,11 +28,7 @@ fn wire_finality(height: Height, proof: &FinalityProof) -> WireFinality {
         header: alloy_rlp::encode(&certified.header).into(),
         extension: Bytes::copy_from_slice(&certified.extension.encode()),
     };
-    WireFinality {
-        height,
-        headers: proof.headers.iter().map(header).collect(),
-        certificate: proof.certificate.clone(),
-    }
+    WireFinality { height, headers: proof.headers.iter().map(header).collect(), certificate: proof.certificate.clone() }
 }
 
 pub(crate) async fn finality_certificate(
@@ -54,11 +50,12 @@ impl FromValue for StateItems {
     fn from_value(value: &Value) -> Result<Self, Problem> {
         let items = array(value)?;
         if items.is_empty() || items.len() > STATE_PROOF_ITEMS_MAX {
-            return Err(Problem::new(format!("{} items, want 1 to {STATE_PROOF_ITEMS_MAX}: ask in parts", items.len())));
+            return Err(Problem::new(format!(
+                "{} items, want 1 to {STATE_PROOF_ITEMS_MAX}: ask in parts",
+                items.len()
+            )));
         }
-        let parse = |(index, value): (usize, &Value)| {
-            state_item(value).map_err(|problem| problem.at(index))
-        };
+        let parse = |(index, value): (usize, &Value)| state_item(value).map_err(|problem| problem.at(index));
         items.iter().enumerate().map(parse).collect::<Result<_, _>>().map(Self)
     }
 }
@@ -99,7 +96,8 @@ pub(crate) async fn state_proof(context: &Arc<Context>, args: &Args) -> Result<W
 pub(crate) async fn validators(context: &Arc<Context>, _: &Args) -> Result<WireValidators, RpcError> {
     let network_key = NetworkKey::from_threshold_public(&context.genesis.threshold_public)
         .map_err(|error| RpcError::fault(&error))?;
-    let validator = |node: &florin_types::GenesisNode| WireValidator { name: node.name.clone(), node_key: node.public_key };
+    let validator =
+        |node: &florin_types::GenesisNode| WireValidator { name: node.name.clone(), node_key: node.public_key };
     Ok(WireValidators {
         network_key: network_key.to_bytes(),
         validators: context.genesis.validators().map(validator).collect(),

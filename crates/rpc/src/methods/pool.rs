@@ -1,6 +1,11 @@
 //! `txpool_`: what waits in this node's pool.
 
-use crate::{args::Args, backend::Context, error::RpcError, shapes::{Quantity, TransactionShape}};
+use crate::{
+    args::Args,
+    backend::Context,
+    error::RpcError,
+    shapes::{Quantity, TransactionShape},
+};
 use alloy_consensus::Transaction as _;
 use alloy_primitives::Address;
 use florin_types::VerifiedTx;
@@ -42,17 +47,11 @@ fn by_nonce<T>(txs: &BTreeMap<u64, VerifiedTx>, write: fn(&VerifiedTx) -> T) -> 
     txs.iter().map(|(nonce, tx)| (nonce.to_string(), write(tx))).collect()
 }
 
-fn by_sender<T>(
-    senders: &BTreeMap<Address, BTreeMap<u64, VerifiedTx>>,
-    write: fn(&VerifiedTx) -> T,
-) -> BySender<T> {
+fn by_sender<T>(senders: &BTreeMap<Address, BTreeMap<u64, VerifiedTx>>, write: fn(&VerifiedTx) -> T) -> BySender<T> {
     senders.iter().map(|(sender, txs)| (sender.to_string(), by_nonce(txs, write))).collect()
 }
 
-pub(crate) async fn content(
-    context: &Arc<Context>,
-    _: &Args,
-) -> Result<Content<BySender<TransactionShape>>, RpcError> {
+pub(crate) async fn content(context: &Arc<Context>, _: &Args) -> Result<Content<BySender<TransactionShape>>, RpcError> {
     let content = context.pool.content();
     Ok(Content { pending: by_sender(&content.pending, shape), queued: by_sender(&content.queued, shape) })
 }

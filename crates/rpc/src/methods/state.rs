@@ -162,17 +162,15 @@ pub(crate) async fn proof(context: &Arc<Context>, args: &Args) -> Result<Account
         })
         .await?;
     // Proofs exist against the latest block only, which may have moved on since.
-    let proven = if height == context.ledger.head().block.height() { Some(context.ledger.prove(&items).await?) } else { None };
+    let proven =
+        if height == context.ledger.head().block.height() { Some(context.ledger.prove(&items).await?) } else { None };
     let account_proof = proven
         .filter(|proven| proven.block.block.height() == height)
         .map(|proven| proven.proof.to_bytes())
         .into_iter()
         .collect();
-    let storage_proof = keys
-        .into_iter()
-        .zip(values)
-        .map(|((key, _), value)| StorageProof { key, value, proof: [] })
-        .collect();
+    let storage_proof =
+        keys.into_iter().zip(values).map(|((key, _), value)| StorageProof { key, value, proof: [] }).collect();
     Ok(AccountProof {
         address,
         account_proof,

@@ -71,7 +71,13 @@ pub(crate) const METHODS: &[Method] = &[
     method!("eth_syncing", [], "Syncing", node::syncing, "How far the node has caught up; false when it has."),
     method!("eth_accounts", [], "Addresses", node::accounts, "Always empty: the node holds no keys of accounts."),
     method!("eth_coinbase", [], "Address", node::coinbase, "Who receives the tips of blocks: the zero address."),
-    method!("eth_capabilities", [], "Capabilities", node::capabilities, "What this node can still answer about the past."),
+    method!(
+        "eth_capabilities",
+        [],
+        "Capabilities",
+        node::capabilities,
+        "What this node can still answer about the past."
+    ),
     // eth: blocks
     method!("eth_blockNumber", [], "Quantity", blocks::number, "Height of the latest final block."),
     method!(

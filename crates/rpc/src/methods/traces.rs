@@ -117,13 +117,20 @@ pub(crate) async fn block_by_hash(context: &Arc<Context>, args: &Args) -> Result
 pub(crate) async fn call(context: &Arc<Context>, args: &Args) -> Result<GethTrace, RpcError> {
     let options = args.optional::<Json<GethDebugTracingCallOptions>>(2)?.map(|options| options.0).unwrap_or_default();
     let Simulation { height, chain_id, rules, env, request } = simulation(context, args).await?;
-    let overrides =
-        Overrides { state: options.state_overrides, block: options.block_overrides.map(Box::new) };
+    let overrides = Overrides { state: options.state_overrides, block: options.block_overrides.map(Box::new) };
     let (tracing, call_limits, limits) = (options.tracing_options, context.call_limits(), context.trace_limits());
     context
         .simulate(height, move |view| {
             florin_execution::trace_call(
-                view, chain_id, &rules, &env, &request, &overrides, &tracing, &call_limits, &limits,
+                view,
+                chain_id,
+                &rules,
+                &env,
+                &request,
+                &overrides,
+                &tracing,
+                &call_limits,
+                &limits,
             )
         })
         .await

@@ -30,10 +30,7 @@ fn place(args: &Args) -> Result<usize, RpcError> {
     Ok(usize::try_from(args.required::<u64>(1)?).unwrap_or(usize::MAX))
 }
 
-pub(crate) async fn by_block_number(
-    context: &Arc<Context>,
-    args: &Args,
-) -> Result<Option<TransactionShape>, RpcError> {
+pub(crate) async fn by_block_number(context: &Arc<Context>, args: &Args) -> Result<Option<TransactionShape>, RpcError> {
     let place = place(args)?;
     let block = named_by_number(context, args).await?;
     Ok(block.and_then(|block| TransactionShape::mined(&block, place)))

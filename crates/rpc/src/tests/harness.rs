@@ -21,8 +21,8 @@ use florin_execution::{AdmitError, BlockEnv, admit, assemble, build, genesis_blo
 use florin_index::Index;
 use florin_mempool::{Origin, Pool, PoolLimits, Submitted};
 use florin_state::{
-    Databases, FinalizedBlock, Ledger, LedgerConfig, LedgerWriter, commitment, database_config, merkleize, open_genesis,
-    page_cache_with, sync_target, with_view, write,
+    Databases, FinalizedBlock, Ledger, LedgerConfig, LedgerWriter, commitment, database_config, merkleize,
+    open_genesis, page_cache_with, sync_target, with_view, write,
 };
 use florin_types::{
     Access, Block, ConsensusContext, Currency, Extension, Genesis, GenesisAccount, GenesisNode, GenesisToken,
@@ -163,7 +163,8 @@ impl NodeControl for Control {
         let (ledger, pool, genesis) = (self.ledger.clone(), self.pool.clone(), self.genesis.clone());
         Box::pin(async move {
             let head = ledger.head();
-            let reader = ledger.state(head.block.height()).await.map_err(|e| SubmitError::Unavailable(e.to_string()))?;
+            let reader =
+                ledger.state(head.block.height()).await.map_err(|e| SubmitError::Unavailable(e.to_string()))?;
             let (height, now_ms) = (head.block.height() + 1, head.block.timestamp_ms() + 1);
             let judged = tx.clone();
             let admitted = with_view(reader, move |view| {
@@ -203,9 +204,7 @@ where
     Fut: Future<Output = ()>,
 {
     let directory = tempfile::tempdir().unwrap();
-    let runtime = engine::Config::new()
-        .with_storage_directory(directory.path().join("storage"))
-        .with_worker_threads(2);
+    let runtime = engine::Config::new().with_storage_directory(directory.path().join("storage")).with_worker_threads(2);
     engine::Runner::new(runtime).start(|context| async move {
         let node = Node::start(context, directory, config).await;
         tokio::time::timeout(Duration::from_secs(120), test(node)).await.expect("the test hangs");
@@ -294,8 +293,7 @@ impl Node {
             context: ConsensusContext { view: height, parent_view: height - 1, ..ConsensusContext::default() },
             ..Extension::default()
         };
-        let block: Block =
-            assemble(&parent.block, &env, &rules, &executed, &txs, state_root, extension).unwrap();
+        let block: Block = assemble(&parent.block, &env, &rules, &executed, &txs, state_root, extension).unwrap();
         let undo = self.writer.capture(&block, &executed.changeset, &self.databases).await.unwrap();
         <Databases<_> as DatabaseSet<engine::Context>>::apply(&self.databases, batch).await;
         let barrier = <Databases<_> as DatabaseSet<engine::Context>>::finalize(&self.databases).await;
@@ -307,9 +305,11 @@ impl Node {
         };
         self.writer.finalized(finalized, undo, None).await.unwrap();
         assert!(barrier.durable().await);
-        let nonces = executed.changeset.accounts.iter().filter_map(|(address, account)| {
-            account.map(|account| (*address, account.nonce))
-        });
+        let nonces = executed
+            .changeset
+            .accounts
+            .iter()
+            .filter_map(|(address, account)| account.map(|account| (*address, account.nonce)));
         self.pool.finalized(nonces);
         while self.server.height() < height {
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -159,7 +159,9 @@ fn wrong_subscriptions_are_refused_and_their_number_is_bounded() {
             socket.send(garbage).await;
             assert!(socket.receive().await.to_string().contains("error"), "{garbage}");
         }
-        socket.send(r#"[{"jsonrpc":"2.0","id":1,"method":"eth_chainId"},{"jsonrpc":"2.0","id":2,"method":"no"}]"#).await;
+        socket
+            .send(r#"[{"jsonrpc":"2.0","id":1,"method":"eth_chainId"},{"jsonrpc":"2.0","id":2,"method":"no"}]"#)
+            .await;
         let batch = socket.receive().await;
         assert_eq!((&batch[0]["result"], &batch[1]["error"]["code"]), (&json!("0x14a34"), &json!(-32601)));
         let metrics = node.server.metrics();

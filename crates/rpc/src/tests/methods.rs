@@ -48,7 +48,10 @@ fn the_node_says_who_it_is() {
         assert_eq!(node.ok("rpc.discover", json!([])).await, crate::openrpc());
         node.ok("eth_capabilities", json!([])).await;
         let status = node.ok("florin_nodeStatus", json!([])).await;
-        assert_eq!((&status["role"], &status["view"], &status["peersKnown"]), (&json!("validator"), &json!("0x3"), &json!("0x4")));
+        assert_eq!(
+            (&status["role"], &status["view"], &status["peersKnown"]),
+            (&json!("validator"), &json!("0x3"), &json!("0x4"))
+        );
     });
 }
 
@@ -77,9 +80,15 @@ fn a_payment_is_seen_by_every_question_about_it() {
         let mined = node.ok("eth_getTransactionByHash", json!([hash])).await;
         assert_eq!(mined["blockHash"], json!(block.hash()));
         assert_eq!(mined["blockTimestamp"], format!("{:#x}", block.header().timestamp));
-        assert_eq!((&mined["gasPrice"], &mined["maxFeePerGas"], &mined["yParity"]), (&json!("0x0"), &json!("0x7"), &mined["v"]));
+        assert_eq!(
+            (&mined["gasPrice"], &mined["maxFeePerGas"], &mined["yParity"]),
+            (&json!("0x0"), &json!("0x7"), &mined["v"])
+        );
         let receipt = node.ok("eth_getTransactionReceipt", json!([hash])).await;
-        assert_eq!((&receipt["status"], &receipt["gasUsed"], &receipt["type"]), (&json!("0x1"), &json!("0x5208"), &json!("0x2")));
+        assert_eq!(
+            (&receipt["status"], &receipt["gasUsed"], &receipt["type"]),
+            (&json!("0x1"), &json!("0x5208"), &json!("0x2"))
+        );
         assert_eq!(node.ok("eth_getBlockReceipts", json!(["0x1"])).await, json!([receipt]));
         for (method, params) in [
             ("eth_getTransactionByBlockNumberAndIndex", json!(["latest", "0x0"])),
@@ -107,7 +116,10 @@ fn blocks_hash_to_what_they_say() {
     on_a_plain_node(|node| async move {
         node.include(&developer().pay(0, Address::ZERO, 1)).await;
         let block = node.ok("eth_getBlockByNumber", json!(["latest", true])).await;
-        assert_eq!((&block["number"], &block["withdrawals"], &block["uncles"]), (&json!("0x1"), &json!([]), &json!([])));
+        assert_eq!(
+            (&block["number"], &block["withdrawals"], &block["uncles"]),
+            (&json!("0x1"), &json!([]), &json!([]))
+        );
         assert!(block.get("totalDifficulty").is_none());
         let hash = &block["hash"];
         let header: Bytes = serde_json::from_value(node.ok("debug_getRawHeader", json!(["0x1"])).await).unwrap();
@@ -117,7 +129,8 @@ fn blocks_hash_to_what_they_say() {
         assert_eq!(hash, &json!(fields.hash_slow()));
         let raw_block: Bytes = serde_json::from_value(node.ok("debug_getRawBlock", json!([hash])).await).unwrap();
         assert_eq!(block["size"], format!("{:#x}", raw_block.len()));
-        let receipts: Vec<Bytes> = serde_json::from_value(node.ok("debug_getRawReceipts", json!(["0x1"])).await).unwrap();
+        let receipts: Vec<Bytes> =
+            serde_json::from_value(node.ok("debug_getRawReceipts", json!(["0x1"])).await).unwrap();
         assert_eq!(receipts.len(), 1);
         let hashes = node.ok("eth_getBlockByHash", json!([hash, false])).await;
         assert_eq!(hashes["transactions"], json!([block["transactions"][0]["hash"]]));
@@ -147,12 +160,35 @@ fn blocks_hash_to_what_they_say() {
 fn every_type_of_transaction_has_its_shape() {
     on_a_plain_node(|node| async move {
         let (from, to) = (developer(), Address::repeat_byte(9));
-        let legacy = TxLegacy { chain_id: Some(CHAIN_ID), nonce: 0, gas_limit: 50_000, to: TxKind::Call(to), gas_price: 3, ..TxLegacy::default() };
+        let legacy = TxLegacy {
+            chain_id: Some(CHAIN_ID),
+            nonce: 0,
+            gas_limit: 50_000,
+            to: TxKind::Call(to),
+            gas_price: 3,
+            ..TxLegacy::default()
+        };
         let unprotected = TxLegacy { chain_id: None, nonce: 1, ..legacy.clone() };
-        let listed = TxEip2930 { chain_id: CHAIN_ID, nonce: 2, gas_limit: 50_000, to: TxKind::Call(to), gas_price: 3, ..TxEip2930::default() };
-        let authorization = alloy_eips::eip7702::Authorization { chain_id: U256::from(CHAIN_ID), address: to, nonce: 0 };
+        let listed = TxEip2930 {
+            chain_id: CHAIN_ID,
+            nonce: 2,
+            gas_limit: 50_000,
+            to: TxKind::Call(to),
+            gas_price: 3,
+            ..TxEip2930::default()
+        };
+        let authorization =
+            alloy_eips::eip7702::Authorization { chain_id: U256::from(CHAIN_ID), address: to, nonce: 0 };
         let authorization = authorization.into_signed(alloy_primitives::Signature::new(U256::ONE, U256::ONE, false));
-        let delegating = TxEip7702 { chain_id: CHAIN_ID, nonce: 3, gas_limit: 90_000, to, max_fee_per_gas: 1, authorization_list: vec![authorization], ..TxEip7702::default() };
+        let delegating = TxEip7702 {
+            chain_id: CHAIN_ID,
+            nonce: 3,
+            gas_limit: 90_000,
+            to,
+            max_fee_per_gas: 1,
+            authorization_list: vec![authorization],
+            ..TxEip7702::default()
+        };
         let txs = [from.sign(legacy), from.sign(unprotected), from.sign(listed), from.sign(delegating)];
         for tx in &txs {
             node.ok("eth_sendRawTransaction", json!([raw(tx)])).await;
@@ -160,7 +196,10 @@ fn every_type_of_transaction_has_its_shape() {
         node.produce().await;
         let shapes = node.ok("eth_getBlockByNumber", json!(["latest", true])).await["transactions"].clone();
         let shapes = shapes.as_array().unwrap();
-        assert_eq!(shapes.iter().map(|tx| tx["type"].as_str().unwrap()).collect::<Vec<_>>(), ["0x0", "0x0", "0x1", "0x4"]);
+        assert_eq!(
+            shapes.iter().map(|tx| tx["type"].as_str().unwrap()).collect::<Vec<_>>(),
+            ["0x0", "0x0", "0x1", "0x4"]
+        );
         let v = |tx: &Value| u64::from_str_radix(tx["v"].as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
         assert!([0, 1].contains(&(v(&shapes[0]) - 2 * CHAIN_ID - 35)), "EIP-155");
         assert!([27, 28].contains(&v(&shapes[1])) && shapes[1].get("chainId").is_none());
@@ -187,7 +226,10 @@ fn calls_run_on_the_state_that_was_asked_for() {
         assert_eq!(node.ok("eth_call", json!([call, "pending"])).await, word(2));
         assert_eq!(node.ok("eth_getStorageAt", json!([counter, "0x0", "latest"])).await, word(1));
         assert_eq!(node.ok("eth_getStorageAt", json!([counter, "0x0", "0x1"])).await, word(0));
-        assert_eq!(node.ok("eth_getStorageValues", json!([{ counter.to_string(): ["0x0", "0x1"] }])).await, json!({ format!("{counter:?}"): [word(1), word(0)] }));
+        assert_eq!(
+            node.ok("eth_getStorageValues", json!([{ counter.to_string(): ["0x0", "0x1"] }])).await,
+            json!({ format!("{counter:?}"): [word(1), word(0)] })
+        );
         assert_eq!(node.ok("eth_getCode", json!([counter])).await, Bytes::from_static(COUNTER).to_string());
         assert_eq!(node.ok("eth_getCode", json!([counter, "earliest"])).await, "0x");
         let pretended = json!({ counter.to_string(): { "stateDiff": { word(0): word(41) } } });
@@ -271,16 +313,14 @@ fn a_submission_can_wait_for_its_receipt() {
         assert_eq!((number, data), (4, json!(tx.tx_hash())));
         node.produce().await;
         let tx = developer().pay(1, Address::ZERO, 1);
-        let (receipt, ()) = futures::future::join(
-            node.ok("eth_sendRawTransactionSync", json!([raw(&tx), "0x1388"])),
-            async {
+        let (receipt, ()) =
+            futures::future::join(node.ok("eth_sendRawTransactionSync", json!([raw(&tx), "0x1388"])), async {
                 while node.pool.status().0 == 0 {
                     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
                 }
                 node.produce().await;
-            },
-        )
-        .await;
+            })
+            .await;
         assert_eq!((&receipt["transactionHash"], &receipt["status"]), (&json!(tx.tx_hash()), &json!("0x1")));
     });
 }
@@ -333,7 +373,10 @@ fn ranges_and_results_are_bounded_and_the_error_says_what_to_do() {
         let (number, message, _) = node.error("eth_getLogs", json!([{ "fromBlock": "0x63", "toBlock": "0x64" }])).await;
         assert_eq!(number, -32602);
         assert!(message.contains("beyond current head"), "{message}");
-        assert_eq!(node.ok("eth_getLogs", json!([{ "fromBlock": "0x3", "toBlock": "0x64" }])).await.as_array().unwrap().len(), 2);
+        assert_eq!(
+            node.ok("eth_getLogs", json!([{ "fromBlock": "0x3", "toBlock": "0x64" }])).await.as_array().unwrap().len(),
+            2
+        );
     });
 }
 
@@ -368,7 +411,14 @@ fn state_beyond_the_window_is_an_error_that_names_the_oldest_height() {
 #[test]
 fn fees_are_the_rules() {
     on_a_plain_node(|node| async move {
-        let tx = alloy_consensus::TxEip1559 { chain_id: CHAIN_ID, gas_limit: 21_000, max_fee_per_gas: 9, max_priority_fee_per_gas: 4, to: TxKind::Call(Address::ZERO), ..Default::default() };
+        let tx = alloy_consensus::TxEip1559 {
+            chain_id: CHAIN_ID,
+            gas_limit: 21_000,
+            max_fee_per_gas: 9,
+            max_priority_fee_per_gas: 4,
+            to: TxKind::Call(Address::ZERO),
+            ..Default::default()
+        };
         node.include(&developer().sign(tx)).await;
         for method in ["eth_gasPrice", "eth_maxPriorityFeePerGas", "eth_baseFee"] {
             assert_eq!(node.ok(method, json!([])).await, "0x0", "{method}");
@@ -390,7 +440,10 @@ fn traces_tell_what_a_transaction_did() {
         let counter = node.deploy(&developer(), 0, COUNTER).await;
         let hash = node.include(&developer().call(1, TxKind::Call(counter), 0, Bytes::new())).await;
         let calls = node.ok("debug_traceTransaction", json!([hash, { "tracer": "callTracer" }])).await;
-        assert_eq!((&calls["type"], &calls["to"], &calls["output"]), (&json!("CALL"), &json!(counter), &json!(word(1))));
+        assert_eq!(
+            (&calls["type"], &calls["to"], &calls["output"]),
+            (&json!("CALL"), &json!(counter), &json!(word(1)))
+        );
         let steps = node.ok("debug_traceTransaction", json!([hash])).await;
         assert!(steps["structLogs"].as_array().unwrap().len() > 10);
         let before = node.ok("debug_traceTransaction", json!([hash, { "tracer": "prestateTracer" }])).await;
@@ -446,11 +499,13 @@ fn the_florin_namespace_answers() {
         assert_eq!(node.ok("florin_blockExtension", json!(["0x9"])).await, Value::Null);
         let committee = node.ok("florin_validators", json!([])).await;
         assert_eq!(committee["networkKey"].as_str().unwrap().len(), 2 + 2 * 96);
-        assert_eq!(committee["validators"], json!([{ "name": "Bank A", "node_key": B256::repeat_byte(5) }]));
+        assert_eq!(committee["validators"], json!([{ "name": "Bank A", "nodeKey": B256::repeat_byte(5) }]));
         // Blocks made by hand have no certificate, and nobody pretends that they have.
         assert_eq!(node.ok("florin_finalityCertificate", json!(["0x1"])).await, Value::Null);
         assert_eq!(node.ok("florin_finalityCertificate", json!(["0x99"])).await, Value::Null);
-        for wrong in [json!([[]]), json!([[{ "slot": "0x0" }]]), json!([[{ "address": Address::ZERO, "slots": "0x0" }]])] {
+        for wrong in
+            [json!([[]]), json!([[{ "slot": "0x0" }]]), json!([[{ "address": Address::ZERO, "slots": "0x0" }]])]
+        {
             let (number, ..) = node.error("florin_stateProof", wrong).await;
             assert_eq!(number, -32602);
         }
@@ -466,7 +521,8 @@ fn contracts_see_the_chain_as_ethereum_shows_it() {
         let receipt = node.ok("eth_getTransactionReceipt", json!([hash])).await;
         assert_eq!((&receipt["status"], &receipt["to"]), (&json!("0x0"), &Value::Null));
         assert_eq!(receipt["gasUsed"], format!("{:#x}", 2_000_000));
-        let estimate = node.ok("eth_estimateGas", json!([{ "from": developer().address(), "data": deploying(COUNTER) }])).await;
+        let estimate =
+            node.ok("eth_estimateGas", json!([{ "from": developer().address(), "data": deploying(COUNTER) }])).await;
         assert!(estimate.as_str().unwrap().len() > 5);
     });
 }

@@ -37,21 +37,22 @@ fn holds(schema: &Value, value: &Value, path: &str) -> Result<(), String> {
             return Err(format!("{path} is no {kind}: {value}"));
         }
     }
-    if let Some(pattern) = schema["pattern"].as_str() {
-        if !Regex::new(pattern).unwrap().is_match(value.as_str().unwrap_or_default()) {
-            return Err(format!("{path} does not fit {pattern}: {value}"));
-        }
+    if let Some(pattern) = schema["pattern"].as_str()
+        && !Regex::new(pattern).unwrap().is_match(value.as_str().unwrap_or_default())
+    {
+        return Err(format!("{path} does not fit {pattern}: {value}"));
     }
-    if let Some(allowed) = schema["enum"].as_array() {
-        if !allowed.contains(value) {
-            return Err(format!("{path} is none of {allowed:?}: {value}"));
-        }
+    if let Some(allowed) = schema["enum"].as_array()
+        && !allowed.contains(value)
+    {
+        return Err(format!("{path} is none of {allowed:?}: {value}"));
     }
     for (bound, below) in [("minimum", true), ("maximum", false)] {
-        if let (Some(bound), Some(value)) = (schema[bound].as_f64(), value.as_f64()) {
-            if (value < bound) == below && value != bound {
-                return Err(format!("{path} is {value}, out of bounds"));
-            }
+        if let (Some(bound), Some(value)) = (schema[bound].as_f64(), value.as_f64())
+            && (value < bound) == below
+            && value != bound
+        {
+            return Err(format!("{path} is {value}, out of bounds"));
         }
     }
     items(schema, value, path)?;

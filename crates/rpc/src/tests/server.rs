@@ -4,11 +4,7 @@ use super::{
     harness::{TOKEN, bank, developer, on_a_node, on_a_plain_node, plain_config},
     socket::{self, WebSocket},
 };
-use crate::{
-    Backend, RpcConfig, ServeError,
-    chain::Chain,
-    serve,
-};
+use crate::{Backend, RpcConfig, ServeError, chain::Chain, serve};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex};
 use florin_index::{Index, LogQuery};
 use serde_json::{Value, json};
@@ -26,7 +22,8 @@ fn bodies_and_batches_are_bounded() {
     let config = RpcConfig { request_bytes_max: 20_000, batch_requests_max: 3, ..plain_config() };
     on_a_node(config, |node| async move {
         let padding = "0".repeat(30_000);
-        let (status, body) = socket::post(node.address(), &format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{padding}"}}"#)).await;
+        let (status, body) =
+            socket::post(node.address(), &format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{padding}"}}"#)).await;
         assert_eq!(status, 413, "{body}");
         let batch = |count: usize| format!("[{}]", vec![CHAIN_ID_REQUEST; count].join(","));
         let (_, body) = socket::post(node.address(), &batch(3)).await;
@@ -51,7 +48,12 @@ fn answers_are_bounded() {
 
 #[test]
 fn what_takes_too_long_is_ended() {
-    let config = RpcConfig { request_time_max: Duration::from_millis(100), call_gas_max: 200_000_000, simulations_max: 1, ..plain_config() };
+    let config = RpcConfig {
+        request_time_max: Duration::from_millis(100),
+        call_gas_max: 200_000_000,
+        simulations_max: 1,
+        ..plain_config()
+    };
     on_a_node(config, |node| async move {
         let endless = json!([{ "to": TOKEN.with_zero(), "gas": "0xbebc200" }, "latest", { TOKEN.with_zero().to_string(): { "code": "0x5b600056" } }]);
         let (code, message, _) = node.error("eth_call", endless.clone()).await;
@@ -98,7 +100,10 @@ fn connections_are_bounded() {
 
 #[test]
 fn browsers_are_let_in_as_configured() {
-    let origin = |configured: &[&str]| RpcConfig { cors_origins: configured.iter().map(|o| (*o).to_owned()).collect(), ..plain_config() };
+    let origin = |configured: &[&str]| RpcConfig {
+        cors_origins: configured.iter().map(|o| (*o).to_owned()).collect(),
+        ..plain_config()
+    };
     let preflight = "OPTIONS / HTTP/1.1\r\nOrigin: https://bank.example\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type";
     for (configured, expected) in [
         (&[][..], None),
@@ -110,14 +115,22 @@ fn browsers_are_let_in_as_configured() {
             let (_, head, _) = socket::request(node.address(), preflight, b"").await;
             let found = head.lines().find_map(|line| line.strip_prefix("access-control-allow-origin: "));
             assert_eq!(found, expected, "{head}");
-            let (_, head, body) = socket::request(node.address(), &format!("{JSON}\r\nOrigin: https://bank.example"), CHAIN_ID_REQUEST.as_bytes()).await;
+            let (_, head, body) = socket::request(
+                node.address(),
+                &format!("{JSON}\r\nOrigin: https://bank.example"),
+                CHAIN_ID_REQUEST.as_bytes(),
+            )
+            .await;
             assert_eq!(head.contains("access-control-allow-origin"), expected.is_some(), "{head}");
             assert!(body.contains("0x14a34"), "{body}");
         });
     }
     on_a_plain_node(|node| async move {
         for wrong in ["bank.example", "https://*.example", ""] {
-            let backend = Backend { config: RpcConfig { cors_origins: vec![wrong.into()], ..plain_config() }, ..node.backend.clone() };
+            let backend = Backend {
+                config: RpcConfig { cors_origins: vec![wrong.into()], ..plain_config() },
+                ..node.backend.clone()
+            };
             let error = serve(any_port(), backend).await.unwrap_err();
             assert!(matches!(error, ServeError::Origin { .. }), "{error}");
         }
@@ -189,7 +202,8 @@ fn a_new_index_is_filled_from_the_ledger() {
         let server = serve(any_port(), Backend { index: index.clone(), ..node.backend.clone() }).await.unwrap();
         tokio::time::timeout(Duration::from_secs(20), index.reached(80)).await.unwrap();
         let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_getLogs", "params": [{ "fromBlock": "0x0" }] });
-        let answer: Value = serde_json::from_str(&socket::post(server.address(), &request.to_string()).await.1).unwrap();
+        let answer: Value =
+            serde_json::from_str(&socket::post(server.address(), &request.to_string()).await.1).unwrap();
         assert_eq!(answer["result"], expected);
         server.stop().await;
         node.include(&developer().pay(0, Address::ZERO, 1)).await;

@@ -82,17 +82,16 @@ impl WebSocket {
         }
     }
 
-    /// The next notification of a subscription.
+    /// The next notification of a subscription. Those of others are kept for later.
     pub(super) async fn notification(&mut self, subscription: &Value) -> Value {
         loop {
-            let message = match self.waiting.is_empty() {
-                true => self.receive().await,
-                false => self.waiting.remove(0),
-            };
-            assert_eq!(message["method"], "eth_subscription", "{message}");
-            if &message["params"]["subscription"] == subscription {
-                return message["params"]["result"].clone();
+            let of_subscription = |message: &Value| &message["params"]["subscription"] == subscription;
+            if let Some(index) = self.waiting.iter().position(of_subscription) {
+                return self.waiting.remove(index)["params"]["result"].clone();
             }
+            let message = self.receive().await;
+            assert_eq!(message["method"], "eth_subscription", "{message}");
+            self.waiting.push(message);
         }
     }
 }
