@@ -161,13 +161,11 @@ impl Context {
         outcome.map_err(Into::into)
     }
 
-    /// The block that a call runs in: that block itself, or its child for `pending`.
-    pub(crate) fn call_env(&self, block: &FinalizedBlock, pending: bool) -> BlockEnv {
-        if pending {
-            let after_parent = block.block.timestamp_ms().saturating_add(1);
-            return BlockEnv::child_of(&block.block, now_ms().max(after_parent));
-        }
-        BlockEnv::of(&block.block)
+    /// The block to come, as far as it can be known. At least a whole second after `parent`: a contract that asks whether
+    /// time has passed since its last use, which may be in `parent`, then does what it will do in a real block.
+    pub(crate) fn coming_env(&self, parent: &FinalizedBlock) -> BlockEnv {
+        let next_second_ms = (parent.block.timestamp_ms() / 1_000).saturating_add(1).saturating_mul(1_000);
+        BlockEnv::child_of(&parent.block, now_ms().max(next_second_ms))
     }
 
     pub(crate) fn call_limits(&self) -> CallLimits {

@@ -23,13 +23,26 @@ pub(crate) struct Simulation {
     pub(crate) request: TransactionRequest,
 }
 
+/// What a simulation on the latest block is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To see what is: it runs in that block.
+    Look,
+    /// To prepare a transaction: it runs in the block to come.
+    Prepare,
+}
+
 /// Reads arguments 0 (the call) and 1 (the block, `latest` if absent).
-pub(crate) async fn simulation(context: &Context, args: &Args) -> Result<Simulation, RpcError> {
+pub(crate) async fn simulation(context: &Context, args: &Args, purpose: Purpose) -> Result<Simulation, RpcError> {
     let CallRequest(request) = args.required(0)?;
     let selector: BlockSelector = args.optional(1)?.unwrap_or_default();
     let block = context.chain.require(selector).await?;
-    let pending = selector == BlockSelector::Number(BlockNumberSelector::Pending);
-    let env = context.call_env(&block, pending);
+    let coming = match selector {
+        BlockSelector::Number(BlockNumberSelector::Pending) => true,
+        BlockSelector::Number(BlockNumberSelector::Latest) => purpose == Purpose::Prepare,
+        _ => false,
+    };
+    let env = if coming { context.coming_env(&block) } else { BlockEnv::of(&block.block) };
     Ok(Simulation {
         height: block.block.height(),
         chain_id: context.chain_id(),
@@ -48,7 +61,7 @@ fn overrides(args: &Args) -> Result<Overrides, RpcError> {
 
 pub(crate) async fn call(context: &Arc<Context>, args: &Args) -> Result<Bytes, RpcError> {
     let overrides = overrides(args)?;
-    let Simulation { height, chain_id, rules, env, request } = simulation(context, args).await?;
+    let Simulation { height, chain_id, rules, env, request } = simulation(context, args, Purpose::Look).await?;
     let limits = context.call_limits();
     let outcome = context
         .simulate(height, move |view| {
@@ -64,7 +77,7 @@ pub(crate) async fn call(context: &Arc<Context>, args: &Args) -> Result<Bytes, R
 
 pub(crate) async fn estimate_gas(context: &Arc<Context>, args: &Args) -> Result<Quantity, RpcError> {
     let overrides = overrides(args)?;
-    let Simulation { height, chain_id, rules, env, request } = simulation(context, args).await?;
+    let Simulation { height, chain_id, rules, env, request } = simulation(context, args, Purpose::Prepare).await?;
     let limits = context.call_limits();
     let gas = context
         .simulate(height, move |view| {
@@ -86,7 +99,7 @@ pub(crate) struct AccessListResult {
 pub(crate) async fn create_access_list(context: &Arc<Context>, args: &Args) -> Result<AccessListResult, RpcError> {
     let overrides =
         Overrides { state: args.optional::<StateOverrideArgument>(2)?.map(|argument| argument.0), block: None };
-    let Simulation { height, chain_id, rules, env, request } = simulation(context, args).await?;
+    let Simulation { height, chain_id, rules, env, request } = simulation(context, args, Purpose::Prepare).await?;
     let limits = context.call_limits();
     let outcome = context
         .simulate(height, move |view| {

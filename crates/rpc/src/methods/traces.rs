@@ -6,7 +6,7 @@ use crate::{
     error::RpcError,
     methods::{
         blocks::{named_by_hash, named_by_number},
-        calls::{Simulation, simulation},
+        calls::{Purpose, Simulation, simulation},
     },
 };
 use alloy_primitives::B256;
@@ -116,7 +116,7 @@ pub(crate) async fn block_by_hash(context: &Arc<Context>, args: &Args) -> Result
 
 pub(crate) async fn call(context: &Arc<Context>, args: &Args) -> Result<GethTrace, RpcError> {
     let options = args.optional::<Json<GethDebugTracingCallOptions>>(2)?.map(|options| options.0).unwrap_or_default();
-    let Simulation { height, chain_id, rules, env, request } = simulation(context, args).await?;
+    let Simulation { height, chain_id, rules, env, request } = simulation(context, args, Purpose::Look).await?;
     let overrides = Overrides { state: options.state_overrides, block: options.block_overrides.map(Box::new) };
     let (tracing, call_limits, limits) = (options.tracing_options, context.call_limits(), context.trace_limits());
     context

@@ -245,6 +245,27 @@ fn calls_run_on_the_state_that_was_asked_for() {
     });
 }
 
+/// A contract that writes only when time has passed, as price accumulators do: the transaction lands in a later block
+/// than the one that the client looked at.
+#[test]
+fn an_estimate_is_made_for_the_block_to_come() {
+    on_a_plain_node(|node| async move {
+        // Stops if slot 0 holds the time of the block, and else writes slot 1.
+        let code = hex!("426000541461000e5760016001555b00");
+        let at_head = node.ok("eth_getBlockByNumber", json!(["latest"])).await["timestamp"].clone();
+        let at_head = U256::from_str_radix(at_head.as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
+        let contract = Address::repeat_byte(7).to_string();
+        let state = json!({ contract.clone(): { "code": Bytes::copy_from_slice(&code), "stateDiff": { word(0): B256::from(at_head) } } });
+        let request = json!({ "from": developer().address(), "to": contract });
+        let gas = async |block: &str| {
+            let gas = node.ok("eth_estimateGas", json!([request, block, state])).await;
+            u64::from_str_radix(gas.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+        };
+        let (latest, pending, numbered) = (gas("latest").await, gas("pending").await, gas("0x0").await);
+        assert!(latest == pending && latest > numbered + 15_000, "{latest} {pending} {numbered}");
+    });
+}
+
 #[test]
 fn calls_that_fail_say_why() {
     on_a_plain_node(|node| async move {
