@@ -39,10 +39,15 @@ use commonware_glue::dkg::{
     network::{AddressableManager as DkgManager, Addresses},
     types::EpochOutcome,
 };
-use commonware_p2p::{AddressableManager, Blocker, CheckedSender as _, Receiver, Recipients, Sender, max_message_size};
+use commonware_p2p::{
+    Address, AddressableManager, Blocker, CheckedSender as _, Receiver, Recipients, Sender, max_message_size,
+};
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Quota, Supervisor as _, buffer::paged::CacheRef};
-use commonware_utils::{NZDuration, NZU32, NZU64, NZUsize, ordered::Set};
+use commonware_utils::{
+    NZDuration, NZU32, NZU64, NZUsize,
+    ordered::{Map, Set},
+};
 use florin_types::GenesisNode;
 use futures::{FutureExt as _, future::BoxFuture};
 use secrets::Secrets;
@@ -151,8 +156,9 @@ pub enum CeremonyError {
     Storage(String),
 }
 
-/// The channels of a ceremony: six of the engine, and [`FINISHED`].
-pub(crate) struct CeremonyTransport<M, B, S, R> {
+/// What a ceremony needs of its machine: a place to write, and channels, six for the engine and [`FINISHED`].
+pub(crate) struct CeremonyMachine<M, B, S, R> {
+    pub(crate) partition_prefix: String,
     pub(crate) manager: M,
     pub(crate) blocker: B,
     pub(crate) channels: [(S, R); 6],
@@ -197,7 +203,13 @@ async fn run_encrypted(
     run_on(
         context,
         config,
-        CeremonyTransport { manager: oracle.clone(), blocker: oracle, channels, finished },
+        CeremonyMachine {
+            partition_prefix: PARTITION.into(),
+            manager: oracle.clone(),
+            blocker: oracle,
+            channels,
+            finished,
+        },
         progress,
     )
     .await
@@ -207,7 +219,7 @@ async fn run_encrypted(
 pub(crate) async fn run_on<E, M, B, S, R>(
     context: E,
     config: CeremonyConfig,
-    transport: CeremonyTransport<M, B, S, R>,
+    machine: CeremonyMachine<M, B, S, R>,
     progress: impl Fn(CeremonyStep) + Send + Sync,
 ) -> Result<CeremonyOutcome, CeremonyError>
 where
@@ -223,18 +235,17 @@ where
     if keys.position(&me).is_none() {
         return Err(CeremonyError::Outsider { node });
     }
-    let CeremonyTransport { mut manager, blocker, channels, mut finished } = transport;
+    let CeremonyMachine { partition_prefix, mut manager, blocker, channels, mut finished } = machine;
     let tracked = directory(&config.participants)?;
     manager.track(0, tracked.clone());
     let waiting = Waiting { nodes: &config.participants, me: node, timeout: config.timeout };
     waiting.connect(&context, &mut finished.0, &progress).await?;
 
     progress(CeremonyStep::Dealing);
-    let secrets = Secrets::open(context.child("secrets"), format!("{PARTITION}-secrets"), &config.secret)
+    let secrets = Secrets::open(context.child("secrets"), format!("{partition_prefix}-secrets"), &config.secret)
         .await
         .map_err(CeremonyError::Storage)?;
-    let addresses = Addresses::from(tracked);
-    let engine = engine(context.child("engine"), &config, keys.clone(), addresses, manager, blocker, secrets.clone());
+    let engine = engine(context.child("engine"), &config, tracked, manager, blocker, secrets.clone(), partition_prefix);
     let [votes, certificates, resolver, backfill, broadcast, dkg] = channels;
     let (handle, completion) = engine.start(votes, certificates, resolver, backfill, broadcast, dkg);
     let unfinished = CeremonyError::Unfinished { seconds: config.timeout.as_secs() };
@@ -250,9 +261,7 @@ where
 }
 
 /// All participants as peers that everybody dials.
-fn directory(
-    nodes: &[GenesisNode],
-) -> Result<commonware_utils::ordered::Map<PublicKey, commonware_p2p::Address>, PeersError> {
+fn directory(nodes: &[GenesisNode]) -> Result<Map<PublicKey, Address>, PeersError> {
     let as_validators: Vec<GenesisNode> =
         nodes.iter().map(|node| GenesisNode { role: florin_types::NodeRole::Validator, ..node.clone() }).collect();
     Ok(peers(&as_validators)?.primary)
@@ -263,11 +272,11 @@ type CeremonyEngine<E, M, B> = Engine<E, MinSig, DkgManager<M>, B, Secrets<E>, S
 fn engine<E, M, B>(
     context: E,
     config: &CeremonyConfig,
-    keys: Set<PublicKey>,
-    directory: Addresses<PublicKey>,
+    directory: Map<PublicKey, Address>,
     manager: M,
     blocker: B,
     secret_store: Secrets<E>,
+    partition_prefix: String,
 ) -> CeremonyEngine<E, M, B>
 where
     E: Runtime,
@@ -285,7 +294,7 @@ where
             sharing_mode: Mode::NonZeroCounter,
             reveal: Reveal::V1,
             max_supported_mode: ModeVersion::v0(),
-            partition_prefix: PARTITION.into(),
+            partition_prefix,
             page_cache: CacheRef::new(commonware_utils::NZU16!(4_096), NZUsize!(1_024)),
             write_buffer: NZUsize!(65_536),
             replay_buffer: NZUsize!(65_536),
@@ -293,8 +302,8 @@ where
             fetch_timeout: NZDuration!(Duration::from_secs(1)),
             fetch_retry_delay: Duration::from_millis(200),
             items_per_section: NZU64!(1_024),
-            participants: keys,
-            directory,
+            participants: directory.keys().clone(),
+            directory: Addresses::from(directory),
             blocks_per_epoch: BLOCKS,
         },
     )

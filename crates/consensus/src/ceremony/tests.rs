@@ -61,7 +61,8 @@ fn ceremony(count: u64, present: usize) -> Vec<Result<CeremonyOutcome, CeremonyE
                 channels.push(control.register(channel, quota()).await.unwrap());
             }
             let finished = channels.pop().unwrap();
-            let transport = CeremonyTransport {
+            let machine = CeremonyMachine {
+                partition_prefix: format!("participant-{}", running.len()),
                 manager: oracle.socket_manager(),
                 blocker: control,
                 channels: channels.try_into().ok().unwrap(),
@@ -69,7 +70,7 @@ fn ceremony(count: u64, present: usize) -> Vec<Result<CeremonyOutcome, CeremonyE
             };
             let config = config(secret, nodes.clone());
             let context = context.child("participant").with_attribute("index", running.len());
-            running.push(context.spawn(move |context| run_on(context, config, transport, |_| {})));
+            running.push(context.spawn(move |context| run_on(context, config, machine, |_| {})));
         }
         let mut outcomes = Vec::new();
         for participant in running {
@@ -86,6 +87,14 @@ fn four_participants_make_one_key_that_none_of_them_holds() {
     assert_eq!(shares.len(), 4, "everyone has another share");
     assert!(outcomes.iter().all(|outcome| outcome.threshold_public == outcomes[0].threshold_public));
     assert!(!outcomes[0].threshold_public.is_empty());
+}
+
+#[test]
+fn nothing_is_dealt_until_all_are_there() {
+    for outcome in ceremony(4, 3) {
+        let missing = vec!["bank-3".to_string()];
+        assert_eq!(outcome.unwrap_err(), CeremonyError::Missing { seconds: 120, missing });
+    }
 }
 
 #[test]
@@ -112,14 +121,15 @@ fn a_list_without_this_node_is_refused() {
             channels.push(control.register(channel, quota()).await.unwrap());
         }
         let finished = channels.pop().unwrap();
-        let transport = CeremonyTransport {
+        let machine = CeremonyMachine {
+            partition_prefix: "outsider".into(),
             manager: oracle.socket_manager(),
             blocker: control,
             channels: channels.try_into().ok().unwrap(),
             finished,
         };
         let config = config(outsider, nodes[..4].to_vec());
-        *seen.lock() = run_on(context.child("outsider"), config, transport, |_| {}).await.err();
+        *seen.lock() = run_on(context.child("outsider"), config, machine, |_| {}).await.err();
     });
     assert_eq!(refused.lock().take(), Some(CeremonyError::Outsider { node }));
 }
