@@ -315,8 +315,12 @@ impl Chain {
                 format!("this node began at block {first} and has no logs before it: ask from there, or another node"),
             ));
         }
-        let mut found: Vec<LogShape> =
-            self.index.logs(query, limit, time_max).await?.into_iter().map(LogShape::from).collect();
+        let mut found: Vec<LogShape> = Vec::new();
+        if let Some(last) = last.filter(|last| *last >= query.from) {
+            // The index may have grown since: what it took over meanwhile is found in memory, not twice.
+            let older = LogQuery { to: query.to.min(last), ..query.clone() };
+            found.extend(self.index.logs(&older, limit, time_max).await?.into_iter().map(LogShape::from));
+        }
         for block in &unindexed {
             let matching = block_logs(block).filter(|(log, _)| query.matches(log));
             found.extend(matching.map(|(log, place)| LogShape::new(log, place)));
