@@ -42,13 +42,7 @@ pub(crate) struct Admissions {
 }
 
 impl Admissions {
-    pub(crate) fn new(
-        ledger: Ledger,
-        pool: Pool,
-        chain_id: u64,
-        rules: Arc<RulesSchedule>,
-        clock: impl Clock + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn new(ledger: Ledger, pool: Pool, chain_id: u64, rules: Arc<RulesSchedule>, clock: impl Clock) -> Self {
         Self { ledger, pool, chain_id, rules, now_ms: Arc::new(move || clock::now_ms(&clock)) }
     }
 

@@ -11,7 +11,7 @@
 
 use crate::{
     admission::Admissions,
-    application::{Application, Core},
+    application::{Application, Core, Marshal},
     block::EngineBlock,
     config::{NodeConfig, Timing},
     gossip,
@@ -43,7 +43,9 @@ use commonware_consensus::{
     types::{Epoch, FixedEpocher, ViewDelta},
 };
 use commonware_cryptography::{Digested, Digestible as _, Sha256, certificate::ConstantProvider, ed25519::PublicKey};
-use commonware_glue::stateful::{Config as StatefulConfig, PruneConfig, Stateful, SyncPlan, db::SyncEngineConfig};
+use commonware_glue::stateful::{
+    self, Config as StatefulConfig, PruneConfig, Stateful, SyncPlan, db::SyncEngineConfig,
+};
 use commonware_p2p::{AddressableManager, Blocker, Receiver, Sender, max_message_size};
 use commonware_parallel::Sequential;
 use commonware_runtime::{Handle, buffer::paged::CacheRef};
@@ -51,7 +53,7 @@ use commonware_storage::{archive::prunable, translator::EightCap};
 use commonware_utils::{NZDuration, NZU64, NZUsize};
 use florin_execution::{GenesisStateError, genesis_block, genesis_state};
 use florin_proof::{BlockDigest, Finalization, Namespace, Scheme};
-use florin_state::{Ledger, LedgerConfig, LedgerError, database_config, open_genesis, page_cache_with};
+use florin_state::{Ledger, LedgerConfig, LedgerError, LedgerWriter, database_config, open_genesis, page_cache_with};
 use florin_types::{Block, BlockError, NodeRole, StateFault};
 use futures::{FutureExt as _, future::select_all};
 use parking_lot::Mutex;
@@ -82,6 +84,8 @@ const FETCH_TIMEOUT: Duration = Duration::from_millis(1_500);
 const FETCH_RETRY: Duration = Duration::from_millis(150);
 /// Bytes of a page in the cache.
 const PAGE_BYTES: usize = 4_096;
+/// How long a node that is asked to stop waits for its parts.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// One epoch for ever: the committee is that of the genesis file.
 const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::MAX;
 
@@ -143,280 +147,384 @@ where
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
-    let starting = Starting::open(context, config).await?;
-    starting.run(transport).await
+    let (mut starting, archives) = Starting::open(context, config).await?;
+    let Transport { mut manager, blocker, votes, certificates, resolver, broadcast, backfill, transactions } =
+        transport;
+    manager.track(0, peers(&starting.config.genesis.nodes)?);
+    let buffer = starting.disseminate(manager.clone(), broadcast);
+    let missing = starting.backfill(manager.clone(), blocker.clone(), backfill);
+    let automaton = starting.recover(archives, buffer, missing).await?;
+    starting.follow_membership(manager).await;
+    starting.agree(automaton, blocker, votes, certificates, resolver);
+    let admissions = starting.exchange(transactions);
+    Ok(starting.into_node(admissions))
 }
 
-/// A node whose storage is open.
-struct Starting<E: Runtime> {
-    context: E,
-    config: NodeConfig,
-    committee: Committee,
-    scheme: Scheme,
-    role: NodeRole,
-    genesis: Arc<Block>,
-    page_cache: CacheRef,
-    ledger: Ledger,
-    core: Arc<Core<E>>,
+/// Final blocks and their certificates, as marshal keeps them.
+struct Archives<E: Runtime> {
     finalizations: Archive<E, Finalization>,
     blocks: Archive<E, Arc<EngineBlock>>,
 }
 
+/// Proposes, verifies and certifies on behalf of simplex.
+type Automaton<E> = Deferred<E, Scheme, Paced<stateful::Mailbox<E, Application<E>>>, EngineBlock, FixedEpocher>;
+/// Where marshal asks for blocks that are missing.
+type Backfill = (marshal::resolver::handler::Receiver<BlockDigest>, marshal_resolver::Mailbox<BlockDigest, PublicKey>);
+
+/// A node whose storage is open, on its way to taking part.
+struct Starting<E: Runtime> {
+    context: E,
+    config: NodeConfig,
+    me: PublicKey,
+    committee: Committee,
+    scheme: Scheme,
+    role: NodeRole,
+    genesis: EngineBlock,
+    page_cache: CacheRef,
+    ledger: Ledger,
+    core: Arc<Core<E>>,
+    observed: Arc<Observed>,
+    peers_known: Arc<Mutex<usize>>,
+    tasks: Vec<(&'static str, Handle<()>)>,
+}
+
 impl<E: Runtime> Starting<E> {
-    async fn open(context: E, config: NodeConfig) -> Result<Self, StartError> {
+    async fn open(context: E, config: NodeConfig) -> Result<(Self, Archives<E>), StartError> {
         let committee = Committee::from_genesis(&config.genesis)?;
         let node_key = config.secret.public_key();
         if let Some(share) = &config.share {
             committee.check_share(&node_key, share)?;
         }
-        let prefix = config.partition_prefix.clone();
         let pages = NonZeroUsize::new(config.page_cache_bytes / PAGE_BYTES).unwrap_or(NonZeroUsize::MIN);
         let page_cache = page_cache_with(pages);
-        let changes = genesis_state(&config.genesis)?;
-        let database = database_config(&prefix, page_cache.clone());
-        let (root, target) = open_genesis(context.child("genesis"), database, &changes, &prefix).await?;
-        let genesis = Arc::new(genesis_block(&config.genesis, root, target)?);
+        let genesis = genesis(&context, &config, &page_cache).await?;
         let ledger_config = LedgerConfig {
-            partition_prefix: prefix.clone(),
+            partition_prefix: config.partition_prefix.clone(),
             window_blocks: config.history.window,
             archive: config.history.archive,
             page_cache: page_cache.clone(),
         };
-        let (ledger, writer) = Ledger::open(context.child("ledger"), ledger_config, genesis.clone()).await?;
-        let pending = Pending::new(florin_mempool::Pool::new(config.pool));
-        pending.set_finalized(ledger.head().block.height());
-        let core = Arc::new(Core {
-            chain_id: config.genesis.chain_id,
-            rules: Arc::new(config.genesis.rules.clone()),
-            genesis: genesis.clone(),
-            pending,
-            writer,
-            metrics: Arc::new(Metrics::register(&context.child("node"))),
-            timing: Timing::default(),
-            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            marshal: OnceLock::new(),
-            outcomes: Mutex::new(BTreeMap::new()),
-        });
-        let namespace = Namespace::new(config.genesis.chain_id, genesis.hash());
+        let (ledger, writer) = Ledger::open(context.child("ledger"), ledger_config, genesis.inner().clone()).await?;
+        let core = Arc::new(core(&context, &config, genesis.inner().clone(), &ledger, writer));
+        let namespace = Namespace::new(config.genesis.chain_id, genesis.inner().hash());
         let (scheme, role) = scheme(&committee, &config, &namespace)?;
-        let finalizations = archive(context.child("finalizations"), &prefix, "finalizations", &page_cache, ()).await?;
-        let blocks = archive(context.child("blocks"), &prefix, "blocks", &page_cache, ()).await?;
-        Ok(Self { context, config, committee, scheme, role, genesis, page_cache, ledger, core, finalizations, blocks })
+        let archives = Archives {
+            finalizations: archive(context.child("finalizations"), &config, "finalizations", &page_cache).await?,
+            blocks: archive(context.child("blocks"), &config, "blocks", &page_cache).await?,
+        };
+        let starting = Self {
+            me: crate::keys::node_key(&node_key)?,
+            peers_known: Arc::new(Mutex::new(config.genesis.nodes.len().saturating_sub(1))),
+            observed: Arc::default(),
+            tasks: Vec::new(),
+            context,
+            config,
+            committee,
+            scheme,
+            role,
+            genesis,
+            page_cache,
+            ledger,
+            core,
+        };
+        Ok((starting, archives))
     }
 
-    async fn run<M, B, S, R>(self, mut transport: Transport<M, B, S, R>) -> Result<Node, StartError>
+    fn partition(&self, name: &str) -> String {
+        format!("{}-{name}", self.config.partition_prefix)
+    }
+
+    /// Blocks as they are proposed, sent to everyone.
+    fn disseminate<M, S, R>(&mut self, manager: M, broadcast: (S, R)) -> buffered::Mailbox<PublicKey, EngineBlock>
+    where
+        M: AddressableManager<PublicKey = PublicKey>,
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let config = buffered::Config {
+            public_key: self.me.clone(),
+            mailbox_size: MAILBOX,
+            deque_size: BROADCAST_BLOCKS_KEPT,
+            priority: true,
+            codec_config: (),
+            peer_provider: manager,
+            strategy: Sequential,
+        };
+        let (engine, mailbox) = buffered::Engine::new(self.context.child("broadcast"), config);
+        self.tasks.push(("broadcast", engine.start(broadcast)));
+        mailbox
+    }
+
+    /// Blocks that are missing, asked for.
+    fn backfill<M, B, S, R>(&self, manager: M, blocker: B, backfill: (S, R)) -> Backfill
+    where
+        M: AddressableManager<PublicKey = PublicKey>,
+        B: Blocker<PublicKey = PublicKey>,
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let config = marshal_resolver::Config {
+            public_key: self.me.clone(),
+            peer_provider: manager,
+            blocker,
+            mailbox_size: MAILBOX,
+            fetch_timeout: NZDuration!(FETCH_TIMEOUT),
+            fetch_retry_delay: FETCH_RETRY,
+            priority_requests: false,
+            priority_responses: false,
+        };
+        marshal_resolver::init(self.context.child("backfill"), config, backfill)
+    }
+
+    /// Starts marshal and the application behind it, and waits until the state stands where marshal has delivered.
+    async fn recover(
+        &mut self,
+        archives: Archives<E>,
+        buffer: buffered::Mailbox<PublicKey, EngineBlock>,
+        missing: Backfill,
+    ) -> Result<Automaton<E>, StartError> {
+        let plan = SyncPlan::init(self.context.child("plan"), self.partition("plan")).await;
+        let digest = self.genesis.digest();
+        let start = plan.marshal_start(Digested::precomputed(self.genesis.clone(), digest));
+        let Archives { finalizations, blocks } = archives;
+        let context = self.context.child("marshal");
+        let config = self.marshal_config(start);
+        let (actor, marshal, floor) =
+            MarshalActor::<_, Standard<EngineBlock>, _, _, _, _, _>::init(context, finalizations, blocks, config).await;
+        let _ = self.core.marshal.set(marshal.clone());
+        let config = self.stateful_config((marshal.clone(), floor), plan);
+        let (stateful, application) = Stateful::new(self.context.child("stateful"), config);
+        let tips = TipObserver { observed: self.observed.clone() };
+        let reporters = Reporters::from((application.clone(), tips));
+        self.tasks.push(("marshal", actor.start(reporters, buffer, missing)));
+        self.tasks.push(("stateful", stateful.start()));
+        self.core.writer.attach(application.subscribe_databases().await).await?;
+        let core = &self.core;
+        let paced = Paced::new(application, core.pending.clone(), core.rules.clone(), core.timing);
+        Ok(Deferred::new(self.context.child("deferred"), paced, marshal, FixedEpocher::new(EPOCH_BLOCKS)))
+    }
+
+    fn marshal_config(&self, start: marshal::Start<Scheme, BlockDigest, Digested<EngineBlock>>) -> MarshalConfig {
+        marshal::Config {
+            provider: ConstantProvider::new(self.scheme.clone()),
+            epocher: FixedEpocher::new(EPOCH_BLOCKS),
+            start,
+            partition_prefix: self.partition("marshal"),
+            mailbox_size: MAILBOX,
+            view_retention: VIEWS_RETAINED,
+            prunable_items_per_section: ITEMS_PER_SECTION,
+            page_cache: self.page_cache.clone(),
+            replay_buffer: REPLAY_BUFFER,
+            key_write_buffer: WRITE_BUFFER,
+            value_write_buffer: WRITE_BUFFER,
+            block_codec_config: (),
+            max_repair: REPAIRS_MAX,
+            max_pending_acks: ACKNOWLEDGEMENTS_PENDING_MAX,
+            strategy: Sequential,
+        }
+    }
+
+    fn stateful_config(
+        &self,
+        marshal: (Marshal, marshal::core::Floor),
+        plan: SyncPlan<E, Scheme, Standard<EngineBlock>>,
+    ) -> StatefulConfig<E, Application<E>, Standard<EngineBlock>, ReplayOnly<E>, Sequential> {
+        let blocks_retained = self.config.history.blocks_retained;
+        StatefulConfig {
+            application: Application(self.core.clone()),
+            db_config: database_config(&self.config.partition_prefix, self.page_cache.clone()),
+            provider: (),
+            marshal,
+            mailbox_size: MAILBOX,
+            plan,
+            resolvers: ReplayOnly::default(),
+            sync_config: SyncEngineConfig {
+                fetch_batch_size: NZU64!(1_024),
+                apply_batch_size: NZU64!(1_024),
+                max_outstanding_requests: NZUsize!(16),
+            },
+            prune_config: Some(PruneConfig {
+                maintenance_interval: PRUNE_INTERVAL,
+                retained_marshal_blocks: blocks_retained,
+                retained_qmdb_blocks: STATE_BLOCKS_RETAINED.min(blocks_retained),
+            }),
+            strategy: Sequential,
+        }
+    }
+
+    async fn follow_membership<M>(&mut self, manager: M)
     where
         M: AddressableManager<PublicKey = PublicKey> + Sync,
+    {
+        let following = membership::follow(
+            self.context.child("membership"),
+            self.ledger.clone(),
+            self.config.genesis.clone(),
+            self.config.secret.public_key(),
+            manager,
+            self.peers_known.clone(),
+        );
+        self.tasks.push(("membership", following.await));
+    }
+
+    /// Starts to vote, or to follow the votes of others.
+    fn agree<B, S, R>(
+        &mut self,
+        automaton: Automaton<E>,
+        blocker: B,
+        votes: (S, R),
+        certificates: (S, R),
+        resolver: (S, R),
+    ) where
         B: Blocker<PublicKey = PublicKey> + Sync,
         S: Sender<PublicKey = PublicKey>,
         R: Receiver<PublicKey = PublicKey>,
     {
-        let Self { context, config, committee, scheme, role, genesis, page_cache, ledger, core, finalizations, blocks } =
-            self;
-        let me = crate::keys::node_key(&config.secret.public_key())?;
-        let prefix = config.partition_prefix.clone();
-        let nodes = peers(&config.genesis.nodes)?;
-        let peers_known = Arc::new(Mutex::new(config.genesis.nodes.len().saturating_sub(1)));
-        transport.manager.track(0, nodes);
+        let activity = ActivityObserver { observed: self.observed.clone(), metrics: self.core.metrics.clone() };
+        let timing = self.core.timing;
+        let config = simplex::Config {
+            scheme: self.scheme.clone(),
+            elector: RoundRobin::<Sha256>::default(),
+            blocker,
+            automaton: automaton.clone(),
+            relay: automaton.clone(),
+            reporter: Reporters::from((automaton, activity)),
+            track_historical_votes: false,
+            strategy: Sequential,
+            partition: self.partition("simplex"),
+            mailbox_size: MAILBOX,
+            epoch: Epoch::zero(),
+            floor: Floor::Genesis(self.genesis.digest()),
+            replay_buffer: REPLAY_BUFFER,
+            write_buffer: WRITE_BUFFER,
+            page_cache: self.page_cache.clone(),
+            leader_timeout: timing.leader_timeout,
+            certification_timeout: timing.certification_timeout,
+            timeout_retry: timing.retry,
+            view_retention: VIEWS_RETAINED,
+            skip: SkipPolicy::Enabled { timeout: timing.skip_after, budget: SkipBudget::Participants },
+            fetch_timeout: NZDuration!(FETCH_TIMEOUT),
+            fetch_retry_delay: FETCH_RETRY,
+            forward: ForwardPolicy::SilentLeader,
+        };
+        let engine = simplex::Engine::new(self.context.child("simplex"), config);
+        self.tasks.push(("simplex", engine.start(votes, certificates, resolver)));
+    }
 
-        let resolver = marshal_resolver::init(
-            context.child("backfill"),
-            marshal_resolver::Config {
-                public_key: me.clone(),
-                peer_provider: transport.manager.clone(),
-                blocker: transport.blocker.clone(),
-                mailbox_size: MAILBOX,
-                fetch_timeout: NZDuration!(FETCH_TIMEOUT),
-                fetch_retry_delay: FETCH_RETRY,
-                priority_requests: false,
-                priority_responses: false,
-            },
-            transport.backfill,
+    /// Starts to exchange transactions with other nodes, and to watch the connections.
+    fn exchange<S, R>(&mut self, (sender, receiver): (S, R)) -> Admissions
+    where
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let (context, core) = (&self.context, &self.core);
+        let (pending, metrics) = (core.pending.clone(), core.metrics.clone());
+        let clock = context.child("clock");
+        let admissions =
+            Admissions::new(self.ledger.clone(), core.pool().clone(), core.chain_id, core.rules.clone(), clock);
+        let validators: Vec<PublicKey> =
+            self.committee.participants.iter().filter(|key| **key != self.me).cloned().collect();
+        let listener = pending.start_listening(context.child("pool_listener"));
+        let watch = start_watching(
+            context.child("watch"),
+            self.observed.clone(),
+            pending.clone(),
+            metrics.clone(),
+            sender.clone(),
         );
-        let (broadcast, buffer) = buffered::Engine::new(
-            context.child("broadcast"),
-            buffered::Config {
-                public_key: me.clone(),
-                mailbox_size: MAILBOX,
-                deque_size: BROADCAST_BLOCKS_KEPT,
-                priority: true,
-                codec_config: (),
-                peer_provider: transport.manager.clone(),
-                strategy: Sequential,
-            },
+        let sending = gossip::start_sending(
+            context.child("gossip_out"),
+            pending,
+            admissions.clone(),
+            validators.clone(),
+            sender,
+            metrics.clone(),
         );
-        let mut tasks = vec![("broadcast", broadcast.start(transport.broadcast))];
-
-        let plan = SyncPlan::init(context.child("plan"), format!("{prefix}-plan")).await;
-        let provider = ConstantProvider::<Scheme, Epoch>::new(scheme.clone());
-        let engine_genesis = EngineBlock::new(genesis.clone())
-            .ok_or(BlockError::Malformed { reason: "the genesis block has no state target".into() })?;
-        let digest = engine_genesis.digest();
-        let (marshal_actor, marshal, floor) = MarshalActor::<_, Standard<EngineBlock>, _, _, _, _, _>::init(
-            context.child("marshal"),
-            finalizations,
-            blocks,
-            marshal::Config {
-                provider,
-                epocher: FixedEpocher::new(EPOCH_BLOCKS),
-                start: plan.marshal_start(Digested::precomputed(engine_genesis, digest)),
-                partition_prefix: format!("{prefix}-marshal"),
-                mailbox_size: MAILBOX,
-                view_retention: VIEWS_RETAINED,
-                prunable_items_per_section: ITEMS_PER_SECTION,
-                page_cache: page_cache.clone(),
-                replay_buffer: REPLAY_BUFFER,
-                key_write_buffer: WRITE_BUFFER,
-                value_write_buffer: WRITE_BUFFER,
-                block_codec_config: (),
-                max_repair: REPAIRS_MAX,
-                max_pending_acks: ACKNOWLEDGEMENTS_PENDING_MAX,
-                strategy: Sequential,
-            },
-        )
-        .await;
-        let _ = core.marshal.set(marshal.clone());
-
-        let (stateful, stateful_mailbox) = Stateful::new(
-            context.child("stateful"),
-            StatefulConfig {
-                application: Application(core.clone()),
-                db_config: database_config(&prefix, page_cache.clone()),
-                provider: (),
-                marshal: (marshal.clone(), floor),
-                mailbox_size: MAILBOX,
-                plan,
-                resolvers: ReplayOnly::<E>::default(),
-                sync_config: SyncEngineConfig {
-                    fetch_batch_size: NZU64!(1_024),
-                    apply_batch_size: NZU64!(1_024),
-                    max_outstanding_requests: NZUsize!(16),
-                },
-                prune_config: Some(PruneConfig {
-                    maintenance_interval: PRUNE_INTERVAL,
-                    retained_marshal_blocks: config.history.blocks_retained,
-                    retained_qmdb_blocks: STATE_BLOCKS_RETAINED.min(config.history.blocks_retained),
-                }),
-                strategy: Sequential,
-            },
+        let receiving = gossip::start_receiving(
+            context.child("gossip_in"),
+            admissions.clone(),
+            validators,
+            receiver,
+            core.threads,
+            metrics,
         );
-        let paced = Paced::new(stateful_mailbox.clone(), core.pending.clone(), core.rules.clone(), core.timing);
-        let deferred =
-            Deferred::new(context.child("deferred"), paced, marshal.clone(), FixedEpocher::new(EPOCH_BLOCKS));
-        let observed = Arc::new(Observed::default());
-        let tips = TipObserver { observed: observed.clone() };
-        let reporters = Reporters::from((stateful_mailbox.clone(), tips));
-        tasks.push(("marshal", marshal_actor.start(reporters, buffer, resolver)));
-        tasks.push(("stateful", stateful.start()));
+        self.tasks.extend([
+            ("pool listener", listener),
+            ("watch", watch),
+            ("gossip out", sending),
+            ("gossip in", receiving),
+        ]);
+        admissions
+    }
 
-        let databases = stateful_mailbox.subscribe_databases().await;
-        core.writer.attach(databases).await?;
-
-        let membership = membership::follow(
-            context.child("membership"),
-            ledger.clone(),
-            config.genesis.clone(),
-            config.secret.public_key(),
-            transport.manager.clone(),
-            peers_known.clone(),
-        );
-        tasks.push(("membership", membership.await));
-
-        let activity = ActivityObserver { observed: observed.clone(), metrics: core.metrics.clone() };
-        let timing = core.timing;
-        let simplex = simplex::Engine::new(
-            context.child("simplex"),
-            simplex::Config {
-                scheme,
-                elector: RoundRobin::<Sha256>::default(),
-                blocker: transport.blocker,
-                automaton: deferred.clone(),
-                relay: deferred.clone(),
-                reporter: Reporters::from((deferred, activity)),
-                track_historical_votes: false,
-                strategy: Sequential,
-                partition: format!("{prefix}-simplex"),
-                mailbox_size: MAILBOX,
-                epoch: Epoch::zero(),
-                floor: Floor::Genesis(digest),
-                replay_buffer: REPLAY_BUFFER,
-                write_buffer: WRITE_BUFFER,
-                page_cache,
-                leader_timeout: timing.leader_timeout,
-                certification_timeout: timing.certification_timeout,
-                timeout_retry: timing.retry,
-                view_retention: VIEWS_RETAINED,
-                skip: SkipPolicy::Enabled { timeout: timing.skip_after, budget: SkipBudget::Participants },
-                fetch_timeout: NZDuration!(FETCH_TIMEOUT),
-                fetch_retry_delay: FETCH_RETRY,
-                forward: ForwardPolicy::SilentLeader,
-            },
-        );
-        tasks.push(("simplex", simplex.start(transport.votes, transport.certificates, transport.resolver)));
-
-        tasks.push(("pool listener", core.pending.start_listening(context.child("pool_listener"))));
-        let admissions = Admissions::new(
-            ledger.clone(),
-            core.pool().clone(),
-            core.chain_id,
-            core.rules.clone(),
-            context.child("clock"),
-        );
-        let others: Vec<PublicKey> = committee.participants.iter().filter(|key| **key != me).cloned().collect();
-        let (sender, receiver) = transport.transactions;
-        tasks.push((
-            "watch",
-            start_watching(
-                context.child("watch"),
-                observed.clone(),
-                core.pending.clone(),
-                core.metrics.clone(),
-                sender.clone(),
-            ),
-        ));
-        tasks.push((
-            "gossip out",
-            gossip::start_sending(
-                context.child("gossip_out"),
-                core.pending.clone(),
-                admissions.clone(),
-                others.clone(),
-                sender,
-                core.metrics.clone(),
-            ),
-        ));
-        tasks.push((
-            "gossip in",
-            gossip::start_receiving(
-                context.child("gossip_in"),
-                admissions.clone(),
-                others,
-                receiver,
-                core.threads,
-                core.metrics.clone(),
-            ),
-        ));
-
-        let encoder = context.child("metrics");
-        Ok(Node::new(node::Inner {
-            genesis: config.genesis.clone(),
-            genesis_hash: genesis.hash(),
-            node_key: config.secret.public_key(),
-            role,
-            committee,
-            ledger,
+    fn into_node(self, admissions: Admissions) -> Node {
+        let (context, encoder) = (self.context.child("stop"), self.context.child("metrics"));
+        let stop = move || {
+            let stopping = async move {
+                let _ = context.stop(0, Some(STOP_TIMEOUT)).await;
+            };
+            stopping.boxed()
+        };
+        Node::new(node::Inner {
+            genesis: self.config.genesis.clone(),
+            genesis_hash: self.genesis.inner().hash(),
+            node_key: self.config.secret.public_key(),
+            role: self.role,
+            committee: self.committee,
+            ledger: self.ledger,
             admissions,
-            observed,
-            peers_known,
+            observed: self.observed,
+            peers_known: self.peers_known,
             encode_metrics: Box::new(move || encoder.encode()),
-            ended: node::shared(first_to_end(tasks)),
-            stop: Mutex::new(Some(Box::new(move || {
-                async move {
-                    let _ = context.stop(0, Some(Duration::from_secs(10))).await;
-                }
-                .boxed()
-            }))),
-        }))
+            ended: node::shared(first_to_end(self.tasks)),
+            stop: Mutex::new(Some(Box::new(stop))),
+        })
+    }
+}
+
+type MarshalConfig = marshal::Config<
+    ConstantProvider<Scheme, Epoch>,
+    FixedEpocher,
+    Sequential,
+    EngineBlock,
+    Digested<EngineBlock>,
+    BlockDigest,
+>;
+
+/// Puts genesis into a fresh store, and gives block 0.
+async fn genesis<E: Runtime>(
+    context: &E,
+    config: &NodeConfig,
+    page_cache: &CacheRef,
+) -> Result<EngineBlock, StartError> {
+    let changes = genesis_state(&config.genesis)?;
+    let database = database_config(&config.partition_prefix, page_cache.clone());
+    let (root, target) = open_genesis(context.child("genesis"), database, &changes, &config.partition_prefix).await?;
+    let block = EngineBlock::new(Arc::new(genesis_block(&config.genesis, root, target)?));
+    Ok(block.ok_or(BlockError::Malformed { reason: "the genesis block has no state target".into() })?)
+}
+
+/// What all parts of the application share.
+fn core<E: Runtime>(
+    context: &E,
+    config: &NodeConfig,
+    genesis: Arc<Block>,
+    ledger: &Ledger,
+    writer: LedgerWriter<E>,
+) -> Core<E> {
+    let pending = Pending::new(florin_mempool::Pool::new(config.pool));
+    pending.set_finalized(ledger.head().block.height());
+    Core {
+        chain_id: config.genesis.chain_id,
+        rules: Arc::new(config.genesis.rules.clone()),
+        genesis,
+        pending,
+        writer,
+        metrics: Arc::new(Metrics::register(&context.child("node"))),
+        timing: Timing::default(),
+        threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        marshal: OnceLock::new(),
+        outcomes: Mutex::new(BTreeMap::new()),
     }
 }
 
@@ -442,16 +550,15 @@ fn scheme(committee: &Committee, config: &NodeConfig, namespace: &Namespace) -> 
 
 async fn archive<E, V>(
     context: E,
-    prefix: &str,
+    config: &NodeConfig,
     name: &str,
     page_cache: &CacheRef,
-    codec_config: V::Cfg,
 ) -> Result<Archive<E, V>, StartError>
 where
     E: Runtime,
-    V: commonware_codec::CodecShared,
+    V: commonware_codec::CodecShared<Cfg = ()>,
 {
-    let partition = format!("{prefix}-{name}");
+    let partition = format!("{}-{name}", config.partition_prefix);
     let config = prunable::Config {
         translator: EightCap,
         metadata_partition: format!("{partition}-metadata"),
@@ -459,7 +566,7 @@ where
         key_page_cache: page_cache.clone(),
         value_partition: format!("{partition}-value"),
         compression: None,
-        codec_config,
+        codec_config: (),
         items_per_section: ITEMS_PER_SECTION,
         key_write_buffer: WRITE_BUFFER,
         value_write_buffer: WRITE_BUFFER,

@@ -73,6 +73,9 @@ const HEARTBEATS_MISSED_MAX: u64 = 4;
 #[derive(Clone)]
 pub struct Node(Arc<Inner>);
 
+/// Asks every part of a node to end, once.
+pub(crate) type Stop = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
 pub(crate) struct Inner {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) genesis_hash: B256,
@@ -85,7 +88,7 @@ pub(crate) struct Inner {
     pub(crate) peers_known: Arc<Mutex<usize>>,
     pub(crate) encode_metrics: Box<dyn Fn() -> String + Send + Sync>,
     pub(crate) ended: Shared<BoxFuture<'static, Arc<str>>>,
-    pub(crate) stop: Mutex<Option<Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>>>,
+    pub(crate) stop: Mutex<Option<Stop>>,
 }
 
 impl Node {

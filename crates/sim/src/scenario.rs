@@ -77,8 +77,7 @@ impl Default for Scenario {
     }
 }
 
-/// How a run ended. Two runs of one scenario give equal reports: the last hash commits to every block, its time, its
-/// leader and its content.
+/// How a run ended. Two runs of one scenario give equal reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Last final height.
@@ -89,6 +88,8 @@ pub struct Report {
     pub transactions: usize,
     /// Submissions that no node took, because of what was broken at the time.
     pub refused: usize,
+    /// Digest of everything that happened in the runtime: every message, timer and write.
+    pub trace: String,
 }
 
 /// What survives a loss of power beside the disks: the simulation's own bookkeeping.
@@ -137,7 +138,7 @@ pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
         });
         run = returned;
         match ended? {
-            Some(report) => return Ok(report),
+            Some(report) => return Ok(Report { trace: checkpoint.auditor().state(), ..report }),
             None => runner = deterministic::Runner::from(checkpoint),
         }
     }
@@ -273,6 +274,7 @@ impl Run {
             block_hash: last.block.hash(),
             transactions: self.accepted.len(),
             refused: self.refused,
+            trace: String::new(),
         })
     }
 }
