@@ -10,7 +10,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { computeAddress, getAddress } from "ethers";
 import { call } from "./rpc.mjs";
-import { delay, until } from "./wait.mjs";
+import { until, within } from "./wait.mjs";
 
 export const E2E_DIR = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 export const REPOSITORY_DIR = path.resolve(E2E_DIR, "..");
@@ -62,7 +62,7 @@ export async function demo({ validators = 4, dir, extraArguments = [] } = {}) {
     stderr: () => output.stderr,
     stop: async () => {
       child.kill("SIGTERM");
-      const end = await Promise.race([exited, delay(STOP_MS_MAX).then(() => null)]);
+      const end = await within(exited, STOP_MS_MAX);
       if (end === null) child.kill("SIGKILL");
       if (dir === undefined) rmSync(data, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
       if (end === null) throw new Error(`florin demo did not stop within ${STOP_MS_MAX} ms of SIGTERM`);

@@ -1,7 +1,7 @@
 // Validators of a running demo as processes: killed, started again, and watched from the others.
 import { spawn } from "node:child_process";
 import { call } from "./rpc.mjs";
-import { delay, until } from "./wait.mjs";
+import { until, within } from "./wait.mjs";
 
 const START_MS_MAX = 90_000;
 
@@ -36,7 +36,7 @@ export class Validator {
   async stop() {
     if (!this.child || !isAlive(this.pid)) return;
     this.child.kill("SIGTERM");
-    const end = await Promise.race([this.exited, delay(15_000)]);
+    const end = await within(this.exited, 15_000);
     if (!end) this.child.kill("SIGKILL");
   }
 
