@@ -73,6 +73,9 @@ pub enum Violation {
     /// The chain went on although too few machines were there, or stood still although enough were.
     #[error("{0}")]
     Progress(String),
+    /// The scenario itself makes no sense, so nothing was checked.
+    #[error("{0}")]
+    Scenario(String),
     /// Something could not be read.
     #[error("{0}")]
     Unreadable(String),

@@ -161,6 +161,9 @@ impl Run {
             self.elapsed += TICK;
             self.watch(&cluster)?;
         }
+        if self.standstill.is_some() {
+            return Err(Violation::Scenario("a standstill begins that never ends".into()));
+        }
         self.settle(&context, &mut cluster).await.map(Some)
     }
 
@@ -182,7 +185,9 @@ impl Run {
                 Fault::PowerLoss => return Ok(true),
                 Fault::StandstillBegins => self.standstill = Some(self.highest()),
                 Fault::StandstillEnds => {
-                    let before = self.standstill.take().unwrap_or(Height::MAX);
+                    let Some(before) = self.standstill.take() else {
+                        return Err(Violation::Scenario("a standstill ends that never began".into()));
+                    };
                     if self.highest() > before {
                         return Err(Violation::Progress(format!(
                             "blocks {} to {} became final without a quorum",
