@@ -1,11 +1,11 @@
-// florin bench: what it reports adds up. Its figures are for people to judge; a shared machine decides nothing here but a
-// generous bound.
+// florin bench: what it reports adds up. Its figures are for people to judge: how fast a shared machine is decides nothing
+// here.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FLORIN_BIN, onFlorinOnly } from "../lib/network.mjs";
 import { output, run } from "../lib/tools.mjs";
 
-const [RATE, SECONDS, P99_MS_MAX] = [200, 5, 10_000];
+const [RATE, SECONDS] = [200, 5];
 
 describe("florin bench", { skip: onFlorinOnly }, () => {
   it("settles every payment, and its figures agree with each other", async () => {
@@ -15,7 +15,6 @@ describe("florin bench", { skip: onFlorinOnly }, () => {
     assert.deepEqual([report.accepted, report.settled], [report.payments, report.payments], printed);
     const { p50_ms, p90_ms, p99_ms, max_ms } = report.latency;
     assert.ok(0 < p50_ms && p50_ms <= p90_ms && p90_ms <= p99_ms && p99_ms <= max_ms, JSON.stringify(report.latency));
-    assert.ok(p99_ms < P99_MS_MAX, `p99 ${p99_ms} ms`);
     console.log(`bench: ${JSON.stringify(report.latency)}`);
   });
 

@@ -1,6 +1,7 @@
 //! What passed and what failed, step by step, with a last line that a machine can read.
 
-use std::process::ExitCode;
+use crate::process;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 /// Outcome of one step: tests that passed and failed in it, and why the step as a whole failed, if it did.
@@ -20,6 +21,21 @@ impl Outcome {
     /// A step that failed as a whole.
     pub(crate) fn broken(reason: impl Into<String>) -> Self {
         Self { failed: 1, reason: Some(reason.into()), ..Self::default() }
+    }
+
+    /// A program of tests, watched for at most `limit`. `count` reads from a line how many passed and how many failed.
+    pub(crate) fn of_tests(command: &mut Command, limit: Duration, count: fn(&str) -> (u64, u64)) -> Self {
+        let (mut passed, mut failed) = (0, 0);
+        let ending = process::watch(command, limit, |line| {
+            let (more_passed, more_failed) = count(line);
+            passed += more_passed;
+            failed += more_failed;
+        });
+        match ending {
+            Ok(process::Ending::TimedOut) => Self::broken(format!("not done after {} s", limit.as_secs())),
+            Ok(ending) => Self::counted(passed, failed, ending.is_success()),
+            Err(error) => Self::broken(error),
+        }
     }
 
     /// A step that counted its tests. One without any test has failed, and so has one whose program ended badly though

@@ -16,37 +16,22 @@ pub(crate) fn build(workspace: &Workspace) -> Result<(), String> {
 }
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
-    report.step("Rust tests", || {
-        let mut command = workspace.cargo();
-        command.args(ARGUMENTS);
-        let mut tally = Tally::default();
-        match process::watch(&mut command, LIMIT, |line| tally.see(line)) {
-            Ok(process::Ending::TimedOut) => Outcome::broken(format!("not done after {} s", LIMIT.as_secs())),
-            Ok(ending) => Outcome::counted(tally.passed, tally.failed, ending.is_success()),
-            Err(error) => Outcome::broken(error),
-        }
-    });
+    report.step("Rust tests", || Outcome::of_tests(workspace.cargo().args(ARGUMENTS), LIMIT, counts));
 }
 
-/// Adds up the `test result:` lines of cargo.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Tally {
-    passed: u64,
-    failed: u64,
-}
-
-impl Tally {
-    fn see(&mut self, line: &str) {
-        let Some(result) = line.trim_start().strip_prefix("test result: ") else { return };
-        for part in result.split([';', '.']) {
-            let mut words = part.split_whitespace();
-            match (words.next().and_then(|count| count.parse::<u64>().ok()), words.next()) {
-                (Some(count), Some("passed")) => self.passed += count,
-                (Some(count), Some("failed")) => self.failed += count,
-                _ => {}
-            }
+/// Reads a `test result:` line of cargo.
+fn counts(line: &str) -> (u64, u64) {
+    let (mut passed, mut failed) = (0, 0);
+    let result = line.trim_start().strip_prefix("test result: ").unwrap_or_default();
+    for part in result.split([';', '.']) {
+        let mut words = part.split_whitespace();
+        match (words.next().and_then(|count| count.parse::<u64>().ok()), words.next()) {
+            (Some(count), Some("passed")) => passed = count,
+            (Some(count), Some("failed")) => failed = count,
+            _ => {}
         }
     }
+    (passed, failed)
 }
 
 #[cfg(test)]
@@ -54,15 +39,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_of_all_test_programs_add_up() {
-        let mut tally = Tally::default();
-        for line in [
-            "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.31s",
-            "test money::tests::a ... ok",
-            "test result: FAILED. 3 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 1.00s",
+    fn the_results_of_a_test_program_are_read() {
+        for (line, expected) in [
+            ("test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.31s", (12, 0)),
+            ("test money::tests::a ... ok", (0, 0)),
+            (
+                "test result: FAILED. 3 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 1.00s",
+                (3, 2),
+            ),
         ] {
-            tally.see(line);
+            assert_eq!(counts(line), expected, "{line}");
         }
-        assert_eq!(tally, Tally { passed: 15, failed: 2 });
     }
 }

@@ -70,9 +70,22 @@ pub enum Violation {
         /// What it must be.
         expected: U256,
     },
+    /// An invariant of a native module does not hold on the state after a block.
+    #[error("after block {height}: invariant {invariant} does not hold: {found}")]
+    Invariant {
+        /// The block.
+        height: Height,
+        /// Name of the invariant, such as `token.supply_is_sum`.
+        invariant: &'static str,
+        /// Values that contradict it.
+        found: String,
+    },
     /// The chain went on although too few machines were there, or stood still although enough were.
     #[error("{0}")]
     Progress(String),
+    /// The scenario itself makes no sense, so nothing was checked.
+    #[error("{0}")]
+    Scenario(String),
     /// Something could not be read.
     #[error("{0}")]
     Unreadable(String),

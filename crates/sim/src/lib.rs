@@ -10,13 +10,15 @@
 //! **State.** None outside of the run.
 //!
 //! **Invariants checked** (see [`check`]): all nodes have the same block and state root at every height; a final
-//! transaction stays final, across crashes; balances rebuilt from genesis and events alone equal those in the state, and
-//! add up to the supply; nothing becomes final without a quorum.
+//! transaction stays final, across crashes; nothing becomes final without a quorum. After every final block the named
+//! invariants of every module hold; among them: balances rebuilt from genesis and events alone equal those in the state,
+//! and add up to the supply. At the end both are counted once more, on every node and by other code.
 //!
 //! **Failures.** A broken invariant is a [`Violation`] that names the seed. **Limits.** Simulated time costs real CPU: a
 //! simulated minute of four validators takes some seconds.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod audit;
 pub mod check;
 mod cluster;
 mod scenario;

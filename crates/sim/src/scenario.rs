@@ -2,6 +2,7 @@
 
 use crate::{
     Violation,
+    audit::Audit,
     check::{agreed_chain, all_final, money_is_conserved},
     cluster::{Cluster, LinkQuality, Machine, machines},
     workload::Workload,
@@ -98,6 +99,7 @@ struct Run {
     genesis: Arc<Genesis>,
     machines: Vec<Machine>,
     workload: Workload,
+    audit: Audit,
     links: LinkQuality,
     accepted: BTreeSet<B256>,
     refused: usize,
@@ -116,6 +118,7 @@ pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
     let machines = machines(scenario.seed, scenario.validators, scenario.followers, &mut genesis);
     let mut run = Run {
         scenario: scenario.clone(),
+        audit: Audit::new(&genesis),
         genesis: Arc::new(genesis),
         machines,
         workload,
@@ -159,7 +162,10 @@ impl Run {
             self.pay(&cluster).await;
             context.sleep(TICK).await;
             self.elapsed += TICK;
-            self.watch(&cluster)?;
+            self.watch(&cluster).await?;
+        }
+        if self.standstill.is_some() {
+            return Err(Violation::Scenario("a standstill begins that never ends".into()));
         }
         self.settle(&context, &mut cluster).await.map(Some)
     }
@@ -182,7 +188,9 @@ impl Run {
                 Fault::PowerLoss => return Ok(true),
                 Fault::StandstillBegins => self.standstill = Some(self.highest()),
                 Fault::StandstillEnds => {
-                    let before = self.standstill.take().unwrap_or(Height::MAX);
+                    let Some(before) = self.standstill.take() else {
+                        return Err(Violation::Scenario("a standstill ends that never began".into()));
+                    };
                     if self.highest() > before {
                         return Err(Violation::Progress(format!(
                             "blocks {} to {} became final without a quorum",
@@ -226,14 +234,15 @@ impl Run {
         }
     }
 
-    /// No machine may ever stand lower than it stood.
-    fn watch(&mut self, cluster: &Cluster) -> Result<(), Violation> {
+    /// No machine may ever stand lower than it stood, and after every final block the modules' invariants hold.
+    async fn watch(&mut self, cluster: &Cluster) -> Result<(), Violation> {
         for (machine, node) in cluster.nodes() {
             let found = node.ledger().head().block.height();
             let expected = self.seen.insert(machine, found).unwrap_or_default();
             if found < expected {
                 return Err(Violation::Lost { machine, found, expected });
             }
+            self.audit.follow(node).await?;
         }
         Ok(())
     }
@@ -253,7 +262,7 @@ impl Run {
                 }
             }
             context.sleep(Duration::from_secs(1)).await;
-            self.watch(cluster)?;
+            self.watch(cluster).await?;
             let chain = agreed_chain(cluster).await?;
             let verdict = all_final(&chain, &self.accepted);
             self.workload.forget_final(&chain);
@@ -269,6 +278,12 @@ impl Run {
             money_is_conserved(node, &own, &self.workload).await?;
         }
         let last = chain.last().ok_or_else(|| Violation::Unreadable("there is no chain".into()))?;
+        if self.audit.blocks() <= last.block.height() {
+            let (checked, height) = (self.audit.blocks(), last.block.height());
+            return Err(Violation::Unreadable(format!(
+                "invariants were checked below {checked}, the chain ends at {height}"
+            )));
+        }
         Ok(Report {
             height: last.block.height(),
             block_hash: last.block.hash(),

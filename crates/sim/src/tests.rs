@@ -103,4 +103,11 @@ fn the_checkers_notice_what_they_are_for() {
     let faults = vec![at(5, Fault::StandstillBegins), at(20, Fault::StandstillEnds)];
     let error = run(&Scenario { followers: 0, faults, ..seconds(3) }).unwrap_err();
     assert!(matches!(error, Violation::Progress(_)), "{error}");
+
+    // A standstill of which only one end is told was never checked.
+    for fault in [Fault::StandstillEnds, Fault::StandstillBegins] {
+        let scenario = Scenario { followers: 0, faults: vec![at(1, fault)], ..seconds(1) };
+        let error = run(&scenario).unwrap_err();
+        assert!(matches!(error, Violation::Scenario(_)), "{error}");
+    }
 }

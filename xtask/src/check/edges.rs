@@ -37,7 +37,7 @@ const INSIDE: &[(&str, &[&str])] = &[
     ("florin-bench", &["florin-types", "florin-client"]),
     (
         "florin-sim",
-        &["florin-types", "florin-execution", "florin-state", "florin-mempool", "florin-consensus", "florin-client"],
+        &["florin-types", "florin-modules", "florin-execution", "florin-state", "florin-consensus", "florin-client"],
     ),
     ("florin", ANY),
     ("xtask", &[]),
@@ -53,7 +53,7 @@ const INSIDE_TESTS: &[(&str, &[&str])] = &[
     ("florin-consensus", &["florin-client"]),
     ("florin-rpc", &["florin-consensus", "florin-client"]),
     ("florin-client", &["florin-state", "florin-execution"]),
-    ("florin-sim", &["florin-modules", "florin-proof"]),
+    ("florin-sim", &["florin-proof"]),
 ];
 
 /// Libraries that stand behind a wall: by the beginning of their names, and who may know them.
