@@ -3,8 +3,12 @@
 
 mod common;
 
-use common::{Running, fail, file, florin, run, signal, succeed, text, wait_for};
-use serde_json::Value;
+use alloy_primitives::{Address, Bytes, TxKind, U256};
+use alloy_sol_types::SolCall as _;
+use common::{Running, fail, file, florin, liar, run, signal, succeed, text, wait_for};
+use florin_client::{RpcClient, Signer, TxEip1559};
+use florin_modules::{FACTORY_ADDRESS, factory::IFactory, policy, token, token::IToken};
+use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -234,6 +238,68 @@ fn a_node_of_another_network_is_noticed_before_anything_is_signed() {
     let help = text(&run(["pay", "--help"]).stdout);
     assert!(help.contains("verified"));
     assert!(demo.stop().success());
+}
+
+#[test]
+fn what_is_signed_is_never_the_nodes_word() {
+    let files = Files::new();
+    let demo = Running::demo(&files.data(), &["--validators", "1"]);
+    let rpc = demo.text("rpc_url");
+    let lying = liar(&rpc, |call, answer| match call["method"].as_str() {
+        Some("eth_chainId") => answer["result"] = json!("0x1"),
+        // decimals(): six digits more than there are would pay a million times as much.
+        Some("eth_call") if call["params"][0]["input"].as_str().unwrap().starts_with("0x313ce567") => {
+            answer["result"] = json!(format!("{:#066x}", 8));
+        }
+        _ => {}
+    });
+    let before = holding(&files.inspect(&rpc, &["account", BANK_B]));
+    let paid = succeed(files.pay(&lying, BANK_B, "12.50"));
+    assert_eq!(paid["amount_minor"], "1250");
+    assert_eq!(holding(&files.inspect(&rpc, &["account", BANK_B])), before + 1_250);
+
+    // A currency that no genesis file names: its digits are proven.
+    let currency = created_currency(&demo);
+    let mut arguments = files.pay(&lying, BANK_B, "1.5");
+    arguments[2] = "developer".into();
+    arguments[8] = currency.to_string();
+    let paid = succeed(arguments.clone());
+    assert_eq!((paid["amount_minor"].as_str(), paid["currency"]["digits"].as_u64()), (Some("15000"), Some(4)));
+    arguments[8] = BANK_B.into();
+    assert_eq!(fail(arguments).1["code"], "network.token", "an account is no currency");
+    assert!(demo.stop().success());
+}
+
+/// Makes a currency with four digits on a running demo and gives the developer some of it.
+fn created_currency(demo: &Running) -> Address {
+    let developer = Signer::from_hex(demo.value["accounts"][0]["private_key"].as_str().unwrap()).unwrap();
+    let me = developer.address();
+    let currency = florin_modules::token_address(2);
+    let (name, symbol) = ("A currency with a name of more than 31 bytes".to_string(), "LATER".to_string());
+    let (policy, cap) = (policy::OPEN, U256::from(u128::MAX));
+    let create = IFactory::createTokenCall { name, symbol, decimals: 4, admin: me, policyId: policy, supplyCap: cap };
+    let calls = [
+        (FACTORY_ADDRESS, create.abi_encode()),
+        (currency, IToken::grantRoleCall { role: token::ISSUER_ROLE, account: me }.abi_encode()),
+        (currency, IToken::mintCall { to: me, amount: U256::from(1_000_000) }.abi_encode()),
+    ];
+    let client = RpcClient::new(&demo.text("rpc_url")).unwrap();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        for (to, input) in calls {
+            let tx = TxEip1559 {
+                chain_id: demo.value["chain_id"].as_u64().unwrap(),
+                nonce: client.next_nonce(me).await.unwrap(),
+                gas_limit: 1_000_000,
+                to: TxKind::Call(to),
+                input: Bytes::from(input),
+                ..TxEip1559::default()
+            };
+            let signed = developer.sign(tx).unwrap();
+            client.send(&signed).await.unwrap();
+            client.wait_final(signed.hash, 30_000).await.unwrap();
+        }
+    });
+    currency
 }
 
 /// Ports that were free a moment ago.
