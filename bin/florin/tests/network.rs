@@ -6,7 +6,7 @@ mod common;
 use alloy_primitives::{Address, Bytes, TxKind, U256};
 use alloy_sol_types::SolCall as _;
 use common::{Running, fail, file, florin, liar, run, signal, succeed, text, wait_for};
-use florin_client::{RpcClient, Signer, TxEip1559};
+use florin_client::{RpcClient, Signer, Token, TxEip1559};
 use florin_modules::{FACTORY_ADDRESS, factory::IFactory, policy, token, token::IToken};
 use serde_json::{Value, json};
 use std::{
@@ -220,6 +220,30 @@ fn the_bench_measures_a_network_of_its_own() {
     assert_eq!((report["settled"].as_u64(), report["unsettled"].as_u64()), (Some(100), Some(0)));
     assert!(report["latency"]["p50_ms"].as_f64().unwrap() > 0.0);
     assert!(report["cpu_seconds_per_1000"].as_f64().is_some_and(|seconds| seconds > 0.0), "{report}");
+}
+
+#[test]
+fn the_bench_pays_back_what_it_took() {
+    let files = Files::new();
+    let demo = Running::demo(&files.data(), &["--validators", "1"]);
+    let rpc = demo.text("rpc_url");
+    let currency = created_currency(&demo);
+    let developer: Address = demo.value["accounts"][0]["address"].as_str().unwrap().parse().unwrap();
+    let balance = || {
+        let client = RpcClient::new(&rpc).unwrap();
+        let balance = async { Token::open(client, currency).await.unwrap().balance(developer).await.unwrap().minor() };
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(balance)
+    };
+    let before = balance();
+    let (token, keystore, passphrase) = (currency.to_string(), files.at("keystore"), files.at("passphrase"));
+    let load = ["bench", "--from", "developer", "--token", &token, "--rate", "20", "--duration-s", "1", "--senders", "4"];
+    let trust = ["--keystore", &keystore, "--passphrase-file", &passphrase, "--rpc", &rpc];
+    let arguments = load.iter().chain(&trust).copied();
+    assert_eq!(fail(arguments.clone()).0, 2, "what is signed needs the genesis file");
+    let report = succeed(arguments.chain(["--genesis", &files.at("genesis.json")]));
+    assert_eq!((report["settled"].as_u64(), report["senders"].as_u64()), (Some(20), Some(4)));
+    assert_eq!(balance(), before);
+    assert!(demo.stop().success());
 }
 
 #[test]
