@@ -3,7 +3,7 @@
 
 mod common;
 
-use alloy_primitives::{Address, Bytes, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_sol_types::SolCall as _;
 use common::{Running, fail, file, florin, liar, run, signal, succeed, text, wait_for};
 use florin_client::{RpcClient, Signer, Token, TxEip1559};
@@ -324,6 +324,53 @@ fn created_currency(demo: &Running) -> Address {
         }
     });
     currency
+}
+
+#[test]
+fn a_block_that_is_shown_as_verified_is_the_one_that_was_asked_for() {
+    let files = Files::new();
+    let demo = Running::demo(&files.data(), &["--validators", "1"]);
+    let rpc = demo.text("rpc_url");
+    let paid = succeed(files.pay(&rpc, "bank-b", "1"));
+    let (height, hash) = (paid["block_number"].to_string(), paid["block_hash"].as_str().unwrap());
+    let honest = files.inspect(&rpc, &["block", &height]);
+    assert_eq!(honest["hash"], hash);
+    assert_eq!(honest["transactions"], json!([paid["transaction_hash"]]));
+    assert_eq!(files.inspect(&rpc, &["block", hash]), honest);
+    let first = files.inspect(&rpc, &["block", "0"]);
+
+    // Always a true block, never the one that was asked for; and block 0 of another network.
+    let node = rpc.clone();
+    let elsewhere = liar(&rpc, move |call, answer| match call["method"].as_str() {
+        Some("eth_getBlockByHash") => {
+            let call = json!({"jsonrpc": "2.0", "id": call["id"], "method": "eth_getBlockByNumber", "params": ["0x1", false]});
+            *answer = common::ask(&node, &call);
+        }
+        Some("eth_getBlockByNumber") if call["params"][0] == "0x0" => answer["result"]["stateRoot"] = json!(B256::ZERO),
+        _ => {}
+    });
+    let inspect = |rpc: &str, what: &str| {
+        let arguments = ["inspect", "block", what].map(String::from);
+        fail(arguments.into_iter().chain(files.network(rpc)))
+    };
+    let (code, error) = inspect(&elsewhere, hash);
+    assert_eq!((code, error["code"].as_str()), (6, Some("client.verify.other_question")), "{error}");
+    assert_eq!(files.inspect(&elsewhere, &["block", "0"]), first, "block 0 is the genesis file's");
+
+    // A payment that is left out, or told twice.
+    let lies: [fn(&mut Vec<Value>); 2] = [Vec::clear, |list| list.extend(list.clone())];
+    for lie in lies {
+        let lying = liar(&rpc, move |call, answer| {
+            if call["method"] == "eth_getBlockByNumber" {
+                lie(answer["result"]["transactions"].as_array_mut().unwrap());
+            }
+        });
+        let (code, error) = inspect(&lying, &height);
+        assert_eq!((code, error["code"].as_str()), (6, Some("client.verify.body")), "{error}");
+    }
+    let unverified = succeed(["inspect", "block", &height, "--rpc", &rpc]);
+    assert!(unverified["verified"].as_str().unwrap().starts_with("no"), "{unverified}");
+    assert!(demo.stop().success());
 }
 
 /// Ports that were free a moment ago.
