@@ -13,7 +13,7 @@ pub(crate) const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Who may read a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// Only this user (mode 0600).
+    /// Only this user (mode 0600, in a directory that nobody else may write to).
     Owner,
     /// As the process's file mode mask says.
     Everyone,
@@ -39,6 +39,7 @@ pub(crate) fn write_new(path: &Path, content: &[u8], audience: Audience) -> Resu
     #[cfg(unix)]
     if audience == Audience::Owner {
         use std::os::unix::fs::OpenOptionsExt as _;
+        check_closed(path.parent().unwrap_or(Path::new("")))?;
         options.mode(0o600);
     }
     let mut file = options.open(path).map_err(failed)?;
@@ -51,13 +52,34 @@ pub(crate) fn write_new(path: &Path, content: &[u8], audience: Audience) -> Resu
     sync_directory(path.parent())
 }
 
-/// Makes a directory and its parents. `Owner` closes it to other users.
-pub(crate) fn make_directory(path: &Path, audience: Audience) -> Result<(), Failure> {
-    fs::create_dir_all(path).map_err(|error| Failure::writing(path, &error))?;
+/// Makes a directory and its parents, closed to other users. One that exists is left as it is: it may hold other things,
+/// and its owner has decided who sees them.
+pub(crate) fn make_directory(path: &Path) -> Result<(), Failure> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
     #[cfg(unix)]
-    if audience == Audience::Owner {
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(path).map_err(|error| Failure::writing(path, &error))
+}
+
+/// Refuses a directory that other users may write to: they could put their own file in the place of a secret.
+pub(crate) fn check_closed(directory: &Path) -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|error| Failure::writing(path, &error))?;
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        let metadata = fs::metadata(directory).map_err(|error| Failure::writing(directory, &error))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o022 != 0 {
+            return Err(Failure::input(
+                "directory.writable",
+                format_args!("other users may write to {} (mode {mode:03o}): no place for a secret", directory.display()),
+                format_args!("close it with `chmod go-w {}`, or choose another directory", directory.display()),
+            ));
+        }
     }
     Ok(())
 }
@@ -134,6 +156,25 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn new_directories_are_closed_and_others_are_left_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (parent, child) = (root.path().join("parent"), root.path().join("parent/child"));
+        make_directory(&child).unwrap();
+        assert_eq!((mode(&parent), mode(&child)), (0o700, 0o700));
+        for open in [0o755, 0o775, 0o777] {
+            fs::set_permissions(&child, fs::Permissions::from_mode(open)).unwrap();
+            make_directory(&child).unwrap();
+            assert_eq!(mode(&child), open);
+            let written = write_new(&child.join(format!("secret-{open:o}")), b"one", Audience::Owner);
+            let refused = written.err().map(|failure| failure.code);
+            assert_eq!(refused.as_deref(), (open != 0o755).then_some("directory.writable"), "{open:o}");
         }
     }
 }

@@ -219,3 +219,27 @@ fn payments_without_trust_or_node_say_what_is_missing() {
     assert_eq!(code, 5);
     assert!(error["message"].as_str().unwrap().contains("127.0.0.1:1"), "{error}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_exists_keeps_its_permissions() {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+    let keys = Keys::new();
+    let root = keys.directory.path().join("shared");
+    let mode = || fs::metadata(&root).unwrap().permissions().mode() & 0o777;
+    let open = |mode| fs::set_permissions(&root, fs::Permissions::from_mode(mode)).unwrap();
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("minutes.txt"), "theirs").unwrap();
+    open(0o755);
+    let at = root.display().to_string();
+
+    assert_eq!(fail(["demo", "--data", &at]).1["code"], "demo.data");
+    assert_eq!((mode(), fs::read_dir(&root).unwrap().count()), (0o755, 1), "a directory that was refused was touched");
+    succeed(keys.with(&["key", "new", "ops", "--light"]).into_iter().map(|part| part.replace(&keys.store(), &at)));
+    succeed(["key", "node", "--light", "--dir", &at, "--passphrase-file", &keys.passphrase]);
+    assert_eq!(mode(), 0o755);
+    open(0o775);
+    let (code, error) = fail(["key", "node", "--light", "--dir", &at, "--passphrase-file", &keys.passphrase]);
+    assert_eq!((code, error["code"].as_str()), (3, Some("directory.writable")));
+    assert_eq!(mode(), 0o775);
+}

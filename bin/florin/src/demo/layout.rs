@@ -70,7 +70,10 @@ impl Layout {
         people: &People,
         timestamp_ms: u64,
     ) -> Result<Self, Failure> {
-        files::make_directory(root, Audience::Owner)?;
+        if root.exists() {
+            check_ours(root)?;
+        }
+        files::make_directory(root)?;
         let root = root.canonicalize().map_err(|error| Failure::reading(root, &error))?;
         let lock = files::lock(&root.join("demo.lock"), &root)?;
         let path = root.join("demo.json");
@@ -82,7 +85,8 @@ impl Layout {
         }
         let plan = Plan { label: LABEL.into(), validators: validators.unwrap_or(4), followers: followers.unwrap_or(0) };
         let layout = Self { root, plan, resumed: false, _lock: lock };
-        layout.check_empty()?;
+        // Again, now that nobody else can be filling it.
+        check_ours(&layout.root)?;
         layout.create(people, timestamp_ms)?;
         Ok(layout)
     }
@@ -121,20 +125,6 @@ impl Layout {
         std::fs::write(&path, text).map_err(|error| Failure::writing(&path, &error))
     }
 
-    /// A directory that holds other things is not ours to fill.
-    fn check_empty(&self) -> Result<(), Failure> {
-        let entries = std::fs::read_dir(&self.root).map_err(|error| Failure::reading(&self.root, &error))?;
-        let foreign = entries.flatten().find(|entry| entry.file_name() != "demo.lock");
-        match foreign {
-            None => Ok(()),
-            Some(entry) => Err(Failure::input(
-                "demo.data",
-                format_args!("{} holds {:?} but no demo.json", self.root.display(), entry.file_name()),
-                "give an empty directory, or one that an earlier demo kept",
-            )),
-        }
-    }
-
     fn create(&self, people: &People, timestamp_ms: u64) -> Result<(), Failure> {
         let passphrase = hex::encode(rand::random::<[u8; 16]>());
         files::write_new(&self.root.join("passphrase"), passphrase.as_bytes(), Audience::Owner)?;
@@ -142,7 +132,7 @@ impl Layout {
         let ports = free_ports(nodes.len())?;
         let mut named = Vec::new();
         for (node, port) in nodes.iter().zip(ports) {
-            files::make_directory(&node.directory, Audience::Owner)?;
+            files::make_directory(&node.directory)?;
             let secret = Directory::open(&node.directory)?.create_node_key(&passphrase, Cost::Light)?;
             named.push(GenesisNode {
                 name: node.name.clone(),
@@ -173,6 +163,23 @@ impl Layout {
         let plan = serde_json::to_string_pretty(&self.plan)
             .map_err(|error| Failure::input("demo.data", error, "report this: the demo's plan could not be written"))?;
         files::write_new(&self.root.join("demo.json"), plan.as_bytes(), Audience::Owner)
+    }
+}
+
+/// A directory that holds other things is not ours: nothing in it is touched.
+fn check_ours(root: &Path) -> Result<(), Failure> {
+    if root.join("demo.json").exists() {
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(root).map_err(|error| Failure::reading(root, &error))?;
+    let foreign = entries.flatten().find(|entry| entry.file_name() != "demo.lock");
+    match foreign {
+        None => Ok(()),
+        Some(entry) => Err(Failure::input(
+            "demo.data",
+            format_args!("{} holds {:?} but no demo.json", root.display(), entry.file_name()),
+            "give an empty directory, or one that an earlier demo kept",
+        )),
     }
 }
 

@@ -154,7 +154,7 @@ impl Store {
     pub(crate) fn save(&self, name: &str, account: &Signer, passphrase: &str, cost: Cost) -> Result<Saved, Failure> {
         let path = self.path(name)?;
         let file = KeyFile::encrypt(account.secret().as_slice(), passphrase, cost)?.for_account(account.address());
-        files::make_directory(&self.directory, Audience::Owner)?;
+        files::make_directory(&self.directory)?;
         files::write_new(&path, file.to_text()?.as_bytes(), Audience::Owner)?;
         Ok(Saved { name: name.into(), address: account.address().to_string(), path })
     }

@@ -101,7 +101,7 @@ pub(crate) fn ceremony(arguments: &Ceremony, output: Output) -> Result<(), Failu
         linger: CEREMONY_LINGER,
     };
     let storage = directory.root().join("ceremony");
-    files::make_directory(&storage, Audience::Owner)?;
+    files::make_directory(&storage)?;
     let outcome = machine::run(storage, 2, |context| async move {
         ceremony::run(context, config, Box::new(|step| show_step(&step))).await.map_err(|error| {
             Failure::unavailable("ceremony.failed", error, "every validator starts it again, with the same description")
@@ -134,7 +134,8 @@ fn show_step(step: &CeremonyStep) {
 
 /// A new node key in a directory.
 pub(crate) fn node_key(arguments: &NodeKey, output: Output) -> Result<(), Failure> {
-    files::make_directory(&arguments.dir, Audience::Owner)?;
+    files::make_directory(&arguments.dir)?;
+    files::check_closed(&arguments.dir)?;
     let directory = Directory::open(&arguments.dir)?;
     if directory.node_key_path().exists() {
         return Err(Failure::writing(&directory.node_key_path(), &std::io::ErrorKind::AlreadyExists.into()));

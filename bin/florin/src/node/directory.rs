@@ -136,7 +136,7 @@ impl Directory {
     /// Takes the data directory for this process until the lock is dropped (or the process ends, however it ends).
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
         let data = self.data();
-        files::make_directory(&data, Audience::Owner)?;
+        files::make_directory(&data)?;
         files::lock(&data.with_extension("lock"), &data)
     }
 }
