@@ -76,7 +76,10 @@ pub(crate) fn check_closed(directory: &Path) -> Result<(), Failure> {
         if mode & 0o022 != 0 {
             return Err(Failure::input(
                 "directory.writable",
-                format_args!("other users may write to {} (mode {mode:03o}): no place for a secret", directory.display()),
+                format_args!(
+                    "other users may write to {} (mode {mode:03o}): no place for a secret",
+                    directory.display()
+                ),
                 format_args!("close it with `chmod go-w {}`, or choose another directory", directory.display()),
             ));
         }

@@ -151,6 +151,7 @@ fn a_description_and_a_dealt_key_make_a_genesis_file() {
         (text.replace("\"heartbeat_ms\": 1500", "\"heartbeat_ms\": 0"), "heartbeat_ms"),
         (text.replace("\"chain_id\"", "\"chain\""), "chain"),
         (text.replace("\"Bank 4\"", "4"), "genesis"),
+        (text.replace("127.0.0.1:30304", "bank-four.example"), "nodes[3].address"),
         ("{".into(), "genesis"),
     ];
     for (index, (changed, names)) in cases.into_iter().enumerate() {
@@ -169,7 +170,13 @@ fn descriptions_name_their_wrong_field() {
         "threshold.json",
         r#"{"threshold_public":"0x","validators":[],"dealt_for_development":true}"#,
     );
-    for (text, names) in [("chain_id = \"one\"", "chain_id"), ("", "chain_id"), ("chian_id = 1", "chian_id")] {
+    let portless = format!(
+        "network = \"Test\"\nchain_id = 1\ntimestamp_ms = 1\npermission_admin = \"{FIRST_ADDRESS}\"\n[[nodes]]\n\
+         name = \"four\"\npublic_key = \"0x{}\"\naddress = \"bank-four.example\"\nrole = \"validator\"\n",
+        "11".repeat(32)
+    );
+    let cases = [("chain_id = \"one\"", "chain_id"), ("", "chain_id"), ("chian_id = 1", "chian_id")];
+    for (text, names) in cases.into_iter().chain([(portless.as_str(), "nodes[0].address")]) {
         let network = file(&keys.directory, "network.toml", text);
         let out = keys.directory.path().join("genesis.json");
         let arguments = [Path::new("genesis"), Path::new("new"), Path::new("--network"), &network];

@@ -236,7 +236,8 @@ fn the_bench_pays_back_what_it_took() {
     };
     let before = balance();
     let (token, keystore, passphrase) = (currency.to_string(), files.at("keystore"), files.at("passphrase"));
-    let load = ["bench", "--from", "developer", "--token", &token, "--rate", "20", "--duration-s", "1", "--senders", "4"];
+    let load =
+        ["bench", "--from", "developer", "--token", &token, "--rate", "20", "--duration-s", "1", "--senders", "4"];
     let trust = ["--keystore", &keystore, "--passphrase-file", &passphrase, "--rpc", &rpc];
     let arguments = load.iter().chain(&trust).copied();
     assert_eq!(fail(arguments.clone()).0, 2, "what is signed needs the genesis file");
@@ -343,7 +344,8 @@ fn a_block_that_is_shown_as_verified_is_the_one_that_was_asked_for() {
     let node = rpc.clone();
     let elsewhere = liar(&rpc, move |call, answer| match call["method"].as_str() {
         Some("eth_getBlockByHash") => {
-            let call = json!({"jsonrpc": "2.0", "id": call["id"], "method": "eth_getBlockByNumber", "params": ["0x1", false]});
+            let call =
+                json!({"jsonrpc": "2.0", "id": call["id"], "method": "eth_getBlockByNumber", "params": ["0x1", false]});
             *answer = common::ask(&node, &call);
         }
         Some("eth_getBlockByNumber") if call["params"][0] == "0x0" => answer["result"]["stateRoot"] = json!(B256::ZERO),

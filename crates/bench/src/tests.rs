@@ -145,9 +145,8 @@ fn percentiles_are_values_that_occurred() {
 #[test]
 fn senders_follow_from_a_secret_and_from_nothing_that_is_public() {
     let funder = Signer::random();
-    let addresses = |secret: &[u8]| -> Vec<Address> {
-        derive_signers(secret, 3).unwrap().iter().map(Signer::address).collect()
-    };
+    let addresses =
+        |secret: &[u8]| -> Vec<Address> { derive_signers(secret, 3).unwrap().iter().map(Signer::address).collect() };
     let senders = addresses(funder.secret().as_slice());
     assert_eq!(addresses(funder.secret().as_slice()), senders, "an interrupted load is found again");
     assert_ne!(senders[0], senders[1]);

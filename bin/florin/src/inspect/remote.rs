@@ -41,7 +41,10 @@ async fn proven_block(network: &Network, name: BlockName) -> Result<BlockReport,
     };
     if height == 0 {
         let verified = "genesis block: it is what the genesis file gives".to_string();
-        return asked_for(name, BlockReport::new(first.header(), Some(first.extension()), first.hash(), vec![], verified));
+        return asked_for(
+            name,
+            BlockReport::new(first.header(), Some(first.extension()), first.hash(), vec![], verified),
+        );
     }
     let found = network.verifier.block(client, height).await.map_err(client_failure)?;
     let ProvenBlock { header, transactions } = found.ok_or_else(|| unknown(&format!("block {height} is not final")))?;
