@@ -127,6 +127,11 @@ fn offline(files: &Files, hash: &str, expected: u128) {
     assert_eq!(holding(&look(&["account", BANK_B])), expected);
     assert_eq!(look(&["tx", hash])["status"], "success");
     assert_eq!(look(&["state"])["violations"], serde_json::json!([]));
+    let there = look(&["proof", BANK_B]);
+    assert_eq!(there["present"], true, "{there}");
+    assert_eq!(there["state_root"], look(&["block", "latest"])["state_root"]);
+    let nobody = "0x00000000000000000000000000000000000000aa";
+    assert_eq!(look(&["proof", nobody, "--slot", "0x0"])["present"], false);
     let sound = look(&["verify"]);
     assert!(sound["blocks"].as_u64().unwrap() > 2 && sound["certificates"].as_u64().unwrap() > 0, "{sound}");
     assert_eq!(look(&["data"])["chain_id"], 461_337);

@@ -11,9 +11,9 @@ use crate::{
     remote::client_failure,
 };
 use alloy_consensus::transaction::SignerRecoverable as _;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256};
 use florin_client::{ProvenBlock, RpcClient, VerifyError};
-use florin_proof::{StateItem, StateValue};
+use florin_proof::StateItem;
 use florin_types::Amount;
 use serde_json::json;
 
@@ -116,29 +116,10 @@ async fn balances(network: &Network, address: Address) -> Result<Vec<TokenBalanc
 }
 
 /// Proves an account or a slot.
-pub(crate) async fn proof(
-    arguments: &NetworkArguments,
-    address: Address,
-    slot: Option<U256>,
-) -> Result<ProofReport, Failure> {
+pub(crate) async fn proof(arguments: &NetworkArguments, item: StateItem) -> Result<ProofReport, Failure> {
     let network = arguments.open().await?;
-    let item = slot.map_or(StateItem::Account(address), |slot| StateItem::Slot(address, slot));
     let proven = network.verifier.prove(&network.client, &[item]).await.map_err(client_failure)?;
-    let (present, value) = match proven.values.first() {
-        Some((_, StateValue::Account(Some(account)))) => {
-            (true, format!("{} wei, nonce {}, code {}", account.balance, account.nonce, account.code_hash))
-        }
-        Some((_, StateValue::Slot(value))) => (!value.is_zero(), format!("{value:#x}")),
-        _ => (false, "none".to_string()),
-    };
-    Ok(ProofReport {
-        address,
-        slot,
-        present,
-        value,
-        block_number: proven.header.height(),
-        block_hash: proven.header.hash(),
-        state_root: proven.header.header().state_root,
-        verified: true,
-    })
+    let value = proven.values.first().map(|(_, value)| value);
+    let verified = "proven by the state root of a final block, with the genesis file's key".to_string();
+    Ok(ProofReport::new(item, value, (proven.header.header(), proven.header.hash()), verified))
 }
