@@ -395,7 +395,8 @@ fn four_machines_make_one_key_that_none_of_them_holds() {
         "network = \"Ceremony\"\nchain_id = 4613\ntimestamp_ms = 1700000000000\npermission_admin = \"{BANK_B}\"\n"
     );
     let names = ["one", "two", "three", "four"];
-    for (name, port) in names.into_iter().zip(free_ports::<4>()) {
+    let ports = free_ports::<4>();
+    for (name, port) in names.into_iter().zip(ports) {
         let made = succeed(["key", "node", "--light", "--dir", &at(name), "--passphrase-file", &passphrase]);
         description.push_str(&format!(
             "[[nodes]]\nname = \"{name}\"\npublic_key = {}\naddress = \"127.0.0.1:{port}\"\nrole = \"validator\"\n",
@@ -404,6 +405,12 @@ fn four_machines_make_one_key_that_none_of_them_holds() {
         file(&root, &format!("{name}/config.toml"), "[network]\nprivate_addresses = true\n");
     }
     let network = file(&root, "network.toml", &description).display().to_string();
+    // A port that another program has is no damage.
+    let holder = std::net::TcpListener::bind(("127.0.0.1", ports[0])).unwrap();
+    let arguments = ["key", "ceremony", "--network", &network, "--dir", &at("one"), "--passphrase-file", &passphrase];
+    let (code, error) = fail(arguments);
+    assert_eq!((code, error["code"].as_str()), (5, Some("network.listen")));
+    drop(holder);
     let running = names.map(|name| {
         let directory = at(name);
         let arguments = ["key", "ceremony", "--light", "--json", "--network", &network, "--dir", &directory];
@@ -422,6 +429,7 @@ fn four_machines_make_one_key_that_none_of_them_holds() {
     for name in names {
         assert_eq!(std::fs::read_to_string(at(&format!("{name}/threshold.json"))).unwrap(), public, "{name}");
         assert!(std::fs::read_to_string(at(&format!("{name}/share.key.json"))).unwrap().contains("threshold_share"));
+        assert!(!Path::new(&at(&format!("{name}/ceremony"))).exists(), "secrets of the ceremony are left on {name}");
     }
     let (threshold, genesis) = (at("one/threshold.json"), at("genesis.json"));
     let made = succeed(["genesis", "new", "--network", &network, "--threshold", &threshold, "--out", &genesis]);
