@@ -6,7 +6,7 @@
 //! follow from the funder's: what a broken run leaves on them, the next one pays back.
 
 use crate::{
-    demo::{self, DemoCommand, accounts::People},
+    demo::{self, Data, DemoCommand, accounts::People},
     failure::{Exit, Failure},
     key::{Keystore, accounts},
     network::NetworkArguments,
@@ -91,8 +91,14 @@ pub(crate) fn run(command: BenchCommand, output: Output) -> Result<(), Failure> 
 }
 
 async fn on_new_network(command: &BenchCommand, output: Output) -> Result<(), Failure> {
-    let data = tempfile::Builder::new().prefix("florin-bench-").tempdir();
-    let data = data.map_err(|error| Failure::writing(&std::env::temp_dir(), &error))?;
+    let data = Data::temporary("florin-bench-")?;
+    match measure_new_network(command, data.path(), output).await {
+        Ok(measured) => measured.show(output),
+        Err(failure) => Err(data.close_after(failure)),
+    }
+}
+
+async fn measure_new_network(command: &BenchCommand, data: PathBuf, output: Output) -> Result<Measured, Failure> {
     let demo = DemoCommand {
         validators: Some(command.validators),
         followers: None,
@@ -102,7 +108,7 @@ async fn on_new_network(command: &BenchCommand, output: Output) -> Result<(), Fa
         data: None,
     };
     let progress = demo::progress::Progress::new(output.is_json());
-    let (network, _deaths) = demo::Network::start(&demo, data.path().to_path_buf(), &progress).await?;
+    let (network, _deaths) = demo::Network::start(&demo, data, &progress).await?;
     progress.finish();
     let mut config = BenchConfig::new(
         network.rpc_urls(),
@@ -114,7 +120,7 @@ async fn on_new_network(command: &BenchCommand, output: Output) -> Result<(), Fa
     config.process_ids = network.pids();
     let measured = until_stopped(measure(command, config, output)).await;
     network.stop().await;
-    measured?.show(output)
+    measured
 }
 
 async fn on_running_network(command: &BenchCommand, output: Output) -> Result<(), Failure> {

@@ -195,6 +195,33 @@ fn a_temporary_demo_leaves_nothing_and_its_nodes_die_with_it() {
     assert_eq!((code, error["code"].as_str()), (5, Some("network.listen")));
 }
 
+#[test]
+fn settings_of_other_nodes_do_not_reach_a_demo_and_its_logs_outlive_a_failure() {
+    let temporary = TempDir::new().unwrap();
+    let demo = |variables: &[(&str, &str)]| {
+        let mut command = florin(["demo", "--json", "--quiet", "--rpc-port", "0", "--validators", "1"]);
+        command.env("TMPDIR", temporary.path()).envs(variables.iter().copied());
+        command
+    };
+    let others = [
+        ("FLORIN_PASSPHRASE_FILE", "/nowhere"),
+        ("FLORIN_GENESIS", "/nowhere"),
+        ("FLORIN__RPC__LISTEN", "192.0.2.1:1"),
+        ("FLORIN__KEYS__NODE", "elsewhere.json"),
+        ("FLORIN__STORAGE__DIRECTORY", "/proc/nowhere"),
+    ];
+    assert!(Running::start(demo(&others)).stop().success());
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
+
+    let output = demo(&[("FLORIN__LOG__FORMAT", "xml")]).output().unwrap();
+    let failure: Value = serde_json::from_str(text(&output.stderr).lines().last().unwrap()).unwrap();
+    assert_eq!((output.status.code(), failure["error"]["code"].as_str()), (Some(5), Some("demo.node")), "{failure}");
+    assert!(failure["error"]["message"].as_str().unwrap().contains("FLORIN__LOG__FORMAT"), "{failure}");
+    let kept = std::fs::read_dir(temporary.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(kept.join("validator-1").join("node.log").exists());
+    assert!(failure["error"]["next"].as_str().unwrap().contains(&kept.display().to_string()), "{failure}");
+}
+
 fn is_dead(pid: u64) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
 }

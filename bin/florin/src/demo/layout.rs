@@ -47,6 +47,8 @@ pub(crate) struct DemoNode {
     pub(crate) name: String,
     /// Its directory.
     pub(crate) directory: PathBuf,
+    /// File with the passphrase of its keys.
+    pub(crate) passphrase: PathBuf,
     /// What it is to the network.
     pub(crate) role: NodeRole,
 }
@@ -98,7 +100,10 @@ impl Layout {
 
     /// Its nodes, validators first.
     pub(crate) fn nodes(&self) -> Vec<DemoNode> {
-        let node = |name: String, role| DemoNode { directory: self.root.join(&name), name, role };
+        let node = |name: String, role| {
+            let (directory, passphrase) = (self.root.join(&name), self.root.join("passphrase"));
+            DemoNode { name, directory, passphrase, role }
+        };
         let validators = (1..=self.plan.validators).map(|n| node(format!("validator-{n}"), NodeRole::Validator));
         let followers = (1..=self.plan.followers).map(|n| node(format!("follower-{n}"), NodeRole::Follower));
         validators.chain(followers).collect()
@@ -133,7 +138,7 @@ impl Layout {
         let mut named = Vec::new();
         for (node, port) in nodes.iter().zip(ports) {
             files::make_directory(&node.directory)?;
-            let secret = Directory::open(&node.directory)?.create_node_key(&passphrase, Cost::Light)?;
+            let secret = Directory::open_as_it_is(&node.directory)?.create_node_key(&passphrase, Cost::Light)?;
             named.push(GenesisNode {
                 name: node.name.clone(),
                 public_key: secret.public_key(),
@@ -145,7 +150,7 @@ impl Layout {
         let dealing = deal(&keys).map_err(crate::key::network::key_failure)?;
         for (node, genesis_node) in nodes.iter().zip(&named) {
             if let Some((_, share)) = dealing.shares.iter().find(|(key, _)| *key == genesis_node.public_key) {
-                Directory::open(&node.directory)?.save_share(share, &passphrase, Cost::Light)?;
+                Directory::open_as_it_is(&node.directory)?.save_share(share, &passphrase, Cost::Light)?;
             }
         }
         let genesis = people.genesis(timestamp_ms, dealing.threshold_public, named)?;

@@ -84,8 +84,9 @@ enum Action {
 /// Where to look.
 #[derive(Debug, Args)]
 struct Source {
-    /// Look offline, in the directory of a node that is stopped.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["rpc", "genesis"])]
+    /// Look offline, in the directory of a node that is stopped. No node is asked, and the directory's genesis file counts.
+    // No conflict with --rpc and --genesis: those may stand in the environment for other commands.
+    #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     #[command(flatten)]
     network: NetworkArguments,
