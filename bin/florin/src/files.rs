@@ -6,9 +6,13 @@ use std::{
     io::{Read as _, Write as _},
     path::Path,
 };
+use zeroize::Zeroizing;
 
 /// Largest file that is read into memory whole: a genesis file of a large network fits many times.
 pub(crate) const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Largest file with a passphrase, a phrase or a private key.
+const SECRET_BYTES_MAX: usize = 4 * 1024;
 
 /// Who may read a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,43 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
         return Err(Failure::input("file.large", message, "give the right file"));
     }
     Ok(text)
+}
+
+/// Reads a secret as text: little, from a file that nobody else can read. A descriptor that was handed over (`/dev/fd/3`) is
+/// taken as it is: whoever opened it has decided.
+pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
+    if !path.starts_with("/dev") {
+        check_private(path, &file)?;
+    }
+    // Room for all of it at once, so that no copy stays behind where the text grows.
+    let mut text = Zeroizing::new(String::with_capacity(SECRET_BYTES_MAX + 1));
+    let read = file.take(SECRET_BYTES_MAX as u64 + 1).read_to_string(&mut text);
+    read.map_err(|error| Failure::reading(path, &error))?;
+    if text.len() > SECRET_BYTES_MAX {
+        let message = format!("{} has more than {SECRET_BYTES_MAX} bytes, no secret has", path.display());
+        return Err(Failure::input("file.large", message, "give the right file"));
+    }
+    Ok(text)
+}
+
+/// Refuses a secret's file that group or others can read: then it is no secret.
+fn check_private(path: &Path, file: &File) -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let metadata = file.metadata().map_err(|error| Failure::reading(path, &error))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if metadata.is_file() && mode & 0o044 != 0 {
+            let path = path.display();
+            return Err(Failure::input(
+                "file.readable",
+                format_args!("{path} holds a secret and other users may read it (mode {mode:03o})"),
+                format_args!("close it with `chmod 600 {path}`; a mount that you cannot change: `/dev/fd/3 3< {path}`"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Writes a new file durably: it stands on the disk, whole, when this returns. An existing file is an error.

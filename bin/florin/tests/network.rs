@@ -5,7 +5,7 @@ mod common;
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_sol_types::SolCall as _;
-use common::{Running, fail, file, florin, liar, run, signal, succeed, text, wait_for};
+use common::{Running, fail, file, florin, liar, run, secret, signal, succeed, text, wait_for};
 use florin_client::{RpcClient, Signer, Token, TxEip1559};
 use florin_modules::{FACTORY_ADDRESS, factory::IFactory, policy, token, token::IToken};
 use serde_json::{Value, json};
@@ -417,7 +417,7 @@ fn free_ports<const N: usize>() -> [u16; N] {
 fn four_machines_make_one_key_that_none_of_them_holds() {
     let root = TempDir::new().unwrap();
     let at = |name: &str| root.path().join(name).display().to_string();
-    let passphrase = file(&root, "passphrase", "correct horse battery").display().to_string();
+    let passphrase = secret(&root, "passphrase", "correct horse battery").display().to_string();
     let mut description = format!(
         "network = \"Ceremony\"\nchain_id = 4613\ntimestamp_ms = 1700000000000\npermission_admin = \"{BANK_B}\"\n"
     );

@@ -34,7 +34,7 @@ fn signer(bytes: &[u8]) -> Result<Signer, Failure> {
 
 /// From a file with a private key in hexadecimal.
 pub(crate) fn from_private_key_file(path: &Path) -> Result<Signer, Failure> {
-    let text = Zeroizing::new(files::read_text(path)?);
+    let text = files::read_secret(path)?;
     let digits = text.trim().trim_start_matches("0x");
     let bytes = hex::decode(digits).map(Zeroizing::new).map_err(|_| {
         let message = format!("{} does not hold 64 hexadecimal digits", path.display());
@@ -45,7 +45,7 @@ pub(crate) fn from_private_key_file(path: &Path) -> Result<Signer, Failure> {
 
 /// From a file with a BIP-39 phrase.
 pub(crate) fn from_phrase_file(path: &Path, index: u32) -> Result<Signer, Failure> {
-    let text = Zeroizing::new(files::read_text(path)?);
+    let text = files::read_secret(path)?;
     let phrase = Zeroizing::new(text.split_whitespace().collect::<Vec<_>>().join(" "));
     mnemonic::derive(&phrase, "", index)
 }

@@ -63,6 +63,17 @@ pub fn file(directory: &TempDir, name: &str, content: &str) -> PathBuf {
     path
 }
 
+/// A file that only this user can read, as secrets must be.
+pub fn secret(directory: &TempDir, name: &str, content: &str) -> PathBuf {
+    let path = file(directory, name, content);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    path
+}
+
 /// A server that stands before a node and lies: it passes each call on, and answers when `lie` has seen to the answer.
 /// Gives its URL.
 pub fn liar(node: &str, lie: impl Fn(&Value, &mut Value) + Send + 'static) -> String {
