@@ -2,29 +2,29 @@
 //!
 //! Starts a demo network on this machine, or loads one that runs (`--rpc`), with payments that are signed one by one.
 //! Latency counts from the moment a payment was due until a client sees it final. With `--rpc` the payments come from
-//! the demo's load accounts, or from accounts that `--from` funds.
+//! the demo's load accounts, or from accounts that `--from` funds and that pay everything back at the end. Their keys
+//! follow from the funder's: what a broken run leaves on them, the next one pays back.
 
 use crate::{
-    demo::{self, DemoCommand, accounts::People},
+    demo::{self, Data, DemoCommand, accounts::People},
     failure::{Exit, Failure},
     key::{Keystore, accounts},
+    network::NetworkArguments,
     output::Output,
     passphrase::PassphraseSource,
     pay::parse_address,
-    remote::{client_failure, connect},
+    remote::client_failure,
 };
 use clap::Args;
 use florin_bench::{
-    BenchConfig, BenchError, Progress as BenchProgress, Report, Saturation, derive_signers, fund, saturate,
+    BenchConfig, BenchError, PAYMENTS_MAX, Progress as BenchProgress, Report, Saturation, derive_signers, fund, refund,
+    saturate,
 };
-use florin_client::{Signer, Token};
+use florin_client::{RpcClient, Signer, Token};
 use florin_types::Amount;
 use indicatif::ProgressBar;
 use serde_json::json;
-use std::time::Duration;
-
-/// Units that a sender made by `--from` gets, of the currency's major unit.
-const FUNDED_MAJOR: &str = "1000000";
+use std::{path::PathBuf, time::Duration};
 
 /// Measures payments.
 #[derive(Debug, Args)]
@@ -34,7 +34,10 @@ Examples:
   florin bench --rate 2000 --duration-s 60 --json
   florin bench --saturate                            raises the rate until p99 exceeds one second
   florin bench --rpc http://127.0.0.1:8545           loads a `florin demo` that runs
-  florin bench --rpc http://node:8545 --from treasury --token 0xf101…0001")]
+  florin bench --rpc http://node:8545 --from tester --token 0xf101…0002 --genesis genesis.json
+
+Only for test currencies: --from pays one minor unit for each payment that a sender will make to accounts of this
+program, which pay each other and then pay all of it back. If they cannot, the same command pays it back later.")]
 pub(crate) struct BenchCommand {
     /// Payments a second, all senders together.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
@@ -55,9 +58,12 @@ pub(crate) struct BenchCommand {
     /// Processes of those nodes, to measure their processor time.
     #[arg(long, value_name = "PID", value_delimiter = ',', requires = "rpc")]
     pid: Vec<u32>,
-    /// Account that funds the senders. Without it the demo's load accounts pay.
-    #[arg(long, value_name = "NAME", requires = "rpc")]
+    /// Account that funds the senders, in a test currency. Without it the demo's load accounts pay.
+    #[arg(long, value_name = "NAME", requires = "rpc", requires = "genesis")]
     from: Option<String>,
+    /// The network's genesis file: what `--from` signs depends on it, not on the node.
+    #[arg(long, value_name = "FILE", env = "FLORIN_GENESIS", hide_env_values = true)]
+    genesis: Option<PathBuf>,
     /// Address of the currency. Default: the first one of the ledger.
     #[arg(long, value_name = "ADDRESS")]
     token: Option<String>,
@@ -85,8 +91,14 @@ pub(crate) fn run(command: BenchCommand, output: Output) -> Result<(), Failure> 
 }
 
 async fn on_new_network(command: &BenchCommand, output: Output) -> Result<(), Failure> {
-    let data = tempfile::Builder::new().prefix("florin-bench-").tempdir();
-    let data = data.map_err(|error| Failure::writing(&std::env::temp_dir(), &error))?;
+    let data = Data::temporary("florin-bench-")?;
+    match measure_new_network(command, data.path(), output).await {
+        Ok(measured) => measured.show(output),
+        Err(failure) => Err(data.close_after(failure)),
+    }
+}
+
+async fn measure_new_network(command: &BenchCommand, data: PathBuf, output: Output) -> Result<Measured, Failure> {
     let demo = DemoCommand {
         validators: Some(command.validators),
         followers: None,
@@ -96,7 +108,7 @@ async fn on_new_network(command: &BenchCommand, output: Output) -> Result<(), Fa
         data: None,
     };
     let progress = demo::progress::Progress::new(output.is_json());
-    let (network, _deaths) = demo::Network::start(&demo, data.path().to_path_buf(), &progress).await?;
+    let (network, _deaths) = demo::Network::start(&demo, data, &progress).await?;
     progress.finish();
     let mut config = BenchConfig::new(
         network.rpc_urls(),
@@ -106,11 +118,7 @@ async fn on_new_network(command: &BenchCommand, output: Output) -> Result<(), Fa
         command.duration_s.saturating_mul(1_000),
     );
     config.process_ids = network.pids();
-    let stop = crate::node::stop_request(false)?;
-    let measured = tokio::select! {
-        measured = measure(command, config, output) => measured,
-        () = stop => Err(Failure::new(Exit::Failed, "bench.stopped", "the measurement was stopped", "start it again")),
-    };
+    let measured = until_stopped(measure(command, config, output)).await;
     network.stop().await;
     measured
 }
@@ -120,43 +128,111 @@ async fn on_running_network(command: &BenchCommand, output: Output) -> Result<()
         Some(address) => parse_address(address)?,
         None => florin_modules::token_address(1),
     };
-    let senders = match &command.from {
-        None => load_senders(command, &People::derive()?),
-        Some(name) => {
-            let store = accounts::Store::open(&command.keystore)?;
-            let funder = accounts::from_key_file(&store.find(name)?.path, &command.passphrase)?;
-            let client = connect(&command.rpc[0])?;
-            let token = Token::open(client.clone(), address).await.map_err(client_failure)?;
-            let each = Amount::parse(FUNDED_MAJOR, token.currency())
-                .map_err(|error| Failure::usage("bench.token", error, "give another currency"))?;
-            let senders = derive_signers(&funder.address().to_string(), command.senders as usize).map_err(failed)?;
-            fund(&client, &token, &funder, &senders, each).await.map_err(failed)?;
-            senders
-        }
+    let config = |senders| {
+        let duration_ms = command.duration_s.saturating_mul(1_000);
+        let mut config = BenchConfig::new(command.rpc.clone(), senders, address, command.rate, duration_ms);
+        config.process_ids = command.pid.clone();
+        config
     };
-    let mut config =
-        BenchConfig::new(command.rpc.clone(), senders, address, command.rate, command.duration_s.saturating_mul(1_000));
-    config.process_ids = command.pid.clone();
-    measure(command, config, output).await
+    let Some(name) = &command.from else {
+        let senders = load_senders(command, &People::derive()?);
+        return measure(command, config(senders), output).await?.show(output);
+    };
+    let funding = Funding::open(command, name, &address.to_string()).await?;
+    let measured = until_stopped(async {
+        let config = config(funding.senders.clone());
+        funding.fund(if command.saturate { PAYMENTS_MAX } else { config.payments() }).await?;
+        measure(command, config, output).await
+    });
+    let measured = measured.await;
+    // Whatever became of the measurement, the units go home.
+    funding.refund().await?;
+    measured?.show(output)
+}
+
+/// Somebody's units, lent to the senders.
+struct Funding {
+    client: RpcClient,
+    token: Token,
+    funder: Signer,
+    senders: Vec<Signer>,
+}
+
+impl Funding {
+    async fn open(command: &BenchCommand, name: &str, token: &str) -> Result<Self, Failure> {
+        let store = accounts::Store::open(&command.keystore)?;
+        let account = store.find(name)?;
+        let rpc = command.rpc.first().cloned().unwrap_or_default();
+        let network = NetworkArguments { rpc, genesis: command.genesis.clone() }.open().await?;
+        let token = network.token(token).await?;
+        let funder = accounts::from_key_file(&account.path, &command.passphrase)?;
+        let senders = derive_signers(funder.secret().as_slice(), command.senders as usize).map_err(failed)?;
+        Ok(Self { client: network.client, token, funder, senders })
+    }
+
+    /// Gives each sender what it will pay: one minor unit a payment.
+    async fn fund(&self, payments: u64) -> Result<(), Failure> {
+        let each = u128::from(payments).div_ceil(self.senders.len().max(1) as u128);
+        let each = Amount::new(each, self.token.currency());
+        fund(&self.client, &self.token, &self.funder, &self.senders, each).await.map(drop).map_err(failed)
+    }
+
+    async fn refund(&self) -> Result<(), Failure> {
+        let refunded = refund(&self.client, &self.token, &self.senders, self.funder.address()).await;
+        refunded.map(drop).map_err(|error| {
+            let failure = failed(error);
+            Failure {
+                message: format!("units of {} are still with the senders: {}", self.funder.address(), failure.message),
+                next: "run the same command again: it finds these accounts, and pays all of it back".into(),
+                ..failure
+            }
+        })
+    }
+}
+
+/// What `measuring` gives, unless somebody asks for the end first.
+async fn until_stopped<T>(measuring: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let stop = crate::node::stop_request(false)?;
+    tokio::select! {
+        measured = measuring => measured,
+        () = stop => Err(Failure::new(Exit::Failed, "bench.stopped", "the measurement was stopped", "start it again")),
+    }
 }
 
 fn load_senders(command: &BenchCommand, people: &People) -> Vec<Signer> {
     people.load().iter().take(command.senders as usize).cloned().collect()
 }
 
-async fn measure(command: &BenchCommand, config: BenchConfig, output: Output) -> Result<(), Failure> {
+/// What was measured.
+enum Measured {
+    Rate(Box<Report>),
+    Limit(Saturation),
+}
+
+impl Measured {
+    fn show(&self, output: Output) -> Result<(), Failure> {
+        match self {
+            Self::Rate(report) => output.show(report, || report.table()),
+            Self::Limit(saturation) => {
+                let value =
+                    json!({ "steps": saturation.steps, "sustained_per_second": saturation.sustained_per_second });
+                output.show(&value, || saturation_text(saturation))
+            }
+        }
+    }
+}
+
+async fn measure(command: &BenchCommand, config: BenchConfig, output: Output) -> Result<Measured, Failure> {
     let bar = if output.is_json() { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     bar.enable_steady_tick(Duration::from_millis(120));
     let show = |progress: BenchProgress| bar.set_message(progress_text(progress));
-    if command.saturate {
-        let saturation = saturate(config, 1_000.0, show).await.map_err(failed)?;
-        bar.finish_and_clear();
-        let value = json!({ "steps": saturation.steps, "sustained_per_second": saturation.sustained_per_second });
-        return output.show(&value, || saturation_text(&saturation));
-    }
-    let report = florin_bench::run(config, show).await.map_err(failed)?;
+    let measured = if command.saturate {
+        Measured::Limit(saturate(config, 1_000.0, show).await.map_err(failed)?)
+    } else {
+        Measured::Rate(Box::new(florin_bench::run(config, show).await.map_err(failed)?))
+    };
     bar.finish_and_clear();
-    output.show(&report, || report.table())
+    Ok(measured)
 }
 
 fn progress_text(progress: BenchProgress) -> String {

@@ -6,14 +6,18 @@ use std::{
     io::{Read as _, Write as _},
     path::Path,
 };
+use zeroize::Zeroizing;
 
 /// Largest file that is read into memory whole: a genesis file of a large network fits many times.
 pub(crate) const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// Largest file with a passphrase, a phrase or a private key.
+const SECRET_BYTES_MAX: usize = 4 * 1024;
+
 /// Who may read a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// Only this user (mode 0600).
+    /// Only this user (mode 0600, in a directory that nobody else may write to).
     Owner,
     /// As the process's file mode mask says.
     Everyone,
@@ -31,6 +35,43 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
+/// Reads a secret as text: little, from a file that nobody else can read. A descriptor that was handed over (`/dev/fd/3`) is
+/// taken as it is: whoever opened it has decided.
+pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
+    if !path.starts_with("/dev") {
+        check_private(path, &file)?;
+    }
+    // Room for all of it at once, so that no copy stays behind where the text grows.
+    let mut text = Zeroizing::new(String::with_capacity(SECRET_BYTES_MAX + 1));
+    let read = file.take(SECRET_BYTES_MAX as u64 + 1).read_to_string(&mut text);
+    read.map_err(|error| Failure::reading(path, &error))?;
+    if text.len() > SECRET_BYTES_MAX {
+        let message = format!("{} has more than {SECRET_BYTES_MAX} bytes, no secret has", path.display());
+        return Err(Failure::input("file.large", message, "give the right file"));
+    }
+    Ok(text)
+}
+
+/// Refuses a secret's file that group or others can read: then it is no secret.
+fn check_private(path: &Path, file: &File) -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let metadata = file.metadata().map_err(|error| Failure::reading(path, &error))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if metadata.is_file() && mode & 0o044 != 0 {
+            let path = path.display();
+            return Err(Failure::input(
+                "file.readable",
+                format_args!("{path} holds a secret and other users may read it (mode {mode:03o})"),
+                format_args!("close it with `chmod 600 {path}`; a mount that you cannot change: `/dev/fd/3 3< {path}`"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Writes a new file durably: it stands on the disk, whole, when this returns. An existing file is an error.
 pub(crate) fn write_new(path: &Path, content: &[u8], audience: Audience) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::writing(path, &error);
@@ -39,6 +80,7 @@ pub(crate) fn write_new(path: &Path, content: &[u8], audience: Audience) -> Resu
     #[cfg(unix)]
     if audience == Audience::Owner {
         use std::os::unix::fs::OpenOptionsExt as _;
+        check_closed(path.parent().unwrap_or(Path::new("")))?;
         options.mode(0o600);
     }
     let mut file = options.open(path).map_err(failed)?;
@@ -51,13 +93,37 @@ pub(crate) fn write_new(path: &Path, content: &[u8], audience: Audience) -> Resu
     sync_directory(path.parent())
 }
 
-/// Makes a directory and its parents. `Owner` closes it to other users.
-pub(crate) fn make_directory(path: &Path, audience: Audience) -> Result<(), Failure> {
-    fs::create_dir_all(path).map_err(|error| Failure::writing(path, &error))?;
+/// Makes a directory and its parents, closed to other users. One that exists is left as it is: it may hold other things,
+/// and its owner has decided who sees them.
+pub(crate) fn make_directory(path: &Path) -> Result<(), Failure> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
     #[cfg(unix)]
-    if audience == Audience::Owner {
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(path).map_err(|error| Failure::writing(path, &error))
+}
+
+/// Refuses a directory that other users may write to: they could put their own file in the place of a secret.
+pub(crate) fn check_closed(directory: &Path) -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|error| Failure::writing(path, &error))?;
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        let metadata = fs::metadata(directory).map_err(|error| Failure::writing(directory, &error))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o022 != 0 {
+            return Err(Failure::input(
+                "directory.writable",
+                format_args!(
+                    "other users may write to {} (mode {mode:03o}): no place for a secret",
+                    directory.display()
+                ),
+                format_args!("close it with `chmod go-w {}`, or choose another directory", directory.display()),
+            ));
+        }
     }
     Ok(())
 }
@@ -134,6 +200,25 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn new_directories_are_closed_and_others_are_left_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (parent, child) = (root.path().join("parent"), root.path().join("parent/child"));
+        make_directory(&child).unwrap();
+        assert_eq!((mode(&parent), mode(&child)), (0o700, 0o700));
+        for open in [0o755, 0o775, 0o777] {
+            fs::set_permissions(&child, fs::Permissions::from_mode(open)).unwrap();
+            make_directory(&child).unwrap();
+            assert_eq!(mode(&child), open);
+            let written = write_new(&child.join(format!("secret-{open:o}")), b"one", Audience::Owner);
+            let refused = written.err().map(|failure| failure.code);
+            assert_eq!(refused.as_deref(), (open != 0o755).then_some("directory.writable"), "{open:o}");
         }
     }
 }

@@ -130,10 +130,15 @@ impl NetworkDescription {
         let wrong =
             |message: String| Failure::input("network.format", message, "docs/operate.md shows a whole description");
         let value = toml::Deserializer::parse(text).map_err(|error| wrong(format!("{name} is not TOML: {error}")))?;
-        serde_path_to_error::deserialize(value).map_err(|error| {
+        let description: Self = serde_path_to_error::deserialize(value).map_err(|error| {
             let (path, reason) = (error.path().to_string(), error.into_inner());
             wrong(format!("{name}, field {path}: {}", reason.message()))
-        })
+        })?;
+        // The ceremony dials these addresses, long before there is a genesis file to check.
+        for (index, node) in description.nodes.iter().enumerate() {
+            node.check_address().map_err(|rule| wrong(format!("{name}, field nodes[{index}].address: {rule}")))?;
+        }
+        Ok(description)
     }
 
     fn rules(&self) -> Result<Rules, Failure> {
@@ -226,7 +231,8 @@ pub(crate) fn block(genesis: &Genesis) -> Result<Block, Failure> {
     florin_execution::genesis_block(genesis, state_root, target).map_err(refused)
 }
 
-fn refused(error: impl std::fmt::Display) -> Failure {
+/// What is wrong with a genesis file, for people.
+pub(crate) fn refused(error: impl std::fmt::Display) -> Failure {
     Failure::input(
         "genesis.invalid",
         error,

@@ -7,8 +7,9 @@ use crate::{
 };
 use alloy_primitives::Address;
 use clap::Args;
-use florin_client::{RpcClient, Verifier};
-use florin_types::Genesis;
+use florin_client::{RpcClient, Token, Verifier};
+use florin_modules::token;
+use florin_types::{Currency, Genesis};
 use std::path::PathBuf;
 
 /// Arguments of every command that asks a node.
@@ -59,7 +60,8 @@ impl NetworkArguments {
         let verifier = Verifier::from_genesis(&genesis, hash).map_err(|error| {
             Failure::input("genesis.invalid", error, "take the genesis file from the network's operators")
         })?;
-        // A mistaken address is found out here, before anything is signed; a lie is found out by the verifier.
+        // The node's own word: a mistaken address is found out here, before anything is signed. Against a lie stand
+        // the verifier, and the genesis file's chain id in all that is signed.
         let status = client.node_status().await.map_err(client_failure)?;
         if status.genesis_hash != hash {
             return Err(Failure::input(
@@ -76,8 +78,38 @@ impl NetworkArguments {
 }
 
 impl Network {
-    /// A token by its symbol in the genesis file, or by its address.
-    pub(crate) fn token(&self, name: &str) -> Result<Address, Failure> {
+    /// A token to sign for, by its symbol in the genesis file or by its address. Chain id and digits decide what a
+    /// signature means, so neither is the node's word: the genesis file gives them, or a proof under a final header.
+    pub(crate) async fn token(&self, name: &str) -> Result<Token, Failure> {
+        let address = self.token_address(name)?;
+        let mut indexed = (1u64..).zip(&self.genesis.tokens);
+        let known = indexed.find(|(index, _)| florin_modules::token_address(*index) == address);
+        let (name, currency) = match known {
+            Some((_, token)) => (token.name.clone(), token.currency),
+            None => self.proven_currency(address).await?,
+        };
+        Ok(Token::known(self.client.clone(), address, name, currency, self.genesis.chain_id))
+    }
+
+    /// Name and currency of a token that was made after the start.
+    async fn proven_currency(&self, address: Address) -> Result<(String, Currency), Failure> {
+        let read = self.verifier.query(&self.client, |context| {
+            if !token::is_created(context, address)? {
+                return Ok(None);
+            }
+            Ok(Some((token::name(context, address)?, token::currency(context, address)?)))
+        });
+        let (header, found) = read.await.map_err(client_failure)?;
+        found.ok_or_else(|| {
+            Failure::input(
+                "network.token",
+                format_args!("{address} is no currency: block {} proves that there is none", header.height()),
+                "check the token's address",
+            )
+        })
+    }
+
+    fn token_address(&self, name: &str) -> Result<Address, Failure> {
         if let Ok(address) = name.parse::<Address>() {
             return Ok(address);
         }

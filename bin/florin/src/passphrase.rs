@@ -14,8 +14,8 @@ pub(crate) const PASSPHRASE_CHARS_MIN: usize = 8;
 /// Where a passphrase is taken from.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct PassphraseSource {
-    /// File that holds the passphrase, one line. `/dev/fd/3` reads an inherited descriptor, `-` standard input.
-    /// Without it the program asks.
+    /// File that holds the passphrase, one line, readable by this user alone. `/dev/fd/3` reads an inherited
+    /// descriptor, `-` standard input. Without it the program asks.
     #[arg(long, value_name = "FILE", env = "FLORIN_PASSPHRASE_FILE", hide_env_values = true)]
     pub(crate) passphrase_file: Option<PathBuf>,
 }
@@ -65,7 +65,7 @@ fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
         io::stdin().read_line(&mut line).map_err(|error| Failure::reading(path, &error))?;
         line
     } else {
-        Zeroizing::new(files::read_text(path)?)
+        files::read_secret(path)?
     };
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_string()))
 }

@@ -1,7 +1,7 @@
 //! `florin pay`: one payment, from a person or a script, until it is final and shown to be.
 //!
-//! The receipt that is printed was verified here: the block by its certificate, the payment by the block's roots. Paying
-//! twice is the one thing a script must not do by accident, so a failure after sending names the transaction's hash.
+//! What is signed does not depend on the node: chain id and digits come from the genesis file, or are proven. The receipt
+//! that is printed was verified here: the block by its certificate, the payment by the block's roots. Paying twice is the one thing a script must not do by accident, so a failure after sending names the transaction's hash.
 
 use crate::{
     failure::{Exit, Failure},
@@ -13,7 +13,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256};
 use clap::Args;
-use florin_client::{ClientError, ProvenReceipt, Token};
+use florin_client::{ClientError, ProvenReceipt};
 use florin_types::Amount;
 use serde_json::json;
 
@@ -74,7 +74,7 @@ async fn pay(command: PayCommand, output: Output) -> Result<(), Failure> {
     let store = accounts::Store::open(&command.keystore)?;
     let to = payee(&command.to, &store)?;
     let network = command.network.open().await?;
-    let token = Token::open(network.client.clone(), network.token(&command.token)?).await.map_err(client_failure)?;
+    let token = network.token(&command.token).await?;
     let amount = Amount::parse(&command.amount, token.currency()).map_err(|error| {
         Failure::usage("pay.amount", error, "write the amount as digits with a point, such as 12.50")
     })?;

@@ -1,12 +1,7 @@
 //! The reference pages of the documentation, made from the program itself. `cargo xtask generate` runs this, and
 //! `cargo xtask check` sees that what is committed is the same.
 
-use crate::{
-    Cli, config,
-    failure::Failure,
-    files::{self, Audience},
-    output,
-};
+use crate::{Cli, config, failure::Failure, output};
 use clap::{Args, CommandFactory as _, ValueEnum};
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -44,7 +39,7 @@ pub(crate) fn run(command: &ReferenceCommand) -> Result<(), Failure> {
     for (path, content) in pages()? {
         let path = root.join(path);
         if let Some(directory) = path.parent() {
-            files::make_directory(directory, Audience::Everyone)?;
+            std::fs::create_dir_all(directory).map_err(|error| Failure::writing(directory, &error))?;
         }
         std::fs::write(&path, content).map_err(|error| Failure::writing(&path, &error))?;
     }

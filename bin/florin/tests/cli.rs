@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{fail, file, florin, run, succeed, text};
+use common::{fail, file, florin, run, secret, succeed, text};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -19,7 +19,7 @@ struct Keys {
 impl Keys {
     fn new() -> Self {
         let directory = TempDir::new().unwrap();
-        let passphrase = file(&directory, "passphrase", "correct horse battery\n").display().to_string();
+        let passphrase = secret(&directory, "passphrase", "correct horse battery\n").display().to_string();
         Self { directory, passphrase }
     }
 
@@ -49,7 +49,7 @@ fn help_explains_and_mistakes_are_usage_failures() {
 #[test]
 fn an_imported_phrase_gives_the_account_of_every_wallet_and_no_secret_is_shown() {
     let keys = Keys::new();
-    let phrase = file(&keys.directory, "phrase", PHRASE).display().to_string();
+    let phrase = secret(&keys.directory, "phrase", PHRASE).display().to_string();
     let made = succeed(keys.with(&["key", "import", "first", "--light", "--mnemonic-file", &phrase]));
     assert_eq!(made["address"], FIRST_ADDRESS);
     let path = made["path"].as_str().unwrap();
@@ -75,11 +75,11 @@ fn a_key_file_is_never_overwritten_and_a_wrong_passphrase_is_named() {
     assert_eq!((code, error["code"].as_str()), (3, Some("file.exists")));
     assert_eq!(std::fs::read(made["path"].as_str().unwrap()).unwrap(), before);
 
-    let wrong = file(&keys.directory, "wrong", "another passphrase").display().to_string();
+    let wrong = secret(&keys.directory, "wrong", "another passphrase").display().to_string();
     let store = keys.store();
     let arguments = ["key", "show", "ops", "--private-key", "--keystore", &store, "--passphrase-file", &wrong];
     assert_eq!(fail(arguments).1["code"], "keystore.passphrase");
-    let short = file(&keys.directory, "short", "short").display().to_string();
+    let short = secret(&keys.directory, "short", "short").display().to_string();
     let arguments = ["key", "new", "other", "--keystore", &store, "--passphrase-file", &short];
     assert_eq!(fail(arguments).1["code"], "passphrase.short");
     // No terminal, no file: it must not wait for ever.
@@ -92,7 +92,7 @@ fn a_key_file_is_never_overwritten_and_a_wrong_passphrase_is_named() {
 fn a_new_phrase_leads_back_to_its_account() {
     let keys = Keys::new();
     let made = succeed(keys.with(&["key", "new", "wallet", "--light", "--mnemonic", "--words", "12"]));
-    let phrase = file(&keys.directory, "phrase", made["mnemonic"].as_str().unwrap()).display().to_string();
+    let phrase = secret(&keys.directory, "phrase", made["mnemonic"].as_str().unwrap()).display().to_string();
     let again = succeed(keys.with(&["key", "import", "again", "--light", "--mnemonic-file", &phrase]));
     assert_eq!(again["address"], made["address"]);
     let other = succeed(keys.with(&["key", "import", "other", "--light", "--mnemonic-file", &phrase, "--index", "1"]));
@@ -151,6 +151,7 @@ fn a_description_and_a_dealt_key_make_a_genesis_file() {
         (text.replace("\"heartbeat_ms\": 1500", "\"heartbeat_ms\": 0"), "heartbeat_ms"),
         (text.replace("\"chain_id\"", "\"chain\""), "chain"),
         (text.replace("\"Bank 4\"", "4"), "genesis"),
+        (text.replace("127.0.0.1:30304", "bank-four.example"), "nodes[3].address"),
         ("{".into(), "genesis"),
     ];
     for (index, (changed, names)) in cases.into_iter().enumerate() {
@@ -169,7 +170,13 @@ fn descriptions_name_their_wrong_field() {
         "threshold.json",
         r#"{"threshold_public":"0x","validators":[],"dealt_for_development":true}"#,
     );
-    for (text, names) in [("chain_id = \"one\"", "chain_id"), ("", "chain_id"), ("chian_id = 1", "chian_id")] {
+    let portless = format!(
+        "network = \"Test\"\nchain_id = 1\ntimestamp_ms = 1\npermission_admin = \"{FIRST_ADDRESS}\"\n[[nodes]]\n\
+         name = \"four\"\npublic_key = \"0x{}\"\naddress = \"bank-four.example\"\nrole = \"validator\"\n",
+        "11".repeat(32)
+    );
+    let cases = [("chain_id = \"one\"", "chain_id"), ("", "chain_id"), ("chian_id = 1", "chian_id")];
+    for (text, names) in cases.into_iter().chain([(portless.as_str(), "nodes[0].address")]) {
         let network = file(&keys.directory, "network.toml", text);
         let out = keys.directory.path().join("genesis.json");
         let arguments = [Path::new("genesis"), Path::new("new"), Path::new("--network"), &network];
@@ -218,4 +225,60 @@ fn payments_without_trust_or_node_say_what_is_missing() {
     let (code, error) = fail(["inspect", "block", "latest", "--rpc", "http://127.0.0.1:1"]);
     assert_eq!(code, 5);
     assert!(error["message"].as_str().unwrap().contains("127.0.0.1:1"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_exists_keeps_its_permissions() {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+    let keys = Keys::new();
+    let root = keys.directory.path().join("shared");
+    let mode = || fs::metadata(&root).unwrap().permissions().mode() & 0o777;
+    let open = |mode| fs::set_permissions(&root, fs::Permissions::from_mode(mode)).unwrap();
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("minutes.txt"), "theirs").unwrap();
+    open(0o755);
+    let at = root.display().to_string();
+
+    assert_eq!(fail(["demo", "--data", &at]).1["code"], "demo.data");
+    assert_eq!((mode(), fs::read_dir(&root).unwrap().count()), (0o755, 1), "a directory that was refused was touched");
+    succeed(keys.with(&["key", "new", "ops", "--light"]).into_iter().map(|part| part.replace(&keys.store(), &at)));
+    succeed(["key", "node", "--light", "--dir", &at, "--passphrase-file", &keys.passphrase]);
+    assert_eq!(mode(), 0o755);
+    open(0o775);
+    let (code, error) = fail(["key", "node", "--light", "--dir", &at, "--passphrase-file", &keys.passphrase]);
+    assert_eq!((code, error["code"].as_str()), (3, Some("directory.writable")));
+    assert_eq!(mode(), 0o775);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_that_others_can_read_is_refused() {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+    let keys = Keys::new();
+    let open = |path: &str, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let phrase = secret(&keys.directory, "phrase", PHRASE).display().to_string();
+    let hex = secret(&keys.directory, "hex", FIRST_KEY).display().to_string();
+    let long = secret(&keys.directory, "long", &"long ".repeat(1_000)).display().to_string();
+    let sources = [("--mnemonic-file", &phrase), ("--private-key-file", &hex)];
+    for mode in [0o640, 0o604, 0o644] {
+        for (option, path) in sources {
+            open(path, mode);
+            let (code, error) = fail(keys.with(&["key", "import", "first", "--light", option, path]));
+            assert_eq!((code, error["code"].as_str()), (3, Some("file.readable")), "{mode:o}");
+            open(path, 0o400);
+        }
+        open(&keys.passphrase, mode);
+        let (code, error) = fail(keys.with(&["key", "new", "ops", "--light"]));
+        assert_eq!((code, error["code"].as_str()), (3, Some("file.readable")), "{mode:o}");
+        assert!(error["next"].as_str().unwrap().contains("chmod 600"), "{error}");
+        open(&keys.passphrase, 0o600);
+    }
+    assert_eq!(fail(keys.with(&["key", "import", "first", "--mnemonic-file", &long])).1["code"], "file.large");
+    succeed(keys.with(&["key", "import", "first", "--light", "--private-key-file", &hex]));
+
+    // A descriptor is the caller's decision, whatever file is behind it.
+    open(&phrase, 0o644);
+    let mut import = florin(keys.with(&["key", "import", "again", "--light", "--mnemonic-file", "/dev/stdin"]));
+    assert!(import.stdin(fs::File::open(&phrase).unwrap()).output().unwrap().status.success());
 }

@@ -3,8 +3,12 @@
 
 mod common;
 
-use common::{Running, fail, file, florin, run, signal, succeed, text, wait_for};
-use serde_json::Value;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_sol_types::SolCall as _;
+use common::{Running, fail, file, florin, liar, run, secret, signal, succeed, text, wait_for};
+use florin_client::{RpcClient, Signer, Token, TxEip1559};
+use florin_modules::{FACTORY_ADDRESS, factory::IFactory, policy, token, token::IToken};
+use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -123,6 +127,11 @@ fn offline(files: &Files, hash: &str, expected: u128) {
     assert_eq!(holding(&look(&["account", BANK_B])), expected);
     assert_eq!(look(&["tx", hash])["status"], "success");
     assert_eq!(look(&["state"])["violations"], serde_json::json!([]));
+    let there = look(&["proof", BANK_B]);
+    assert_eq!(there["present"], true, "{there}");
+    assert_eq!(there["state_root"], look(&["block", "latest"])["state_root"]);
+    let nobody = "0x00000000000000000000000000000000000000aa";
+    assert_eq!(look(&["proof", nobody, "--slot", "0x0"])["present"], false);
     let sound = look(&["verify"]);
     assert!(sound["blocks"].as_u64().unwrap() > 2 && sound["certificates"].as_u64().unwrap() > 0, "{sound}");
     assert_eq!(look(&["data"])["chain_id"], 461_337);
@@ -186,6 +195,33 @@ fn a_temporary_demo_leaves_nothing_and_its_nodes_die_with_it() {
     assert_eq!((code, error["code"].as_str()), (5, Some("network.listen")));
 }
 
+#[test]
+fn settings_of_other_nodes_do_not_reach_a_demo_and_its_logs_outlive_a_failure() {
+    let temporary = TempDir::new().unwrap();
+    let demo = |variables: &[(&str, &str)]| {
+        let mut command = florin(["demo", "--json", "--quiet", "--rpc-port", "0", "--validators", "1"]);
+        command.env("TMPDIR", temporary.path()).envs(variables.iter().copied());
+        command
+    };
+    let others = [
+        ("FLORIN_PASSPHRASE_FILE", "/nowhere"),
+        ("FLORIN_GENESIS", "/nowhere"),
+        ("FLORIN__RPC__LISTEN", "192.0.2.1:1"),
+        ("FLORIN__KEYS__NODE", "elsewhere.json"),
+        ("FLORIN__STORAGE__DIRECTORY", "/proc/nowhere"),
+    ];
+    assert!(Running::start(demo(&others)).stop().success());
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
+
+    let output = demo(&[("FLORIN__LOG__FORMAT", "xml")]).output().unwrap();
+    let failure: Value = serde_json::from_str(text(&output.stderr).lines().last().unwrap()).unwrap();
+    assert_eq!((output.status.code(), failure["error"]["code"].as_str()), (Some(5), Some("demo.node")), "{failure}");
+    assert!(failure["error"]["message"].as_str().unwrap().contains("FLORIN__LOG__FORMAT"), "{failure}");
+    let kept = std::fs::read_dir(temporary.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(kept.join("validator-1").join("node.log").exists());
+    assert!(failure["error"]["next"].as_str().unwrap().contains(&kept.display().to_string()), "{failure}");
+}
+
 fn is_dead(pid: u64) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
 }
@@ -219,6 +255,31 @@ fn the_bench_measures_a_network_of_its_own() {
 }
 
 #[test]
+fn the_bench_pays_back_what_it_took() {
+    let files = Files::new();
+    let demo = Running::demo(&files.data(), &["--validators", "1"]);
+    let rpc = demo.text("rpc_url");
+    let currency = created_currency(&demo);
+    let developer: Address = demo.value["accounts"][0]["address"].as_str().unwrap().parse().unwrap();
+    let balance = || {
+        let client = RpcClient::new(&rpc).unwrap();
+        let balance = async { Token::open(client, currency).await.unwrap().balance(developer).await.unwrap().minor() };
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(balance)
+    };
+    let before = balance();
+    let (token, keystore, passphrase) = (currency.to_string(), files.at("keystore"), files.at("passphrase"));
+    let load =
+        ["bench", "--from", "developer", "--token", &token, "--rate", "20", "--duration-s", "1", "--senders", "4"];
+    let trust = ["--keystore", &keystore, "--passphrase-file", &passphrase, "--rpc", &rpc];
+    let arguments = load.iter().chain(&trust).copied();
+    assert_eq!(fail(arguments.clone()).0, 2, "what is signed needs the genesis file");
+    let report = succeed(arguments.chain(["--genesis", &files.at("genesis.json")]));
+    assert_eq!((report["settled"].as_u64(), report["senders"].as_u64()), (Some(20), Some(4)));
+    assert_eq!(balance(), before);
+    assert!(demo.stop().success());
+}
+
+#[test]
 fn a_node_of_another_network_is_noticed_before_anything_is_signed() {
     let (ours, theirs) = (Files::new(), Files::new());
     let demo = Running::demo(&theirs.data(), &["--validators", "1"]);
@@ -236,6 +297,116 @@ fn a_node_of_another_network_is_noticed_before_anything_is_signed() {
     assert!(demo.stop().success());
 }
 
+#[test]
+fn what_is_signed_is_never_the_nodes_word() {
+    let files = Files::new();
+    let demo = Running::demo(&files.data(), &["--validators", "1"]);
+    let rpc = demo.text("rpc_url");
+    let lying = liar(&rpc, |call, answer| match call["method"].as_str() {
+        Some("eth_chainId") => answer["result"] = json!("0x1"),
+        // decimals(): six digits more than there are would pay a million times as much.
+        Some("eth_call") if call["params"][0]["input"].as_str().unwrap().starts_with("0x313ce567") => {
+            answer["result"] = json!(format!("{:#066x}", 8));
+        }
+        _ => {}
+    });
+    let before = holding(&files.inspect(&rpc, &["account", BANK_B]));
+    let paid = succeed(files.pay(&lying, BANK_B, "12.50"));
+    assert_eq!(paid["amount_minor"], "1250");
+    assert_eq!(holding(&files.inspect(&rpc, &["account", BANK_B])), before + 1_250);
+
+    // A currency that no genesis file names: its digits are proven.
+    let currency = created_currency(&demo);
+    let mut arguments = files.pay(&lying, BANK_B, "1.5");
+    arguments[2] = "developer".into();
+    arguments[8] = currency.to_string();
+    let paid = succeed(arguments.clone());
+    assert_eq!((paid["amount_minor"].as_str(), paid["currency"]["digits"].as_u64()), (Some("15000"), Some(4)));
+    arguments[8] = BANK_B.into();
+    assert_eq!(fail(arguments).1["code"], "network.token", "an account is no currency");
+    assert!(demo.stop().success());
+}
+
+/// Makes a currency with four digits on a running demo and gives the developer some of it.
+fn created_currency(demo: &Running) -> Address {
+    let developer = Signer::from_hex(demo.value["accounts"][0]["private_key"].as_str().unwrap()).unwrap();
+    let me = developer.address();
+    let currency = florin_modules::token_address(2);
+    let (name, symbol) = ("A currency with a name of more than 31 bytes".to_string(), "LATER".to_string());
+    let (policy, cap) = (policy::OPEN, U256::from(u128::MAX));
+    let create = IFactory::createTokenCall { name, symbol, decimals: 4, admin: me, policyId: policy, supplyCap: cap };
+    let calls = [
+        (FACTORY_ADDRESS, create.abi_encode()),
+        (currency, IToken::grantRoleCall { role: token::ISSUER_ROLE, account: me }.abi_encode()),
+        (currency, IToken::mintCall { to: me, amount: U256::from(1_000_000) }.abi_encode()),
+    ];
+    let client = RpcClient::new(&demo.text("rpc_url")).unwrap();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        for (to, input) in calls {
+            let tx = TxEip1559 {
+                chain_id: demo.value["chain_id"].as_u64().unwrap(),
+                nonce: client.next_nonce(me).await.unwrap(),
+                gas_limit: 1_000_000,
+                to: TxKind::Call(to),
+                input: Bytes::from(input),
+                ..TxEip1559::default()
+            };
+            let signed = developer.sign(tx).unwrap();
+            client.send(&signed).await.unwrap();
+            client.wait_final(signed.hash, 30_000).await.unwrap();
+        }
+    });
+    currency
+}
+
+#[test]
+fn a_block_that_is_shown_as_verified_is_the_one_that_was_asked_for() {
+    let files = Files::new();
+    let demo = Running::demo(&files.data(), &["--validators", "1"]);
+    let rpc = demo.text("rpc_url");
+    let paid = succeed(files.pay(&rpc, "bank-b", "1"));
+    let (height, hash) = (paid["block_number"].to_string(), paid["block_hash"].as_str().unwrap());
+    let honest = files.inspect(&rpc, &["block", &height]);
+    assert_eq!(honest["hash"], hash);
+    assert_eq!(honest["transactions"], json!([paid["transaction_hash"]]));
+    assert_eq!(files.inspect(&rpc, &["block", hash]), honest);
+    let first = files.inspect(&rpc, &["block", "0"]);
+
+    // Always a true block, never the one that was asked for; and block 0 of another network.
+    let node = rpc.clone();
+    let elsewhere = liar(&rpc, move |call, answer| match call["method"].as_str() {
+        Some("eth_getBlockByHash") => {
+            let call =
+                json!({"jsonrpc": "2.0", "id": call["id"], "method": "eth_getBlockByNumber", "params": ["0x1", false]});
+            *answer = common::ask(&node, &call);
+        }
+        Some("eth_getBlockByNumber") if call["params"][0] == "0x0" => answer["result"]["stateRoot"] = json!(B256::ZERO),
+        _ => {}
+    });
+    let inspect = |rpc: &str, what: &str| {
+        let arguments = ["inspect", "block", what].map(String::from);
+        fail(arguments.into_iter().chain(files.network(rpc)))
+    };
+    let (code, error) = inspect(&elsewhere, hash);
+    assert_eq!((code, error["code"].as_str()), (6, Some("client.verify.other_question")), "{error}");
+    assert_eq!(files.inspect(&elsewhere, &["block", "0"]), first, "block 0 is the genesis file's");
+
+    // A payment that is left out, or told twice.
+    let lies: [fn(&mut Vec<Value>); 2] = [Vec::clear, |list| list.extend(list.clone())];
+    for lie in lies {
+        let lying = liar(&rpc, move |call, answer| {
+            if call["method"] == "eth_getBlockByNumber" {
+                lie(answer["result"]["transactions"].as_array_mut().unwrap());
+            }
+        });
+        let (code, error) = inspect(&lying, &height);
+        assert_eq!((code, error["code"].as_str()), (6, Some("client.verify.body")), "{error}");
+    }
+    let unverified = succeed(["inspect", "block", &height, "--rpc", &rpc]);
+    assert!(unverified["verified"].as_str().unwrap().starts_with("no"), "{unverified}");
+    assert!(demo.stop().success());
+}
+
 /// Ports that were free a moment ago.
 fn free_ports<const N: usize>() -> [u16; N] {
     let held = [(); N].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
@@ -246,12 +417,13 @@ fn free_ports<const N: usize>() -> [u16; N] {
 fn four_machines_make_one_key_that_none_of_them_holds() {
     let root = TempDir::new().unwrap();
     let at = |name: &str| root.path().join(name).display().to_string();
-    let passphrase = file(&root, "passphrase", "correct horse battery").display().to_string();
+    let passphrase = secret(&root, "passphrase", "correct horse battery").display().to_string();
     let mut description = format!(
         "network = \"Ceremony\"\nchain_id = 4613\ntimestamp_ms = 1700000000000\npermission_admin = \"{BANK_B}\"\n"
     );
     let names = ["one", "two", "three", "four"];
-    for (name, port) in names.into_iter().zip(free_ports::<4>()) {
+    let ports = free_ports::<4>();
+    for (name, port) in names.into_iter().zip(ports) {
         let made = succeed(["key", "node", "--light", "--dir", &at(name), "--passphrase-file", &passphrase]);
         description.push_str(&format!(
             "[[nodes]]\nname = \"{name}\"\npublic_key = {}\naddress = \"127.0.0.1:{port}\"\nrole = \"validator\"\n",
@@ -260,6 +432,12 @@ fn four_machines_make_one_key_that_none_of_them_holds() {
         file(&root, &format!("{name}/config.toml"), "[network]\nprivate_addresses = true\n");
     }
     let network = file(&root, "network.toml", &description).display().to_string();
+    // A port that another program has is no damage.
+    let holder = std::net::TcpListener::bind(("127.0.0.1", ports[0])).unwrap();
+    let arguments = ["key", "ceremony", "--network", &network, "--dir", &at("one"), "--passphrase-file", &passphrase];
+    let (code, error) = fail(arguments);
+    assert_eq!((code, error["code"].as_str()), (5, Some("network.listen")));
+    drop(holder);
     let running = names.map(|name| {
         let directory = at(name);
         let arguments = ["key", "ceremony", "--light", "--json", "--network", &network, "--dir", &directory];
@@ -278,6 +456,7 @@ fn four_machines_make_one_key_that_none_of_them_holds() {
     for name in names {
         assert_eq!(std::fs::read_to_string(at(&format!("{name}/threshold.json"))).unwrap(), public, "{name}");
         assert!(std::fs::read_to_string(at(&format!("{name}/share.key.json"))).unwrap().contains("threshold_share"));
+        assert!(!Path::new(&at(&format!("{name}/ceremony"))).exists(), "secrets of the ceremony are left on {name}");
     }
     let (threshold, genesis) = (at("one/threshold.json"), at("genesis.json"));
     let made = succeed(["genesis", "new", "--network", &network, "--threshold", &threshold, "--out", &genesis]);

@@ -88,6 +88,12 @@ pub enum BenchError {
     /// The node whose blocks are followed stopped answering.
     #[error("finality cannot be followed any more: {0}")]
     Follower(ClientError),
+    /// The senders still hold units.
+    #[error("the senders still hold units after {rounds} rounds of paying back; other payments reach them")]
+    Refund {
+        /// How often all was paid back.
+        rounds: usize,
+    },
     /// A thread of this process failed.
     #[error("the load generator failed: {reason}")]
     Internal {
@@ -103,6 +109,7 @@ impl BenchError {
             Self::Config { .. } => "bench.config",
             Self::Client(error) => error.code(),
             Self::Follower(_) => "bench.follower",
+            Self::Refund { .. } => "bench.refund",
             Self::Internal { .. } => "bench.internal",
         }
     }

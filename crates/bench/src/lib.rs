@@ -26,7 +26,7 @@ mod saturate;
 mod tests;
 
 pub use config::{BenchConfig, BenchError, PAYMENTS_MAX};
-pub use fund::{derive_signers, fund};
+pub use fund::{derive_signers, fund, refund};
 pub use report::{CpuUse, Latency, Report, Second};
 pub use run::{Progress, run};
 pub use saturate::{Saturation, saturate};

@@ -2,10 +2,12 @@
 
 use crate::{BenchConfig, BenchError, Latency, Progress, derive_signers, run, saturate};
 use alloy_primitives::{Address, B256, U64, keccak256};
+use florin_client::Signer;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use test_server::{Reply, serve};
 use tokio::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 // The client's tests let it misbehave; here it only answers.
 #[allow(dead_code)]
@@ -129,7 +131,7 @@ async fn node(behaviour: Behaviour) -> String {
 
 async fn load(behaviour: Behaviour, rate_per_second: u64, duration_ms: u64) -> BenchConfig {
     let urls = vec![node(behaviour).await];
-    let senders = derive_signers("test", 8).unwrap();
+    let senders = derive_signers(b"test", 8).unwrap();
     let config = BenchConfig::new(urls, senders, Address::repeat_byte(9), rate_per_second, duration_ms);
     BenchConfig { settle_ms_max: PATIENCE_MS, process_ids: vec![std::process::id()], ..config }
 }
@@ -143,6 +145,22 @@ fn percentiles_are_values_that_occurred() {
     let one = Latency::of(&mut [7_000]);
     assert_eq!((one.p50_ms, one.p99_9_ms, one.max_ms), (7.0, 7.0, 7.0));
     assert_eq!(Latency::of(&mut []), Latency::default());
+}
+
+#[test]
+fn senders_follow_from_a_secret_and_from_nothing_that_is_public() {
+    let funder = Signer::random();
+    let addresses =
+        |secret: &[u8]| -> Vec<Address> { derive_signers(secret, 3).unwrap().iter().map(Signer::address).collect() };
+    let senders = addresses(funder.secret().as_slice());
+    assert_eq!(addresses(funder.secret().as_slice()), senders, "an interrupted load is found again");
+    assert_ne!(senders[0], senders[1]);
+    let public = funder.address().to_string();
+    assert!(addresses(public.as_bytes()).iter().all(|address| !senders.contains(address)));
+    for (index, sender) in senders.iter().enumerate() {
+        let guessed = keccak256(format!("florin bench {public} {index}")).0;
+        assert_ne!(Signer::from_bytes(Zeroizing::new(guessed)).unwrap().address(), *sender);
+    }
 }
 
 #[tokio::test]

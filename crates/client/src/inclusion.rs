@@ -25,6 +25,15 @@ pub struct ProvenReceipt {
     pub receipt: ReceiptEnvelope,
 }
 
+/// A final block with the transactions that its header commits to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvenBlock {
+    /// The block.
+    pub header: FinalHeader,
+    /// Hashes of its transactions, in order, computed here.
+    pub transactions: Vec<B256>,
+}
+
 #[derive(Deserialize)]
 struct FullBlock {
     transactions: Vec<TxEnvelope>,
@@ -49,6 +58,19 @@ impl Verifier {
             }),
             None => Ok(()),
         }
+    }
+
+    /// The final block at `height` with its transactions, or `None` while the node has none there.
+    pub async fn block(&self, rpc: &RpcClient, height: Height) -> Result<Option<ProvenBlock>, ClientError> {
+        let Some(header) = self.final_header(rpc, height).await? else { return Ok(None) };
+        let block: FullBlock = rpc.call("eth_getBlockByNumber", json!([U256::from(height), true])).await?;
+        let (found, expected) = (calculate_transaction_root(&block.transactions), header.header().transactions_root);
+        if found != expected {
+            return Err(VerifyError::Body { height, list: "transactions", found, expected }.into());
+        }
+        // The hash that stands in the JSON is the server's word: the bytes under the root decide.
+        let transactions = block.transactions.iter().map(|tx| keccak256(tx.encoded_2718())).collect();
+        Ok(Some(ProvenBlock { header, transactions }))
     }
 
     /// The proven receipt of a transaction, or `None` while the node knows of none.

@@ -34,7 +34,7 @@ pub use alloy_consensus::TxEip1559;
 pub use alloy_rpc_types_eth::TransactionReceipt;
 pub use error::ClientError;
 pub use http::RpcConfig;
-pub use inclusion::ProvenReceipt;
+pub use inclusion::{ProvenBlock, ProvenReceipt};
 pub use rpc::{BlockSummary, RpcClient};
 pub use signer::{Permit, SignedTx, Signer, SignerError};
 pub use token::{Token, transfer_input};

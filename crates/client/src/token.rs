@@ -10,6 +10,9 @@ use florin_types::{Amount, Currency};
 const GAS_MARGIN_PERCENT: u64 = 25;
 
 /// A token at its address, through one node. Answers are the node's word; [`crate::Verifier`] proves balances.
+///
+/// What is signed depends on the chain id and on the currency's digits. Who pays with real money takes both from a source
+/// of trust and calls [`Token::known`]; [`Token::open`] believes the node.
 #[derive(Clone, Debug)]
 pub struct Token {
     rpc: RpcClient,
@@ -20,7 +23,14 @@ pub struct Token {
 }
 
 impl Token {
-    /// Looks the token up: its name and its currency.
+    /// A token of which everything that signatures depend on is known, from a genesis file or by proof. Asks the node
+    /// nothing.
+    pub fn known(rpc: RpcClient, address: Address, name: String, currency: Currency, chain_id: u64) -> Self {
+        Self { rpc, address, chain_id, name, currency }
+    }
+
+    /// Looks the token up: chain id, name and currency, as the node says. A node that lies about the digits decides how
+    /// much is paid: use this on nodes of one's own, or to look.
     pub async fn open(rpc: RpcClient, address: Address) -> Result<Self, ClientError> {
         let wrong = |reason: String| ClientError::Token { token: address, reason };
         let chain_id = rpc.chain_id().await?;
@@ -28,12 +38,17 @@ impl Token {
         let symbol = call(&rpc, address, IToken::symbolCall {}).await?;
         let digits = call(&rpc, address, IToken::decimalsCall {}).await?;
         let currency = Currency::new(&symbol, digits).map_err(|error| wrong(error.to_string()))?;
-        Ok(Self { rpc, address, chain_id, name, currency })
+        Ok(Self::known(rpc, address, name, currency, chain_id))
     }
 
     /// Where the token is.
     pub fn address(&self) -> Address {
         self.address
+    }
+
+    /// Chain of everything that is signed for it.
+    pub fn chain_id(&self) -> u64 {
+        self.chain_id
     }
 
     /// Name for people.

@@ -208,3 +208,33 @@ async fn a_receipt_is_proven_with_its_block() {
     let error = verifier.receipt(&client, B256::repeat_byte(1)).await.unwrap_err();
     assert_eq!(error.code(), "verify.other_question", "a receipt of another transaction: {error}");
 }
+
+#[tokio::test]
+async fn a_block_is_proven_with_its_transactions() {
+    let golden = golden();
+    let verifier = golden.verifier();
+    let height = golden.finality().height;
+    let client = golden.client(|_, _| {}).await;
+    let proven = verifier.block(&client, height).await.unwrap().unwrap();
+    assert!(proven.transactions.contains(&golden.payment), "{proven:?}");
+
+    // A hash in the JSON is nobody's proof: it is computed from what the root covers.
+    let renamed = golden
+        .client(|method, answer| {
+            if method == "eth_getBlockByNumber" {
+                answer["transactions"][0]["hash"] = json!(B256::repeat_byte(1));
+            }
+        })
+        .await;
+    assert_eq!(verifier.block(&renamed, height).await.unwrap().unwrap(), proven);
+    let emptied = golden
+        .client(|method, answer| {
+            if method == "eth_getBlockByNumber" {
+                answer["transactions"] = json!([]);
+            }
+        })
+        .await;
+    assert_eq!(verifier.block(&emptied, height).await.unwrap_err().code(), "verify.body");
+    let error = verifier.block(&client, height + 1).await.unwrap_err();
+    assert_eq!(error.code(), "verify.other_question", "an answer about another height: {error}");
+}

@@ -3,10 +3,16 @@
 use crate::{Currency, RulesSchedule};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 /// Most nodes that a genesis file may name.
 pub const GENESIS_NODES_MAX: usize = 128;
+/// Longest host name, and longest part of one between points. Source: RFC 1035.
+const HOST_CHARS_MAX: usize = 253;
+const HOST_LABEL_CHARS_MAX: usize = 63;
 
 /// Why a genesis file cannot start a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +52,29 @@ pub struct GenesisNode {
     pub address: String,
     /// What it is to the network.
     pub role: NodeRole,
+}
+
+impl GenesisNode {
+    /// Whether others can dial the address: an IP address or a host name (RFC 1123), and a port. The error is the rule.
+    pub fn check_address(&self) -> Result<(), String> {
+        let address = &self.address;
+        let wrong = |reason: &str| Err(format!("{address:?} {reason}: write host:port, such as bank.example:30300"));
+        let Some((host, port)) = address.rsplit_once(':') else { return wrong("has no port") };
+        match port.parse::<u16>() {
+            Ok(0) | Err(_) => return wrong("has no port between 1 and 65535"),
+            Ok(_) => {}
+        }
+        let is_label = |label: &str| {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            let length = (1..=HOST_LABEL_CHARS_MAX).contains(&label.len());
+            length && label.chars().all(allowed) && !label.starts_with('-') && !label.ends_with('-')
+        };
+        let is_name = host.len() <= HOST_CHARS_MAX && host.split('.').all(is_label);
+        if is_name || address.parse::<SocketAddr>().is_ok() {
+            return Ok(());
+        }
+        wrong("names no host")
+    }
 }
 
 /// Who may do a thing.
@@ -216,6 +245,11 @@ impl Genesis {
         let keys: BTreeSet<_> = self.nodes.iter().map(|node| node.public_key).collect();
         if keys.len() != self.nodes.len() {
             return wrong("nodes", "two nodes share one public_key".into());
+        }
+        for (index, node) in self.nodes.iter().enumerate() {
+            if let Err(rule) = node.check_address() {
+                return wrong(&format!("nodes[{index}].address"), rule);
+            }
         }
         for (index, token) in self.tokens.iter().enumerate() {
             let field = format!("tokens[{index}]");

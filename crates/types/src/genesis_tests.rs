@@ -80,3 +80,24 @@ fn every_broken_rule_names_its_field() {
     };
     assert_eq!(field_refused(over), "tokens[0]");
 }
+
+#[test]
+fn node_addresses_can_be_dialled() {
+    let with = |address: &str| {
+        let mut genesis = genesis();
+        genesis.nodes[1].address = address.into();
+        genesis.validate()
+    };
+    let label = "a".repeat(63);
+    for good in ["127.0.0.1:1", "[::1]:30300", "bank-four.example:65535", "localhost:9", &format!("{label}.b:1")] {
+        assert_eq!(with(good), Ok(()), "{good}");
+    }
+    let long = format!("{}:1", "a.".repeat(127) + "a");
+    let wrong =
+        ["", "bank-four.example", "127.0.0.1", "::1", ":30300", "bank:0", "bank:65536", "bank:", "-a.b:1", "a..b:1"];
+    for wrong in wrong.into_iter().chain(["a_b:1", "a b:1", "http://bank:1", &format!("{label}a:1"), &long]) {
+        let GenesisError::Field { field, rule } = with(wrong).unwrap_err() else { panic!("{wrong}") };
+        assert_eq!(field, "nodes[1].address");
+        assert!(rule.contains("host:port"), "{rule}");
+    }
+}

@@ -47,6 +47,8 @@ pub(crate) struct DemoNode {
     pub(crate) name: String,
     /// Its directory.
     pub(crate) directory: PathBuf,
+    /// File with the passphrase of its keys.
+    pub(crate) passphrase: PathBuf,
     /// What it is to the network.
     pub(crate) role: NodeRole,
 }
@@ -70,7 +72,10 @@ impl Layout {
         people: &People,
         timestamp_ms: u64,
     ) -> Result<Self, Failure> {
-        files::make_directory(root, Audience::Owner)?;
+        if root.exists() {
+            check_ours(root)?;
+        }
+        files::make_directory(root)?;
         let root = root.canonicalize().map_err(|error| Failure::reading(root, &error))?;
         let lock = files::lock(&root.join("demo.lock"), &root)?;
         let path = root.join("demo.json");
@@ -82,7 +87,8 @@ impl Layout {
         }
         let plan = Plan { label: LABEL.into(), validators: validators.unwrap_or(4), followers: followers.unwrap_or(0) };
         let layout = Self { root, plan, resumed: false, _lock: lock };
-        layout.check_empty()?;
+        // Again, now that nobody else can be filling it.
+        check_ours(&layout.root)?;
         layout.create(people, timestamp_ms)?;
         Ok(layout)
     }
@@ -94,7 +100,10 @@ impl Layout {
 
     /// Its nodes, validators first.
     pub(crate) fn nodes(&self) -> Vec<DemoNode> {
-        let node = |name: String, role| DemoNode { directory: self.root.join(&name), name, role };
+        let node = |name: String, role| {
+            let (directory, passphrase) = (self.root.join(&name), self.root.join("passphrase"));
+            DemoNode { name, directory, passphrase, role }
+        };
         let validators = (1..=self.plan.validators).map(|n| node(format!("validator-{n}"), NodeRole::Validator));
         let followers = (1..=self.plan.followers).map(|n| node(format!("follower-{n}"), NodeRole::Follower));
         validators.chain(followers).collect()
@@ -121,20 +130,6 @@ impl Layout {
         std::fs::write(&path, text).map_err(|error| Failure::writing(&path, &error))
     }
 
-    /// A directory that holds other things is not ours to fill.
-    fn check_empty(&self) -> Result<(), Failure> {
-        let entries = std::fs::read_dir(&self.root).map_err(|error| Failure::reading(&self.root, &error))?;
-        let foreign = entries.flatten().find(|entry| entry.file_name() != "demo.lock");
-        match foreign {
-            None => Ok(()),
-            Some(entry) => Err(Failure::input(
-                "demo.data",
-                format_args!("{} holds {:?} but no demo.json", self.root.display(), entry.file_name()),
-                "give an empty directory, or one that an earlier demo kept",
-            )),
-        }
-    }
-
     fn create(&self, people: &People, timestamp_ms: u64) -> Result<(), Failure> {
         let passphrase = hex::encode(rand::random::<[u8; 16]>());
         files::write_new(&self.root.join("passphrase"), passphrase.as_bytes(), Audience::Owner)?;
@@ -142,8 +137,8 @@ impl Layout {
         let ports = free_ports(nodes.len())?;
         let mut named = Vec::new();
         for (node, port) in nodes.iter().zip(ports) {
-            files::make_directory(&node.directory, Audience::Owner)?;
-            let secret = Directory::open(&node.directory)?.create_node_key(&passphrase, Cost::Light)?;
+            files::make_directory(&node.directory)?;
+            let secret = Directory::open_as_it_is(&node.directory)?.create_node_key(&passphrase, Cost::Light)?;
             named.push(GenesisNode {
                 name: node.name.clone(),
                 public_key: secret.public_key(),
@@ -155,7 +150,7 @@ impl Layout {
         let dealing = deal(&keys).map_err(crate::key::network::key_failure)?;
         for (node, genesis_node) in nodes.iter().zip(&named) {
             if let Some((_, share)) = dealing.shares.iter().find(|(key, _)| *key == genesis_node.public_key) {
-                Directory::open(&node.directory)?.save_share(share, &passphrase, Cost::Light)?;
+                Directory::open_as_it_is(&node.directory)?.save_share(share, &passphrase, Cost::Light)?;
             }
         }
         let genesis = people.genesis(timestamp_ms, dealing.threshold_public, named)?;
@@ -173,6 +168,23 @@ impl Layout {
         let plan = serde_json::to_string_pretty(&self.plan)
             .map_err(|error| Failure::input("demo.data", error, "report this: the demo's plan could not be written"))?;
         files::write_new(&self.root.join("demo.json"), plan.as_bytes(), Audience::Owner)
+    }
+}
+
+/// A directory that holds other things is not ours: nothing in it is touched.
+fn check_ours(root: &Path) -> Result<(), Failure> {
+    if root.join("demo.json").exists() {
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(root).map_err(|error| Failure::reading(root, &error))?;
+    let foreign = entries.flatten().find(|entry| entry.file_name() != "demo.lock");
+    match foreign {
+        None => Ok(()),
+        Some(entry) => Err(Failure::input(
+            "demo.data",
+            format_args!("{} holds {:?} but no demo.json", root.display(), entry.file_name()),
+            "give an empty directory, or one that an earlier demo kept",
+        )),
     }
 }
 

@@ -27,12 +27,12 @@ use alloy_primitives::Address;
 use clap::Args;
 use florin_client::RpcClient;
 use layout::{DemoNode, FOLLOWERS_MAX, Layout, VALIDATORS_MAX};
-use process::{Death, RunningNode};
+use process::{Death, LOG_FILE, RunningNode};
 use progress::{Progress, Pulse};
 use serde_json::json;
 use std::{
     net::{Ipv4Addr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -78,28 +78,44 @@ pub(crate) struct DemoCommand {
     pub(crate) data: Option<PathBuf>,
 }
 
-/// Where the demo's data lies.
-enum Data {
+/// Where a network's data lies.
+pub(crate) enum Data {
+    /// In a directory that somebody named.
     Kept(PathBuf),
+    /// In one that is removed at the end.
     Temporary(TempDir),
 }
 
 impl Data {
     fn open(command: &DemoCommand) -> Result<Self, Failure> {
-        if let Some(directory) = &command.data {
-            return Ok(Self::Kept(directory.clone()));
-        }
-        tempfile::Builder::new()
-            .prefix("florin-demo-")
-            .tempdir()
-            .map(Self::Temporary)
-            .map_err(|error| Failure::writing(&std::env::temp_dir(), &error))
+        command.data.clone().map_or_else(|| Self::temporary("florin-demo-"), |directory| Ok(Self::Kept(directory)))
     }
 
-    fn path(&self) -> PathBuf {
+    /// A new temporary directory.
+    pub(crate) fn temporary(prefix: &str) -> Result<Self, Failure> {
+        let made = tempfile::Builder::new().prefix(prefix).tempdir();
+        made.map(Self::Temporary).map_err(|error| Failure::writing(&std::env::temp_dir(), &error))
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> PathBuf {
         match self {
             Self::Kept(directory) => directory.clone(),
             Self::Temporary(directory) => directory.path().to_path_buf(),
+        }
+    }
+
+    /// Adds to a failure of the network where its nodes' logs are: they stay, since somebody must read them. Without any,
+    /// or when nothing is wrong with the nodes, temporary data goes.
+    pub(crate) fn close_after(self, failure: Failure) -> Failure {
+        let failed = matches!(failure.exit, Exit::Unavailable | Exit::Damaged);
+        match self {
+            Self::Temporary(directory) if failed && has_logs(directory.path()) => {
+                let path = directory.keep();
+                let next = format!("{}. The data stays in {}: remove it then", failure.next, path.display());
+                Failure { next, ..failure }
+            }
+            _ => failure,
         }
     }
 
@@ -138,10 +154,16 @@ pub(crate) fn run(command: DemoCommand, output: Output) -> Result<(), Failure> {
         network.stop().await;
         result
     });
-    let closed = data.close();
-    result?;
-    let farewell = closed?;
-    output.say(&format!("stopped; {farewell}"))
+    match result {
+        Ok(()) => output.say(&format!("stopped; {}", data.close()?)),
+        Err(failure) => Err(data.close_after(failure)),
+    }
+}
+
+/// Whether a node has written a log below this directory.
+fn has_logs(root: &Path) -> bool {
+    let nodes = std::fs::read_dir(root).into_iter().flatten().flatten();
+    nodes.into_iter().any(|node| node.path().join(LOG_FILE).exists())
 }
 
 /// A demo network that runs.

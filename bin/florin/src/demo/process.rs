@@ -1,6 +1,7 @@
 //! The demo's nodes as processes: real `florin node` children of this program, one each.
 //!
-//! A child ends when its standard input closes, so however this process ends, no child outlives it.
+//! A child ends when its standard input closes, so however this process ends, no child outlives it. Of the operator's
+//! environment it sees no setting but those of logs and traces: ports, keys and passphrase are the demo's.
 
 use super::layout::DemoNode;
 use crate::{
@@ -24,6 +25,8 @@ use tokio::{
 const START_TIME_MAX: Duration = Duration::from_secs(60);
 /// Longest time for a node to stop cleanly.
 const STOP_TIME_MAX: Duration = Duration::from_secs(20);
+/// Settings in the environment that reach the nodes.
+const INHERITED: [&str; 2] = ["FLORIN__LOG__", "FLORIN__TRACES__"];
 /// File with a node's log, in its directory.
 pub(crate) const LOG_FILE: &str = "node.log";
 
@@ -78,9 +81,9 @@ impl RunningNode {
             .append(true)
             .open(&log_path)
             .map_err(|error| Failure::writing(&log_path, &error))?;
-        let directory = node.directory.display().to_string();
-        let arguments = ["node", "--json", "--dir", &directory];
-        let mut child = Command::new(&program)
+        let (directory, passphrase) = (node.directory.display().to_string(), node.passphrase.display().to_string());
+        let arguments = ["node", "--json", "--dir", &directory, "--passphrase-file", &passphrase];
+        let mut child = own_settings_only(Command::new(&program))
             .args(arguments)
             .arg("--stop-with-stdin")
             .stdin(Stdio::piped())
@@ -112,6 +115,17 @@ impl RunningNode {
         let _ = self.stop.send(());
         let _ = self.ended.await;
     }
+}
+
+/// A command that inherits no setting for other nodes; how a node reports is the operator's choice in a demo too.
+fn own_settings_only(mut command: Command) -> Command {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("FLORIN") && !INHERITED.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 /// Stops nodes that somebody started again by hand in the demo's directories: their lock names their process.

@@ -11,6 +11,7 @@ mod report;
 use crate::{failure::Failure, network::NetworkArguments, output::Output};
 use alloy_primitives::{B256, U256};
 use clap::{Args, Subcommand};
+use florin_proof::StateItem;
 use std::path::PathBuf;
 
 /// Looks at blocks, transactions, accounts and proofs.
@@ -21,6 +22,7 @@ Examples:
   florin inspect tx 0x5c50…4e06 --genesis genesis.json
   florin inspect account 0x7099…79C8 --dir /var/lib/florin       offline, in a stopped node's directory
   florin inspect proof 0xf101…0001 --slot 0x0 --genesis genesis.json --json
+  florin inspect proof 0x7099…79C8 --dir /var/lib/florin
   florin inspect state --dir /var/lib/florin                     the modules' invariants
   florin inspect verify --dir /var/lib/florin                    every stored byte")]
 pub(crate) struct InspectCommand {
@@ -60,7 +62,7 @@ enum Action {
         #[arg(long)]
         slot: Option<U256>,
         #[command(flatten)]
-        network: NetworkArguments,
+        source: Source,
     },
     /// Checks the modules' invariants over the whole history in a node's directory.
     State {
@@ -82,8 +84,9 @@ enum Action {
 /// Where to look.
 #[derive(Debug, Args)]
 struct Source {
-    /// Look offline, in the directory of a node that is stopped.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["rpc", "genesis"])]
+    /// Look offline, in the directory of a node that is stopped. No node is asked, and the directory's genesis file counts.
+    // No conflict with --rpc and --genesis: those may stand in the environment for other commands.
+    #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     #[command(flatten)]
     network: NetworkArguments,
@@ -150,9 +153,13 @@ pub(crate) fn run(command: InspectCommand, output: Output) -> Result<(), Failure
             };
             output.show(&report, || report.text())
         }
-        Action::Proof { address, slot, network } => {
+        Action::Proof { address, slot, source } => {
             let address = crate::pay::parse_address(&address)?;
-            let report = block_on(remote::proof(&network, address, slot))?;
+            let item = slot.map_or(StateItem::Account(address), |slot| StateItem::Slot(address, slot));
+            let report = match &source.dir {
+                Some(dir) => offline::proof(dir, item)?,
+                None => block_on(remote::proof(&source.network, item))?,
+            };
             output.show(&report, || report.text())
         }
         Action::State { directory } => {

@@ -2,7 +2,9 @@
 
 use super::{
     BlockName,
-    report::{AccountReport, BlockReport, DataReport, StateReport, TokenBalance, TransactionReport, VerifyReport},
+    report::{
+        AccountReport, BlockReport, DataReport, ProofReport, StateReport, TokenBalance, TransactionReport, VerifyReport,
+    },
 };
 use crate::{
     failure::Failure,
@@ -17,7 +19,7 @@ use florin_modules::{
     permission, policy, query,
     token::{self, invariants::EventBook},
 };
-use florin_proof::{Namespace, NetworkKey};
+use florin_proof::{Namespace, NetworkKey, StateItem};
 use florin_state::{FinalizedBlock, Ledger, LedgerConfig, LedgerError, page_cache, with_view};
 use florin_types::{Account, Amount, Genesis, Height, StateView};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -175,6 +177,19 @@ pub(crate) fn account(path: &Path, address: Address) -> Result<AccountReport, Fa
         });
         let verified = "read from the authenticated store; `florin inspect verify` checks all of it";
         Ok(AccountReport::new(address, height, account, held.collect(), verified.into()))
+    })
+}
+
+/// Proves an account or a slot in the state of the head.
+pub(crate) fn proof(path: &Path, item: StateItem) -> Result<ProofReport, Failure> {
+    look(path, |opened| async move {
+        let proven = opened.ledger.prove(&[item]).await.map_err(ledger_failure)?;
+        let block = &proven.block.block;
+        let values = proven.proof.verify(block.header().state_root).map_err(|error| fault(error.to_string()))?;
+        let verified =
+            format!("proven by the state root of the block; the block by: {}", opened.certified(&proven.block).await?);
+        let value = values.first().map(|(_, value)| value);
+        Ok(ProofReport::new(item, value, (block.header(), block.hash()), verified))
     })
 }
 

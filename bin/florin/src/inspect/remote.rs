@@ -6,13 +6,14 @@ use super::{
 };
 use crate::{
     failure::Failure,
+    genesis,
     network::{Network, NetworkArguments},
     remote::client_failure,
 };
 use alloy_consensus::transaction::SignerRecoverable as _;
-use alloy_primitives::{Address, B256, U256};
-use florin_client::RpcClient;
-use florin_proof::{StateItem, StateValue};
+use alloy_primitives::{Address, B256};
+use florin_client::{ProvenBlock, RpcClient, VerifyError};
+use florin_proof::StateItem;
 use florin_types::Amount;
 use serde_json::json;
 
@@ -20,25 +21,50 @@ const UNVERIFIED: &str = "no: this is what the node says; give --genesis FILE to
 
 /// A block.
 pub(crate) async fn block(arguments: &NetworkArguments, name: BlockName) -> Result<BlockReport, Failure> {
-    let client = arguments.client()?;
-    let (height, rpc_block) = find(&client, name).await?;
-    let transactions = rpc_block.transactions.hashes().collect();
-    if arguments.genesis.is_none() || height == 0 {
-        let verified = UNVERIFIED.to_string();
-        return Ok(BlockReport::new(&rpc_block.header.inner, None, rpc_block.header.hash, transactions, verified));
+    if arguments.genesis.is_some() {
+        return proven_block(&arguments.open().await?, name).await;
     }
-    let network = arguments.open().await?;
-    let header = network.verifier.final_header(&network.client, height).await.map_err(client_failure)?;
-    let header = header.ok_or_else(|| unknown(&format!("block {height} is not final")))?;
-    if header.hash() != rpc_block.header.hash {
-        let message = format!("the node says block {height} is {}, final is {}", rpc_block.header.hash, header.hash());
-        return Err(Failure::damaged("client.unproven", message, "do not trust this node; ask another one"));
-    }
-    let verified = "header, by its certificate and the genesis file's key".to_string();
-    Ok(BlockReport::new(header.header(), Some(header.extension()), header.hash(), transactions, verified))
+    let found = find(&arguments.client()?, name).await?;
+    let transactions = found.transactions.hashes().collect();
+    Ok(BlockReport::new(&found.header.inner, None, found.header.hash, transactions, UNVERIFIED.to_string()))
 }
 
-async fn find(client: &RpcClient, name: BlockName) -> Result<(u64, alloy_rpc_types_eth::Block), Failure> {
+/// The block that was asked for, and nothing that the node says without proof; only which block is the latest is its word.
+async fn proven_block(network: &Network, name: BlockName) -> Result<BlockReport, Failure> {
+    let client = &network.client;
+    let first = genesis::block(&network.genesis)?;
+    let height = match name {
+        BlockName::Latest => client.block_number().await.map_err(client_failure)?,
+        BlockName::Height(height) => height,
+        BlockName::Hash(hash) if hash == first.hash() => 0,
+        BlockName::Hash(_) => find(client, name).await?.header.inner.number,
+    };
+    if height == 0 {
+        let verified = "genesis block: it is what the genesis file gives".to_string();
+        return asked_for(
+            name,
+            BlockReport::new(first.header(), Some(first.extension()), first.hash(), vec![], verified),
+        );
+    }
+    let found = network.verifier.block(client, height).await.map_err(client_failure)?;
+    let ProvenBlock { header, transactions } = found.ok_or_else(|| unknown(&format!("block {height} is not final")))?;
+    let verified = "header and transactions, by its certificate and the genesis file's key".to_string();
+    asked_for(name, BlockReport::new(header.header(), Some(header.extension()), header.hash(), transactions, verified))
+}
+
+/// A true answer about another block is a lie as well.
+fn asked_for(name: BlockName, report: BlockReport) -> Result<BlockReport, Failure> {
+    match name {
+        BlockName::Hash(hash) if hash != report.hash => {
+            let (asked, answered) = (format!("block {hash}"), format!("block {} ({})", report.number, report.hash));
+            Err(client_failure(VerifyError::OtherQuestion { asked, answered }.into()))
+        }
+        _ => Ok(report),
+    }
+}
+
+/// A block as the node tells it.
+async fn find(client: &RpcClient, name: BlockName) -> Result<alloy_rpc_types_eth::Block, Failure> {
     let (method, which) = match name {
         BlockName::Latest => ("eth_getBlockByNumber", json!("latest")),
         BlockName::Height(height) => ("eth_getBlockByNumber", json!(format!("{height:#x}"))),
@@ -46,8 +72,7 @@ async fn find(client: &RpcClient, name: BlockName) -> Result<(u64, alloy_rpc_typ
     };
     let found: Option<alloy_rpc_types_eth::Block> =
         client.call(method, json!([which, false])).await.map_err(client_failure)?;
-    let block = found.ok_or_else(|| unknown("the node has no such block"))?;
-    Ok((block.header.inner.number, block))
+    found.ok_or_else(|| unknown("the node has no such block"))
 }
 
 fn unknown(message: &str) -> Failure {
@@ -91,29 +116,10 @@ async fn balances(network: &Network, address: Address) -> Result<Vec<TokenBalanc
 }
 
 /// Proves an account or a slot.
-pub(crate) async fn proof(
-    arguments: &NetworkArguments,
-    address: Address,
-    slot: Option<U256>,
-) -> Result<ProofReport, Failure> {
+pub(crate) async fn proof(arguments: &NetworkArguments, item: StateItem) -> Result<ProofReport, Failure> {
     let network = arguments.open().await?;
-    let item = slot.map_or(StateItem::Account(address), |slot| StateItem::Slot(address, slot));
     let proven = network.verifier.prove(&network.client, &[item]).await.map_err(client_failure)?;
-    let (present, value) = match proven.values.first() {
-        Some((_, StateValue::Account(Some(account)))) => {
-            (true, format!("{} wei, nonce {}, code {}", account.balance, account.nonce, account.code_hash))
-        }
-        Some((_, StateValue::Slot(value))) => (!value.is_zero(), format!("{value:#x}")),
-        _ => (false, "none".to_string()),
-    };
-    Ok(ProofReport {
-        address,
-        slot,
-        present,
-        value,
-        block_number: proven.header.height(),
-        block_hash: proven.header.hash(),
-        state_root: proven.header.header().state_root,
-        verified: true,
-    })
+    let value = proven.values.first().map(|(_, value)| value);
+    let verified = "proven by the state root of a final block, with the genesis file's key".to_string();
+    Ok(ProofReport::new(item, value, (proven.header.header(), proven.header.hash()), verified))
 }

@@ -3,6 +3,7 @@
 use crate::{failure::Failure, output};
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, Bytes, U256};
+use florin_proof::{StateItem, StateValue};
 use florin_types::{Account, Extension, Header, ReceiptEnvelope, TxEnvelope};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -206,10 +207,30 @@ pub(crate) struct ProofReport {
     pub(crate) block_number: u64,
     pub(crate) block_hash: B256,
     pub(crate) state_root: B256,
-    pub(crate) verified: bool,
+    /// What was checked.
+    pub(crate) verified: String,
 }
 
 impl ProofReport {
+    /// From a value that was proven under a header.
+    pub(crate) fn new(item: StateItem, value: Option<&StateValue>, header: (&Header, B256), verified: String) -> Self {
+        let (address, slot) = match item {
+            StateItem::Slot(address, slot) => (address, Some(slot)),
+            StateItem::Account(address) => (address, None),
+            StateItem::Code(_) => (Address::ZERO, None),
+        };
+        let (present, value) = match value {
+            Some(StateValue::Account(Some(account))) => {
+                (true, format!("{} wei, nonce {}, code {}", account.balance, account.nonce, account.code_hash))
+            }
+            Some(StateValue::Slot(value)) => (!value.is_zero(), format!("{value:#x}")),
+            _ => (false, "none".to_string()),
+        };
+        let (header, block_hash) = header;
+        let (block_number, state_root) = (header.number, header.state_root);
+        Self { address, slot, present, value, block_number, block_hash, state_root, verified }
+    }
+
     /// For people.
     pub(crate) fn text(&self) -> String {
         let presence = if self.present { "proven to be there" } else { "proven not to be there" };
@@ -219,6 +240,7 @@ impl ProofReport {
             ("value", format!("{} ({presence})", self.value)),
             ("in block", format!("{} ({})", self.block_number, self.block_hash)),
             ("state root", self.state_root.to_string()),
+            ("verified", self.verified.clone()),
         ])
     }
 }

@@ -34,7 +34,7 @@ fn signer(bytes: &[u8]) -> Result<Signer, Failure> {
 
 /// From a file with a private key in hexadecimal.
 pub(crate) fn from_private_key_file(path: &Path) -> Result<Signer, Failure> {
-    let text = Zeroizing::new(files::read_text(path)?);
+    let text = files::read_secret(path)?;
     let digits = text.trim().trim_start_matches("0x");
     let bytes = hex::decode(digits).map(Zeroizing::new).map_err(|_| {
         let message = format!("{} does not hold 64 hexadecimal digits", path.display());
@@ -45,7 +45,7 @@ pub(crate) fn from_private_key_file(path: &Path) -> Result<Signer, Failure> {
 
 /// From a file with a BIP-39 phrase.
 pub(crate) fn from_phrase_file(path: &Path, index: u32) -> Result<Signer, Failure> {
-    let text = Zeroizing::new(files::read_text(path)?);
+    let text = files::read_secret(path)?;
     let phrase = Zeroizing::new(text.split_whitespace().collect::<Vec<_>>().join(" "));
     mnemonic::derive(&phrase, "", index)
 }
@@ -154,7 +154,7 @@ impl Store {
     pub(crate) fn save(&self, name: &str, account: &Signer, passphrase: &str, cost: Cost) -> Result<Saved, Failure> {
         let path = self.path(name)?;
         let file = KeyFile::encrypt(account.secret().as_slice(), passphrase, cost)?.for_account(account.address());
-        files::make_directory(&self.directory, Audience::Owner)?;
+        files::make_directory(&self.directory)?;
         files::write_new(&path, file.to_text()?.as_bytes(), Audience::Owner)?;
         Ok(Saved { name: name.into(), address: account.address().to_string(), path })
     }

@@ -13,11 +13,14 @@ use alloy_primitives::B256;
 use clap::Args;
 use florin_consensus::{
     KeyError,
-    ceremony::{self, CeremonyConfig, CeremonyStep},
+    ceremony::{self, CeremonyConfig, CeremonyError, CeremonyStep},
     deal as deal_threshold,
 };
 use florin_types::{GenesisNode, NodeRole};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Arguments of `florin key node`.
 #[derive(Debug, Args)]
@@ -57,7 +60,8 @@ pub(crate) struct Deal {
 #[command(after_help = "\
 Every validator runs this at the same time, each on its own machine, with the same description of the network. Nobody
 ever holds the whole key. When it ends, each machine has its share (encrypted) and the same threshold.json, from which
-`florin genesis new` makes the genesis file. A machine that stops may start again and goes on where it was.")]
+`florin genesis new` makes the genesis file. A machine that stops while the others go on may start again and goes on
+where it was. If it stopped after the others had finished, all begin anew: docs/operate.md says what to move away.")]
 pub(crate) struct Ceremony {
     /// This validator's directory, with its node key.
     #[arg(long, value_name = "DIR")]
@@ -80,6 +84,7 @@ const CEREMONY_LINGER: Duration = Duration::from_secs(30);
 /// Makes the threshold key together with the other validators.
 pub(crate) fn ceremony(arguments: &Ceremony, output: Output) -> Result<(), Failure> {
     let directory = Directory::open(&arguments.dir)?;
+    files::check_closed(directory.root())?;
     let threshold_path = directory.root().join("threshold.json");
     for path in [directory.share_path(), threshold_path.clone()] {
         if path.exists() {
@@ -93,24 +98,20 @@ pub(crate) fn ceremony(arguments: &Ceremony, output: Output) -> Result<(), Failu
     let passphrase = directory.passphrase_source(&arguments.passphrase).existing("the node key")?;
     let secret = directory.node_secret(&passphrase)?;
     let validators = participants.iter().map(|node| node.public_key).collect();
-    let config = CeremonyConfig {
-        network: crate::node::listening(&directory, &participants, &secret.public_key())?,
-        secret,
-        participants,
-        timeout: Duration::from_secs(arguments.timeout_s),
-        linger: CEREMONY_LINGER,
-    };
+    let network = crate::node::listening(&directory, &participants, &secret.public_key())?;
+    crate::node::check_free(network.listen)?;
+    let timeout = Duration::from_secs(arguments.timeout_s);
+    let config = CeremonyConfig { network, secret, participants, timeout, linger: CEREMONY_LINGER };
     let storage = directory.root().join("ceremony");
-    files::make_directory(&storage, Audience::Owner)?;
-    let outcome = machine::run(storage, 2, |context| async move {
-        ceremony::run(context, config, Box::new(|step| show_step(&step))).await.map_err(|error| {
-            Failure::unavailable("ceremony.failed", error, "every validator starts it again, with the same description")
-        })
+    files::make_directory(&storage)?;
+    let outcome = machine::run(storage.clone(), 2, |context| async move {
+        ceremony::run(context, config, Box::new(|step| show_step(&step))).await.map_err(ceremony_failure)
     })?;
     directory.save_share(&outcome.share, &passphrase, arguments.cost.cost())?;
     let public =
         ThresholdPublic { threshold_public: outcome.threshold_public, validators, dealt_for_development: false };
     files::write_new(&threshold_path, public.to_text()?.as_bytes(), Audience::Everyone)?;
+    forget(&storage)?;
     output.show(&public, || {
         let fields = output::fields(&[
             ("share", format!("{} (encrypted, yours alone: back it up)", directory.share_path().display())),
@@ -120,6 +121,34 @@ pub(crate) fn ceremony(arguments: &Ceremony, output: Output) -> Result<(), Failu
             "{fields}\nCompare threshold.json with the others, then make the genesis file with `florin genesis new`.\n"
         )
     })
+}
+
+/// Removes what the ceremony remembered (its seed, what was dealt, a second copy of the share): share and public result
+/// are on the disk, so nothing needs it any more.
+fn forget(storage: &Path) -> Result<(), Failure> {
+    std::fs::remove_dir_all(storage).map_err(|error| {
+        Failure::input(
+            "ceremony.leftover",
+            format_args!("the key is made, but {} with secrets of it cannot be removed: {error}", storage.display()),
+            "remove it yourself; share.key.json and threshold.json are complete",
+        )
+    })
+}
+
+/// Why there is no key, and what each error leaves to do: most begin anew, and then nothing of the old one may be left.
+fn ceremony_failure(error: CeremonyError) -> Failure {
+    let anew = "on every machine move DIR/ceremony away (and share.key.json and threshold.json where they were made), \
+                then start it again on all of them";
+    let failed = |next: &str| Failure::unavailable("ceremony.failed", &error, next);
+    match &error {
+        CeremonyError::Key(error) => key_failure(error.clone()),
+        CeremonyError::Peers(_) | CeremonyError::Outsider { .. } => {
+            Failure::input("ceremony.description", &error, "correct the description on every machine, and start again")
+        }
+        CeremonyError::Missing { .. } => failed("every validator starts it again, with the same description"),
+        CeremonyError::Unfinished { .. } | CeremonyError::Failed | CeremonyError::Revealed { .. } => failed(anew),
+        CeremonyError::Storage(_) => failed("check the disk and the rights to DIR/ceremony, and start it again"),
+    }
 }
 
 #[expect(clippy::print_stderr, reason = "progress goes to standard error")]
@@ -134,7 +163,8 @@ fn show_step(step: &CeremonyStep) {
 
 /// A new node key in a directory.
 pub(crate) fn node_key(arguments: &NodeKey, output: Output) -> Result<(), Failure> {
-    files::make_directory(&arguments.dir, Audience::Owner)?;
+    files::make_directory(&arguments.dir)?;
+    files::check_closed(&arguments.dir)?;
     let directory = Directory::open(&arguments.dir)?;
     if directory.node_key_path().exists() {
         return Err(Failure::writing(&directory.node_key_path(), &std::io::ErrorKind::AlreadyExists.into()));
@@ -199,4 +229,28 @@ fn validators(description: &NetworkDescription) -> Vec<B256> {
 /// What is wrong with a key, for people.
 pub(crate) fn key_failure(error: KeyError) -> Failure {
     Failure::input("key.committee", error, "compare the genesis file, the description and the key files")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Exit;
+
+    #[test]
+    fn a_ceremony_that_must_begin_anew_says_what_to_move_away() {
+        let nodes = || vec!["one".to_string()];
+        let anew = [
+            CeremonyError::Unfinished { seconds: 1 },
+            CeremonyError::Failed,
+            CeremonyError::Revealed { nodes: nodes() },
+        ];
+        for error in anew {
+            let failure = ceremony_failure(error);
+            assert!(failure.next.contains("DIR/ceremony") && failure.exit == Exit::Unavailable, "{failure}");
+        }
+        let missing = ceremony_failure(CeremonyError::Missing { seconds: 1, missing: nodes() });
+        assert!(!missing.next.contains("DIR/ceremony"), "nothing was dealt yet: {missing}");
+        assert_eq!(ceremony_failure(CeremonyError::Outsider { node: B256::ZERO }).exit, Exit::Input);
+        assert_eq!(ceremony_failure(CeremonyError::Key(KeyError::Committee { found: 0 })).exit, Exit::Input);
+    }
 }

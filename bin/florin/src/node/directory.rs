@@ -32,6 +32,15 @@ pub(crate) struct Directory {
 impl Directory {
     /// Opens a directory; an absent `config.toml` means the defaults.
     pub(crate) fn open(root: &Path) -> Result<Self, Failure> {
+        Self::open_with(root, environment)
+    }
+
+    /// Opens a directory of the demo, whose layout is its own: what the operator exported for another node is not for it.
+    pub(crate) fn open_as_it_is(root: &Path) -> Result<Self, Failure> {
+        Self::open_with(root, || Ok(Vec::new()))
+    }
+
+    fn open_with(root: &Path, environment: fn() -> Result<Vec<(String, String)>, Failure>) -> Result<Self, Failure> {
         if !root.is_dir() {
             return Err(Failure::input(
                 "node.directory",
@@ -136,7 +145,7 @@ impl Directory {
     /// Takes the data directory for this process until the lock is dropped (or the process ends, however it ends).
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
         let data = self.data();
-        files::make_directory(&data, Audience::Owner)?;
+        files::make_directory(&data)?;
         files::lock(&data.with_extension("lock"), &data)
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn reference() -> Result<String, Failure> {
     let layout = Layout::open(root.path(), Some(1), None, &People::derive()?, super::monitoring::now_ms())?;
     let node = layout.nodes().swap_remove(0);
     layout.configure(&node, 0, 0)?;
-    let directory = Directory::open(&node.directory)?;
+    let directory = Directory::open_as_it_is(&node.directory)?;
     let genesis = Arc::new(directory.genesis()?);
     let config = node_config(&directory, &genesis, &PassphraseSource::default())?;
     let network = listening(&directory, &genesis.nodes, &config.secret.public_key())?;

@@ -150,7 +150,7 @@ pub(crate) fn listening(directory: &Directory, nodes: &[GenesisNode], key: &B256
 }
 
 /// The engine would meet a port that is taken as a fault; here it is what it is.
-fn check_free(listen: SocketAddr) -> Result<(), Failure> {
+pub(crate) fn check_free(listen: SocketAddr) -> Result<(), Failure> {
     std::net::TcpListener::bind(listen).map(drop).map_err(|error| {
         Failure::unavailable(
             "network.listen",

@@ -1,7 +1,7 @@
 //! The parts of a running node, started in order and stopped in reverse: engine, index, JSON-RPC, monitoring.
 
 use super::{directory::Directory, monitoring, role_name};
-use crate::{demo::process::Serving, failure::Failure};
+use crate::{demo::process::Serving, failure::Failure, genesis, key::network::key_failure};
 use alloy_primitives::B256;
 use florin_consensus::{Context, NetworkConfig, Node, NodeConfig, StartError, SubmitError as EngineRefusal};
 use florin_index::Index;
@@ -98,12 +98,17 @@ fn all_metrics(node: &Node, rpc: &SharedRpc) -> String {
     monitoring::join(&[node.metrics(), rpc])
 }
 
+/// Whose turn it is: a genesis file that gives no network is the caller's, stored data the operator's.
 fn start_failure(error: StartError) -> Failure {
-    Failure::damaged(
-        "node.start",
-        error,
-        "if the data is damaged: keep it, run `florin inspect verify --dir DIR`, then restore a backup or start empty",
-    )
+    match error {
+        StartError::Key(error) => key_failure(error),
+        StartError::Peers(_) | StartError::Genesis(_) | StartError::GenesisBlock(_) => genesis::refused(error),
+        StartError::State(_) | StartError::Ledger(_) | StartError::Archive { .. } => Failure::damaged(
+            "node.start",
+            error,
+            "if the data is damaged: keep it, run `florin inspect verify --dir DIR`, then restore a backup or start empty",
+        ),
+    }
 }
 
 async fn serve_rpc(directory: &Directory, node: &Node) -> Result<RpcServer, Failure> {
@@ -212,5 +217,30 @@ impl monitoring::Observed for Observed {
     fn broken(&self) -> Option<String> {
         use futures::FutureExt as _;
         self.node.ended().now_or_never().map(|reason| format!("the engine ended: {reason}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Exit;
+    use florin_consensus::{KeyError, network::AddressError};
+    use florin_types::{BlockError, StateFault};
+
+    #[test]
+    fn a_genesis_file_that_gives_no_network_is_no_damage() {
+        let reason = || "cut".to_string();
+        let address = AddressError { node: "four".into(), address: "bank-four.example".into(), reason: reason() };
+        let cases = [
+            (StartError::Key(KeyError::Committee { found: 0 }), Exit::Input),
+            (StartError::Peers(address.into()), Exit::Input),
+            (StartError::GenesisBlock(BlockError::Malformed { reason: reason() }), Exit::Input),
+            (StartError::State(StateFault(reason())), Exit::Damaged),
+            (StartError::Archive { partition: "blocks".into(), reason: reason() }, Exit::Damaged),
+        ];
+        for (error, exit) in cases {
+            let failure = start_failure(error);
+            assert_eq!(failure.exit, exit, "{failure}");
+        }
     }
 }

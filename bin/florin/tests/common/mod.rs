@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
@@ -60,6 +61,69 @@ pub fn file(directory: &TempDir, name: &str, content: &str) -> PathBuf {
     let path = directory.path().join(name);
     std::fs::File::create(&path).unwrap().write_all(content.as_bytes()).unwrap();
     path
+}
+
+/// A file that only this user can read, as secrets must be.
+pub fn secret(directory: &TempDir, name: &str, content: &str) -> PathBuf {
+    let path = file(directory, name, content);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    path
+}
+
+/// A server that stands before a node and lies: it passes each call on, and answers when `lie` has seen to the answer.
+/// Gives its URL.
+pub fn liar(node: &str, lie: impl Fn(&Value, &mut Value) + Send + 'static) -> String {
+    let node = node.to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // A client that goes away ends its own connection, nothing else.
+            let Some(call) = read_body(&mut stream) else { continue };
+            let mut answer = ask(&node, &call);
+            lie(&call, &mut answer);
+            let body = answer.to_string();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length:";
+            let _ = write!(stream, "{head} {}\r\n\r\n{body}", body.len());
+        }
+    });
+    url
+}
+
+/// Posts a call to a node and gives its whole answer.
+pub fn ask(node: &str, call: &Value) -> Value {
+    let host = node.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).unwrap();
+    let body = call.to_string();
+    let head = format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nConnection: close");
+    write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    read_body(&mut stream).unwrap()
+}
+
+/// The JSON of one HTTP message with a known length.
+fn read_body(stream: &mut TcpStream) -> Option<Value> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if line == "\r\n" {
+            break;
+        }
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0u8; length];
+    reader.read_exact(&mut body).ok()?;
+    serde_json::from_slice(&body).ok()
 }
 
 /// Waits until `done` gives something.
