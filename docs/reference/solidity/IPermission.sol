@@ -84,6 +84,8 @@ interface IPermission {
     error NodeExists(bytes32 publicKey);
     /// The key is zero, or name or endpoint is empty or too long. Use 1 to lengthMax bytes each.
     error NodeInvalid(bytes32 publicKey, uint256 nameLength, uint256 endpointLength, uint256 lengthMax);
+    /// The endpoint has not the form host:port. Write a host name or an IP address (IPv6 in brackets), a colon, a port.
+    error EndpointInvalid(bytes32 publicKey, string endpoint);
     /// The registry is full. Remove a node first.
     error NodesFull(uint256 nodesMax);
     /// A validator's place follows from the committee's key, not from this list. Change the committee.

@@ -21,6 +21,8 @@ use crate::{
 pub const NODES_MAX: u64 = GENESIS_NODES_MAX as u64;
 /// Most bytes of a node's name, and of its endpoint.
 pub const NODE_TEXT_BYTES_MAX: usize = 255;
+/// Most bytes between two dots of a host's name (RFC 1035). Its 253 in total are what the endpoint's bound leaves.
+const HOST_LABEL_BYTES_MAX: usize = 63;
 
 const VALIDATOR: u8 = 1;
 const FOLLOWER: u8 = 2;
@@ -192,6 +194,8 @@ pub(super) fn remove_node(context: &mut Context<'_>, public_key: B256) -> Result
     context.emit(PERMISSION_ADDRESS, &IPermission::NodeRemoved { publicKey: public_key })
 }
 
+/// Checks what a node is registered with. The endpoint is checked by its form alone, which is the same on every machine;
+/// whether anybody answers there shows when it is dialled.
 fn check_texts(public_key: B256, name: &str, endpoint: &str) -> Result<(), Failure> {
     let fits = |text: &str| !text.is_empty() && text.len() <= NODE_TEXT_BYTES_MAX;
     ensure(!public_key.is_zero() && fits(name) && fits(endpoint), || IPermission::NodeInvalid {
@@ -199,5 +203,30 @@ fn check_texts(public_key: B256, name: &str, endpoint: &str) -> Result<(), Failu
         nameLength: U256::from(name.len()),
         endpointLength: U256::from(endpoint.len()),
         lengthMax: U256::from(NODE_TEXT_BYTES_MAX),
-    })
+    })?;
+    ensure(is_endpoint(endpoint), || IPermission::EndpointInvalid { publicKey: public_key, endpoint: endpoint.into() })
+}
+
+/// Whether a text has the form `host:port`.
+fn is_endpoint(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && is_port(port))
+}
+
+/// A name of letters, digits and inner hyphens, an IPv4 address (which has that form), or an IPv6 address in brackets.
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.contains(':') && address.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte));
+    }
+    let is_label = |label: &str| {
+        (1..=HOST_LABEL_BYTES_MAX).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    host.split('.').all(is_label)
+}
+
+/// 1 to 65535, in digits without a leading zero.
+fn is_port(port: &str) -> bool {
+    !port.starts_with('0') && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }

@@ -229,14 +229,56 @@ fn the_registry_is_bounded() {
         endpointLength: units(endpoint),
         lengthMax: units(255),
     };
-    ledger.reverts(GOVERNOR, TO, add("n".into(), "e".into(), 0), error(0, 1, 1));
-    ledger.reverts(GOVERNOR, TO, add(String::new(), "e".into(), 1), error(1, 0, 1));
+    let longest = format!("{}:1", &vec!["a".repeat(63); 4].join(".")[..253]);
+    ledger.reverts(GOVERNOR, TO, add("n".into(), "e:1".into(), 0), error(0, 1, 3));
+    ledger.reverts(GOVERNOR, TO, add(String::new(), "e:1".into(), 1), error(1, 0, 3));
     ledger.reverts(GOVERNOR, TO, add("n".into(), "e".repeat(256), 1), error(1, 1, 256));
-    ledger.ok(GOVERNOR, TO, add("n".repeat(255), "e".repeat(255), 1));
+    ledger.ok(GOVERNOR, TO, add("n".repeat(255), longest, 1));
     for key in 2..=123 {
-        ledger.ok(GOVERNOR, TO, add("n".into(), "e".into(), key));
+        ledger.ok(GOVERNOR, TO, add("n".into(), "e:1".into(), key));
     }
-    ledger.reverts(GOVERNOR, TO, add("n".into(), "e".into(), 124), NodesFull { nodesMax: units(128) });
+    ledger.reverts(GOVERNOR, TO, add("n".into(), "e:1".into(), 124), NodesFull { nodesMax: units(128) });
+}
+
+/// An address that nobody can dial would leave the node without connections.
+#[test]
+fn an_endpoint_is_a_host_and_a_port() {
+    let mut ledger = world();
+    let key = B256::repeat_byte(1);
+    let update = |endpoint: &str| updateNodeCall { publicKey: key, name: "Bank A".into(), endpoint: endpoint.into() };
+    let label = "a".repeat(64);
+    let wrong = [
+        "bank-a.example",
+        "bank-a.example:",
+        ":9000",
+        "bank-a.example:0",
+        "bank-a.example:09000",
+        "bank-a.example:65536",
+        "bank-a.example:+1",
+        "bank-a.example:9000 ",
+        "bank a.example:9000",
+        "-a.example:1",
+        "a-.example:1",
+        "a..b:1",
+        "a.:1",
+        "bänk.example:1",
+        "http://a.example:1",
+        "2001:db8::1:9000x",
+        "[2001:db8::1]",
+        "[]:1",
+        "[::1%eth0]:1",
+        &format!("{label}:1"),
+    ];
+    for endpoint in wrong {
+        let error = EndpointInvalid { publicKey: key, endpoint: endpoint.into() };
+        ledger.reverts(GOVERNOR, TO, update(endpoint), error);
+    }
+    let call = addNodeCall { publicKey: B256::repeat_byte(9), name: "n".into(), endpoint: "a.example".into() };
+    let error = EndpointInvalid { publicKey: B256::repeat_byte(9), endpoint: "a.example".into() };
+    ledger.reverts(GOVERNOR, TO, call, error);
+    for endpoint in ["bank-a.example:9000", "localhost:1", "10.0.0.1:65535", "[2001:db8::1]:9000", "1a.Example:80"] {
+        ledger.ok(GOVERNOR, TO, update(endpoint));
+    }
 }
 
 #[test]
