@@ -3,14 +3,17 @@
 //! A validator's place follows from the committee's threshold key, not from this list: it can be neither added nor
 //! removed here, only its name and endpoint change. Removing two of four validators would otherwise stop the network
 //! with no way to undo it.
+//!
+//! Where connecting is open, every account that may transact registers one follower of its own, and may remove it again:
+//! nodes of strangers have a key and an address that somebody answers for, and are bounded in number.
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 use florin_types::{Access, GENESIS_NODES_MAX, NodeRole};
 
 use super::{
-    Capability, IPermission,
+    Capability, IPermission, NODE_ROLE_FOLLOWER,
     layout::{NodePlace, NodeRecord, layout},
-    ops::{access_of, require_admin},
+    ops::{access_of, admin, may_transact, own_node, require_admin},
 };
 use crate::{
     PERMISSION_ADDRESS,
@@ -105,33 +108,50 @@ pub fn nodes(context: &mut Context<'_>) -> Result<Vec<Node>, Failure> {
     Ok(nodes)
 }
 
-/// Whether a node may connect. Validators always may; others where connecting is open, where they are registered and
-/// registered ones may, or where their role suffices.
+/// Whether a node may connect. Validators always may; other registered nodes where connecting is open or for those
+/// listed, or where their role suffices. A node that nobody registered never may.
 pub fn may_connect(context: &mut Context<'_>, public_key: B256) -> Result<bool, Failure> {
     let (access, roles) = access_of(context, Capability::Connect)?;
     let role = role_from_number(place(context, public_key)?.record.read(context)?.role);
     Ok(match (access, role) {
-        (_, Some(NodeRole::Validator)) | (Access::Open, _) | (Access::Listed, Some(_)) => true,
-        (Access::Role, Some(NodeRole::Follower)) => roles & 2 != 0,
-        (Access::Listed | Access::Role, None) => false,
+        (_, None) => false,
+        (_, Some(NodeRole::Validator)) | (Access::Open | Access::Listed, Some(_)) => true,
+        (Access::Role, Some(NodeRole::Follower)) => roles & NODE_ROLE_FOLLOWER != 0,
     })
 }
 
 // ----- changes -------------------------------------------------------------------------------------------------------
 
-/// Registers a follower.
+/// Registers a follower: one of the network's, by its admin, or the caller's own, where connecting is open.
 pub fn add_node(context: &mut Context<'_>, public_key: B256, name: &str, endpoint: &str) -> Result<(), Failure> {
-    require_admin(context)?;
-    register(context, public_key, name, endpoint, NodeRole::Follower)
+    let (admin, caller) = (admin(context)?, context.caller());
+    if caller == admin {
+        return register(context, public_key, name, endpoint, NodeRole::Follower);
+    }
+    let is_open = access_of(context, Capability::Connect)?.0 == Access::Open;
+    ensure(is_open && may_transact(context, caller)?, || IPermission::AdminRequired { caller, admin })?;
+    ensure(own_node(context, caller, true)?, || IPermission::NodeOwned { owner: caller })?;
+    put(context, public_key, name, endpoint, NodeRole::Follower, caller)
 }
 
-/// Registers a node of any role: genesis alone registers validators.
+/// Registers a node of any role for the network itself: genesis alone registers validators.
 pub(crate) fn register(
     context: &mut Context<'_>,
     public_key: B256,
     name: &str,
     endpoint: &str,
     role: NodeRole,
+) -> Result<(), Failure> {
+    put(context, public_key, name, endpoint, role, Address::ZERO)
+}
+
+fn put(
+    context: &mut Context<'_>,
+    public_key: B256,
+    name: &str,
+    endpoint: &str,
+    role: NodeRole,
+    owner: Address,
 ) -> Result<(), Failure> {
     check_texts(public_key, name, endpoint)?;
     let place = place(context, public_key)?;
@@ -141,7 +161,7 @@ pub(crate) fn register(
     ensure(index < NODES_MAX, || IPermission::NodesFull { nodesMax: U256::from(NODES_MAX) })?;
     let role = role_number(role);
     layout().node_keys.push(context, public_key)?;
-    place.record.write(context, NodeRecord { role, index })?;
+    place.record.write(context, NodeRecord { role, index, owner })?;
     place.name.write(context, name)?;
     place.endpoint.write(context, endpoint)?;
     context.emit(
@@ -170,11 +190,14 @@ pub(super) fn update_node(
     )
 }
 
-/// Removes a follower; the last key of the list takes its place.
+/// Removes a follower, by the admin or by who registered it; the last key of the list takes its place.
 pub(super) fn remove_node(context: &mut Context<'_>, public_key: B256) -> Result<(), Failure> {
-    require_admin(context)?;
     let removed = place(context, public_key)?;
     let record = removed.record.read(context)?;
+    // The zero address never calls, so that nobody owns what has no owner.
+    if record.owner.is_zero() || record.owner != context.caller() {
+        require_admin(context)?;
+    }
     ensure(record.role != 0, || IPermission::NodeUnknown { publicKey: public_key })?;
     ensure(record.role != VALIDATOR, || IPermission::NodeIsValidator { publicKey: public_key })?;
     let keys = layout().node_keys;
@@ -191,6 +214,9 @@ pub(super) fn remove_node(context: &mut Context<'_>, public_key: B256) -> Result
     removed.record.write(context, NodeRecord::default())?;
     removed.name.write(context, "")?;
     removed.endpoint.write(context, "")?;
+    if !record.owner.is_zero() {
+        own_node(context, record.owner, false)?;
+    }
     context.emit(PERMISSION_ADDRESS, &IPermission::NodeRemoved { publicKey: public_key })
 }
 

@@ -204,18 +204,83 @@ fn a_validator_s_place_is_not_for_the_admin_to_take() {
 }
 
 #[test]
-fn nodes_connect_by_mode_and_validators_always() {
+fn registered_nodes_connect_by_mode_and_validators_always() {
     let mut ledger = world();
     let ask = |ledger: &mut Ledger| [1, 5, 99].map(|key| connects(ledger, key));
     assert_eq!(ask(&mut ledger), [true, true, false]);
-    set_access(&mut ledger, CONNECT, ROLE, 1);
-    assert_eq!(ask(&mut ledger), [true, false, false]);
-    set_access(&mut ledger, CONNECT, ROLE, 2);
-    assert_eq!(ask(&mut ledger), [true, true, false]);
-    set_access(&mut ledger, CONNECT, ROLE, 0);
-    assert_eq!(ask(&mut ledger), [true, false, false]);
+    for (roles, follower) in [(0, false), (1, false), (2, true), (3, true)] {
+        set_access(&mut ledger, CONNECT, ROLE, roles);
+        assert_eq!(ask(&mut ledger), [true, follower, false], "roles {roles}");
+    }
     set_access(&mut ledger, CONNECT, OPEN, 0);
-    assert_eq!(ask(&mut ledger), [true, true, true]);
+    assert_eq!(ask(&mut ledger), [true, true, false], "nothing is known of a node that nobody registered");
+}
+
+#[test]
+fn by_role_all_nodes_of_genesis_connect_at_first() {
+    let mut file = crate::testing::genesis_file();
+    file.connect = Access::Role;
+    let mut ledger = world();
+    ledger.storage.slots = crate::genesis(&file).unwrap().slots;
+    assert_eq!([1, 5, 99].map(|key| connects(&mut ledger, key)), [true, true, false]);
+    assert_eq!(ledger.ok(account(9), TO, accessOfCall { capability: CONNECT }).roles, 3);
+}
+
+fn add(key: u8) -> addNodeCall {
+    addNodeCall { publicKey: B256::repeat_byte(key), name: format!("Node {key}"), endpoint: "node.example:1".into() }
+}
+
+fn remove(key: u8) -> removeNodeCall {
+    removeNodeCall { publicKey: B256::repeat_byte(key) }
+}
+
+#[test]
+fn where_connecting_is_open_who_may_transact_registers_one_node() {
+    let mut ledger = world();
+    let (member, other, stranger) = (account(1), account(2), account(3));
+    let refused = |caller| AdminRequired { caller, admin: GOVERNOR };
+    for access in [LISTED, ROLE] {
+        set_access(&mut ledger, CONNECT, access, 3);
+        ledger.reverts(member, TO, add(9), refused(member));
+    }
+    set_access(&mut ledger, CONNECT, OPEN, 0);
+    ledger.reverts(stranger, TO, add(9), refused(stranger));
+    ledger.ok(member, TO, add(9));
+    assert!(connects(&mut ledger, 9));
+    ledger.reverts(member, TO, add(10), NodeOwned { owner: member });
+    ledger.reverts(other, TO, add(9), NodeExists { publicKey: B256::repeat_byte(9) });
+    ledger.ok(other, TO, add(10));
+    // The admin's are the network's, any number of them.
+    for key in 11..14 {
+        ledger.ok(GOVERNOR, TO, add(key));
+    }
+    assert!(transacts(&mut ledger, member), "what is noted of an account leaves its rights alone");
+    assert_eq!(ledger.run(account(9), invariants::check).unwrap(), []);
+}
+
+#[test]
+fn who_registered_a_node_removes_it_and_nobody_else_s() {
+    let mut ledger = world();
+    set_access(&mut ledger, CONNECT, OPEN, 0);
+    let (member, other) = (account(1), account(2));
+    let refused = |caller| AdminRequired { caller, admin: GOVERNOR };
+    ledger.ok(member, TO, add(9));
+    ledger.ok(other, TO, add(10));
+    for key in [1, 5, 10, 77] {
+        ledger.reverts(member, TO, remove(key), refused(member));
+    }
+    let rename = updateNodeCall { publicKey: B256::repeat_byte(9), name: "n".into(), endpoint: "e:1".into() };
+    ledger.reverts(member, TO, rename, refused(member));
+    ledger.ok(member, TO, remove(9));
+    assert!(!connects(&mut ledger, 9));
+    ledger.ok(member, TO, add(11));
+    // The admin takes a node away, and its owner may bring another; closing takes nobody's right to leave.
+    ledger.ok(GOVERNOR, TO, remove(11));
+    ledger.ok(member, TO, add(12));
+    set_access(&mut ledger, CONNECT, LISTED, 0);
+    assert!(connects(&mut ledger, 12));
+    ledger.ok(member, TO, remove(12));
+    assert_eq!(ledger.run(account(9), invariants::check).unwrap(), []);
 }
 
 #[test]
@@ -296,8 +361,15 @@ fn invariants_notice_what_they_name() {
     assert_eq!(names(&mut ledger), ["permission.nodes_registered"]);
     let mut ledger = world();
     let record = lay.nodes.of(&B256::repeat_byte(3)).record;
-    ledger.run(GOVERNOR, |context| record.write(context, layout::NodeRecord { role: 1, index: 0 })).unwrap();
+    ledger
+        .run(GOVERNOR, |context| record.write(context, layout::NodeRecord { role: 1, ..Default::default() }))
+        .unwrap();
     assert_eq!(names(&mut ledger), ["permission.node_index"]);
+    let mut ledger = world();
+    let record = lay.nodes.of(&B256::repeat_byte(5)).record;
+    let owned = layout::NodeRecord { role: 2, index: 4, owner: account(1) };
+    ledger.run(GOVERNOR, |context| record.write(context, owned)).unwrap();
+    assert_eq!(names(&mut ledger), ["permission.node_owner"]);
 }
 
 // ----- quotas --------------------------------------------------------------------------------------------------------
