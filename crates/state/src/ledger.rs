@@ -263,6 +263,29 @@ impl Inner {
         Ok(record)
     }
 
+    /// Fails where the state after `height` is not kept any more: the index has then forgotten which later blocks changed
+    /// what, and would give their values instead.
+    fn check_kept(history: &History, height: Height) -> Result<(), StateFault> {
+        let oldest_height = history.oldest();
+        if oldest_height > height {
+            return Err(StateFault(LedgerError::Pruned { height, oldest_height }.to_string()));
+        }
+        Ok(())
+    }
+
+    /// The earliest block in `after+1 ..= at` that changed `key`, for a reader of the state after `height`.
+    fn next_change(
+        &self,
+        key: &StateKey,
+        height: Height,
+        after: Height,
+        at: Height,
+    ) -> Result<Option<Height>, StateFault> {
+        let history = self.history.read();
+        Self::check_kept(&history, height)?;
+        Ok(history.next_change(key, after, at))
+    }
+
     /// The value of `key` after `height`, given its value after `at`.
     async fn value_before(
         &self,
@@ -273,9 +296,12 @@ impl Inner {
     ) -> Result<Option<RawBytes>, StateFault> {
         let mut after = height;
         loop {
-            let change = self.history.read().next_change(key, after, at);
-            let Some(change) = change else { return Ok(current) };
-            if let Some(value) = self.undo_record(change).await?.before(key) {
+            let Some(change) = self.next_change(key, height, after, at)? else { return Ok(current) };
+            let record = self.undo_record(change).await;
+            // It may have been pruned between the two.
+            let record =
+                record.map_err(|fault| Self::check_kept(&self.history.read(), height).err().unwrap_or(fault))?;
+            if let Some(value) = record.before(key) {
                 return Ok(value.clone());
             }
             // Another key with the same first eight bytes changed there.
@@ -293,12 +319,13 @@ impl Inner {
                 format!("the store stands at operation {operations_end}, which is no block at or above that height"),
             )
         })?;
-        if at == height {
-            return Ok(values);
+        if at > height {
+            for (key, value) in keys.iter().zip(values.iter_mut()) {
+                *value = self.value_before(key, value.take(), height, at).await?;
+            }
         }
-        for (key, value) in keys.iter().zip(values.iter_mut()) {
-            *value = self.value_before(key, value.take(), height, at).await?;
-        }
+        // All of it or nothing: what was read before and after a height was forgotten is no state.
+        Self::check_kept(&self.history.read(), height)?;
         Ok(values)
     }
 }

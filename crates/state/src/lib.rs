@@ -14,7 +14,8 @@
 //! 1. A block's record and undo record are durable before the engine acknowledges the block, so the store on disk never
 //!    stands later than the ledger by more than the block being applied.
 //! 2. Records are written once per height, in order; the same record again is accepted, another one is a fault.
-//! 3. A read at height `h` gives the value after block `h`, whatever is finalised meanwhile.
+//! 3. A read at height `h` gives the value after block `h`, whatever is finalised meanwhile, or fails once `h` has left
+//!    the window.
 //!
 //! **Failures.** [`LedgerError`] for what callers may meet, [`StateFault`](florin_types::StateFault) for local corruption.
 //! **Limits.** Values have at most 64 KiB; state is readable for the configured window of heights; see

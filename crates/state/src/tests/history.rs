@@ -70,6 +70,59 @@ fn heights_outside_of_the_window_are_refused_with_the_oldest() {
 }
 
 #[test]
+fn a_held_state_that_leaves_the_window_is_refused_and_never_newer() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut node = Node::start(context, config(64), None).await;
+        node.advance_to(100).await;
+        let model = model(36);
+        let held = node.ledger.state(node.ledger.oldest_state()).await.unwrap();
+        assert_eq!(values(&*held).await, values(&model[36]).await);
+        // Undo records are dropped in files of 64 heights: until then the state can still be read, from then on it cannot.
+        for head in 101..=140 {
+            node.advance_to(head).await;
+            let keys = universe().iter().map(StateItem::key).collect();
+            match held.read(keys).await {
+                Ok(_) if head < 128 => assert_eq!(values(&*held).await, values(&model[36]).await, "head {head}"),
+                Ok(_) => panic!("height 36 was read at head {head}"),
+                Err(fault) => assert!(head >= 128 && fault.0.contains("the oldest is 64"), "head {head}: {fault}"),
+            }
+        }
+    });
+}
+
+/// The engine drops operations of the store that no live value and no block it retains needs.
+#[test]
+fn a_pruned_store_answers_proves_and_starts_again() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut node = Node::start(context.child("first"), config(100), None).await;
+        node.advance_to(300).await;
+        let retained = node.ledger.block(290).await.unwrap().unwrap().block.extension().state;
+        assert!(retained.operations_start > 0, "there is something to drop");
+        <Databases<_> as DatabaseSet<deterministic::Context>>::prune(&node.databases, &sync_target(&retained).unwrap())
+            .await;
+        node.advance_to(305).await;
+        all_is_there(&node, 305).await;
+        let tip = node.tip.clone();
+        drop(node);
+        let mut node = Node::start(context.child("second"), config(100), Some(tip)).await;
+        all_is_there(&node, 305).await;
+        node.advance_to(320).await;
+        all_is_there(&node, 320).await;
+    });
+}
+
+async fn all_is_there<E: Runtime>(node: &Node<E>, head: Height) {
+    let verified = node.ledger.verify(None, &|_, _, _| {}).await.unwrap();
+    assert_eq!((verified.blocks, verified.state_height), (head + 1, head));
+    node.ledger.prove(&universe()[..32]).await.unwrap();
+    let model = model(head);
+    for height in [head - 99, head - 50, head] {
+        let state = node.ledger.state(height).await.unwrap();
+        assert_eq!(values(&*state).await, values(&model[height as usize]).await, "height {height}");
+    }
+}
+
+#[test]
 fn an_archive_keeps_every_state() {
     deterministic::Runner::default().start(|context| async move {
         let config = LedgerConfig { archive: true, ..config(4) };
