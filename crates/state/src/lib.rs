@@ -42,8 +42,8 @@ pub(crate) use error::fault;
 pub use ledger::{FinalizedBlock, Ledger, LedgerConfig, ProvenState, Subscription, WINDOW_BLOCKS_DEFAULT};
 pub use reader::{MemoryState, StateReader};
 pub use store::{
-    Batch, Databases, Db, DbConfig, OPERATION_BYTES_MAX, Runtime, SealedBatch, SyncTarget, commitment, database_config,
-    genesis_commitment, merkleize, open_genesis, page_cache, page_cache_with, state_target, sync_target, write,
+    Batch, Databases, Db, DbConfig, Runtime, SealedBatch, SyncTarget, commitment, database_config, genesis_commitment,
+    merkleize, open_genesis, page_cache, page_cache_with, sync_target, write,
 };
 pub use suspend::{STACK_BYTES, with_view, with_view_hinted};
 pub use verify::Verification;

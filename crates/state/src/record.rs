@@ -71,7 +71,10 @@ impl BlockRecord {
             return Err(wrong(format!("{} bytes of senders", stored.senders.len())));
         }
         let receipts_root = calculate_receipt_root(&receipts);
-        if stored.executed && receipts_root != block.header().receipts_root {
+        if !stored.executed {
+            return Err(wrong("the record says that its block was not executed".into()));
+        }
+        if receipts_root != block.header().receipts_root {
             let expected = block.header().receipts_root;
             return Err(wrong(format!("receipts hash to {receipts_root}, the header says {expected}")));
         }
