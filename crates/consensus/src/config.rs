@@ -2,7 +2,7 @@
 
 use crate::keys::{NodeSecret, ThresholdShare};
 use florin_mempool::PoolLimits;
-use florin_types::Genesis;
+use florin_types::{Genesis, RulesSchedule};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// How much of the past a node can answer about.
@@ -84,14 +84,12 @@ pub struct RuntimeConfig {
     pub worker_threads: usize,
 }
 
-/// Durations of one view, derived from the rules so that they fit together.
+/// Durations of one view, derived from the longest heartbeat of the rules, so that they fit together at every height.
 ///
-/// A leader that has nothing to do waits for work, at most [`Self::idle_wait`] after its view began, which is below
-/// [`Self::leader_timeout`]: silence beyond that means that the leader is gone. A leader that was silent for
-/// [`Self::skip_after`] is passed over at once until it is heard again.
+/// A leader without work proposes at the heartbeat; silence beyond [`Self::leader_timeout`] means that it is gone. A
+/// leader that was silent for [`Self::skip_after`] is passed over at once until it is heard again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timing {
-    pub(crate) idle_wait: Duration,
     pub(crate) leader_timeout: Duration,
     pub(crate) certification_timeout: Duration,
     pub(crate) retry: Duration,
@@ -100,14 +98,18 @@ pub(crate) struct Timing {
     pub(crate) build_budget: Duration,
 }
 
-impl Default for Timing {
-    fn default() -> Self {
+impl Timing {
+    /// The durations for a ledger under these rules.
+    pub(crate) fn of(rules: &RulesSchedule) -> Self {
+        let heartbeat_ms = rules.steps().iter().map(|step| step.rules.heartbeat_ms).max().unwrap_or_default();
+        // Building, sending and checking the form of the largest block on a busy machine.
+        let leader_timeout = Duration::from_millis(heartbeat_ms.saturating_add(500));
         Self {
-            idle_wait: Duration::from_millis(700),
-            leader_timeout: Duration::from_millis(1_200),
-            certification_timeout: Duration::from_millis(3_500),
+            leader_timeout,
+            // Execution of the largest block on a busy machine.
+            certification_timeout: leader_timeout.saturating_add(Duration::from_millis(2_300)),
             retry: Duration::from_millis(1_500),
-            skip_after: Duration::from_millis(4_000),
+            skip_after: leader_timeout.saturating_add(Duration::from_millis(2_800)),
             build_budget: Duration::from_millis(250),
         }
     }

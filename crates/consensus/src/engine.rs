@@ -300,7 +300,7 @@ impl<E: Runtime> Starting<E> {
         self.tasks.push(("stateful", stateful.start()));
         self.core.writer.attach(application.subscribe_databases().await).await?;
         let core = &self.core;
-        let paced = Paced::new(application, core.pending.clone(), core.rules.clone(), core.timing);
+        let paced = Paced::new(application, core.pending.clone(), core.rules.clone());
         Ok(Deferred::new(self.context.child("deferred"), paced, marshal, FixedEpocher::new(EPOCH_BLOCKS)))
     }
 
@@ -521,7 +521,7 @@ fn core<E: Runtime>(
         pending,
         writer,
         metrics: Arc::new(Metrics::register(&context.child("node"))),
-        timing: Timing::default(),
+        timing: Timing::of(&config.genesis.rules),
         threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         marshal: OnceLock::new(),
         outcomes: Mutex::new(BTreeMap::new()),

@@ -10,7 +10,6 @@
 use crate::{
     block::{BlockContext, EngineBlock},
     clock,
-    config::Timing,
     pending::Pending,
 };
 use commonware_consensus::{Application, Handoff, marshal::ancestry::Ancestry};
@@ -27,12 +26,11 @@ pub(crate) struct Paced<A> {
     inner: A,
     pending: Pending,
     rules: Arc<RulesSchedule>,
-    timing: Timing,
 }
 
 impl<A> Paced<A> {
-    pub(crate) fn new(inner: A, pending: Pending, rules: Arc<RulesSchedule>, timing: Timing) -> Self {
-        Self { inner, pending, rules, timing }
+    pub(crate) fn new(inner: A, pending: Pending, rules: Arc<RulesSchedule>) -> Self {
+        Self { inner, pending, rules }
     }
 
     /// Waits until the child of `parent` should be proposed.
@@ -40,16 +38,15 @@ impl<A> Paced<A> {
         let rules = self.rules.at(parent.height().saturating_add(1));
         let entered_ms = clock::now_ms(clock);
         let due_ms = parent.timestamp_ms().saturating_add(rules.block_interval_ms_min);
-        let idle_ms = u64::try_from(self.timing.idle_wait.as_millis()).unwrap_or(u64::MAX);
         // After a view was lost the parent may be old: the heartbeat is then due at once. A parent with a time ahead of
         // this clock must not hold the leader longer than its peers wait for it.
-        let heartbeat_ms =
-            parent.timestamp_ms().saturating_add(rules.heartbeat_ms).min(entered_ms.saturating_add(idle_ms));
+        let waited_for_ms = entered_ms.saturating_add(rules.heartbeat_ms);
+        let heartbeat_ms = parent.timestamp_ms().saturating_add(rules.heartbeat_ms).min(waited_for_ms);
         let included = self.pending.included_above_finalized(ancestors).await;
         loop {
             let changed = self.pending.changed();
             if self.pending.has_work(&included) {
-                clock::sleep_until_ms(clock, due_ms.min(entered_ms.saturating_add(idle_ms))).await;
+                clock::sleep_until_ms(clock, due_ms.min(waited_for_ms)).await;
                 return;
             }
             if clock::now_ms(clock) >= heartbeat_ms {

@@ -82,11 +82,14 @@ impl Sender {
         self.entries.range(self.pending_end..).map(|(nonce, entry)| (*nonce, entry))
     }
 
-    /// Puts an entry at a free nonce that is not below the account's.
-    pub(crate) fn insert(&mut self, nonce: u64, entry: Entry) -> Moved {
+    /// Puts an entry at a nonce that is not below the account's, and gives back what it replaces there. What lies above
+    /// a replaced entry stays as it is.
+    pub(crate) fn insert(&mut self, nonce: u64, entry: Entry) -> (Option<Entry>, Moved) {
         self.bytes = self.bytes.saturating_add(entry.bytes());
-        self.entries.insert(nonce, entry);
-        Moved { promoted: self.extend(), demoted: 0..0 }
+        let replaced = self.entries.insert(nonce, entry);
+        self.bytes = self.bytes.saturating_sub(replaced.as_ref().map_or(0, Entry::bytes));
+        let promoted = if self.is_pending(nonce) { nonce..nonce.saturating_add(1) } else { self.extend() };
+        (replaced, Moved { promoted, demoted: 0..0 })
     }
 
     /// Takes the entry at `nonce` out; what was pending above it is queued from now on.

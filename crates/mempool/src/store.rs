@@ -165,8 +165,7 @@ impl Store {
         let replaced = self.check_replacement(&tx)?;
         self.check_room(&tx, account_nonce, replaced.is_some())?;
 
-        if let Some(old) = replaced {
-            self.remove(old);
+        if replaced.is_some() {
             self.counters.replaced = self.counters.replaced.saturating_add(1);
         }
         if origin != Origin::Peer {
@@ -278,7 +277,10 @@ impl Store {
         self.queued.insert(sequence, (address, nonce));
         self.queued_bytes = self.queued_bytes.saturating_add(size);
         let sender = self.senders.entry(address).or_insert_with(|| Sender::new(account_nonce));
-        let moved = sender.insert(nonce, entry);
+        let (replaced, moved) = sender.insert(nonce, entry);
+        if let Some(replaced) = replaced {
+            self.forget(&replaced);
+        }
         self.settle(address, moved);
         self.release(&address);
     }

@@ -129,6 +129,24 @@ fn replacement_needs_a_higher_price() {
 }
 
 #[test]
+fn a_replacement_is_announced_alone() {
+    let pool = Pool::new(small());
+    (0..4).for_each(|nonce| assert!(submit(&pool, Draft::new(1, nonce)).is_ok()));
+    submit(&pool, Draft::new(1, 6)).unwrap();
+    let mut hashes = pool.subscribe();
+    let level = pool.watch_pending();
+    let replace = |nonce| submit(&pool, Draft { price_wei: 1, ..Draft::new(1, nonce) }).unwrap().hash();
+    let pending = replace(1);
+    replace(6);
+    assert_eq!(hashes.try_recv(), Ok(pending));
+    assert_eq!(hashes.try_recv(), Err(TryRecvError::Empty), "what waits above it was announced before");
+    assert!(!level.has_changed().unwrap(), "nothing was queued in between");
+    assert_eq!((pool.status(), pool.metrics().replaced_total), ((4, 1), 2));
+    pool.finalized([(address(1), 7)]);
+    assert_eq!((pool.status(), pool.metrics().bytes), ((0, 0), 0));
+}
+
+#[test]
 fn a_price_of_zero_is_replaced_by_one_wei_and_never_by_zero() {
     let pool = Pool::new(small());
     submit(&pool, Draft::new(1, 0)).unwrap();

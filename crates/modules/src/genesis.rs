@@ -180,7 +180,7 @@ mod tests {
             bytes.extend_from_slice(&value.to_be_bytes::<32>());
         }
         let digest = alloy_primitives::keccak256(&bytes).to_string();
-        assert_eq!(digest, "0x9ba76964630c402738fba781a23a643ac2878f39bc93b2ff2f0a12495e4bb9e6");
+        assert_eq!(digest, "0x43de94f600b702413a14ba1d3ff9a2077159a01c9e7786716109a6a5137d2e83");
     }
 
     #[test]

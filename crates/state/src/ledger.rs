@@ -2,7 +2,7 @@
 
 use crate::{
     LedgerError, StateReader,
-    archive::{Disk, Kind, read_block, read_undo},
+    archive::{Disk, Kind, missing, read_block, read_undo},
     fault,
     history::History,
     live::{LiveState, Position},
@@ -18,10 +18,7 @@ use lru::LruCache;
 use parking_lot::{Mutex, RwLock};
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 use tokio::sync::watch;
 
@@ -67,8 +64,7 @@ pub struct FinalizedBlock {
     pub receipts: Arc<Vec<ReceiptEnvelope>>,
     /// Senders, one a transaction.
     pub senders: Arc<Vec<Address>>,
-    /// Whether this node executed the block. `false` only for the block at which it began by state synchronisation:
-    /// its receipts are not known here.
+    /// Whether this node executed the block: always, because a ledger begins with genesis and leaves nothing out.
     pub executed: bool,
 }
 
@@ -89,7 +85,6 @@ pub struct Ledger(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) window_blocks: Option<u64>,
     pub(crate) head: watch::Sender<Arc<FinalizedBlock>>,
-    pub(crate) oldest_block: AtomicU64,
     pub(crate) history: RwLock<History>,
     /// Undo records of blocks that are being applied and are not on disk yet.
     pub(crate) pending: Mutex<BTreeMap<Height, Arc<UndoRecord>>>,
@@ -115,9 +110,9 @@ impl Ledger {
         Subscription { ledger: self.clone(), head: self.0.head.subscribe(), next: height }
     }
 
-    /// First height from which blocks are on record without a gap: 0 unless the node began by state synchronisation.
+    /// First height on record: that of genesis, because blocks are kept for ever.
     pub fn oldest_block(&self) -> Height {
-        self.0.oldest_block.load(Ordering::Relaxed)
+        0
     }
 
     /// Oldest height whose state can be read.
@@ -125,8 +120,7 @@ impl Ledger {
         self.0.oldest_state()
     }
 
-    /// The finalised block at `height`. `None` above the head, and for heights that this node skipped by state
-    /// synchronisation.
+    /// The finalised block at `height`. `None` above the head.
     pub async fn block(&self, height: Height) -> Result<Option<Arc<FinalizedBlock>>, LedgerError> {
         if height > self.head().block.height() {
             return Ok(None);
@@ -263,6 +257,29 @@ impl Inner {
         Ok(record)
     }
 
+    /// Fails where the state after `height` is not kept any more: the index has then forgotten which later blocks changed
+    /// what, and would give their values instead.
+    fn check_kept(history: &History, height: Height) -> Result<(), StateFault> {
+        let oldest_height = history.oldest();
+        if oldest_height > height {
+            return Err(StateFault(LedgerError::Pruned { height, oldest_height }.to_string()));
+        }
+        Ok(())
+    }
+
+    /// The earliest block in `after+1 ..= at` that changed `key`, for a reader of the state after `height`.
+    fn next_change(
+        &self,
+        key: &StateKey,
+        height: Height,
+        after: Height,
+        at: Height,
+    ) -> Result<Option<Height>, StateFault> {
+        let history = self.history.read();
+        Self::check_kept(&history, height)?;
+        Ok(history.next_change(key, after, at))
+    }
+
     /// The value of `key` after `height`, given its value after `at`.
     async fn value_before(
         &self,
@@ -273,9 +290,12 @@ impl Inner {
     ) -> Result<Option<RawBytes>, StateFault> {
         let mut after = height;
         loop {
-            let change = self.history.read().next_change(key, after, at);
-            let Some(change) = change else { return Ok(current) };
-            if let Some(value) = self.undo_record(change).await?.before(key) {
+            let Some(change) = self.next_change(key, height, after, at)? else { return Ok(current) };
+            let record = self.undo_record(change).await;
+            // It may have been pruned between the two.
+            let record =
+                record.map_err(|fault| Self::check_kept(&self.history.read(), height).err().unwrap_or(fault))?;
+            if let Some(value) = record.before(key) {
                 return Ok(value.clone());
             }
             // Another key with the same first eight bytes changed there.
@@ -293,12 +313,13 @@ impl Inner {
                 format!("the store stands at operation {operations_end}, which is no block at or above that height"),
             )
         })?;
-        if at == height {
-            return Ok(values);
+        if at > height {
+            for (key, value) in keys.iter().zip(values.iter_mut()) {
+                *value = self.value_before(key, value.take(), height, at).await?;
+            }
         }
-        for (key, value) in keys.iter().zip(values.iter_mut()) {
-            *value = self.value_before(key, value.take(), height, at).await?;
-        }
+        // All of it or nothing: what was read before and after a height was forgotten is no state.
+        Self::check_kept(&self.history.read(), height)?;
         Ok(values)
     }
 }
@@ -334,12 +355,9 @@ impl Subscription {
             }
             if self.next < head_height {
                 let found = self.ledger.block(self.next).await?;
+                let found = found.ok_or_else(|| missing(&*self.ledger.0.disk, Kind::Blocks, self.next))?;
                 self.next = self.next.saturating_add(1);
-                match found {
-                    Some(block) => return Ok(Some(block)),
-                    // Heights skipped by state synchronisation.
-                    None => continue,
-                }
+                return Ok(Some(found));
             }
             if self.head.changed().await.is_err() {
                 return Ok(None);

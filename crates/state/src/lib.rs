@@ -14,7 +14,8 @@
 //! 1. A block's record and undo record are durable before the engine acknowledges the block, so the store on disk never
 //!    stands later than the ledger by more than the block being applied.
 //! 2. Records are written once per height, in order; the same record again is accepted, another one is a fault.
-//! 3. A read at height `h` gives the value after block `h`, whatever is finalised meanwhile.
+//! 3. A read at height `h` gives the value after block `h`, whatever is finalised meanwhile, or fails once `h` has left
+//!    the window.
 //!
 //! **Failures.** [`LedgerError`] for what callers may meet, [`StateFault`](florin_types::StateFault) for local corruption.
 //! **Limits.** Values have at most 64 KiB; state is readable for the configured window of heights; see
@@ -41,8 +42,8 @@ pub(crate) use error::fault;
 pub use ledger::{FinalizedBlock, Ledger, LedgerConfig, ProvenState, Subscription, WINDOW_BLOCKS_DEFAULT};
 pub use reader::{MemoryState, StateReader};
 pub use store::{
-    Batch, Databases, Db, DbConfig, OPERATION_BYTES_MAX, Runtime, SealedBatch, SyncTarget, commitment, database_config,
-    genesis_commitment, merkleize, open_genesis, page_cache, page_cache_with, state_target, sync_target, write,
+    Batch, Databases, Db, DbConfig, Runtime, SealedBatch, SyncTarget, commitment, database_config, genesis_commitment,
+    merkleize, open_genesis, page_cache, page_cache_with, sync_target, write,
 };
 pub use suspend::{STACK_BYTES, with_view, with_view_hinted};
 pub use verify::Verification;

@@ -1,7 +1,9 @@
 //! The two records the ledger keeps of each finalised height, as bytes.
 //!
-//! What is read back is checked against what it commits to: a block against its own hash, receipts against the header's
-//! receipts root, counts against each other. The archives beneath add a checksum to every record.
+//! What is read back is checked against what commits to it: transactions and extension against the block's header, receipts
+//! against the header's receipts root. Nothing commits to senders, certificates and undo records: they are as good as the
+//! checksum that the archives beneath add to every record, until [`crate::Ledger::verify`] recomputes senders and
+//! certificates.
 
 use crate::{LedgerError, ledger::FinalizedBlock};
 use alloy_consensus::proofs::calculate_receipt_root;
@@ -59,7 +61,7 @@ impl BlockRecord {
         stored.encode()
     }
 
-    /// Reads a record back and recomputes everything it commits to. `place` names it in errors.
+    /// Reads a record back and checks the parts that the block's header commits to. `place` names it in errors.
     pub(crate) fn decode(bytes: RawBytes, place: &str) -> Result<Self, LedgerError> {
         let wrong = |what: String| LedgerError::Fault(format!("{place}: {what}"));
         let stored = Stored::decode_cfg(bytes, &()).map_err(|error| wrong(format!("not a record: {error}")))?;
@@ -71,7 +73,10 @@ impl BlockRecord {
             return Err(wrong(format!("{} bytes of senders", stored.senders.len())));
         }
         let receipts_root = calculate_receipt_root(&receipts);
-        if stored.executed && receipts_root != block.header().receipts_root {
+        if !stored.executed {
+            return Err(wrong("the record says that its block was not executed".into()));
+        }
+        if receipts_root != block.header().receipts_root {
             let expected = block.header().receipts_root;
             return Err(wrong(format!("receipts hash to {receipts_root}, the header says {expected}")));
         }

@@ -117,9 +117,6 @@ pub fn database_config(partition_prefix: &str, page_cache: CacheRef) -> DbConfig
     }
 }
 
-/// Most bytes of one encoded operation, for the bounds of messages that carry them: tag, value with its length, two keys.
-pub const OPERATION_BYTES_MAX: usize = 1 + VALUE_BYTES_MAX + 5 + 2 * 32;
-
 /// Writes what the block at `height` changed into `batch`, in the order of the keys.
 ///
 /// The commit carries the height, so the resulting root and target depend on it too.
@@ -165,15 +162,6 @@ pub fn sync_target(target: &StateTarget) -> Option<SyncTarget> {
     }
     let range = NonEmptyRange::new(start..end).ok()?;
     Some(Target::new(root_digest(target.operations_root), range))
-}
-
-/// A block's form of the engine's target.
-pub fn state_target(target: &SyncTarget) -> StateTarget {
-    StateTarget {
-        operations_root: root_hash(&target.root),
-        operations_start: target.range.start().as_u64(),
-        operations_end: target.range.end().as_u64(),
-    }
 }
 
 /// Root and target of the state that genesis makes. Pure: computed on a store in memory.

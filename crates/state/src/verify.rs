@@ -40,11 +40,11 @@ impl Ledger {
         let mut result = Verification::default();
         let head = self.head();
         let head_height = head.block.height();
-        let mut parent: Option<(Height, B256)> = None;
+        let mut parent: Option<B256> = None;
         for height in 0..=head_height {
             progress("blocks", height, head_height);
-            // Heights skipped by state synchronisation have no record.
-            let Some(record) = read_block(&*self.0.disk, height).await? else { continue };
+            let record = read_block(&*self.0.disk, height).await?;
+            let record = record.ok_or_else(|| missing(&*self.0.disk, Kind::Blocks, height))?;
             check_block(&self.0, &record, parent)?;
             result.blocks = result.blocks.saturating_add(1);
             if let (Some((key, namespace)), Some(certificate)) = (&network, &record.certificate) {
@@ -53,14 +53,11 @@ impl Ledger {
                     .map_err(|error| wrong(&self.0, Kind::Blocks, height, &error.to_string()))?;
                 result.certificates = result.certificates.saturating_add(1);
             }
-            parent = Some((height, record.finalized.block.hash()));
-        }
-        if parent != Some((head_height, head.block.hash())) {
-            return Err(missing(&*self.0.disk, Kind::Blocks, head_height));
+            parent = Some(record.finalized.block.hash());
         }
         for height in self.oldest_state().saturating_add(1)..=head_height {
             progress("undo records", height, head_height);
-            read_undo(&*self.0.disk, height).await?;
+            check_undo(&self.0, height).await?;
             result.undo_records = result.undo_records.saturating_add(1);
         }
         self.verify_state(&mut result, progress).await?;
@@ -92,11 +89,10 @@ fn wrong(inner: &Inner, kind: Kind, height: Height, what: &str) -> LedgerError {
 }
 
 /// The block follows its parent, and its senders signed.
-fn check_block(inner: &Inner, record: &BlockRecord, parent: Option<(Height, B256)>) -> Result<(), LedgerError> {
+fn check_block(inner: &Inner, record: &BlockRecord, parent: Option<B256>) -> Result<(), LedgerError> {
     let block = &record.finalized.block;
     let height = block.height();
-    if let Some((parent_height, parent_hash)) = parent
-        && parent_height.saturating_add(1) == height
+    if let Some(parent_hash) = parent
         && block.header().parent_hash != parent_hash
     {
         let found = block.header().parent_hash;
@@ -109,6 +105,19 @@ fn check_block(inner: &Inner, record: &BlockRecord, parent: Option<(Height, B256
             let what = format!("transaction {index} is signed by {signer:?}, the record says {sender}");
             return Err(wrong(inner, Kind::Blocks, height, &what));
         }
+    }
+    Ok(())
+}
+
+/// The undo record leads to where its block says that the state stands.
+async fn check_undo(inner: &Inner, height: Height) -> Result<(), LedgerError> {
+    let undo = read_undo(&*inner.disk, height).await?;
+    let record = inner.block_record(height).await?.ok_or_else(|| missing(&*inner.disk, Kind::Blocks, height))?;
+    let expected = record.finalized.block.extension().state.operations_end;
+    if undo.operations_end != expected {
+        let found = undo.operations_end;
+        let what = format!("the undo record ends at operation {found}, its block at {expected}");
+        return Err(wrong(inner, Kind::Undo, height, &what));
     }
     Ok(())
 }

@@ -22,15 +22,12 @@ use crate::{
     store::{Db, database_config, open_at, store_height, store_writes},
 };
 use commonware_codec::Encode as _;
-use florin_types::{Address, B256, Block, Bytes, Changeset, Height, StateFault};
+use florin_types::{B256, Block, Bytes, Changeset, Height, StateFault};
 use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 use tokio::sync::watch;
 
@@ -135,7 +132,7 @@ fn ahead(disk: &dyn Disk, height: Option<Height>, head_height: Height) -> Ledger
     let height = height.map_or_else(|| "no height".into(), |height| format!("height {height}"));
     LedgerError::Fault(format!(
         "the state stands at {height} but the ledger ends at height {head_height}: records in {blocks} or {undo} are lost, or \
-         the partitions are of different nodes; restore the data directory from a backup or synchronise again"
+         the partitions are of different nodes; restore the data directory from a backup, or start with an empty one"
     ))
 }
 
@@ -147,16 +144,15 @@ async fn load<E: Runtime>(
     let blocks = archives.ranges(Kind::Blocks).await?;
     let undo = archives.ranges(Kind::Undo).await?;
     let archives = Arc::new(archives);
-    let (start, last) = blocks.last().copied().unwrap_or_default();
+    let last = last_block(&blocks, &*archives)?;
     // A block without its undo record, or the other way round, was being written when the node stopped. It is delivered
     // again.
-    let head_height = undo.last().map_or(start, |range| range.1).min(last).max(start);
-    let first = first_undo(&undo, start, head_height, archives.place(Kind::Undo))?;
+    let head_height = undo.last().map_or(0, |range| range.1).min(last);
+    let first = first_undo(&undo, head_height, archives.place(Kind::Undo))?;
     let head = stored(&*archives, head_height).await?;
     let inner = Arc::new(Inner {
         window_blocks: (!config.archive).then_some(config.window_blocks),
         head: watch::Sender::new(head.finalized),
-        oldest_block: AtomicU64::new(start),
         history: RwLock::new(History::default()),
         pending: Mutex::new(BTreeMap::new()),
         undo_cache: undo_cache(),
@@ -164,20 +160,29 @@ async fn load<E: Runtime>(
         disk: archives.clone(),
         state: OnceLock::new(),
     });
-    load_history(&inner, first.saturating_sub(1).max(start), head_height).await?;
+    load_history(&inner, first.saturating_sub(1), head_height).await?;
     Ok((Ledger(inner.clone()), LedgerWriter { inner, archives }))
+}
+
+/// Latest height of the blocks on record. They are written in their order from genesis on and never dropped, so a gap
+/// means that records were lost.
+fn last_block(blocks: &[(Height, Height)], disk: &dyn Disk) -> Result<Height, LedgerError> {
+    match blocks {
+        [(0, last)] => Ok(*last),
+        [(0, last), ..] => Err(missing(disk, Kind::Blocks, last.saturating_add(1))),
+        _ => Err(missing(disk, Kind::Blocks, 0)),
+    }
 }
 
 /// First height of the unbroken run of undo records that ends at the head. Pruning drops whole files, so a run that begins
 /// anywhere else has lost records.
-fn first_undo(undo: &[(Height, Height)], start: Height, head: Height, place: &str) -> Result<Height, LedgerError> {
-    if head == start {
-        return Ok(start.saturating_add(1));
+fn first_undo(undo: &[(Height, Height)], head: Height, place: &str) -> Result<Height, LedgerError> {
+    if head == 0 {
+        return Ok(1);
     }
     let first = undo.iter().find(|(first, last)| (*first..=*last).contains(&head)).map(|range| range.0);
     let first = first.ok_or_else(|| LedgerError::Fault(format!("{place}, height {head}: the record is missing")))?;
-    let first = first.max(start.saturating_add(1));
-    if first != start.saturating_add(1) && !first.is_multiple_of(UNDO_SECTION) {
+    if first > 1 && !first.is_multiple_of(UNDO_SECTION) {
         let missing = first.saturating_sub(1);
         return Err(LedgerError::Fault(format!("{place}, height {missing}: the record is missing")));
     }
@@ -227,24 +232,6 @@ impl<E: Runtime> LedgerWriter<E> {
         }
         self.inner.state.set(state).map_err(|_| LedgerError::Fault("a store is attached already".into()))?;
         Ok(height)
-    }
-
-    /// Begins the ledger of a node that synchronised its state to `block`. States before it cannot be read here.
-    pub async fn start_at(&self, block: Arc<Block>, senders: Arc<Vec<Address>>) -> Result<(), LedgerError> {
-        let height = block.height();
-        let head_height = self.inner.head().block.height();
-        if height <= head_height {
-            return self.expect_same(&block).await;
-        }
-        let operations_end = block.extension().state.operations_end;
-        let hash = block.hash();
-        let finalized = FinalizedBlock { block, receipts: Arc::default(), senders, executed: false };
-        let record = BlockRecord::new(finalized, None).map_err(LedgerError::Fault)?;
-        self.archives.put(height, hash, record.encode(), None).await?;
-        *self.inner.history.write() = History::starting_at(height, operations_end);
-        self.inner.oldest_block.store(height, Ordering::Relaxed);
-        self.inner.head.send_replace(record.finalized);
-        Ok(())
     }
 
     /// Reads what `changes` will overwrite. Call it before the block's batch is applied (`Application::capture`).

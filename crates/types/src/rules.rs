@@ -75,7 +75,8 @@ pub struct Rules {
     pub block_time_step_ms_max: u64,
     /// Shortest time between two blocks in milliseconds, while there is work.
     pub block_interval_ms_min: u64,
-    /// Longest time between two blocks in milliseconds, when there is none.
+    /// Longest time that a leader waits for work before it proposes an empty block, in milliseconds. It also sets how long
+    /// a silent leader is waited for, so a longer one makes a dead validator cost more.
     pub heartbeat_ms: u64,
 }
 
@@ -92,7 +93,7 @@ impl Default for Rules {
             gas_quota: Some(GasQuota { gas_per_period: 5_000_000_000, period_ms: 60_000 }),
             block_time_step_ms_max: 3_600_000,
             block_interval_ms_min: 100,
-            heartbeat_ms: 2_000,
+            heartbeat_ms: 700,
         }
     }
 }

@@ -2,7 +2,8 @@
 pragma solidity >=0.8.4;
 
 /// Who may transact (capability 0), deploy contracts and make tokens (1), and which nodes may connect (2). Each is
-/// open to all (access 0), to those listed (1) or to those who hold one of a set of roles (2). Roles are 64 bits:
+/// open to all (access 0), to those listed (1) or to those who hold one of a set of roles (2). Nodes are always
+/// registered; where connecting is open, every account that may transact registers one of its own. Roles are 64 bits:
 /// bit 0 participant, bit 1 developer, the others as the network names them.
 interface IPermission {
     /// Who governs permissions.
@@ -34,7 +35,7 @@ interface IPermission {
     /// milliseconds at which the next begins. All zero where no quota is in force.
     function quotaOf(address account) external view returns (uint64 gasMax, uint64 gasUsed, uint64 periodEndMs);
 
-    /// Whether a node may connect. Validators always may.
+    /// Whether a node may connect: it is registered, and its role suffices where that is asked. Validators always may.
     function mayConnect(bytes32 publicKey) external view returns (bool);
     /// Number of registered nodes.
     function nodeCount() external view returns (uint64);
@@ -42,11 +43,11 @@ interface IPermission {
     function nodeAt(uint64 index) external view returns (bytes32 publicKey, string memory name, string memory endpoint, uint8 role);
     /// The registered node with this key: role 1 validator, 2 follower, 0 if there is none.
     function getNode(bytes32 publicKey) external view returns (string memory name, string memory endpoint, uint8 role);
-    /// Registers a follower. Admin.
+    /// Registers a follower. Admin; where connecting is open also whoever may transact, one each.
     function addNode(bytes32 publicKey, string calldata name, string calldata endpoint) external;
     /// Changes name and endpoint of a node. Admin.
     function updateNode(bytes32 publicKey, string calldata name, string calldata endpoint) external;
-    /// Removes a follower. Admin.
+    /// Removes a follower. Admin, and whoever registered it.
     function removeNode(bytes32 publicKey) external;
 
     /// The government was offered, or the offer withdrawn.
@@ -84,6 +85,10 @@ interface IPermission {
     error NodeExists(bytes32 publicKey);
     /// The key is zero, or name or endpoint is empty or too long. Use 1 to lengthMax bytes each.
     error NodeInvalid(bytes32 publicKey, uint256 nameLength, uint256 endpointLength, uint256 lengthMax);
+    /// The caller has registered a node of its own. Remove it first, or ask the admin to register another.
+    error NodeOwned(address owner);
+    /// The endpoint has not the form host:port. Write a host name or an IP address (IPv6 in brackets), a colon, a port.
+    error EndpointInvalid(bytes32 publicKey, string endpoint);
     /// The registry is full. Remove a node first.
     error NodesFull(uint256 nodesMax);
     /// A validator's place follows from the committee's key, not from this list. Change the committee.

@@ -19,5 +19,26 @@ pub fn check(context: &mut Context<'_>) -> Result<Vec<Violation>, Failure> {
             format!("node {} stands at {position} but its record says {}", node.public_key, record.index)
         });
     }
+    check_owners(context, &nodes, &mut violations)?;
     Ok(violations)
+}
+
+/// Whoever registered a node is known to have one, and has one only.
+fn check_owners(
+    context: &mut Context<'_>,
+    nodes: &[super::Node],
+    violations: &mut Vec<Violation>,
+) -> Result<(), Failure> {
+    let mut owners = std::collections::BTreeSet::new();
+    for node in nodes {
+        let owner = super::layout::layout().nodes.at(context, &node.public_key)?.record.read(context)?.owner;
+        if owner.is_zero() {
+            continue;
+        }
+        let known = super::ops::account(context, owner)?.owns_node;
+        hold(violations, "permission.node_owner", known && owners.insert(owner), || {
+            format!("{owner} owns node {}, and is not known to own one or owns another", node.public_key)
+        });
+    }
+    Ok(())
 }

@@ -46,6 +46,8 @@ packed! {
         pub may_transact: bool = 24..25,
         /// Listed for deploying.
         pub may_deploy: bool = 25..26,
+        /// Has registered a node of its own.
+        pub owns_node: bool = 26..27,
     }
 }
 
@@ -56,6 +58,8 @@ packed! {
         pub role: u8 = 0..1,
         /// Index into the list of keys.
         pub index: u64 = 1..9,
+        /// Who registered it where connecting is open; zero for nodes of genesis and of the admin.
+        pub owner: Address = 9..29,
     }
 }
 

@@ -7,7 +7,8 @@
 //! **State.** One slot of settings, one slot an account (listings, roles, gas used), the list of nodes. See [`layout`].
 //!
 //! **Invariants.** There is always an admin. The admin may always transact, so that nobody can lock the network out of
-//! its own permissions; a validator may always connect. Each key in the list of nodes has a record that points back.
+//! its own permissions; a validator may always connect. Each key in the list of nodes has a record that points back. Whoever
+//! registered a node where connecting is open has that one only.
 //!
 //! **Failures.** Typed reverts of [`IPermission`]; permissions themselves never revert, they answer yes or no.
 //!
@@ -24,8 +25,9 @@ pub mod quota;
 pub use abi::IPermission;
 pub use nodes::{NODE_TEXT_BYTES_MAX, NODES_MAX, Node, add_node, get_node, may_connect, node_at, node_count, nodes};
 pub use ops::{
-    BATCH_MAX, Capability, ROLE_DEVELOPER, ROLE_PARTICIPANT, accept_admin, access_of, admin, is_listed, may_deploy,
-    may_transact, pending_admin, propose_admin, roles_of, set_access, set_listed, set_roles,
+    BATCH_MAX, Capability, NODE_ROLE_FOLLOWER, NODE_ROLE_VALIDATOR, ROLE_DEVELOPER, ROLE_PARTICIPANT, accept_admin,
+    access_of, admin, is_listed, may_deploy, may_transact, pending_admin, propose_admin, roles_of, set_access,
+    set_listed, set_roles,
 };
 
 pub(crate) use abi::SOURCE;

@@ -3,14 +3,17 @@
 //! A validator's place follows from the committee's threshold key, not from this list: it can be neither added nor
 //! removed here, only its name and endpoint change. Removing two of four validators would otherwise stop the network
 //! with no way to undo it.
+//!
+//! Where connecting is open, every account that may transact registers one follower of its own, and may remove it again:
+//! nodes of strangers have a key and an address that somebody answers for, and are bounded in number.
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 use florin_types::{Access, GENESIS_NODES_MAX, NodeRole};
 
 use super::{
-    Capability, IPermission,
+    Capability, IPermission, NODE_ROLE_FOLLOWER,
     layout::{NodePlace, NodeRecord, layout},
-    ops::{access_of, require_admin},
+    ops::{access_of, admin, may_transact, own_node, require_admin},
 };
 use crate::{
     PERMISSION_ADDRESS,
@@ -21,6 +24,8 @@ use crate::{
 pub const NODES_MAX: u64 = GENESIS_NODES_MAX as u64;
 /// Most bytes of a node's name, and of its endpoint.
 pub const NODE_TEXT_BYTES_MAX: usize = 255;
+/// Most bytes between two dots of a host's name (RFC 1035). Its 253 in total are what the endpoint's bound leaves.
+const HOST_LABEL_BYTES_MAX: usize = 63;
 
 const VALIDATOR: u8 = 1;
 const FOLLOWER: u8 = 2;
@@ -103,33 +108,50 @@ pub fn nodes(context: &mut Context<'_>) -> Result<Vec<Node>, Failure> {
     Ok(nodes)
 }
 
-/// Whether a node may connect. Validators always may; others where connecting is open, where they are registered and
-/// registered ones may, or where their role suffices.
+/// Whether a node may connect. Validators always may; other registered nodes where connecting is open or for those
+/// listed, or where their role suffices. A node that nobody registered never may.
 pub fn may_connect(context: &mut Context<'_>, public_key: B256) -> Result<bool, Failure> {
     let (access, roles) = access_of(context, Capability::Connect)?;
     let role = role_from_number(place(context, public_key)?.record.read(context)?.role);
     Ok(match (access, role) {
-        (_, Some(NodeRole::Validator)) | (Access::Open, _) | (Access::Listed, Some(_)) => true,
-        (Access::Role, Some(NodeRole::Follower)) => roles & 2 != 0,
-        (Access::Listed | Access::Role, None) => false,
+        (_, None) => false,
+        (_, Some(NodeRole::Validator)) | (Access::Open | Access::Listed, Some(_)) => true,
+        (Access::Role, Some(NodeRole::Follower)) => roles & NODE_ROLE_FOLLOWER != 0,
     })
 }
 
 // ----- changes -------------------------------------------------------------------------------------------------------
 
-/// Registers a follower.
+/// Registers a follower: one of the network's, by its admin, or the caller's own, where connecting is open.
 pub fn add_node(context: &mut Context<'_>, public_key: B256, name: &str, endpoint: &str) -> Result<(), Failure> {
-    require_admin(context)?;
-    register(context, public_key, name, endpoint, NodeRole::Follower)
+    let (admin, caller) = (admin(context)?, context.caller());
+    if caller == admin {
+        return register(context, public_key, name, endpoint, NodeRole::Follower);
+    }
+    let is_open = access_of(context, Capability::Connect)?.0 == Access::Open;
+    ensure(is_open && may_transact(context, caller)?, || IPermission::AdminRequired { caller, admin })?;
+    ensure(own_node(context, caller, true)?, || IPermission::NodeOwned { owner: caller })?;
+    put(context, public_key, name, endpoint, NodeRole::Follower, caller)
 }
 
-/// Registers a node of any role: genesis alone registers validators.
+/// Registers a node of any role for the network itself: genesis alone registers validators.
 pub(crate) fn register(
     context: &mut Context<'_>,
     public_key: B256,
     name: &str,
     endpoint: &str,
     role: NodeRole,
+) -> Result<(), Failure> {
+    put(context, public_key, name, endpoint, role, Address::ZERO)
+}
+
+fn put(
+    context: &mut Context<'_>,
+    public_key: B256,
+    name: &str,
+    endpoint: &str,
+    role: NodeRole,
+    owner: Address,
 ) -> Result<(), Failure> {
     check_texts(public_key, name, endpoint)?;
     let place = place(context, public_key)?;
@@ -139,7 +161,7 @@ pub(crate) fn register(
     ensure(index < NODES_MAX, || IPermission::NodesFull { nodesMax: U256::from(NODES_MAX) })?;
     let role = role_number(role);
     layout().node_keys.push(context, public_key)?;
-    place.record.write(context, NodeRecord { role, index })?;
+    place.record.write(context, NodeRecord { role, index, owner })?;
     place.name.write(context, name)?;
     place.endpoint.write(context, endpoint)?;
     context.emit(
@@ -168,11 +190,14 @@ pub(super) fn update_node(
     )
 }
 
-/// Removes a follower; the last key of the list takes its place.
+/// Removes a follower, by the admin or by who registered it; the last key of the list takes its place.
 pub(super) fn remove_node(context: &mut Context<'_>, public_key: B256) -> Result<(), Failure> {
-    require_admin(context)?;
     let removed = place(context, public_key)?;
     let record = removed.record.read(context)?;
+    // The zero address never calls, so that nobody owns what has no owner.
+    if record.owner.is_zero() || record.owner != context.caller() {
+        require_admin(context)?;
+    }
     ensure(record.role != 0, || IPermission::NodeUnknown { publicKey: public_key })?;
     ensure(record.role != VALIDATOR, || IPermission::NodeIsValidator { publicKey: public_key })?;
     let keys = layout().node_keys;
@@ -189,9 +214,14 @@ pub(super) fn remove_node(context: &mut Context<'_>, public_key: B256) -> Result
     removed.record.write(context, NodeRecord::default())?;
     removed.name.write(context, "")?;
     removed.endpoint.write(context, "")?;
+    if !record.owner.is_zero() {
+        own_node(context, record.owner, false)?;
+    }
     context.emit(PERMISSION_ADDRESS, &IPermission::NodeRemoved { publicKey: public_key })
 }
 
+/// Checks what a node is registered with. The endpoint is checked by its form alone, which is the same on every machine;
+/// whether anybody answers there shows when it is dialled.
 fn check_texts(public_key: B256, name: &str, endpoint: &str) -> Result<(), Failure> {
     let fits = |text: &str| !text.is_empty() && text.len() <= NODE_TEXT_BYTES_MAX;
     ensure(!public_key.is_zero() && fits(name) && fits(endpoint), || IPermission::NodeInvalid {
@@ -199,5 +229,30 @@ fn check_texts(public_key: B256, name: &str, endpoint: &str) -> Result<(), Failu
         nameLength: U256::from(name.len()),
         endpointLength: U256::from(endpoint.len()),
         lengthMax: U256::from(NODE_TEXT_BYTES_MAX),
-    })
+    })?;
+    ensure(is_endpoint(endpoint), || IPermission::EndpointInvalid { publicKey: public_key, endpoint: endpoint.into() })
+}
+
+/// Whether a text has the form `host:port`.
+fn is_endpoint(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && is_port(port))
+}
+
+/// A name of letters, digits and inner hyphens, an IPv4 address (which has that form), or an IPv6 address in brackets.
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.contains(':') && address.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte));
+    }
+    let is_label = |label: &str| {
+        (1..=HOST_LABEL_BYTES_MAX).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    host.split('.').all(is_label)
+}
+
+/// 1 to 65535, in digits without a leading zero.
+fn is_port(port: &str) -> bool {
+    !port.starts_with('0') && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }

@@ -18,8 +18,12 @@ pub const BATCH_MAX: usize = 256;
 pub const ROLE_PARTICIPANT: u64 = 1;
 /// Role of a team that deploys contracts: bit 1.
 pub const ROLE_DEVELOPER: u64 = 2;
-/// Node roles that may connect by default when nodes connect by role: validators.
-const NODE_ROLES_DEFAULT: u64 = 1;
+/// Role of a node that votes: bit 0. Validators may connect with or without it.
+pub const NODE_ROLE_VALIDATOR: u64 = 1;
+/// Role of a node that follows: bit 1.
+pub const NODE_ROLE_FOLLOWER: u64 = 2;
+/// Node roles that may connect by default when nodes connect by role: all, so that the genesis file's followers do.
+const NODE_ROLES_DEFAULT: u64 = NODE_ROLE_VALIDATOR | NODE_ROLE_FOLLOWER;
 
 /// What a permission is about. The numbers are part of the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,6 +254,17 @@ pub fn set_roles(context: &mut Context<'_>, address: Address, roles: u64) -> Res
         PERMISSION_ADDRESS,
         &IPermission::RolesChanged { account: address, previousRoles: previous, newRoles: roles },
     )
+}
+
+/// Notes whether an account has a node of its own; `false` if that was so already.
+pub(super) fn own_node(context: &mut Context<'_>, owner: Address, owns_node: bool) -> Result<bool, Failure> {
+    let place = layout().accounts.at(context, &owner)?;
+    let account = place.read(context)?;
+    if account.owns_node == owns_node {
+        return Ok(false);
+    }
+    place.write(context, Account { owns_node, ..account })?;
+    Ok(true)
 }
 
 /// Sets the registry up at genesis: who governs and how capabilities are given.

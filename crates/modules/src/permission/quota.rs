@@ -1,6 +1,7 @@
 //! Quotas of gas: where gas costs nothing, each sender may use a fixed amount in each period of block time.
 //!
-//! Admission and execution ask [`remaining`] with the transaction's gas limit, and execution [`charge`]s what was used.
+//! Admission and execution ask for the [`usage`], which the transaction's gas limit must not carry beyond its maximum, and
+//! execution [`charge`]s what was used.
 //! Periods are aligned to multiples of their length; nothing has to run when one ends. Without a quota in the rules,
 //! nothing is read and nothing is written.
 
@@ -35,11 +36,6 @@ pub fn usage(context: &mut Context<'_>, sender: Address) -> Result<Option<Usage>
         gas_used: if account.quota_period == period { account.quota_gas_used } else { 0 },
         period_end_ms: period.saturating_add(1).saturating_mul(quota.period_ms),
     }))
-}
-
-/// Gas that the sender may still use in this period; the largest number where the rules have no quota.
-pub fn remaining(context: &mut Context<'_>, sender: Address) -> Result<u64, Failure> {
-    Ok(usage(context, sender)?.map_or(u64::MAX, |usage| usage.gas_max.saturating_sub(usage.gas_used)))
 }
 
 /// Counts gas that the sender has used.

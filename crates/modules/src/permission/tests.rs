@@ -204,18 +204,83 @@ fn a_validator_s_place_is_not_for_the_admin_to_take() {
 }
 
 #[test]
-fn nodes_connect_by_mode_and_validators_always() {
+fn registered_nodes_connect_by_mode_and_validators_always() {
     let mut ledger = world();
     let ask = |ledger: &mut Ledger| [1, 5, 99].map(|key| connects(ledger, key));
     assert_eq!(ask(&mut ledger), [true, true, false]);
-    set_access(&mut ledger, CONNECT, ROLE, 1);
-    assert_eq!(ask(&mut ledger), [true, false, false]);
-    set_access(&mut ledger, CONNECT, ROLE, 2);
-    assert_eq!(ask(&mut ledger), [true, true, false]);
-    set_access(&mut ledger, CONNECT, ROLE, 0);
-    assert_eq!(ask(&mut ledger), [true, false, false]);
+    for (roles, follower) in [(0, false), (1, false), (2, true), (3, true)] {
+        set_access(&mut ledger, CONNECT, ROLE, roles);
+        assert_eq!(ask(&mut ledger), [true, follower, false], "roles {roles}");
+    }
     set_access(&mut ledger, CONNECT, OPEN, 0);
-    assert_eq!(ask(&mut ledger), [true, true, true]);
+    assert_eq!(ask(&mut ledger), [true, true, false], "nothing is known of a node that nobody registered");
+}
+
+#[test]
+fn by_role_all_nodes_of_genesis_connect_at_first() {
+    let mut file = crate::testing::genesis_file();
+    file.connect = Access::Role;
+    let mut ledger = world();
+    ledger.storage.slots = crate::genesis(&file).unwrap().slots;
+    assert_eq!([1, 5, 99].map(|key| connects(&mut ledger, key)), [true, true, false]);
+    assert_eq!(ledger.ok(account(9), TO, accessOfCall { capability: CONNECT }).roles, 3);
+}
+
+fn add(key: u8) -> addNodeCall {
+    addNodeCall { publicKey: B256::repeat_byte(key), name: format!("Node {key}"), endpoint: "node.example:1".into() }
+}
+
+fn remove(key: u8) -> removeNodeCall {
+    removeNodeCall { publicKey: B256::repeat_byte(key) }
+}
+
+#[test]
+fn where_connecting_is_open_who_may_transact_registers_one_node() {
+    let mut ledger = world();
+    let (member, other, stranger) = (account(1), account(2), account(3));
+    let refused = |caller| AdminRequired { caller, admin: GOVERNOR };
+    for access in [LISTED, ROLE] {
+        set_access(&mut ledger, CONNECT, access, 3);
+        ledger.reverts(member, TO, add(9), refused(member));
+    }
+    set_access(&mut ledger, CONNECT, OPEN, 0);
+    ledger.reverts(stranger, TO, add(9), refused(stranger));
+    ledger.ok(member, TO, add(9));
+    assert!(connects(&mut ledger, 9));
+    ledger.reverts(member, TO, add(10), NodeOwned { owner: member });
+    ledger.reverts(other, TO, add(9), NodeExists { publicKey: B256::repeat_byte(9) });
+    ledger.ok(other, TO, add(10));
+    // The admin's are the network's, any number of them.
+    for key in 11..14 {
+        ledger.ok(GOVERNOR, TO, add(key));
+    }
+    assert!(transacts(&mut ledger, member), "what is noted of an account leaves its rights alone");
+    assert_eq!(ledger.run(account(9), invariants::check).unwrap(), []);
+}
+
+#[test]
+fn who_registered_a_node_removes_it_and_nobody_else_s() {
+    let mut ledger = world();
+    set_access(&mut ledger, CONNECT, OPEN, 0);
+    let (member, other) = (account(1), account(2));
+    let refused = |caller| AdminRequired { caller, admin: GOVERNOR };
+    ledger.ok(member, TO, add(9));
+    ledger.ok(other, TO, add(10));
+    for key in [1, 5, 10, 77] {
+        ledger.reverts(member, TO, remove(key), refused(member));
+    }
+    let rename = updateNodeCall { publicKey: B256::repeat_byte(9), name: "n".into(), endpoint: "e:1".into() };
+    ledger.reverts(member, TO, rename, refused(member));
+    ledger.ok(member, TO, remove(9));
+    assert!(!connects(&mut ledger, 9));
+    ledger.ok(member, TO, add(11));
+    // The admin takes a node away, and its owner may bring another; closing takes nobody's right to leave.
+    ledger.ok(GOVERNOR, TO, remove(11));
+    ledger.ok(member, TO, add(12));
+    set_access(&mut ledger, CONNECT, LISTED, 0);
+    assert!(connects(&mut ledger, 12));
+    ledger.ok(member, TO, remove(12));
+    assert_eq!(ledger.run(account(9), invariants::check).unwrap(), []);
 }
 
 #[test]
@@ -229,14 +294,56 @@ fn the_registry_is_bounded() {
         endpointLength: units(endpoint),
         lengthMax: units(255),
     };
-    ledger.reverts(GOVERNOR, TO, add("n".into(), "e".into(), 0), error(0, 1, 1));
-    ledger.reverts(GOVERNOR, TO, add(String::new(), "e".into(), 1), error(1, 0, 1));
+    let longest = format!("{}:1", &vec!["a".repeat(63); 4].join(".")[..253]);
+    ledger.reverts(GOVERNOR, TO, add("n".into(), "e:1".into(), 0), error(0, 1, 3));
+    ledger.reverts(GOVERNOR, TO, add(String::new(), "e:1".into(), 1), error(1, 0, 3));
     ledger.reverts(GOVERNOR, TO, add("n".into(), "e".repeat(256), 1), error(1, 1, 256));
-    ledger.ok(GOVERNOR, TO, add("n".repeat(255), "e".repeat(255), 1));
+    ledger.ok(GOVERNOR, TO, add("n".repeat(255), longest, 1));
     for key in 2..=123 {
-        ledger.ok(GOVERNOR, TO, add("n".into(), "e".into(), key));
+        ledger.ok(GOVERNOR, TO, add("n".into(), "e:1".into(), key));
     }
-    ledger.reverts(GOVERNOR, TO, add("n".into(), "e".into(), 124), NodesFull { nodesMax: units(128) });
+    ledger.reverts(GOVERNOR, TO, add("n".into(), "e:1".into(), 124), NodesFull { nodesMax: units(128) });
+}
+
+/// An address that nobody can dial would leave the node without connections.
+#[test]
+fn an_endpoint_is_a_host_and_a_port() {
+    let mut ledger = world();
+    let key = B256::repeat_byte(1);
+    let update = |endpoint: &str| updateNodeCall { publicKey: key, name: "Bank A".into(), endpoint: endpoint.into() };
+    let label = "a".repeat(64);
+    let wrong = [
+        "bank-a.example",
+        "bank-a.example:",
+        ":9000",
+        "bank-a.example:0",
+        "bank-a.example:09000",
+        "bank-a.example:65536",
+        "bank-a.example:+1",
+        "bank-a.example:9000 ",
+        "bank a.example:9000",
+        "-a.example:1",
+        "a-.example:1",
+        "a..b:1",
+        "a.:1",
+        "bänk.example:1",
+        "http://a.example:1",
+        "2001:db8::1:9000x",
+        "[2001:db8::1]",
+        "[]:1",
+        "[::1%eth0]:1",
+        &format!("{label}:1"),
+    ];
+    for endpoint in wrong {
+        let error = EndpointInvalid { publicKey: key, endpoint: endpoint.into() };
+        ledger.reverts(GOVERNOR, TO, update(endpoint), error);
+    }
+    let call = addNodeCall { publicKey: B256::repeat_byte(9), name: "n".into(), endpoint: "a.example".into() };
+    let error = EndpointInvalid { publicKey: B256::repeat_byte(9), endpoint: "a.example".into() };
+    ledger.reverts(GOVERNOR, TO, call, error);
+    for endpoint in ["bank-a.example:9000", "localhost:1", "10.0.0.1:65535", "[2001:db8::1]:9000", "1a.Example:80"] {
+        ledger.ok(GOVERNOR, TO, update(endpoint));
+    }
 }
 
 #[test]
@@ -254,8 +361,15 @@ fn invariants_notice_what_they_name() {
     assert_eq!(names(&mut ledger), ["permission.nodes_registered"]);
     let mut ledger = world();
     let record = lay.nodes.of(&B256::repeat_byte(3)).record;
-    ledger.run(GOVERNOR, |context| record.write(context, layout::NodeRecord { role: 1, index: 0 })).unwrap();
+    ledger
+        .run(GOVERNOR, |context| record.write(context, layout::NodeRecord { role: 1, ..Default::default() }))
+        .unwrap();
     assert_eq!(names(&mut ledger), ["permission.node_index"]);
+    let mut ledger = world();
+    let record = lay.nodes.of(&B256::repeat_byte(5)).record;
+    let owned = layout::NodeRecord { role: 2, index: 4, owner: account(1) };
+    ledger.run(GOVERNOR, |context| record.write(context, owned)).unwrap();
+    assert_eq!(names(&mut ledger), ["permission.node_owner"]);
 }
 
 // ----- quotas --------------------------------------------------------------------------------------------------------
@@ -266,7 +380,11 @@ fn a_quota_fills_within_a_period_and_starts_anew_with_the_next() {
     ledger.rules.gas_quota = Some(GasQuota { gas_per_period: 1_000, period_ms: 60_000 });
     ledger.timestamp_ms = 60_000 * 7 + 59_999;
     let sender = account(1);
-    let remaining = |ledger: &mut Ledger| ledger.run(sender, |context| quota::remaining(context, sender)).unwrap();
+    let remaining_of = |ledger: &mut Ledger, who| {
+        let usage = ledger.run(sender, |context| quota::usage(context, who)).unwrap().unwrap();
+        usage.gas_max.saturating_sub(usage.gas_used)
+    };
+    let remaining = |ledger: &mut Ledger| remaining_of(ledger, sender);
     let charge = |ledger: &mut Ledger, gas| ledger.run(sender, |context| quota::charge(context, sender, gas)).unwrap();
     assert_eq!(remaining(&mut ledger), 1_000);
     charge(&mut ledger, 300);
@@ -281,8 +399,7 @@ fn a_quota_fills_within_a_period_and_starts_anew_with_the_next() {
     assert_eq!(remaining(&mut ledger), 1_000);
     charge(&mut ledger, 1);
     assert_eq!(remaining(&mut ledger), 999);
-    let other = ledger.run(sender, |context| quota::remaining(context, account(2))).unwrap();
-    assert_eq!(other, 1_000, "senders are apart");
+    assert_eq!(remaining_of(&mut ledger, account(2)), 1_000, "senders are apart");
 }
 
 #[test]
@@ -292,7 +409,7 @@ fn without_a_quota_nothing_is_counted() {
     let before = ledger.storage.slots.clone();
     let sender = account(1);
     ledger.run(sender, |context| quota::charge(context, sender, 5)).unwrap();
-    assert_eq!(ledger.run(sender, |context| quota::remaining(context, sender)).unwrap(), u64::MAX);
+    assert_eq!(ledger.run(sender, |context| quota::usage(context, sender)).unwrap(), None);
     let quota = ledger.ok(sender, TO, quotaOfCall { account: sender });
     assert_eq!((quota.gasMax, quota.gasUsed, quota.periodEndMs), (0, 0, 0));
     assert_eq!(ledger.storage.slots, before);

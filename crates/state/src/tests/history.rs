@@ -1,7 +1,12 @@
 //! Reads at past heights against a plain model; window, order and subscriptions.
 
 use super::*;
-use crate::LedgerError;
+use crate::{
+    LedgerError,
+    archive::Archives,
+    record::{BlockRecord, UndoRecord},
+};
+use commonware_codec::Encode as _;
 use commonware_runtime::{Runner as _, Spawner as _, Supervisor as _, deterministic};
 
 #[test]
@@ -67,6 +72,59 @@ fn heights_outside_of_the_window_are_refused_with_the_oldest() {
             assert_eq!(values(&*state).await, values(expected).await, "height {height}");
         }
     });
+}
+
+#[test]
+fn a_held_state_that_leaves_the_window_is_refused_and_never_newer() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut node = Node::start(context, config(64), None).await;
+        node.advance_to(100).await;
+        let model = model(36);
+        let held = node.ledger.state(node.ledger.oldest_state()).await.unwrap();
+        assert_eq!(values(&*held).await, values(&model[36]).await);
+        // Undo records are dropped in files of 64 heights: until then the state can still be read, from then on it cannot.
+        for head in 101..=140 {
+            node.advance_to(head).await;
+            let keys = universe().iter().map(StateItem::key).collect();
+            match held.read(keys).await {
+                Ok(_) if head < 128 => assert_eq!(values(&*held).await, values(&model[36]).await, "head {head}"),
+                Ok(_) => panic!("height 36 was read at head {head}"),
+                Err(fault) => assert!(head >= 128 && fault.0.contains("the oldest is 64"), "head {head}: {fault}"),
+            }
+        }
+    });
+}
+
+/// The engine drops operations of the store that no live value and no block it retains needs.
+#[test]
+fn a_pruned_store_answers_proves_and_starts_again() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut node = Node::start(context.child("first"), config(100), None).await;
+        node.advance_to(300).await;
+        let retained = node.ledger.block(290).await.unwrap().unwrap().block.extension().state;
+        assert!(retained.operations_start > 0, "there is something to drop");
+        <Databases<_> as DatabaseSet<deterministic::Context>>::prune(&node.databases, &sync_target(&retained).unwrap())
+            .await;
+        node.advance_to(305).await;
+        all_is_there(&node, 305).await;
+        let tip = node.tip.clone();
+        drop(node);
+        let mut node = Node::start(context.child("second"), config(100), Some(tip)).await;
+        all_is_there(&node, 305).await;
+        node.advance_to(320).await;
+        all_is_there(&node, 320).await;
+    });
+}
+
+async fn all_is_there<E: Runtime>(node: &Node<E>, head: Height) {
+    let verified = node.ledger.verify(None, &|_, _, _| {}).await.unwrap();
+    assert_eq!((verified.blocks, verified.state_height), (head + 1, head));
+    node.ledger.prove(&universe()[..32]).await.unwrap();
+    let model = model(head);
+    for height in [head - 99, head - 50, head] {
+        let state = node.ledger.state(height).await.unwrap();
+        assert_eq!(values(&*state).await, values(&model[height as usize]).await, "height {height}");
+    }
 }
 
 #[test]
@@ -163,36 +221,30 @@ fn genesis_on_disk_is_the_genesis_in_memory() {
 }
 
 #[test]
-fn a_synchronised_node_begins_at_its_block() {
+fn a_ledger_that_leaves_blocks_out_is_a_fault_that_names_the_first() {
     deterministic::Runner::default().start(|context| async move {
-        let mut source = Node::start(context.child("source"), config(100), None).await;
-        source.advance_to(9).await;
-        let anchor = source.tip.clone();
-        // A ledger of its own, over the store that synchronisation left at height 9.
-        let own = LedgerConfig { partition_prefix: "late".into(), ..config(100) };
-        let genesis = Arc::new(genesis_block());
-        let (ledger, writer) = Ledger::open(context.child("late"), own.clone(), genesis.clone()).await.unwrap();
-        assert_eq!(writer.attach(source.databases.clone()).await.unwrap_err().code(), "ledger.fault");
-        writer.start_at(anchor.clone(), Arc::default()).await.unwrap();
-        writer.attach(source.databases.clone()).await.unwrap();
-        source.ledger = ledger.clone();
-        source.writer = writer;
-        source.advance_to(20).await;
-        assert_eq!((ledger.oldest_state(), ledger.oldest_block()), (9, 9));
-        assert_eq!(ledger.state(8).await.err().unwrap().code(), "ledger.pruned");
-        let model = model(20);
-        for height in [9, 15, 20] {
-            let state = ledger.state(height).await.unwrap();
-            assert_eq!(values(&*state).await, values(&model[usize::try_from(height).unwrap()]).await);
+        let mut node = Node::start(context.child("whole"), config(100), None).await;
+        let mut blocks = vec![node.tip.clone()];
+        while blocks.len() < 8 {
+            blocks.push(node.advance().await);
         }
-        assert!(ledger.block(4).await.unwrap().is_none());
-        assert!(!ledger.block(9).await.unwrap().unwrap().executed);
-        let mut all = ledger.subscribe_from(0);
-        assert_eq!(all.next().await.unwrap().unwrap().block.height(), 0);
-        assert_eq!(all.next().await.unwrap().unwrap().block.height(), 9);
-        drop((all, ledger, source));
-        let (ledger, _) = Ledger::open(context.child("again"), own, genesis).await.unwrap();
-        assert_eq!((ledger.head().block.height(), ledger.oldest_state(), ledger.oldest_block()), (20, 9, 9));
+        for (name, kept, missing) in [("gap", [0, 1, 4, 5], 2), ("beginning", [4, 5, 6, 7], 0)] {
+            let lossy = LedgerConfig { partition_prefix: name.into(), ..config(100) };
+            let archives = Archives::open(context.child(name), &lossy).await.unwrap();
+            for height in kept {
+                let block = &blocks[height];
+                let record = BlockRecord::new(finalized(block), None).unwrap().encode();
+                let undo = UndoRecord { operations_end: block.extension().state.operations_end, entries: Vec::new() };
+                archives.put(block.height(), block.hash(), record, Some(undo.encode())).await.unwrap();
+            }
+            drop(archives);
+            let opened = Ledger::open(context.child("again").with_attribute("name", name), lossy, blocks[0].clone());
+            let error = opened.await.err().unwrap().to_string();
+            assert!(
+                error.contains(&format!("{name}-ledger-blocks, height {missing}: the record is missing")),
+                "{error}"
+            );
+        }
     });
 }
 
@@ -207,7 +259,8 @@ fn hostile_targets_and_values_are_refused() {
         assert!(sync_target(&target(start, end)).is_none(), "{start}..{end}");
     }
     let honest = target(5, 9);
-    assert_eq!(crate::state_target(&sync_target(&honest).unwrap()), honest);
+    let target = sync_target(&honest).unwrap();
+    assert_eq!((target.range.start().as_u64(), target.range.end().as_u64()), (5, 9));
     let mut changes = Changeset::default();
     changes.code.insert(B256::ZERO, vec![0; florin_proof::VALUE_BYTES_MAX + 1].into());
     assert!(MemoryState::new(&changes).unwrap_err().0.contains("at most"));

@@ -1,14 +1,17 @@
 //! Records of blocks with transactions: what is written comes back, what was changed is named.
 
 use super::*;
-use crate::record::{BlockRecord, UndoRecord};
+use crate::{
+    archive::{Archives, read_undo},
+    record::{BlockRecord, UndoRecord},
+};
 use alloy_consensus::{
     Receipt, ReceiptEnvelope, ReceiptWithBloom, SignableTransaction as _, TxLegacy, proofs::calculate_receipt_root,
     transaction::SignerRecoverable as _,
 };
 use bytes::Bytes as RawBytes;
 use commonware_codec::Encode as _;
-use commonware_runtime::{Runner as _, deterministic};
+use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
 use florin_types::alloy_primitives::Signature;
 
 fn transaction(nonce: u64) -> TxEnvelope {
@@ -64,6 +67,38 @@ fn a_record_that_does_not_fit_its_block_is_refused() {
     let record = BlockRecord::new(other, None).unwrap();
     let error = BlockRecord::decode(record.encode(), "here").unwrap_err().to_string();
     assert!(error.contains("here: receipts hash to"), "{error}");
+    // Nothing is on record that was not executed, so nothing may skip that check.
+    let mut unexecuted = sample().encode().to_vec();
+    assert_eq!(std::mem::take(&mut unexecuted[0]), 1);
+    let error = BlockRecord::decode(unexecuted.into(), "here").unwrap_err().to_string();
+    assert!(error.contains("here: the record says that its block was not executed"), "{error}");
+}
+
+#[test]
+fn an_undo_record_that_leads_elsewhere_is_found_by_the_full_check() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut node = Node::start(context.child("node"), config(100), None).await;
+        node.advance_to(3).await;
+        node.ledger.verify(None, &|_, _, _| {}).await.unwrap();
+        let stored = read_undo(&*node.ledger.0.disk, 2).await.unwrap();
+        let wrong = UndoRecord { operations_end: stored.operations_end - 1, ..stored };
+        let other = LedgerConfig { partition_prefix: "other".into(), ..config(100) };
+        let archives = Archives::open(context.child("other"), &other).await.unwrap();
+        for height in 0..=3 {
+            let block = node.ledger.block(height).await.unwrap().unwrap().block.clone();
+            let undo = match height {
+                0 => None,
+                2 => Some(wrong.encode()),
+                _ => Some(read_undo(&*node.ledger.0.disk, height).await.unwrap().encode()),
+            };
+            let record = BlockRecord::new(finalized(&block), None).unwrap().encode();
+            archives.put(height, block.hash(), record, undo).await.unwrap();
+        }
+        drop(archives);
+        let (ledger, _writer) = Ledger::open(context.child("again"), other, Arc::new(genesis_block())).await.unwrap();
+        let error = ledger.verify(None, &|_, _, _| {}).await.unwrap_err().to_string();
+        assert!(error.contains("other-ledger-undo, height 2: the undo record ends at operation"), "{error}");
+    });
 }
 
 #[test]
