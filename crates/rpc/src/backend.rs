@@ -1,7 +1,8 @@
 //! What the server stands on, and what every method works with.
 
 use crate::{
-    chain::Chain, config::RpcConfig, error::RpcError, filters::Filters, metrics::RpcMetrics, workers::Workers,
+    answers::Answers, chain::Chain, config::RpcConfig, error::RpcError, filters::Filters, metrics::RpcMetrics,
+    workers::Workers,
 };
 use alloy_primitives::B256;
 use florin_execution::{BlockEnv, CallLimits, Rejection, TraceLimits};
@@ -104,6 +105,7 @@ pub(crate) struct Context {
     pub(crate) metrics: RpcMetrics,
     pub(crate) simulations: Workers,
     pub(crate) submissions: Workers,
+    pub(crate) answers: Answers,
 }
 
 impl Context {
@@ -114,6 +116,7 @@ impl Context {
             filters: Filters::new(config.filters_max, config.filter_idle_max),
             simulations: Workers::new("simulations", config.simulations_max, config.waiting_max),
             submissions: Workers::new("submissions", config.submissions_max, config.waiting_max),
+            answers: Answers::new(config.answers_bytes_max),
             ledger,
             pool,
             genesis,

@@ -19,20 +19,25 @@
 //! that takes processor time runs on a bounded number of threads beside the network's.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod answers;
 mod args;
 mod arguments;
 mod backend;
 mod chain;
 mod config;
+mod connection;
 mod error;
 mod filters;
 mod guard;
+mod listener;
 mod methods;
 mod metrics;
 mod openrpc;
 mod server;
 mod shapes;
+mod socket;
 mod subscriptions;
+mod visitors;
 mod workers;
 
 #[cfg(test)]
