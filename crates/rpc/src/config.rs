@@ -14,6 +14,8 @@ pub struct RpcConfig {
     pub response_bytes_max: u32,
     /// Bytes of one answer over WebSocket, where many of them may wait on one connection.
     pub socket_response_bytes_max: u32,
+    /// Bytes of the arguments of all large requests together that run or wait for their turn.
+    pub requests_bytes_max: usize,
     /// Bytes of all large answers together that wait to be read.
     pub answers_bytes_max: usize,
     /// Requests in one batch.
@@ -54,9 +56,10 @@ impl Default for RpcConfig {
     fn default() -> Self {
         Self {
             cors_origins: Vec::new(),
-            request_bytes_max: 8 * 1024 * 1024,
+            request_bytes_max: 2 * 1024 * 1024,
             response_bytes_max: 128 * 1024 * 1024,
             socket_response_bytes_max: 16 * 1024 * 1024,
+            requests_bytes_max: 128 * 1024 * 1024,
             answers_bytes_max: 512 * 1024 * 1024,
             batch_requests_max: 1_000,
             connections_max: 2_000,

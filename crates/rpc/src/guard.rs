@@ -1,8 +1,8 @@
 //! What stands around every request: known method, time limit, no panic gets out, metrics.
 
 use crate::{
-    answers::{Held, Parts},
     backend::Context,
+    budget::{Held, Parts},
     error::{METHOD_NOT_FOUND, RpcError},
     methods::{METHODS, SUBSCRIBE, UNSUBSCRIBE},
     socket::Sockets,
@@ -64,7 +64,7 @@ impl<S> Guard<S> {
 
     /// Gives a large answer its place among those that wait to be read, or says that there is none.
     fn hold(&self, id: Id<'static>, mut response: MethodResponse) -> MethodResponse {
-        match self.context.answers.hold(&mut response) {
+        match self.context.answers.take_answer(&mut response) {
             Ok(()) => response,
             Err(error) => MethodResponse::error(id, ErrorObjectOwned::from(error)),
         }

@@ -19,10 +19,10 @@
 //! that takes processor time runs on a bounded number of threads beside the network's.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod answers;
 mod args;
 mod arguments;
 mod backend;
+mod budget;
 mod chain;
 mod config;
 mod connection;

@@ -154,8 +154,12 @@ fn module(context: Arc<Context>) -> Result<RpcModule<Context>, ServeError> {
         let Some(handler) = method.handler else { continue };
         module
             .register_async_method(method.name, move |params, context, _| async move {
-                let args = Args::new(method.params, params.as_str()).map_err(ErrorObjectOwned::from)?;
-                handler(context, args).await.map_err(ErrorObjectOwned::from)
+                let answer = async {
+                    let _place = context.requests.take_request(params.len_bytes())?;
+                    let args = Args::new(method.params, params)?;
+                    handler(context.clone(), args).await
+                };
+                answer.await.map_err(ErrorObjectOwned::from)
             })
             .map_err(twice)?;
     }

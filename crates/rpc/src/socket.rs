@@ -5,8 +5,8 @@
 //! waits, and the server's memory does not grow.
 
 use crate::{
-    answers::Held,
     backend::Context,
+    budget::Held,
     guard::{Guard, Transport},
     subscriptions::HexIds,
 };
@@ -77,7 +77,7 @@ pub(crate) struct Sockets {
 /// An answer on its way out, and what it holds until it is written.
 struct Outgoing {
     json: Box<RawValue>,
-    _held: Option<Held>,
+    _held: Held,
     _place: OwnedSemaphorePermit,
 }
 
@@ -236,14 +236,16 @@ impl Reader {
             // A subscription has been answered through its own queue, in order with what it tells.
             if response.is_method_call() || response.is_batch() {
                 let (json, _, mut extensions) = response.into_parts();
-                let _ = answers.send(Outgoing { json, _held: extensions.remove(), _place: place }).await;
+                let _ = answers
+                    .send(Outgoing { json, _held: extensions.remove().unwrap_or_default(), _place: place })
+                    .await;
             }
         }
     }
 
     fn hand_over(&self, response: MethodResponse, place: OwnedSemaphorePermit) {
         // There is room: the place is ours. A closed queue means that nobody will read this.
-        let _ = self.answers.try_send(Outgoing { json: response.into_json(), _held: None, _place: place });
+        let _ = self.answers.try_send(Outgoing { json: response.into_json(), _held: Held::default(), _place: place });
     }
 }
 

@@ -39,8 +39,8 @@ enum Kind<Logs> {
     Syncing,
 }
 
-fn kind(params: &Params<'_>) -> Result<Kind<LogFilter>, RpcError> {
-    let args = Args::new(SUBSCRIBE.params, params.as_str())?;
+fn kind(params: Params<'static>) -> Result<Kind<LogFilter>, RpcError> {
+    let args = Args::new(SUBSCRIBE.params, params)?;
     let name = args.required::<String>(0)?;
     match name.as_str() {
         "newHeads" => Ok(Kind::NewHeads),
@@ -75,7 +75,7 @@ pub(crate) async fn serve(
     context: Arc<Context>,
     extensions: &Extensions,
 ) {
-    let kind = match kind(&params) {
+    let kind = match kind(params) {
         Ok(kind) => kind,
         Err(error) => return pending.reject(error).await,
     };
@@ -144,7 +144,8 @@ async fn tell_blocks<T: Serialize>(
 
 async fn tell_logs(context: &Context, sink: &SubscriptionSink, from: Height, query: LogQuery) -> Told {
     let matching = |block: &FinalizedBlock| {
-        if !(query.from..=query.to).contains(&block.block.height()) {
+        let header = block.block.header();
+        if !(query.from..=query.to).contains(&header.number) || !query.may_match(&header.logs_bloom) {
             return Vec::new();
         }
         let matching = block_logs(block).filter(|(log, _)| query.matches(log));

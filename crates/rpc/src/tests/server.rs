@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{Backend, RpcConfig, ServeError, chain::Chain, serve};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex};
-use florin_index::{Index, LogQuery};
+use florin_index::{Index, LogLimits, LogQuery};
 use serde_json::{Value, json};
 use std::{net::SocketAddr, time::Duration};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -325,7 +325,8 @@ fn a_new_index_is_filled_from_the_ledger() {
         let unknown = chain.transaction(B256::ZERO).await.unwrap_err().to_string();
         assert!(unknown.contains("catching up") && unknown.contains("ask again"), "{unknown}");
         let query = LogQuery { from: 0, to: 80, ..LogQuery::default() };
-        let unknown = chain.logs(&query, 1_000, Duration::from_secs(1)).await.unwrap_err().to_string();
+        let limits = LogLimits { logs_max: 1_000, bytes_max: usize::MAX, time_max: Duration::from_secs(1) };
+        let unknown = chain.logs(&query, &limits).await.unwrap_err().to_string();
         assert!(unknown.contains("catching up"), "{unknown}");
 
         let server = serve(any_port(), Backend { index: index.clone(), ..node.backend.clone() }).await.unwrap();

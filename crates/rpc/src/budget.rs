@@ -1,7 +1,7 @@
-//! Answers that wait to be read.
+//! Large messages: requests that run, and answers that wait to be read.
 //!
-//! A large answer stays in memory until its client has taken it. All such answers together have a bound, so that many
-//! clients that read slowly cannot fill the memory of a node that votes.
+//! A large answer stays in memory until its client has taken it. All such answers together have a bound, and so have all
+//! large requests, so that many clients cannot fill the memory of a node that votes.
 
 use crate::error::RpcError;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
@@ -14,35 +14,52 @@ use std::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Answers are weighed in this unit; smaller ones are not counted, their number is bounded by the connections.
+/// Messages are weighed in this unit; smaller ones are not counted, their number is bounded by the connections.
 const UNIT_BYTES: usize = 64 * 1024;
 /// Bytes that are handed to the connection at once.
 const PART_BYTES: usize = 64 * 1024;
 
-/// Place for answers that wait.
+/// Bytes that large messages may take in memory, all together.
 #[derive(Debug)]
-pub(crate) struct Answers {
+pub(crate) struct Budget {
     units: Arc<Semaphore>,
     bytes_max: usize,
 }
 
-/// The place of one answer, until it is dropped.
-#[derive(Clone, Debug)]
-pub(crate) struct Held(#[expect(dead_code, reason = "held for its drop")] Arc<OwnedSemaphorePermit>);
+/// The place of one message, until it is dropped.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Held(Option<Arc<OwnedSemaphorePermit>>);
 
-impl Answers {
+impl Budget {
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self { units: Arc::new(Semaphore::new((bytes_max / UNIT_BYTES).min(Semaphore::MAX_PERMITS))), bytes_max }
     }
 
-    /// Takes a place for an answer, which travels with it.
-    pub(crate) fn hold(&self, response: &mut MethodResponse) -> Result<(), RpcError> {
-        let bytes = response.as_json().get().len();
-        let units = u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX);
-        if units == 0 {
-            return Ok(());
+    fn take(&self, bytes: usize) -> Option<Held> {
+        match u32::try_from(bytes / UNIT_BYTES).unwrap_or(u32::MAX) {
+            0 => Some(Held::default()),
+            units => Some(Held(Some(Arc::new(self.units.clone().try_acquire_many_owned(units).ok()?)))),
         }
-        let permit = self.units.clone().try_acquire_many_owned(units).map_err(|_| {
+    }
+
+    /// Takes a place for the arguments of a request.
+    pub(crate) fn take_request(&self, bytes: usize) -> Result<Held, RpcError> {
+        self.take(bytes).ok_or_else(|| {
+            RpcError::limit(
+                "requests_waiting",
+                format!(
+                    "the request of {bytes} bytes has no place beside those that run, at most {} bytes together: try \
+                     again in a moment",
+                    self.bytes_max
+                ),
+            )
+        })
+    }
+
+    /// Takes a place for an answer, which travels with it.
+    pub(crate) fn take_answer(&self, response: &mut MethodResponse) -> Result<(), RpcError> {
+        let bytes = response.as_json().get().len();
+        let held = self.take(bytes).ok_or_else(|| {
             RpcError::limit(
                 "answers_waiting",
                 format!(
@@ -52,7 +69,9 @@ impl Answers {
                 ),
             )
         })?;
-        response.extensions_mut().insert(Held(Arc::new(permit)));
+        if held.0.is_some() {
+            response.extensions_mut().insert(held);
+        }
         Ok(())
     }
 }
