@@ -3,8 +3,8 @@
 //! **Place in the way of a payment.** After finality. Whoever follows the ledger hands over finalised blocks in order
 //! ([`Index::append`]); RPC asks where things are. The index owns nothing: it can be removed and rebuilt from block 0.
 //!
-//! **State.** One SQLite file in WAL mode: block hash to height, transaction hash to (height, position), and every log
-//! with one 64-bit key for its address and for each of its topics.
+//! **State.** One SQLite file in WAL mode: blocks by height, transaction hash to (height, position), and every log with
+//! its number of topics and one 64-bit key for its address and for each of its topics.
 //!
 //! **Invariants.** The indexed heights have no gap. A batch of blocks is one SQL transaction: a crash leaves a whole
 //! prefix. A block that is already indexed is skipped, so that at-least-once delivery is enough. A log row whose content
@@ -12,16 +12,18 @@
 //!
 //! **Failures.** Every [`IndexError`] names the file and what to do; damage is cured by [`Index::remove`] and a rebuild.
 //!
-//! **Limits.** A query names the most logs that it wants and the time it may take; both are enforced here.
+//! **Limits.** A query names how many logs and bytes it wants at most and the time it may take; all are enforced here.
+//! Looking up a transaction never waits for queries about logs: it has connections of its own.
 
 mod logs;
 #[cfg(test)]
 mod tests;
 
-pub use logs::{IndexedLog, LogQuery};
+pub use logs::{IndexedLog, LogQuery, TOPICS_MAX};
 
 use alloy_primitives::B256;
 use florin_types::{Block, Height, ReceiptEnvelope};
+use logs::FetchError;
 use sqlx::{
     Sqlite, SqliteConnection, SqlitePool, Transaction,
     pool::PoolConnection,
@@ -34,8 +36,10 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// Connections that answer queries at the same time.
-const READERS_MAX: u32 = 4;
+/// Connections that answer queries about logs at the same time.
+const SEARCHERS_MAX: u32 = 4;
+/// Connections that look up transactions at the same time.
+const FINDERS_MAX: u32 = 2;
 /// How long any query that is not about logs may take.
 const LOOKUP_TIME_MAX: Duration = Duration::from_secs(5);
 /// SQLite instructions between two looks at the clock.
@@ -65,11 +69,19 @@ pub enum IndexError {
         offered: Height,
     },
     /// More logs match than were asked for.
-    #[error("more than {limit} logs match; the first {limit} of them end at block {height}")]
+    #[error("more than {limit} logs match; those up to block {height} are not too many")]
     TooMany {
         /// Most logs that were asked for.
         limit: usize,
-        /// Block of the last log within the limit.
+        /// Last block whose logs are all within the limit; the first block, if it has too many alone.
+        height: Height,
+    },
+    /// The logs that match are too long.
+    #[error("more than {bytes_max} bytes of logs match; those up to block {height} are not too many")]
+    TooLong {
+        /// Most bytes that were asked for.
+        bytes_max: usize,
+        /// Last block whose logs are all within the limit; the first block, if it has too many alone.
         height: Height,
     },
     /// The query took too long.
@@ -105,6 +117,17 @@ pub struct IndexedBlock {
     pub receipts: Arc<Vec<ReceiptEnvelope>>,
 }
 
+/// Bounds of one query about logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// Most logs.
+    pub logs_max: usize,
+    /// Most bytes of logs, as they are stored.
+    pub bytes_max: usize,
+    /// Longest time, waiting included.
+    pub time_max: Duration,
+}
+
 /// Heights that are indexed, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexedRange {
@@ -131,7 +154,8 @@ pub struct Index(Arc<Inner>);
 struct Inner {
     file: PathBuf,
     writer: SqlitePool,
-    readers: SqlitePool,
+    searchers: SqlitePool,
+    finders: SqlitePool,
     range: watch::Sender<Option<IndexedRange>>,
 }
 
@@ -149,13 +173,13 @@ impl Index {
             .pragma("cache_size", "-16384");
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
         sqlx::migrate!("./migrations").run(&writer).await.map_err(|error| failed(error.into()))?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(failed)?;
-        let index =
-            Self(Arc::new(Inner { file: file.to_path_buf(), writer, readers, range: watch::Sender::new(None) }));
+        let options = options.read_only(true);
+        let readers = async |count| {
+            SqlitePoolOptions::new().max_connections(count).connect_with(options.clone()).await.map_err(failed)
+        };
+        let (searchers, finders) = (readers(SEARCHERS_MAX).await?, readers(FINDERS_MAX).await?);
+        let range = watch::Sender::new(None);
+        let index = Self(Arc::new(Inner { file: file.to_path_buf(), writer, searchers, finders, range }));
         index.check_chain(genesis_hash).await?;
         let range = index.stored_range().await?;
         index.0.range.send_replace(range);
@@ -235,7 +259,7 @@ impl Index {
 
     /// Where the transaction with this hash stands.
     pub async fn transaction(&self, hash: B256) -> Result<Option<Position>, IndexError> {
-        let mut reader = self.reader(LOOKUP_TIME_MAX).await?;
+        let mut reader = self.reader(&self.0.finders, LOOKUP_TIME_MAX).await?;
         let row: Option<(i64, i64)> = sqlx::query_as("SELECT height, position FROM transactions WHERE hash = ?")
             .bind(hash.to_vec())
             .fetch_optional(&mut *reader)
@@ -248,48 +272,24 @@ impl Index {
         .transpose()
     }
 
-    /// Height of the block with this hash.
-    pub async fn block(&self, hash: B256) -> Result<Option<Height>, IndexError> {
-        let mut reader = self.reader(LOOKUP_TIME_MAX).await?;
-        let height: Option<i64> = sqlx::query_scalar("SELECT height FROM blocks WHERE hash = ?")
-            .bind(hash.to_vec())
-            .fetch_optional(&mut *reader)
-            .await
-            .map_err(|error| self.failed(error))?;
-        height.map(|height| self.height_from_sql(height)).transpose()
-    }
-
-    /// Logs that match, in the order of the chain. More than `limit` of them is an error, and so is more than `time_max`.
-    pub async fn logs(
-        &self,
-        query: &LogQuery,
-        limit: usize,
-        time_max: Duration,
-    ) -> Result<Vec<IndexedLog>, IndexError> {
-        let mut reader = self.reader(time_max).await?;
-        let rows = logs::fetch(&mut reader, query, limit).await.map_err(|error| match interrupted(&error) {
-            true => IndexError::TooSlow { milliseconds: time_max.as_millis() },
-            false => self.failed(error),
-        })?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in rows {
-            let log = row.verify().map_err(|place| self.damaged(place))?;
-            if query.matches(&log.log) {
-                found.push(log);
-            }
-        }
-        if found.len() > limit {
-            let height = found[..limit].last().map_or(query.from, |log| log.height);
-            return Err(IndexError::TooMany { limit, height });
-        }
-        Ok(found)
+    /// Logs that match, in the order of the chain. More than the limits allow is an error.
+    pub async fn logs(&self, query: &LogQuery, limits: &LogLimits) -> Result<Vec<IndexedLog>, IndexError> {
+        let mut reader = self.reader(&self.0.searchers, limits.time_max).await?;
+        logs::fetch(&mut reader, query, limits).await.map_err(|error| match error {
+            FetchError::TooMany { height } => IndexError::TooMany { limit: limits.logs_max, height },
+            FetchError::TooLong { height } => IndexError::TooLong { bytes_max: limits.bytes_max, height },
+            FetchError::Damaged(place) => self.damaged(place),
+            FetchError::Database(error) if interrupted(&error) => too_slow(limits.time_max),
+            FetchError::Database(error) => self.failed(error),
+        })
     }
 
     /// A connection whose statements are interrupted once `time_max` is over. Every read takes its connection here, so
     /// that the deadline of an earlier, abandoned query never reaches a later one.
-    async fn reader(&self, time_max: Duration) -> Result<PoolConnection<Sqlite>, IndexError> {
-        let mut reader = self.0.readers.acquire().await.map_err(|error| self.failed(error))?;
+    async fn reader(&self, pool: &SqlitePool, time_max: Duration) -> Result<PoolConnection<Sqlite>, IndexError> {
         let deadline = Instant::now() + time_max;
+        let acquired = tokio::time::timeout(time_max, pool.acquire()).await.map_err(|_| too_slow(time_max))?;
+        let mut reader = acquired.map_err(|error| self.failed(error))?;
         reader
             .lock_handle()
             .await
@@ -375,6 +375,10 @@ async fn write_transactions(connection: &mut SqliteConnection, blocks: &[&Indexe
 /// SQLite's integers are signed; no chain reaches 2^63 blocks or seconds.
 fn as_sql(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn too_slow(time_max: Duration) -> IndexError {
+    IndexError::TooSlow { milliseconds: time_max.as_millis() }
 }
 
 fn interrupted(error: &sqlx::Error) -> bool {

@@ -1,14 +1,18 @@
 //! Logs: how they are written, found and checked.
 
-use crate::{IndexedBlock, ROWS_PER_INSERT, as_sql};
-use alloy_primitives::{Address, B256, Keccak256, Log};
+use crate::{IndexedBlock, LogLimits, ROWS_PER_INSERT, as_sql};
+use alloy_primitives::{Address, B256, Bloom, BloomInput, Keccak256, Log};
 use florin_types::Height;
+use futures::TryStreamExt as _;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use std::collections::BTreeSet;
 
 /// Bytes of the checksum of a row.
 const CHECKSUM_BYTES: usize = 8;
 /// Most topics of a log. Source: Ethereum yellow paper, LOG0 to LOG4.
-pub(crate) const TOPICS_MAX: usize = 4;
+pub const TOPICS_MAX: usize = 4;
+/// Addresses and topics up to which a block's bloom filter is asked before its logs: each costs a hash.
+const BLOOM_INPUTS_MAX: usize = 16;
 
 /// Which logs are wanted. An empty list matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,9 +22,9 @@ pub struct LogQuery {
     /// Last block, included.
     pub to: Height,
     /// Any of these addresses.
-    pub addresses: Vec<Address>,
+    pub addresses: BTreeSet<Address>,
     /// For each position any of these topics. A log must have at least as many topics as there are positions here.
-    pub topics: Vec<Vec<B256>>,
+    pub topics: Vec<BTreeSet<B256>>,
 }
 
 impl LogQuery {
@@ -29,6 +33,16 @@ impl LogQuery {
         (self.addresses.is_empty() || self.addresses.contains(&log.address))
             && self.topics.len() <= log.topics().len()
             && self.topics.iter().zip(log.topics()).all(|(any, topic)| any.is_empty() || any.contains(topic))
+    }
+
+    /// Whether a block with this bloom filter may hold logs that fit. It never denies one that does.
+    pub fn may_match(&self, bloom: &Bloom) -> bool {
+        let inputs = self.topics.iter().map(BTreeSet::len).fold(self.addresses.len(), usize::saturating_add);
+        let knows = |value: &[u8]| bloom.contains_input(BloomInput::Raw(value));
+        let any_topic = |any: &BTreeSet<B256>| any.is_empty() || any.iter().any(|topic| knows(topic.as_slice()));
+        inputs > BLOOM_INPUTS_MAX
+            || (self.addresses.is_empty() || self.addresses.iter().any(|address| knows(address.as_slice())))
+                && self.topics.iter().all(any_topic)
     }
 
     /// Keys of which a matching log has one of each list, the most selective list first: later topics name accounts,
@@ -75,6 +89,7 @@ pub(crate) struct LogRow {
     height: i64,
     log_index: i64,
     transaction_position: i64,
+    topics: i64,
     transaction_hash: Vec<u8>,
     body: Vec<u8>,
     checksum: Vec<u8>,
@@ -82,12 +97,21 @@ pub(crate) struct LogRow {
     timestamp_s: i64,
 }
 
+/// Why a query about logs has no answer.
+#[derive(Debug)]
+pub(crate) enum FetchError {
+    TooMany { height: Height },
+    TooLong { height: Height },
+    Damaged(String),
+    Database(sqlx::Error),
+}
+
 impl LogRow {
     /// Checks the row and takes it apart; the error names the row.
     pub(crate) fn verify(self) -> Result<IndexedLog, String> {
         let place = format!("log {} of block {}", self.log_index, self.height);
         let expected = checksum(
-            [self.height, self.log_index, self.transaction_position, self.timestamp_s],
+            [self.height, self.log_index, self.transaction_position, self.topics, self.timestamp_s],
             [&self.transaction_hash, &self.block_hash, &self.body],
         );
         if self.checksum != expected {
@@ -108,15 +132,46 @@ impl LogRow {
     }
 }
 
-/// Reads one log more than `limit`, if there is one.
+/// Reads the logs that match, row by row: what is above a bound is never in memory as a whole.
 pub(crate) async fn fetch(
     connection: &mut SqliteConnection,
     query: &LogQuery,
-    limit: usize,
-) -> Result<Vec<LogRow>, sqlx::Error> {
+    limits: &LogLimits,
+) -> Result<Vec<IndexedLog>, FetchError> {
+    let mut sql = select(query, limits.logs_max);
+    let mut rows = sql.build_query_as::<LogRow>().persistent(false).fetch(connection);
+    let mut found = Vec::new();
+    // Rows, not logs that match: a key that two values share must not make an answer look complete.
+    let (mut count, mut bytes) = (0usize, 0usize);
+    while let Some(row) = rows.try_next().await.map_err(FetchError::Database)? {
+        let log = row.verify().map_err(FetchError::Damaged)?;
+        // The blocks before this one are whole.
+        let height = log.height.saturating_sub(1).max(query.from);
+        count = count.saturating_add(1);
+        bytes = bytes.saturating_add(stored_bytes(&log.log));
+        if count > limits.logs_max {
+            return Err(FetchError::TooMany { height });
+        }
+        if bytes > limits.bytes_max {
+            return Err(FetchError::TooLong { height });
+        }
+        if query.matches(&log.log) {
+            found.push(log);
+        }
+    }
+    Ok(found)
+}
+
+/// About what a log takes in memory.
+fn stored_bytes(log: &Log) -> usize {
+    log.data.data.len().saturating_add(size_of::<IndexedLog>()).saturating_add(log.topics().len().saturating_mul(32))
+}
+
+/// One row more than `limit`, if there is one.
+fn select(query: &LogQuery, limit: usize) -> QueryBuilder<Sqlite> {
     let lists = query.key_lists();
     let mut sql = QueryBuilder::<Sqlite>::new(
-        "SELECT l.height, l.log_index, l.transaction_position, l.transaction_hash, l.body, l.checksum, \
+        "SELECT l.height, l.log_index, l.transaction_position, l.topics, l.transaction_hash, l.body, l.checksum, \
          b.hash AS block_hash, b.timestamp_s FROM ",
     );
     match lists.split_first() {
@@ -143,9 +198,10 @@ pub(crate) async fn fetch(
             }
         }
     }
+    sql.push(" AND l.topics >= ").push_bind(topics_as_sql(query.topics.len()));
     sql.push(" ORDER BY l.height, l.log_index LIMIT ");
     sql.push_bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
-    sql.build_query_as().persistent(false).fetch_all(connection).await
+    sql
 }
 
 fn push_range(sql: &mut QueryBuilder<Sqlite>, query: &LogQuery) {
@@ -165,6 +221,7 @@ struct NewLog {
     height: i64,
     log_index: i64,
     transaction_position: i64,
+    topics: i64,
     transaction_hash: Vec<u8>,
     body: Vec<u8>,
     checksum: [u8; CHECKSUM_BYTES],
@@ -175,13 +232,14 @@ pub(crate) async fn write(connection: &mut SqliteConnection, blocks: &[&IndexedB
     let (logs, keys) = rows(blocks);
     for logs in logs.chunks(ROWS_PER_INSERT) {
         QueryBuilder::<Sqlite>::new(
-            "INSERT INTO logs (height, log_index, transaction_position, transaction_hash, body, checksum) ",
+            "INSERT INTO logs (height, log_index, transaction_position, topics, transaction_hash, body, checksum) ",
         )
         .push_values(logs, |mut values, log| {
             values
                 .push_bind(log.height)
                 .push_bind(log.log_index)
                 .push_bind(log.transaction_position)
+                .push_bind(log.topics)
                 .push_bind(log.transaction_hash.clone())
                 .push_bind(log.body.clone())
                 .push_bind(log.checksum.to_vec());
@@ -217,15 +275,16 @@ fn rows(blocks: &[&IndexedBlock]) -> (Vec<NewLog>, Vec<(i64, i64, i64)>) {
             for (log, log_index) in receipt.logs().iter().zip(&mut log_indices) {
                 let transaction_hash = tx.tx_hash().to_vec();
                 let body = alloy_rlp::encode(log);
+                let topics = topics_as_sql(log.topics().len());
                 let checksum = checksum(
-                    [height, log_index, transaction_position, timestamp_s],
+                    [height, log_index, transaction_position, topics, timestamp_s],
                     [&transaction_hash, block.block.hash().as_slice(), &body],
                 );
                 keys.push((address_key(&log.address), height, log_index));
                 for (position, topic) in log.topics().iter().enumerate() {
                     keys.push((topic_key(position, topic), height, log_index));
                 }
-                logs.push(NewLog { height, log_index, transaction_position, transaction_hash, body, checksum });
+                logs.push(NewLog { height, log_index, transaction_position, topics, transaction_hash, body, checksum });
             }
         }
     }
@@ -233,7 +292,11 @@ fn rows(blocks: &[&IndexedBlock]) -> (Vec<NewLog>, Vec<(i64, i64, i64)>) {
     (logs, keys)
 }
 
-fn checksum(numbers: [i64; 4], bytes: [&[u8]; 3]) -> [u8; CHECKSUM_BYTES] {
+fn topics_as_sql(topics: usize) -> i64 {
+    i64::try_from(topics).unwrap_or(i64::MAX)
+}
+
+fn checksum(numbers: [i64; 5], bytes: [&[u8]; 3]) -> [u8; CHECKSUM_BYTES] {
     let mut hasher = Keccak256::new();
     numbers.iter().for_each(|number| hasher.update(number.to_be_bytes()));
     bytes.iter().for_each(|bytes| hasher.update(bytes));

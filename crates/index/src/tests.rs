@@ -14,6 +14,11 @@ use tempfile::TempDir;
 const GENESIS: B256 = B256::repeat_byte(9);
 const SECOND: Duration = Duration::from_secs(1);
 
+/// So many logs, of any length.
+fn up_to(logs_max: usize) -> LogLimits {
+    LogLimits { logs_max, bytes_max: usize::MAX, time_max: SECOND }
+}
+
 fn address(number: u8) -> Address {
     Address::repeat_byte(number)
 }
@@ -114,13 +119,11 @@ async fn positions_are_found_and_unknown_hashes_are_not() {
     index.append(&chain).await.unwrap();
     assert_eq!(index.range(), Some(IndexedRange { first: 0, last: 9 }));
     for block in &chain {
-        assert_eq!(index.block(block.block.hash()).await.unwrap(), Some(block.block.height()));
         for (place, tx) in block.block.transactions().iter().enumerate() {
             let position = index.transaction(*tx.tx_hash()).await.unwrap();
             assert_eq!(position, Some(Position { height: block.block.height(), index: place }));
         }
     }
-    assert_eq!(index.block(B256::ZERO).await.unwrap(), None);
     assert_eq!(index.transaction(B256::ZERO).await.unwrap(), None);
 }
 
@@ -155,7 +158,20 @@ async fn logs_agree_with_the_model_for_every_shape_of_query() {
     for query in &queries {
         let expected = model(&chain, query);
         found += expected.len();
-        assert_eq!(index.logs(query, 1_000, SECOND).await.unwrap(), expected, "{query:?}");
+        assert_eq!(index.logs(query, &up_to(1_000)).await.unwrap(), expected, "{query:?}");
+        // A limit never makes logs disappear: there is the whole answer, or an error.
+        for limit in [0, 1, 3, 10, expected.len().saturating_sub(1), expected.len()] {
+            match index.logs(query, &up_to(limit)).await {
+                Ok(found) => assert_eq!(found, expected, "{query:?} with limit {limit}"),
+                Err(IndexError::TooMany { height, .. }) => {
+                    assert!(expected.len() > limit, "{query:?} with limit {limit}");
+                    let first = LogQuery { to: height, ..query.clone() };
+                    let fits = model(&chain, &first).len() <= limit || height == query.from;
+                    assert!(fits, "{query:?} with limit {limit}: not even up to {height}");
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
     assert!(found > 500, "the queries must find something: {found}");
 }
@@ -166,9 +182,50 @@ async fn more_logs_than_the_limit_is_an_error_that_says_how_far_it_got() {
     let index = open(&directory).await.unwrap();
     index.append(&chain()).await.unwrap();
     let query = LogQuery { from: 0, to: 9, ..LogQuery::default() };
-    assert_eq!(index.logs(&query, 60, SECOND).await.unwrap().len(), 60);
-    let error = index.logs(&query, 20, SECOND).await.unwrap_err();
-    assert!(matches!(error, IndexError::TooMany { limit: 20, height: 3 }), "{error}");
+    assert_eq!(index.logs(&query, &up_to(60)).await.unwrap().len(), 60);
+    let error = index.logs(&query, &up_to(20)).await.unwrap_err();
+    assert!(matches!(error, IndexError::TooMany { limit: 20, height: 2 }), "{error}");
+    let bytes_max = 20 * (40 + size_of::<IndexedLog>() + 4 * 32);
+    let error = index.logs(&query, &LogLimits { bytes_max, ..up_to(60) }).await.unwrap_err();
+    assert!(matches!(error, IndexError::TooLong { height: 3.., .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_lookup_does_not_wait_for_queries_about_logs() {
+    let directory = tempfile::tempdir().unwrap();
+    let index = open(&directory).await.unwrap();
+    let chain = chain();
+    index.append(&chain).await.unwrap();
+    let mut busy = Vec::new();
+    for _ in 0..SEARCHERS_MAX {
+        busy.push(index.reader(&index.0.searchers, SECOND).await.unwrap());
+    }
+    let query = LogQuery { from: 0, to: 9, ..LogQuery::default() };
+    let limits = LogLimits { time_max: Duration::from_millis(50), ..up_to(60) };
+    let error = index.logs(&query, &limits).await.unwrap_err();
+    assert!(matches!(error, IndexError::TooSlow { .. }), "{error}");
+    let hash = *chain[3].block.transactions()[1].tx_hash();
+    assert_eq!(index.transaction(hash).await.unwrap(), Some(Position { height: 3, index: 1 }));
+}
+
+#[test]
+fn a_bloom_filter_never_denies_a_log_that_matches() {
+    let chain = chain();
+    let logs = || chain.iter().flat_map(|block| block.receipts.iter()).flat_map(|receipt| receipt.logs());
+    let mut denied = 0;
+    for log in logs() {
+        let query = LogQuery {
+            addresses: [log.address].into(),
+            topics: log.topics().iter().map(|topic| [*topic].into()).collect(),
+            ..LogQuery::default()
+        };
+        for other in logs() {
+            let bloom = [other].into_iter().collect::<alloy_primitives::Bloom>();
+            assert!(query.may_match(&bloom) || !query.matches(other), "{query:?} {other:?}");
+            denied += usize::from(!query.may_match(&bloom));
+        }
+    }
+    assert!(denied > 1_000, "it must spare something: {denied}");
 }
 
 #[tokio::test]
@@ -178,10 +235,11 @@ async fn a_query_that_takes_too_long_is_stopped_and_the_next_one_is_not() {
     let many = (0..200).map(|height| block(height, vec![vec![log(1, &[1, 2]); 50]])).collect::<Vec<_>>();
     index.append(&many).await.unwrap();
     // Every log has the one key but none has the other: SQLite looks at all 10,000 before it can say "none".
-    let query = LogQuery { from: 0, to: 999, addresses: vec![address(1)], topics: vec![vec![topic(9)]] };
-    let error = index.logs(&LogQuery { topics: vec![vec![topic(1)]], ..query.clone() }, 9_999, Duration::ZERO).await;
+    let query = LogQuery { from: 0, to: 999, addresses: [address(1)].into(), topics: vec![[topic(9)].into()] };
+    let at_once = LogLimits { time_max: Duration::ZERO, ..up_to(9_999) };
+    let error = index.logs(&LogQuery { topics: vec![[topic(1)].into()], ..query.clone() }, &at_once).await;
     assert!(matches!(error, Err(IndexError::TooSlow { .. })), "{error:?}");
-    assert_eq!(index.logs(&query, 10, SECOND).await.unwrap(), vec![]);
+    assert_eq!(index.logs(&query, &up_to(10)).await.unwrap(), vec![]);
 }
 
 #[tokio::test]
@@ -193,14 +251,14 @@ async fn delivery_twice_changes_nothing_and_a_gap_is_refused() {
     index.append(&chain[2..6]).await.unwrap();
     index.append(&chain[..6]).await.unwrap();
     let query = LogQuery { from: 0, to: 9, ..LogQuery::default() };
-    assert_eq!(index.logs(&query, 1_000, SECOND).await.unwrap(), model(&chain[..6], &query));
+    assert_eq!(index.logs(&query, &up_to(1_000)).await.unwrap(), model(&chain[..6], &query));
     let error = index.append(&chain[7..]).await.unwrap_err();
     assert!(matches!(error, IndexError::Gap { indexed: Some(5), offered: 7 }), "{error}");
     // All or nothing: a gap inside of a batch leaves the whole batch out.
     let error = index.append(&[chain[6].clone(), chain[8].clone()]).await.unwrap_err();
     assert!(matches!(error, IndexError::Gap { indexed: Some(6), offered: 8 }), "{error}");
     assert_eq!(index.height(), Some(5));
-    assert_eq!(index.block(chain[6].block.hash()).await.unwrap(), None);
+    assert_eq!(index.transaction(*chain[6].block.transactions()[0].tx_hash()).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -212,14 +270,14 @@ async fn it_goes_on_after_a_restart_and_can_be_rebuilt() {
     assert_eq!(index.height(), Some(4));
     index.append(&chain[5..]).await.unwrap();
     let query = LogQuery { from: 0, to: 9, ..LogQuery::default() };
-    let before = index.logs(&query, 1_000, SECOND).await.unwrap();
+    let before = index.logs(&query, &up_to(1_000)).await.unwrap();
     drop(index);
     Index::remove(&directory.path().join("index.sqlite")).unwrap();
     Index::remove(&directory.path().join("index.sqlite")).unwrap();
     let index = open(&directory).await.unwrap();
     assert_eq!(index.height(), None);
     index.append(&chain).await.unwrap();
-    assert_eq!(index.logs(&query, 1_000, SECOND).await.unwrap(), before);
+    assert_eq!(index.logs(&query, &up_to(1_000)).await.unwrap(), before);
 }
 
 #[tokio::test]
@@ -251,6 +309,7 @@ async fn a_file_that_is_no_index_is_named_as_damaged() {
 async fn a_changed_row_is_never_served() {
     let columns = [
         "transaction_position = 7",
+        "topics = 9",
         "transaction_hash = zeroblob(32)",
         "body = zeroblob(10)",
         "checksum = zeroblob(8)",
@@ -265,10 +324,10 @@ async fn a_changed_row_is_never_served() {
         let sql = format!("UPDATE logs SET {change} WHERE height = 4 AND log_index = 2");
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut other).await.unwrap();
         let query = LogQuery { from: 0, to: 9, ..LogQuery::default() };
-        let error = index.logs(&query, 1_000, SECOND).await.unwrap_err();
+        let error = index.logs(&query, &up_to(1_000)).await.unwrap_err();
         assert!(matches!(&error, IndexError::Damaged { place, .. } if place.contains("block 4")), "{change}: {error}");
         let elsewhere = LogQuery { from: 5, ..query };
-        assert_eq!(index.logs(&elsewhere, 1_000, SECOND).await.unwrap().len(), 30);
+        assert_eq!(index.logs(&elsewhere, &up_to(1_000)).await.unwrap().len(), 30);
     }
 }
 

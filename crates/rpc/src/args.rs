@@ -2,10 +2,22 @@
 //!
 //! Strict where Ethereum's clients are strict (quantities have no leading zeros, addresses have 20 bytes), so that a
 //! mistake is an error here and not a different question.
+//!
+//! An argument stays text until its type is known, and then one level of it is taken apart at a time: a tree of JSON values
+//! can be a hundred times as large as its text.
 
 use crate::{error::RpcError, methods::Param};
 use alloy_primitives::{Address, B256, Bytes, U256};
-use serde_json::Value;
+use jsonrpsee::types::Params;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
+use serde_json::{Number, value::RawValue};
+use std::{collections::BTreeMap, fmt, ops::Range};
+
+/// Fields of one object, or entries of one list, that are taken apart.
+const ENTRIES_MAX: usize = 10_000;
 
 /// What is wrong with a value, and where inside of the argument.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,24 +46,27 @@ impl Problem {
 
 /// A value that an argument can hold.
 pub(crate) trait FromValue: Sized {
-    fn from_value(value: &Value) -> Result<Self, Problem>;
+    fn from_value(value: &RawValue) -> Result<Self, Problem>;
 }
 
 /// The arguments of one call, counted but not yet parsed.
 #[derive(Debug)]
 pub(crate) struct Args {
     params: &'static [Param],
-    values: Vec<Value>,
+    text: Params<'static>,
+    /// Where in the text each argument stands.
+    values: Vec<Range<usize>>,
 }
 
 impl Args {
     /// Takes `params` of a request: absent, or an array by position.
-    pub(crate) fn new(params: &'static [Param], raw: Option<&str>) -> Result<Self, RpcError> {
-        let values: Vec<Value> = match raw.map(str::trim) {
-            None | Some("" | "null") => Vec::new(),
-            Some(raw) if raw.starts_with('[') => serde_json::from_str(raw)
+    pub(crate) fn new(params: &'static [Param], text: Params<'static>) -> Result<Self, RpcError> {
+        let whole = text.as_str().unwrap_or_default();
+        let values: Vec<&RawValue> = match whole.trim() {
+            "" | "null" => Vec::new(),
+            raw if raw.starts_with('[') => serde_json::from_str(raw)
                 .map_err(|error| RpcError::invalid_params(format!("params cannot be read: {error}")))?,
-            Some(_) => return Err(RpcError::invalid_params("params must be an array: give arguments by position")),
+            _ => return Err(RpcError::invalid_params("params must be an array: give arguments by position")),
         };
         if values.len() > params.len() {
             return Err(RpcError::invalid_params(format!(
@@ -60,7 +75,12 @@ impl Args {
                 values.len()
             )));
         }
-        let args = Self { params, values };
+        let place = |value: &RawValue| {
+            let begin = value.get().as_ptr().addr().saturating_sub(whole.as_ptr().addr());
+            begin..begin.saturating_add(value.get().len())
+        };
+        let values = values.into_iter().map(place).collect();
+        let args = Self { params, text, values };
         for (index, param) in params.iter().enumerate().filter(|(_, param)| param.required) {
             if args.value(index).is_none() {
                 return Err(RpcError::invalid_params(format!(
@@ -73,8 +93,9 @@ impl Args {
     }
 
     /// `null` counts as absent.
-    fn value(&self, index: usize) -> Option<&Value> {
-        self.values.get(index).filter(|value| !value.is_null())
+    fn value(&self, index: usize) -> Option<&RawValue> {
+        let text = self.text.as_str()?.get(self.values.get(index)?.clone())?;
+        serde_json::from_str::<&RawValue>(text).ok().filter(|value| !is_null(value))
     }
 
     /// An argument that may be absent.
@@ -94,35 +115,118 @@ impl Args {
     }
 }
 
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+pub(crate) fn is_null(value: &RawValue) -> bool {
+    value.get() == "null"
+}
+
+fn kind(value: &RawValue) -> &'static str {
+    match value.get().as_bytes().first() {
+        Some(b'n') => "null",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'"') => "a string",
+        Some(b'[') => "an array",
+        Some(b'{') => "an object",
+        _ => "a number",
     }
 }
 
-pub(crate) fn text(value: &Value) -> Result<&str, Problem> {
-    value.as_str().ok_or_else(|| Problem::new(format!("{} where a string is needed", kind(value))))
+pub(crate) fn is_text(value: &RawValue) -> bool {
+    value.get().starts_with('"')
 }
 
-pub(crate) fn object(value: &Value) -> Result<&serde_json::Map<String, Value>, Problem> {
-    value.as_object().ok_or_else(|| Problem::new(format!("{} where an object is needed", kind(value))))
+pub(crate) fn is_array(value: &RawValue) -> bool {
+    value.get().starts_with('[')
 }
 
-pub(crate) fn array(value: &Value) -> Result<&Vec<Value>, Problem> {
-    value.as_array().ok_or_else(|| Problem::new(format!("{} where an array is needed", kind(value))))
+pub(crate) fn is_object(value: &RawValue) -> bool {
+    value.get().starts_with('{')
+}
+
+/// Parses one level of a value.
+fn level<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Result<T, Problem> {
+    serde_json::from_str(value.get()).map_err(|error| Problem::new(excerpt(&error.to_string())))
+}
+
+/// The text of a string, where it needs no unescaping: no value that a method takes does.
+pub(crate) fn text(value: &RawValue) -> Result<&str, Problem> {
+    if !is_text(value) {
+        return Err(Problem::new(format!("{} where a string is needed", kind(value))));
+    }
+    level(value).map_err(|_: Problem| Problem::new("a string with escapes where plain characters are needed"))
+}
+
+/// The fields of an object, by name.
+pub(crate) fn object(value: &RawValue) -> Result<Fields<'_>, Problem> {
+    if !is_object(value) {
+        return Err(Problem::new(format!("{} where an object is needed", kind(value))));
+    }
+    level(value)
+}
+
+pub(crate) fn array(value: &RawValue) -> Result<Vec<&RawValue>, Problem> {
+    if !is_array(value) {
+        return Err(Problem::new(format!("{} where an array is needed", kind(value))));
+    }
+    level(value)
+}
+
+/// The fields of an object, not yet parsed.
+#[derive(Debug)]
+pub(crate) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'a> Fields<'a> {
+    /// A field; `null` counts as absent.
+    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.get(name).copied().filter(|value| !is_null(value))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), *value))
+    }
+
+    /// A field that is misspelt would be silently ignored and change the answer, so it is an error.
+    pub(crate) fn only(&self, known: &[&str]) -> Result<(), Problem> {
+        match self.0.keys().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(Problem::new(format!("no such field: use {}", known.join(", "))).inside(&excerpt(name))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reading;
+
+        impl<'de> Visitor<'de> for Reading {
+            type Value = BTreeMap<String, &'de RawValue>;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = BTreeMap::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if fields.len() == ENTRIES_MAX {
+                        return Err(A::Error::custom(format_args!("too many entries, at most {ENTRIES_MAX}")));
+                    }
+                    if fields.contains_key(&name) {
+                        return Err(A::Error::custom(format_args!("{:?} stands twice", excerpt(&name))));
+                    }
+                    fields.insert(name, map.next_value::<&'de RawValue>()?);
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(Reading).map(Fields)
+    }
 }
 
 /// A field of an object; `null` counts as absent.
-pub(crate) fn field<T: FromValue>(object: &serde_json::Map<String, Value>, name: &str) -> Result<Option<T>, Problem> {
-    match object.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => T::from_value(value).map(Some).map_err(|problem| problem.inside(name)),
-    }
+pub(crate) fn field<T: FromValue>(object: &Fields<'_>, name: &str) -> Result<Option<T>, Problem> {
+    let parse = |value: &RawValue| T::from_value(value).map_err(|problem| problem.inside(name));
+    object.get(name).map(parse).transpose()
 }
 
 fn hex_digits(text: &str) -> Result<&str, Problem> {
@@ -173,60 +277,70 @@ pub(crate) fn excerpt(text: &str) -> String {
 }
 
 impl FromValue for u64 {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
-        let digits = quantity_digits(text(value)?, 16)?;
-        Self::from_str_radix(digits, 16).map_err(|_| Problem::new("invalid hex string"))
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
+        number(text(value)?)
     }
 }
 
+/// A number, also as the name of a field.
+pub(crate) fn number(text: &str) -> Result<u64, Problem> {
+    let digits = quantity_digits(text, 16)?;
+    u64::from_str_radix(digits, 16).map_err(|_| Problem::new("invalid hex string"))
+}
+
 impl FromValue for u128 {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         let digits = quantity_digits(text(value)?, 32)?;
         Self::from_str_radix(digits, 16).map_err(|_| Problem::new("invalid hex string"))
     }
 }
 
 impl FromValue for U256 {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         let digits = quantity_digits(text(value)?, 64)?;
         Self::from_str_radix(digits, 16).map_err(|_| Problem::new("invalid hex string"))
     }
 }
 
 impl FromValue for bool {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
-        value.as_bool().ok_or_else(|| Problem::new(format!("{} where true or false is needed", kind(value))))
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
+        level(value).map_err(|_| Problem::new(format!("{} where true or false is needed", kind(value))))
     }
 }
 
 impl FromValue for Address {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
-        Ok(Self::new(fixed(text(value)?)?))
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
+        address(text(value)?)
     }
 }
 
+/// An address, also as the name of a field.
+pub(crate) fn address(text: &str) -> Result<Address, Problem> {
+    Ok(Address::new(fixed(text)?))
+}
+
 impl FromValue for B256 {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         Ok(Self::new(fixed(text(value)?)?))
     }
 }
 
 impl FromValue for Bytes {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         Ok(bytes(text(value)?)?.into())
     }
 }
 
 impl FromValue for String {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         text(value).map(str::to_owned)
     }
 }
 
 impl<T: FromValue> FromValue for Vec<T> {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         let parse = |(index, value)| T::from_value(value).map_err(|problem| problem.at(index));
-        array(value)?.iter().enumerate().map(parse).collect()
+        array(value)?.into_iter().enumerate().map(parse).collect()
     }
 }
 
@@ -235,8 +349,15 @@ impl<T: FromValue> FromValue for Vec<T> {
 pub(crate) struct Slot(pub(crate) U256);
 
 impl FromValue for Slot {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
-        let digits = hex_digits(text(value)?)?;
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
+        Self::from_text(text(value)?)
+    }
+}
+
+impl Slot {
+    /// The same as the name of a field.
+    pub(crate) fn from_text(text: &str) -> Result<Self, Problem> {
+        let digits = hex_digits(text)?;
         if digits.is_empty() || digits.len() > 64 {
             return Err(Problem::new(format!("storage key of {} hex digits, want 1 to 64", digits.len())));
         }
@@ -252,22 +373,28 @@ impl FromValue for Slot {
 pub(crate) struct Count(pub(crate) u64);
 
 impl FromValue for Count {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
-        match value {
-            Value::Number(number) => {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
+        match level::<Number>(value) {
+            Ok(number) => {
                 number.as_u64().map(Self).ok_or_else(|| Problem::new(format!("{number} is no whole number from 0")))
             }
-            _ => u64::from_value(value).map(Self),
+            Err(_) => u64::from_value(value).map(Self),
         }
     }
 }
+
+/// Characters of an argument that serde reads as a whole.
+const JSON_CHARS_MAX: usize = 64 * 1024;
 
 /// A type that serde reads: for structures whose shape is not Florin's to decide.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: serde::de::DeserializeOwned> FromValue for Json<T> {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
-        serde_json::from_value(value.clone()).map(Self).map_err(|error| Problem::new(excerpt(&error.to_string())))
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
+        match value.get().len() {
+            0..=JSON_CHARS_MAX => level(value).map(Self),
+            chars => Err(Problem::new(format!("{chars} characters, at most {JSON_CHARS_MAX}"))),
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! What the server stands on, and what every method works with.
 
 use crate::{
-    chain::Chain, config::RpcConfig, error::RpcError, filters::Filters, metrics::RpcMetrics, workers::Workers,
+    budget::Budget, chain::Chain, config::RpcConfig, error::RpcError, filters::Filters, metrics::RpcMetrics,
+    workers::Workers,
 };
 use alloy_primitives::B256;
 use florin_execution::{BlockEnv, CallLimits, Rejection, TraceLimits};
-use florin_index::Index;
+use florin_index::{Index, LogLimits};
 use florin_mempool::{Pool, PoolError, Submitted};
 use florin_state::{FinalizedBlock, Ledger, StateReader, with_view};
 use florin_types::{Genesis, Height, NodeRole, Rules, StateFault, StateView, VerifiedTx};
@@ -104,6 +105,10 @@ pub(crate) struct Context {
     pub(crate) metrics: RpcMetrics,
     pub(crate) simulations: Workers,
     pub(crate) submissions: Workers,
+    /// Large requests that run.
+    pub(crate) requests: Budget,
+    /// Large answers that wait to be read.
+    pub(crate) answers: Budget,
 }
 
 impl Context {
@@ -114,6 +119,8 @@ impl Context {
             filters: Filters::new(config.filters_max, config.filter_idle_max),
             simulations: Workers::new("simulations", config.simulations_max, config.waiting_max),
             submissions: Workers::new("submissions", config.submissions_max, config.waiting_max),
+            requests: Budget::new(config.requests_bytes_max),
+            answers: Budget::new(config.answers_bytes_max),
             ledger,
             pool,
             genesis,
@@ -170,6 +177,13 @@ impl Context {
 
     pub(crate) fn call_limits(&self) -> CallLimits {
         CallLimits { gas_max: self.config.call_gas_max }
+    }
+
+    /// Bounds of one search for logs. What is written as JSON is about twice as long as what is stored.
+    pub(crate) fn log_limits(&self) -> LogLimits {
+        let config = &self.config;
+        let bytes_max = config.response_bytes_max as usize / 2;
+        LogLimits { logs_max: config.logs_max, bytes_max, time_max: config.request_time_max }
     }
 
     pub(crate) fn trace_limits(&self) -> TraceLimits {

@@ -12,7 +12,7 @@ use crate::{
     shapes::{LogShape, block_logs},
 };
 use alloy_primitives::B256;
-use florin_index::{Index, IndexError, IndexedBlock, LogQuery};
+use florin_index::{Index, IndexError, IndexedBlock, LogLimits, LogQuery};
 use florin_state::{FinalizedBlock, Ledger, LedgerError};
 use florin_types::Height;
 use parking_lot::RwLock;
@@ -291,12 +291,7 @@ impl Chain {
     }
 
     /// Logs that match, in the order of the chain. The range must not go above the head.
-    pub(crate) async fn logs(
-        &self,
-        query: &LogQuery,
-        limit: usize,
-        time_max: Duration,
-    ) -> Result<Vec<LogShape>, RpcError> {
+    pub(crate) async fn logs(&self, query: &LogQuery, limits: &LogLimits) -> Result<Vec<LogShape>, RpcError> {
         // Read under the lock: blocks leave memory only once they are indexed.
         let (indexed, unindexed) = {
             let recent = self.recent.read();
@@ -319,13 +314,14 @@ impl Chain {
         if let Some(last) = last.filter(|last| *last >= query.from) {
             // The index may have grown since: what it took over meanwhile is found in memory, not twice.
             let older = LogQuery { to: query.to.min(last), ..query.clone() };
-            found.extend(self.index.logs(&older, limit, time_max).await?.into_iter().map(LogShape::from));
+            found.extend(self.index.logs(&older, limits).await?.into_iter().map(LogShape::from));
         }
-        for block in &unindexed {
+        for block in unindexed.iter().filter(|block| query.may_match(&block.block.header().logs_bloom)) {
             let matching = block_logs(block).filter(|(log, _)| query.matches(log));
             found.extend(matching.map(|(log, place)| LogShape::new(log, place)));
-            if found.len() > limit {
-                return Err(IndexError::TooMany { limit, height: block.block.height().saturating_sub(1) }.into());
+            if found.len() > limits.logs_max {
+                let height = block.block.height().saturating_sub(1).max(query.from);
+                return Err(IndexError::TooMany { limit: limits.logs_max, height }.into());
             }
         }
         Ok(found)

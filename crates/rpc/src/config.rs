@@ -5,19 +5,32 @@ use std::time::Duration;
 /// Bounds and switches of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RpcConfig {
-    /// Origins that browsers may call from; `*` for any. Empty: none, which is safe for a node on a desktop.
+    /// Origins of web pages that may call, over HTTP and WebSocket; `*` for any. Empty: none. A server on a loopback
+    /// address also answers to the hosts of these origins, besides `localhost` and addresses.
     pub cors_origins: Vec<String>,
     /// Bytes of one request body or WebSocket message.
     pub request_bytes_max: u32,
-    /// Bytes of one answer.
+    /// Bytes of one answer over HTTP.
     pub response_bytes_max: u32,
+    /// Bytes of one answer over WebSocket, where many of them may wait on one connection.
+    pub socket_response_bytes_max: u32,
+    /// Bytes of the arguments of all large requests together that run or wait for their turn.
+    pub requests_bytes_max: usize,
+    /// Bytes of all large answers together that wait to be read.
+    pub answers_bytes_max: usize,
     /// Requests in one batch.
     pub batch_requests_max: u32,
-    /// HTTP requests and WebSocket connections at the same time.
+    /// Connections at the same time, whatever they do.
     pub connections_max: u32,
+    /// How long a connection may wait for the head of its next request.
+    pub idle_time_max: Duration,
+    /// How long a client may take nothing of what is sent to it.
+    pub stall_time_max: Duration,
+    /// Requests of one WebSocket connection at the same time. The connection is not read while so many wait.
+    pub socket_requests_max: u32,
     /// Subscriptions of one WebSocket connection.
     pub subscriptions_per_connection_max: u32,
-    /// Notifications that a slow subscriber may fall behind before the connection waits for it.
+    /// Notifications of one connection that may wait to be written.
     pub subscription_backlog_max: u32,
     /// How long one request, or one batch, may take.
     pub request_time_max: Duration,
@@ -43,12 +56,18 @@ impl Default for RpcConfig {
     fn default() -> Self {
         Self {
             cors_origins: Vec::new(),
-            request_bytes_max: 8 * 1024 * 1024,
+            request_bytes_max: 2 * 1024 * 1024,
             response_bytes_max: 128 * 1024 * 1024,
+            socket_response_bytes_max: 16 * 1024 * 1024,
+            requests_bytes_max: 128 * 1024 * 1024,
+            answers_bytes_max: 512 * 1024 * 1024,
             batch_requests_max: 1_000,
             connections_max: 2_000,
+            idle_time_max: Duration::from_secs(60),
+            stall_time_max: Duration::from_secs(30),
+            socket_requests_max: 64,
             subscriptions_per_connection_max: 64,
-            subscription_backlog_max: 1_024,
+            subscription_backlog_max: 64,
             request_time_max: Duration::from_secs(30),
             simulations_max: 2,
             submissions_max: 2,

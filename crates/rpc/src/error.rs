@@ -198,6 +198,13 @@ impl From<IndexError> for RpcError {
                      first and go on from there"
                 ),
             ),
+            IndexError::TooLong { bytes_max, height } => Self::limit(
+                "too_many_logs",
+                format!(
+                    "query returned more than {bytes_max} bytes of results: narrow the filter, or ask for blocks up to \
+                     {height} first and go on from there"
+                ),
+            ),
             IndexError::TooSlow { milliseconds } => Self::timed_out(format!(
                 "the query ran for {milliseconds} ms without an end: ask for fewer blocks or name an address"
             )),

@@ -8,7 +8,7 @@ use crate::{
     shapes::LogShape,
 };
 use alloy_primitives::B256;
-use florin_index::LogQuery;
+use florin_index::{LogLimits, LogQuery};
 use florin_types::Height;
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -173,8 +173,12 @@ async fn as_many_logs_as_fit(
     mut to: Height,
 ) -> Result<(Vec<LogShape>, Height), RpcError> {
     loop {
-        let limit = if from < to { context.config.logs_max } else { usize::MAX - 1 };
-        match new_logs(context, criteria.clone(), from, to, limit).await {
+        let mut limits = context.log_limits();
+        if from == to {
+            limits.logs_max = usize::MAX - 1;
+            limits.bytes_max = usize::MAX;
+        }
+        match new_logs(context, criteria.clone(), from, to, &limits).await {
             Err(error) if error.code() == LIMIT_EXCEEDED && from < to => to = from + (to - from) / 2,
             logs => return logs.map(|logs| (logs, to)),
         }
@@ -186,7 +190,7 @@ async fn new_logs(
     criteria: LogFilter,
     from: Height,
     to: Height,
-    limit: usize,
+    limits: &LogLimits,
 ) -> Result<Vec<LogShape>, RpcError> {
     let Some((wanted_from, wanted_to)) = logs::new_block_bounds(context, &criteria).await? else {
         return Ok(Vec::new());
@@ -200,5 +204,5 @@ async fn new_logs(
     if query.from > query.to {
         return Ok(Vec::new());
     }
-    context.chain.logs(&query, limit, context.config.request_time_max).await
+    context.chain.logs(&query, limits).await
 }

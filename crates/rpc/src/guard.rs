@@ -2,13 +2,20 @@
 
 use crate::{
     backend::Context,
+    budget::{Held, Parts},
     error::{METHOD_NOT_FOUND, RpcError},
     methods::{METHODS, SUBSCRIBE, UNSUBSCRIBE},
+    socket::Sockets,
+    visitors::Visitors,
 };
 use futures::FutureExt as _;
+use http_body_util::BodyExt as _;
 use jsonrpsee::{
-    core::middleware::{Batch, BatchEntry, Notification, RpcServiceT},
-    server::{BatchResponseBuilder, HttpBody, HttpRequest, HttpResponse, MethodResponse},
+    core::{
+        BoxError,
+        middleware::{Batch, BatchEntry, Notification, RpcServiceT},
+    },
+    server::{BatchResponseBuilder, HttpBody, HttpRequest, HttpResponse, MethodResponse, ws::is_upgrade_request},
     types::{ErrorObjectOwned, Id, Request, error::INVALID_REQUEST_CODE},
 };
 use std::{
@@ -37,7 +44,7 @@ static NAMES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
 
 /// How a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transport {
+pub(crate) enum Transport {
     Http,
     WebSocket,
 }
@@ -47,11 +54,20 @@ enum Transport {
 pub(crate) struct Guard<S> {
     service: S,
     context: Arc<Context>,
+    answer_bytes_max: u32,
 }
 
 impl<S> Guard<S> {
-    pub(crate) fn new(service: S, context: Arc<Context>) -> Self {
-        Self { service, context }
+    pub(crate) fn new(service: S, context: Arc<Context>, answer_bytes_max: u32) -> Self {
+        Self { service, context, answer_bytes_max }
+    }
+
+    /// Gives a large answer its place among those that wait to be read, or says that there is none.
+    fn hold(&self, id: Id<'static>, mut response: MethodResponse) -> MethodResponse {
+        match self.context.answers.take_answer(&mut response) {
+            Ok(()) => response,
+            Err(error) => MethodResponse::error(id, ErrorObjectOwned::from(error)),
+        }
     }
 }
 
@@ -127,14 +143,18 @@ where
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let guard = self.clone();
-        async move { guard.answer(request, guard.deadline()).await }
+        async move {
+            let id = request.id.clone().into_owned();
+            let response = guard.answer(request, guard.deadline()).await;
+            guard.hold(id, response)
+        }
     }
 
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let guard = self.clone();
         async move {
             let deadline = guard.deadline();
-            let mut responses = BatchResponseBuilder::new_with_limit(guard.context.config.response_bytes_max as usize);
+            let mut responses = BatchResponseBuilder::new_with_limit(guard.answer_bytes_max as usize);
             let mut notified = false;
             for entry in batch {
                 let response = match entry {
@@ -155,7 +175,7 @@ where
             if responses.is_empty() && notified {
                 return MethodResponse::notification();
             }
-            MethodResponse::from_batch(responses.finish())
+            guard.hold(Id::Null, MethodResponse::from_batch(responses.finish()))
         }
     }
 
@@ -169,41 +189,54 @@ where
     }
 }
 
-/// Wraps the HTTP service: notes how a request came in, and ends those whose body or answer never arrives.
+/// What stands before every HTTP request.
+pub(crate) struct Door {
+    pub(crate) visitors: Visitors,
+    pub(crate) sockets: Sockets,
+    /// How long a request may take to arrive and be answered.
+    pub(crate) time_max: Duration,
+}
+
+/// Wraps the HTTP service: sends away who may not come in, opens WebSockets, and ends requests that never arrive whole.
 #[derive(Clone)]
 pub(crate) struct HttpGuard<S> {
     service: S,
-    time_max: Duration,
+    door: Arc<Door>,
 }
 
 impl<S> HttpGuard<S> {
-    pub(crate) fn new(service: S, time_max: Duration) -> Self {
-        Self { service, time_max }
+    pub(crate) fn new(service: S, door: Arc<Door>) -> Self {
+        Self { service, door }
     }
 }
 
 impl<S, B> Service<HttpRequest<B>> for HttpGuard<S>
 where
-    S: Service<HttpRequest<B>, Response = HttpResponse> + Send + 'static,
+    S: Service<HttpRequest<B>, Response = HttpResponse, Error = BoxError> + Send + 'static,
     S::Future: Send + 'static,
-    S::Error: Send + 'static,
 {
     type Response = HttpResponse;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, S::Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, task: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
+    fn poll_ready(&mut self, task: &mut TaskContext<'_>) -> Poll<Result<(), BoxError>> {
         self.service.poll_ready(task)
     }
 
     fn call(&mut self, mut request: HttpRequest<B>) -> Self::Future {
-        let upgrade = request.headers().contains_key("upgrade");
-        request.extensions_mut().insert(if upgrade { Transport::WebSocket } else { Transport::Http });
+        let is_upgrade = is_upgrade_request(&request);
+        if let Some(refusal) = self.door.visitors.refuse(&request, is_upgrade) {
+            return Box::pin(std::future::ready(Ok(refusal)));
+        }
+        if is_upgrade {
+            return Box::pin(std::future::ready(Ok(self.door.sockets.upgrade(request))));
+        }
+        request.extensions_mut().insert(Transport::Http);
         let answer = self.service.call(request);
-        let time_max = self.time_max;
+        let time_max = self.door.time_max;
         Box::pin(async move {
             match tokio::time::timeout(time_max, answer).await {
-                Ok(answer) => answer,
+                Ok(answer) => in_parts(answer?).await,
                 Err(_) => {
                     let mut response = HttpResponse::new(HttpBody::from("the request did not arrive in time\n"));
                     if let Ok(status) = REQUEST_TIMEOUT.try_into() {
@@ -214,4 +247,13 @@ where
             }
         })
     }
+}
+
+/// A large answer leaves memory as its client takes it.
+async fn in_parts(mut response: HttpResponse) -> Result<HttpResponse, BoxError> {
+    let Some(held) = response.extensions_mut().remove::<Held>() else { return Ok(response) };
+    let (head, body) = response.into_parts();
+    // It is whole already.
+    let bytes = body.collect().await?.to_bytes();
+    Ok(HttpResponse::from_parts(head, HttpBody::new(Parts::new(bytes, held))))
 }

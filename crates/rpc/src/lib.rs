@@ -22,17 +22,22 @@
 mod args;
 mod arguments;
 mod backend;
+mod budget;
 mod chain;
 mod config;
+mod connection;
 mod error;
 mod filters;
 mod guard;
+mod listener;
 mod methods;
 mod metrics;
 mod openrpc;
 mod server;
 mod shapes;
+mod socket;
 mod subscriptions;
+mod visitors;
 mod workers;
 
 #[cfg(test)]

@@ -4,24 +4,24 @@ use crate::{
     args::Args,
     backend::{Backend, Context},
     config::RpcConfig,
-    guard::{Guard, HttpGuard},
+    guard::{Door, Guard, HttpGuard},
+    listener,
     methods::{METHODS, SUBSCRIBE, UNSUBSCRIBE},
     metrics::RpcMetrics,
-    subscriptions::{self, HexIds},
+    socket::Sockets,
+    subscriptions,
+    visitors::Visitors,
 };
 use futures::future::BoxFuture;
 use jsonrpsee::{
     RpcModule,
     core::middleware::RpcServiceBuilder,
-    server::{BatchRequestConfig, PingConfig, Server, ServerConfig, ServerHandle as JsonRpcHandle},
+    server::{BatchRequestConfig, Methods, Server, ServerConfig, ServerHandle as JsonRpcHandle, stop_channel},
     types::ErrorObjectOwned,
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::task::JoinSet;
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use std::{net::SocketAddr, sync::Arc};
+use tokio::{net::TcpListener, task::JoinSet};
 
-/// Silence of a WebSocket connection after which it is asked whether it lives.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long a request may take to arrive and be answered, in request times.
 const HTTP_TIME_FACTOR: u32 = 2;
 
@@ -104,62 +104,46 @@ pub fn serve(address: SocketAddr, backend: Backend) -> BoxFuture<'static, Result
 async fn open_port(address: SocketAddr, backend: Backend) -> Result<RpcServer, ServeError> {
     let context = Arc::new(Context::new(backend, RpcMetrics::new()));
     let config = context.config.clone();
-    let methods = module(context.clone())?;
+    let methods = Methods::from(module(context.clone())?);
+    let listen = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let visitors = Visitors::new(&config.cors_origins, address)?;
+    let cors = visitors.cors()?;
+    let (stop, handle) = stop_channel();
+    let sockets = Sockets::new(context.clone(), methods.clone(), stop.clone());
+    let time_max = config.request_time_max.saturating_mul(HTTP_TIME_FACTOR);
+    let door = Arc::new(Door { visitors, sockets, time_max });
     let guard_context = context.clone();
-    let http_time_max = config.request_time_max.saturating_mul(HTTP_TIME_FACTOR);
-    let server = Server::builder()
+    let service = Server::builder()
         .set_config(server_config(&config))
         .set_http_middleware(
-            tower::ServiceBuilder::new()
-                .layer(cors(&config)?)
-                .layer_fn(move |service| HttpGuard::new(service, http_time_max)),
+            tower::ServiceBuilder::new().layer(cors).layer_fn(move |service| HttpGuard::new(service, door.clone())),
         )
-        .set_rpc_middleware(
-            RpcServiceBuilder::new().layer_fn(move |service| Guard::new(service, guard_context.clone())),
-        )
-        .build(address)
-        .await
-        .map_err(|source| ServeError::Listen { address, source })?;
-    let address = server.local_addr().map_err(|source| ServeError::Listen { address, source })?;
+        .set_rpc_middleware(RpcServiceBuilder::new().layer_fn(move |service| {
+            Guard::new(service, guard_context.clone(), guard_context.config.response_bytes_max)
+        }))
+        .to_service_builder()
+        .build(methods, stop.clone());
     let mut tasks = JoinSet::new();
     let follow = context.clone();
     tasks.spawn(async move { follow.chain.follow().await });
     let feed = context.clone();
     tasks.spawn(async move { feed.chain.feed_index().await });
-    let handle = server.start(methods);
+    tasks.spawn(async move { listener::listen(listener, &config, service, stop).await });
     tracing::info!(%address, "rpc.listening");
     Ok(RpcServer { address, handle, context, tasks })
 }
 
+/// HTTP alone: WebSockets are opened by the guard. The bound on connections is the listener's.
 fn server_config(config: &RpcConfig) -> ServerConfig {
     ServerConfig::builder()
+        .http_only()
         .max_request_body_size(config.request_bytes_max)
         .max_response_body_size(config.response_bytes_max)
-        .max_connections(config.connections_max)
-        .max_subscriptions_per_connection(config.subscriptions_per_connection_max)
-        .set_message_buffer_capacity(config.subscription_backlog_max.max(1))
+        .max_connections(u32::MAX)
         .set_batch_request_config(BatchRequestConfig::Limit(config.batch_requests_max))
-        .enable_ws_ping(PingConfig::new().ping_interval(PING_INTERVAL))
-        .set_id_provider(HexIds)
-        .set_tcp_no_delay(true)
         .build()
-}
-
-fn cors(config: &RpcConfig) -> Result<CorsLayer, ServeError> {
-    let origins = &config.cors_origins;
-    let allowed = match origins.as_slice() {
-        [] => return Ok(CorsLayer::new()),
-        [any] if any == "*" => AllowOrigin::any(),
-        listed => {
-            let parse = |origin: &String| match origin.parse() {
-                Ok(value) if origin.contains("://") && !origin.contains('*') => Ok(value),
-                _ => Err(ServeError::Origin { origin: origin.clone() }),
-            };
-            AllowOrigin::list(listed.iter().map(parse).collect::<Result<Vec<_>, _>>()?)
-        }
-    };
-    let any = tower_http::cors::Any;
-    Ok(CorsLayer::new().allow_origin(allowed).allow_methods(any).allow_headers(any))
 }
 
 /// The methods of the table, as jsonrpsee takes them.
@@ -170,8 +154,12 @@ fn module(context: Arc<Context>) -> Result<RpcModule<Context>, ServeError> {
         let Some(handler) = method.handler else { continue };
         module
             .register_async_method(method.name, move |params, context, _| async move {
-                let args = Args::new(method.params, params.as_str()).map_err(ErrorObjectOwned::from)?;
-                handler(context, args).await.map_err(ErrorObjectOwned::from)
+                let answer = async {
+                    let _place = context.requests.take_request(params.len_bytes())?;
+                    let args = Args::new(method.params, params)?;
+                    handler(context.clone(), args).await
+                };
+                answer.await.map_err(ErrorObjectOwned::from)
             })
             .map_err(twice)?;
     }
@@ -180,7 +168,9 @@ fn module(context: Arc<Context>) -> Result<RpcModule<Context>, ServeError> {
             SUBSCRIBE.name,
             "eth_subscription",
             UNSUBSCRIBE.name,
-            |params, pending, context, _| async move { subscriptions::serve(params, pending, context).await },
+            |params, pending, context, extensions| async move {
+                subscriptions::serve(params, pending, context, &extensions).await;
+            },
         )
         .map_err(twice)?;
     Ok(module)

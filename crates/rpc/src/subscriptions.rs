@@ -1,7 +1,7 @@
 //! `eth_subscribe`: told at once, over WebSocket.
 //!
-//! A subscriber that reads slowly is sent older blocks until it has caught up; one that does not read at all is ended.
-//! Nothing is buffered for anyone beyond the connection's own bounded queue.
+//! A subscriber that reads slowly is sent older blocks until it has caught up; one that does not read at all loses its
+//! connection, as does one that cannot be told everything for another reason: silence would look like peace. Nothing is buffered for anyone beyond the connection's own bounded queue.
 
 use crate::{
     args::{Args, excerpt},
@@ -10,6 +10,7 @@ use crate::{
     error::RpcError,
     methods::{SUBSCRIBE, logs::new_block_bounds, node::syncing_now},
     shapes::{HeaderShape, LogShape, TransactionShape, block_logs},
+    socket::Closer,
 };
 use florin_index::LogQuery;
 use florin_state::FinalizedBlock;
@@ -17,7 +18,7 @@ use florin_types::Height;
 use jsonrpsee::{
     SubscriptionSink,
     core::traits::IdProvider,
-    server::PendingSubscriptionSink,
+    server::{Extensions, PendingSubscriptionSink},
     types::{Params, SubscriptionId},
 };
 use serde::Serialize;
@@ -31,15 +32,15 @@ const SYNCING_PERIOD: Duration = Duration::from_secs(1);
 
 /// What a client subscribes to.
 #[derive(Debug)]
-enum Kind {
+enum Kind<Logs> {
     NewHeads,
-    Logs(LogFilter),
+    Logs(Logs),
     NewPendingTransactions { full: bool },
     Syncing,
 }
 
-fn kind(params: &Params<'_>) -> Result<Kind, RpcError> {
-    let args = Args::new(SUBSCRIBE.params, params.as_str())?;
+fn kind(params: Params<'static>) -> Result<Kind<LogFilter>, RpcError> {
+    let args = Args::new(SUBSCRIBE.params, params)?;
     let name = args.required::<String>(0)?;
     match name.as_str() {
         "newHeads" => Ok(Kind::NewHeads),
@@ -53,9 +54,32 @@ fn kind(params: &Params<'_>) -> Result<Kind, RpcError> {
     }
 }
 
+/// The same with the blocks that a filter for logs is about.
+async fn bound(context: &Context, kind: Kind<LogFilter>) -> Result<Kind<LogQuery>, RpcError> {
+    Ok(match kind {
+        Kind::Logs(filter) => {
+            let bounds = new_block_bounds(context, &filter).await?;
+            let (from, to) = bounds.ok_or_else(|| RpcError::unknown_block("of the filter's blockHash"))?;
+            Kind::Logs(LogQuery { from, to, addresses: filter.addresses, topics: filter.topics })
+        }
+        Kind::NewHeads => Kind::NewHeads,
+        Kind::NewPendingTransactions { full } => Kind::NewPendingTransactions { full },
+        Kind::Syncing => Kind::Syncing,
+    })
+}
+
 /// Serves one subscription until either side ends it.
-pub(crate) async fn serve(params: Params<'static>, pending: PendingSubscriptionSink, context: Arc<Context>) {
-    let kind = match kind(&params) {
+pub(crate) async fn serve(
+    params: Params<'static>,
+    pending: PendingSubscriptionSink,
+    context: Arc<Context>,
+    extensions: &Extensions,
+) {
+    let kind = match kind(params) {
+        Ok(kind) => kind,
+        Err(error) => return pending.reject(error).await,
+    };
+    let kind = match bound(&context, kind).await {
         Ok(kind) => kind,
         Err(error) => return pending.reject(error).await,
     };
@@ -65,10 +89,11 @@ pub(crate) async fn serve(params: Params<'static>, pending: PendingSubscriptionS
     let Ok(sink) = pending.accept().await else { return };
     let _open = context.metrics.subscription();
     let closed = sink.closed();
+    let connection = extensions.get::<Closer>();
     let told = async {
         match kind {
             Kind::NewHeads => tell_blocks(&context, &sink, from, new_head).await,
-            Kind::Logs(filter) => tell_logs(&context, &sink, from, filter).await,
+            Kind::Logs(query) => tell_logs(&context, &sink, from, query).await,
             Kind::NewPendingTransactions { full } => tell_pending(&context, &sink, pool, full).await,
             Kind::Syncing => tell_syncing(&context, &sink).await,
         }
@@ -78,6 +103,8 @@ pub(crate) async fn serve(params: Params<'static>, pending: PendingSubscriptionS
         ended = told => {
             if let Err(reason) = ended {
                 tracing::debug!(reason, "rpc.subscription.ended");
+                // A subscriber that is no longer told anything must notice: it connects and subscribes again.
+                connection.inspect(|connection| connection.0.cancel());
             }
         }
     }
@@ -115,12 +142,10 @@ async fn tell_blocks<T: Serialize>(
     }
 }
 
-async fn tell_logs(context: &Context, sink: &SubscriptionSink, from: Height, filter: LogFilter) -> Told {
-    let bounds = new_block_bounds(context, &filter).await.map_err(|_| "a block could not be read")?;
-    let Some((first, last)) = bounds else { return Err("the filter names a block that does not exist") };
-    let query = LogQuery { from: first, to: last, addresses: filter.addresses, topics: filter.topics };
+async fn tell_logs(context: &Context, sink: &SubscriptionSink, from: Height, query: LogQuery) -> Told {
     let matching = |block: &FinalizedBlock| {
-        if !(query.from..=query.to).contains(&block.block.height()) {
+        let header = block.block.header();
+        if !(query.from..=query.to).contains(&header.number) || !query.may_match(&header.logs_bloom) {
             return Vec::new();
         }
         let matching = block_logs(block).filter(|(log, _)| query.matches(log));

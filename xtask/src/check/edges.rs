@@ -61,7 +61,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("revm", &["florin-execution"]),
     ("commonware-", &["florin-consensus", "florin-state", "florin-proof", "florin-sim"]),
     ("jsonrpsee", &["florin-rpc"]),
-    ("hyper", &["florin-client"]),
+    ("hyper", &["florin-client", "florin-rpc"]),
     ("sqlx", &["florin-index"]),
     ("clap", &["florin"]),
 ];

@@ -157,7 +157,7 @@ sections! {
         /// Most HTTP requests and WebSocket connections at the same time.
         connections_max: u32 = 2_000,
         /// Most bytes of one request.
-        request_bytes_max: u32 = 8 * 1024 * 1024,
+        request_bytes_max: u32 = 2 * 1024 * 1024,
         /// Most bytes of one response.
         response_bytes_max: u32 = 128 * 1024 * 1024,
         /// Most requests in one batch.

@@ -1,9 +1,9 @@
 //! Which block a request is about.
 
-use crate::args::{FromValue, Problem, excerpt, field, text};
+use crate::args::{FromValue, Problem, excerpt, field, is_object, object, text};
 use alloy_primitives::B256;
 use florin_types::Height;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A block by number or tag. `latest`, `safe` and `finalized` mean the same: a block is final or does not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Default for BlockSelector {
 }
 
 impl FromValue for BlockNumberSelector {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         match text(value)? {
             "latest" | "safe" | "finalized" => Ok(Self::Latest),
             "pending" => Ok(Self::Pending),
@@ -50,11 +50,13 @@ impl FromValue for BlockNumberSelector {
 }
 
 impl FromValue for BlockSelector {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
-        if let Some(object) = value.as_object() {
-            let number = field::<BlockNumberSelector>(object, "blockNumber")?;
-            let hash = field::<B256>(object, "blockHash")?;
-            field::<bool>(object, "requireCanonical")?;
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
+        if is_object(value) {
+            let fields = object(value)?;
+            fields.only(&["blockNumber", "blockHash", "requireCanonical"])?;
+            let number = field::<BlockNumberSelector>(&fields, "blockNumber")?;
+            let hash = field::<B256>(&fields, "blockHash")?;
+            field::<bool>(&fields, "requireCanonical")?;
             return match (number, hash) {
                 (Some(number), None) => Ok(Self::Number(number)),
                 (None, Some(hash)) => Ok(Self::Hash(hash)),
@@ -63,8 +65,8 @@ impl FromValue for BlockSelector {
             };
         }
         const HASH_CHARS: usize = 66;
-        match value.as_str() {
-            Some(hash) if hash.len() == HASH_CHARS => B256::from_value(value).map(Self::Hash),
+        match text(value) {
+            Ok(hash) if hash.len() == HASH_CHARS => B256::from_value(value).map(Self::Hash),
             _ => BlockNumberSelector::from_value(value).map(Self::Number),
         }
     }

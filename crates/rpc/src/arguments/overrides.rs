@@ -1,25 +1,22 @@
 //! What a caller pretends about state and block.
 
-use crate::args::{FromValue, Problem, Slot, field, object};
+use crate::args::{self, Fields, FromValue, Problem, Slot, field, object};
 use alloy_primitives::{Address, B256, Bytes, U256, map::AddressHashMap, map::B256HashMap};
 use alloy_rpc_types_eth::state::AccountOverride;
 use florin_execution::{BlockOverrides, StateOverride};
-use serde_json::{Map, Value};
-
-/// Accounts, or slots of one account, that one request may override.
-const OVERRIDES_MAX: usize = 10_000;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// State override set: accounts as the caller pretends them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StateOverrideArgument(pub(crate) StateOverride);
 
 impl FromValue for StateOverrideArgument {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         let accounts = object(value)?;
-        bounded(accounts)?;
         let mut overrides = AddressHashMap::default();
-        for (address, value) in accounts {
-            let parse = || Ok((Address::from_value(&Value::from(address.as_str()))?, account(value)?));
+        for (address, value) in accounts.iter() {
+            let parse = || Ok((args::address(address)?, account(value)?));
             let (address, account) = parse().map_err(|problem: Problem| problem.inside(address))?;
             overrides.insert(address, account);
         }
@@ -27,34 +24,33 @@ impl FromValue for StateOverrideArgument {
     }
 }
 
-fn account(value: &Value) -> Result<AccountOverride, Problem> {
+fn account(value: &RawValue) -> Result<AccountOverride, Problem> {
     let fields = object(value)?;
-    known_fields(fields, &["balance", "nonce", "code", "state", "stateDiff", "movePrecompileToAddress"])?;
-    let state = field::<Slots>(fields, "state")?;
-    let state_diff = field::<Slots>(fields, "stateDiff")?;
+    fields.only(&["balance", "nonce", "code", "state", "stateDiff", "movePrecompileToAddress"])?;
+    let state = field::<Slots>(&fields, "state")?;
+    let state_diff = field::<Slots>(&fields, "stateDiff")?;
     if state.is_some() && state_diff.is_some() {
         return Err(Problem::new("both state and stateDiff are set: state replaces all slots, stateDiff only some"));
     }
     Ok(AccountOverride {
-        balance: field::<U256>(fields, "balance")?,
-        nonce: field::<u64>(fields, "nonce")?,
-        code: field::<Bytes>(fields, "code")?,
+        balance: field::<U256>(&fields, "balance")?,
+        nonce: field::<u64>(&fields, "nonce")?,
+        code: field::<Bytes>(&fields, "code")?,
         state: state.map(|slots| slots.0),
         state_diff: state_diff.map(|slots| slots.0),
-        move_precompile_to: field::<Address>(fields, "movePrecompileToAddress")?,
+        move_precompile_to: field::<Address>(&fields, "movePrecompileToAddress")?,
     })
 }
 
 struct Slots(B256HashMap<B256>);
 
 impl FromValue for Slots {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         let fields = object(value)?;
-        bounded(fields)?;
         let mut slots = B256HashMap::default();
-        for (slot, value) in fields {
+        for (slot, value) in fields.iter() {
             let parse = || {
-                let slot = Slot::from_value(&Value::from(slot.as_str()))?;
+                let slot = Slot::from_text(slot)?;
                 Ok((B256::from(slot.0), B256::from(Slot::from_value(value)?.0)))
             };
             let (slot, value) = parse().map_err(|problem: Problem| problem.inside(slot))?;
@@ -68,35 +64,59 @@ impl FromValue for Slots {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BlockOverrideArgument(pub(crate) BlockOverrides);
 
+// Clients do not agree on names: any one of them, but only one.
+const NUMBER: &[&str] = &["number", "blockNumber"];
+const TIME: &[&str] = &["time", "timestamp"];
+const COINBASE: &[&str] = &["feeRecipient", "coinbase"];
+const RANDOM: &[&str] = &["prevRandao", "random"];
+const BASE_FEE: &[&str] = &["baseFeePerGas", "baseFee"];
+const GAS_LIMIT: &[&str] = &["gasLimit"];
+const DIFFICULTY: &[&str] = &["difficulty"];
+const BLOB_BASE_FEE: &[&str] = &["blobBaseFee"];
+const BEACON_ROOT: &[&str] = &["beaconRoot", "parentBeaconBlockRoot"];
+const BLOCK_HASH: &[&str] = &["blockHash"];
+
 impl FromValue for BlockOverrideArgument {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         let fields = object(value)?;
-        // Clients do not agree on names.
-        let either = |name: &'static str, other: &'static str| if fields.contains_key(name) { name } else { other };
+        let known =
+            [NUMBER, TIME, COINBASE, RANDOM, BASE_FEE, GAS_LIMIT, DIFFICULTY, BLOB_BASE_FEE, BEACON_ROOT, BLOCK_HASH];
+        fields.only(&known.concat())?;
         Ok(Self(BlockOverrides {
-            number: field::<U256>(fields, either("number", "blockNumber"))?,
-            difficulty: field::<U256>(fields, "difficulty")?,
-            time: field::<u64>(fields, either("time", "timestamp"))?,
-            gas_limit: field::<u64>(fields, "gasLimit")?,
-            coinbase: field::<Address>(fields, either("feeRecipient", "coinbase"))?,
-            random: field::<B256>(fields, either("prevRandao", "random"))?,
-            base_fee: field::<U256>(fields, either("baseFeePerGas", "baseFee"))?,
-            ..BlockOverrides::default()
+            number: either(&fields, NUMBER)?,
+            time: either(&fields, TIME)?,
+            coinbase: either(&fields, COINBASE)?,
+            random: either(&fields, RANDOM)?,
+            base_fee: either(&fields, BASE_FEE)?,
+            gas_limit: either(&fields, GAS_LIMIT)?,
+            difficulty: either(&fields, DIFFICULTY)?,
+            blob_base_fee: either(&fields, BLOB_BASE_FEE)?,
+            beacon_root: either(&fields, BEACON_ROOT)?,
+            block_hash: either::<BlockHashes>(&fields, BLOCK_HASH)?.map(|hashes| hashes.0),
         }))
     }
 }
 
-fn bounded(fields: &Map<String, Value>) -> Result<(), Problem> {
-    match fields.len() {
-        entries if entries > OVERRIDES_MAX => Err(Problem::new(format!("{entries} entries, at most {OVERRIDES_MAX}"))),
-        _ => Ok(()),
+fn either<T: FromValue>(fields: &Fields<'_>, names: &[&str]) -> Result<Option<T>, Problem> {
+    let mut given = names.iter().filter(|name| fields.get(name).is_some());
+    match (given.next(), given.next()) {
+        (Some(one), Some(other)) => {
+            Err(Problem::new(format!("the same as {one}: leave one of them out")).inside(other))
+        }
+        (Some(name), None) => field(fields, name),
+        (None, _) => Ok(None),
     }
 }
 
-/// An override that is misspelt would be silently ignored and change the answer, so it is an error.
-fn known_fields(fields: &Map<String, Value>, known: &[&str]) -> Result<(), Problem> {
-    match fields.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(Problem::new(format!("no such override: use {}", known.join(", "))).inside(name)),
-        None => Ok(()),
+/// Hashes of earlier blocks, by number.
+struct BlockHashes(BTreeMap<u64, B256>);
+
+impl FromValue for BlockHashes {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
+        let parse = |(number, hash): (&str, &RawValue)| {
+            let parse = || Ok((args::number(number)?, B256::from_value(hash)?));
+            parse().map_err(|problem: Problem| problem.inside(number))
+        };
+        object(value)?.iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 }

@@ -1,7 +1,7 @@
 //! What gas costs: the base fee is a rule of the ledger, and tips buy nothing that a client should plan for.
 
 use crate::{
-    args::{Args, Count, FromValue, Problem, array},
+    args::{Args, Count, FromValue, Problem, array, excerpt},
     arguments::{BlockNumberSelector, BlockSelector},
     backend::Context,
     error::RpcError,
@@ -10,7 +10,7 @@ use crate::{
 use alloy_consensus::Transaction as _;
 use florin_state::FinalizedBlock;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use std::sync::Arc;
 
 /// Blocks of one fee history. Source: what Ethereum clients answer at most.
@@ -40,16 +40,17 @@ pub(crate) async fn blob_base_fee(_: &Arc<Context>, _: &Args) -> Result<Quantity
 struct Percentiles(Vec<f64>);
 
 impl FromValue for Percentiles {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         let values = array(value)?;
         if values.len() > PERCENTILES_MAX {
             return Err(Problem::new(format!("{} percentiles, at most {PERCENTILES_MAX}", values.len())));
         }
         let mut percentiles: Vec<f64> = Vec::with_capacity(values.len());
-        for (index, value) in values.iter().enumerate() {
-            let percentile = value.as_f64().filter(|percentile| (0.0..=100.0).contains(percentile));
-            let percentile =
-                percentile.ok_or_else(|| Problem::new(format!("{value} is no number from 0 to 100")).at(index))?;
+        for (index, value) in values.into_iter().enumerate() {
+            let percentile = serde_json::from_str::<f64>(value.get()).ok();
+            let percentile = percentile.filter(|percentile| (0.0..=100.0).contains(percentile)).ok_or_else(|| {
+                Problem::new(format!("{} is no number from 0 to 100", excerpt(value.get()))).at(index)
+            })?;
             if percentiles.last().is_some_and(|last| *last > percentile) {
                 return Err(Problem::new("percentiles must rise").at(index));
             }

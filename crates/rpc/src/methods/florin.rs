@@ -17,7 +17,7 @@ use florin_types::{
     },
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use std::sync::Arc;
 
 /// Heads that may pass by while a proof is made together with its certificate.
@@ -47,7 +47,7 @@ pub(crate) async fn finality_certificate(
 struct StateItems(Vec<StateItem>);
 
 impl FromValue for StateItems {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         let items = array(value)?;
         if items.is_empty() || items.len() > STATE_PROOF_ITEMS_MAX {
             return Err(Problem::new(format!(
@@ -55,19 +55,17 @@ impl FromValue for StateItems {
                 items.len()
             )));
         }
-        let parse = |(index, value): (usize, &Value)| state_item(value).map_err(|problem| problem.at(index));
-        items.iter().enumerate().map(parse).collect::<Result<_, _>>().map(Self)
+        let parse = |(index, value): (usize, &RawValue)| state_item(value).map_err(|problem| problem.at(index));
+        items.into_iter().enumerate().map(parse).collect::<Result<_, _>>().map(Self)
     }
 }
 
-fn state_item(value: &Value) -> Result<StateItem, Problem> {
+fn state_item(value: &RawValue) -> Result<StateItem, Problem> {
     let fields = object(value)?;
-    if let Some(unknown) = fields.keys().find(|name| !["address", "slot"].contains(&name.as_str())) {
-        return Err(Problem::new("no such field: use address and slot").inside(unknown));
-    }
-    let address = field::<Address>(fields, "address")?;
+    fields.only(&["address", "slot"])?;
+    let address = field::<Address>(&fields, "address")?;
     let address = address.ok_or_else(|| Problem::new("it is missing").inside("address"))?;
-    Ok(match field::<U256>(fields, "slot")? {
+    Ok(match field::<U256>(&fields, "slot")? {
         Some(slot) => StateItem::Slot(address, slot),
         None => StateItem::Account(address),
     })

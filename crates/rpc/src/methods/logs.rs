@@ -82,7 +82,7 @@ async fn range(context: &Context, filter: &LogFilter) -> Result<(Height, Height)
 async fn find(context: &Context, filter: LogFilter) -> Result<Vec<LogShape>, RpcError> {
     let (from, to) = range(context, &filter).await?;
     let query = LogQuery { from, to, addresses: filter.addresses, topics: filter.topics };
-    context.chain.logs(&query, context.config.logs_max, context.config.request_time_max).await
+    context.chain.logs(&query, &context.log_limits()).await
 }
 
 pub(crate) async fn logs(context: &Arc<Context>, args: &Args) -> Result<Vec<LogShape>, RpcError> {

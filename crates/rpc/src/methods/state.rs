@@ -1,7 +1,7 @@
 //! Accounts and storage.
 
 use crate::{
-    args::{Args, FromValue, Problem, Slot, array, object},
+    args::{self, Args, FromValue, Problem, Slot, array, object, text},
     arguments::{BlockNumberSelector, BlockSelector},
     backend::Context,
     error::RpcError,
@@ -11,7 +11,7 @@ use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 use florin_proof::StateItem;
 use florin_types::{Account, Height, StateFault, StateView, wire::STATE_PROOF_ITEMS_MAX};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Slots that one request may ask for.
@@ -72,12 +72,12 @@ pub(crate) async fn storage_at(context: &Arc<Context>, args: &Args) -> Result<B2
 struct StorageRequests(BTreeMap<Address, Vec<Slot>>);
 
 impl FromValue for StorageRequests {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         let mut requests = BTreeMap::new();
         let mut slots = 0;
-        for (address, value) in object(value)? {
+        for (address, value) in object(value)?.iter() {
             let keys = Vec::<Slot>::from_value(value).map_err(|problem| problem.inside(address))?;
-            let parsed = Address::from_value(&Value::from(address.as_str()));
+            let parsed = args::address(address);
             slots += keys.len();
             requests.insert(parsed.map_err(|problem| problem.inside(address))?, keys);
         }
@@ -110,18 +110,19 @@ pub(crate) async fn storage_values(
 struct StorageKeys(Vec<(String, U256)>);
 
 impl FromValue for StorageKeys {
-    fn from_value(value: &Value) -> Result<Self, Problem> {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
         let keys = array(value)?;
         // One item of a proof is the account itself.
         if keys.len() >= STATE_PROOF_ITEMS_MAX {
             let slots_max = STATE_PROOF_ITEMS_MAX - 1;
             return Err(Problem::new(format!("{} storage keys, at most {slots_max}: ask in parts", keys.len())));
         }
-        let parse = |(index, value): (usize, &Value)| {
-            let Slot(slot) = Slot::from_value(value).map_err(|problem| problem.at(index))?;
-            Ok((value.as_str().unwrap_or_default().to_owned(), slot))
+        let parse = |(index, value): (usize, &RawValue)| {
+            let key = text(value).map_err(|problem| problem.at(index))?;
+            let Slot(slot) = Slot::from_text(key).map_err(|problem| problem.at(index))?;
+            Ok((key.to_owned(), slot))
         };
-        keys.iter().enumerate().map(parse).collect::<Result<_, _>>().map(Self)
+        keys.into_iter().enumerate().map(parse).collect::<Result<_, _>>().map(Self)
     }
 }
 

@@ -1,7 +1,8 @@
 //! `debug_trace…`: a block is executed again on the state before it, and watched.
 
 use crate::{
-    args::{Args, Json},
+    args::{Args, Fields, FromValue, Json, Problem, excerpt, field, object},
+    arguments::{BlockOverrideArgument, StateOverrideArgument},
     backend::Context,
     error::RpcError,
     methods::{
@@ -10,11 +11,11 @@ use crate::{
     },
 };
 use alloy_primitives::B256;
-use alloy_rpc_types_trace::geth::GethDebugTracingCallOptions;
 use florin_execution::{BlockEnv, GethDebugTracingOptions, GethTrace, Overrides};
 use florin_state::FinalizedBlock;
 use florin_types::{Height, VerifiedTx};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use std::{num::NonZeroUsize, sync::Arc};
 
 /// Threads that recover the senders of a block that is traced.
@@ -114,11 +115,59 @@ pub(crate) async fn block_by_hash(context: &Arc<Context>, args: &Args) -> Result
     trace_block(context, named_by_hash(context, args).await?, options).await
 }
 
+/// Options of `debug_traceCall`: how to trace, and what to pretend.
+#[derive(Debug, Default)]
+struct TraceCallOptions {
+    tracing: GethDebugTracingOptions,
+    overrides: Overrides,
+}
+
+impl FromValue for TraceCallOptions {
+    fn from_value(value: &RawValue) -> Result<Self, Problem> {
+        let fields = object(value)?;
+        if fields.get("txIndex").is_some() {
+            return Err(Problem::new("a call is traced on the state after a block: leave it out").inside("txIndex"));
+        }
+        fields.only(&[TRACING, &["stateOverrides", "blockOverrides"]].concat())?;
+        let overrides = Overrides {
+            state: field::<StateOverrideArgument>(&fields, "stateOverrides")?.map(|argument| argument.0),
+            block: field::<BlockOverrideArgument>(&fields, "blockOverrides")?.map(|argument| Box::new(argument.0)),
+        };
+        Ok(Self { tracing: tracing(&fields)?, overrides })
+    }
+}
+
+/// What geth's tracers can be told.
+const TRACING: &[&str] = &[
+    "tracer",
+    "tracerConfig",
+    "timeout",
+    "reexec",
+    "enableMemory",
+    "disableMemory",
+    "disableStack",
+    "disableStorage",
+    "enableReturnData",
+    "disableReturnData",
+    "debug",
+    "limit",
+];
+
+/// The options of the tracer alone, without what stands beside them.
+fn tracing(fields: &Fields<'_>) -> Result<GethDebugTracingOptions, Problem> {
+    let mut options = serde_json::Map::new();
+    for name in TRACING {
+        if let Some(Json(value)) = field::<Json<serde_json::Value>>(fields, name)? {
+            options.insert((*name).to_owned(), value);
+        }
+    }
+    serde_json::from_value(options.into()).map_err(|error| Problem::new(excerpt(&error.to_string())))
+}
+
 pub(crate) async fn call(context: &Arc<Context>, args: &Args) -> Result<GethTrace, RpcError> {
-    let options = args.optional::<Json<GethDebugTracingCallOptions>>(2)?.map(|options| options.0).unwrap_or_default();
+    let TraceCallOptions { tracing, overrides } = args.optional(2)?.unwrap_or_default();
     let Simulation { height, chain_id, rules, env, request } = simulation(context, args, Purpose::Look).await?;
-    let overrides = Overrides { state: options.state_overrides, block: options.block_overrides.map(Box::new) };
-    let (tracing, call_limits, limits) = (options.tracing_options, context.call_limits(), context.trace_limits());
+    let (call_limits, limits) = (context.call_limits(), context.trace_limits());
     context
         .simulate(height, move |view| {
             florin_execution::trace_call(

@@ -151,6 +151,8 @@ fn wrong_subscriptions_are_refused_and_their_number_is_bounded() {
             assert_eq!(answer["error"]["code"], -32602, "{answer}");
             assert!(answer["error"]["message"].as_str().unwrap().contains(words), "{answer}");
         }
+        let of_no_block = json!(["logs", { "blockHash": alloy_primitives::B256::ZERO }]);
+        assert_eq!(socket.call("eth_subscribe", of_no_block).await["error"]["data"]["code"], "unknown_block");
         for _ in 0..2 {
             assert!(socket.call("eth_subscribe", json!(["newHeads"])).await["result"].is_string());
         }

@@ -135,6 +135,8 @@ fn structures_are_checked_field_by_field() {
             "yParity",
         ),
         (json!({ "accessList": vec![json!({ "address": address }); 10_001] }), "at most 10000"),
+        (json!({ "form": address }), "transaction.form): no such field"),
+        (json!({ "gasLimit": "0x1" }), "transaction.gasLimit): no such field"),
     ];
     let blocks = [
         (json!({}), "one of blockHash and blockNumber"),
@@ -147,7 +149,7 @@ fn structures_are_checked_field_by_field() {
         (json!({ "0x1": {} }), "odd length"),
         (json!({ "0x1234": {} }), "want 20"),
         (json!({ address.clone(): { "balance": 1 } }), "balance"),
-        (json!({ address.clone(): { "stat": {} } }), "no such override"),
+        (json!({ address.clone(): { "stat": {} } }), "stat): no such field"),
         (json!({ address.clone(): { "state": {}, "stateDiff": {} } }), "both state and stateDiff"),
         (json!({ address.clone(): { "stateDiff": { "key": "0x0" } } }), "stateDiff.key"),
     ];
@@ -161,6 +163,21 @@ fn structures_are_checked_field_by_field() {
         (json!({ "topics": [null, "0x1"] }), "topics[1]"),
         (json!({ "topics": [[[]]] }), "topics[0][0]"),
         (json!({ "topics": [null, null, null, null, null] }), "at most 4"),
+        (json!({ "adress": address }), "filter.adress): no such field"),
+    ];
+    let many: Vec<B256> = (0..600).map(|number| B256::from(alloy_primitives::U256::from(number))).collect();
+    let filters = filters.into_iter().chain([(json!({ "topics": [many, many] }), "at most 1000 together")]);
+    let block_overrides = [
+        (json!({ "tme": "0x1" }), "blockOverrides.tme): no such field"),
+        (json!({ "time": "0x1", "timestamp": "0x1" }), "blockOverrides.timestamp): the same as time"),
+        (json!({ "blobBaseFee": "0x1" }), "neither blobs"),
+        (json!({ "blockHash": { "0x1": "0x2" } }), "blockHash.0x1"),
+    ];
+    let trace_options = [
+        (json!({ "txIndex": "0x0" }), "tracer.txIndex"),
+        (json!({ "stateOverride": {} }), "tracer.stateOverride): no such field"),
+        (json!({ "blockOverrides": { "tme": "0x1" } }), "tracer.blockOverrides.tme): no such field"),
+        (json!({ "tracerConfig": { "x": "0".repeat(70_000) } }), "at most 65536"),
     ];
     let percentiles = [json!([50, 10]), json!([-1]), json!([101]), json!(["1"]), json!(vec![1; 101])];
     on_a_plain_node(|node| async move {
@@ -180,6 +197,12 @@ fn structures_are_checked_field_by_field() {
         }
         for (state, words) in overrides {
             expect("eth_call", json!([{}, "latest", state]), words).await;
+        }
+        for (block, words) in block_overrides {
+            expect("eth_call", json!([{}, "latest", {}, block]), words).await;
+        }
+        for (options, words) in trace_options {
+            expect("debug_traceCall", json!([{}, "latest", options]), words).await;
         }
         for (filter, words) in filters {
             expect("eth_getLogs", json!([filter]), words).await;

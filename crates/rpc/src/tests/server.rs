@@ -6,9 +6,10 @@ use super::{
 };
 use crate::{Backend, RpcConfig, ServeError, chain::Chain, serve};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex};
-use florin_index::{Index, LogQuery};
+use florin_index::{Index, LogLimits, LogQuery};
 use serde_json::{Value, json};
 use std::{net::SocketAddr, time::Duration};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const JSON: &str = "POST / HTTP/1.1\r\nContent-Type: application/json";
 const CHAIN_ID_REQUEST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#;
@@ -95,6 +96,134 @@ fn connections_are_bounded() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("a closed connection gives its place back");
+    });
+}
+
+/// Asks until there is an answer with status 200.
+async fn is_served(address: SocketAddr) {
+    for _ in 0..1_000 {
+        if socket::post(address, CHAIN_ID_REQUEST).await.0 == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("nobody is served any more");
+}
+
+#[test]
+fn connections_that_say_nothing_count_and_are_closed() {
+    let config = RpcConfig { connections_max: 2, idle_time_max: Duration::from_secs(2), ..plain_config() };
+    on_a_node(config, |node| async move {
+        let _silent = tokio::net::TcpStream::connect(node.address()).await.unwrap();
+        let _another = tokio::net::TcpStream::connect(node.address()).await.unwrap();
+        let (status, body) = socket::post(node.address(), CHAIN_ID_REQUEST).await;
+        assert_eq!(status, 429, "{body}");
+        is_served(node.address()).await;
+        // Half a head is not enough to stay either.
+        socket::exchange(node.address(), b"POST / HTTP/1.1\r\nHost:").await;
+    });
+}
+
+#[test]
+fn an_answer_that_is_not_read_does_not_hold_its_place() {
+    let config = RpcConfig { connections_max: 1, stall_time_max: Duration::from_millis(300), ..plain_config() };
+    on_a_node(config, |node| async move {
+        let request = r#"{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}"#;
+        let batch = format!("[{}]", vec![request; 300].join(","));
+        let head = format!("{JSON}\r\nHost: {}\r\nContent-Length: {}\r\n\r\n", node.address(), batch.len());
+        let mut stream = tokio::net::TcpStream::connect(node.address()).await.unwrap();
+        stream.write_all(&[head.as_bytes(), batch.as_bytes()].concat()).await.unwrap();
+        // It has begun to answer, and is not read any further.
+        stream.read_exact(&mut [0; 12]).await.unwrap();
+        is_served(node.address()).await;
+    });
+}
+
+#[test]
+fn answers_that_wait_have_a_bound_together() {
+    on_a_node(RpcConfig { answers_bytes_max: 256 * 1024, ..plain_config() }, |node| async move {
+        let request = r#"{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}"#;
+        let batch = format!("[{}]", vec![request; 20].join(","));
+        let (_, body) = socket::post(node.address(), &batch).await;
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(
+            (&answer["error"]["code"], &answer["error"]["data"]["code"]),
+            (&json!(-32005), &json!("answers_waiting"))
+        );
+        for _ in 0..20 {
+            // Each of them gives its place back.
+            node.ok("rpc.discover", json!([])).await;
+        }
+    });
+}
+
+#[test]
+fn who_asks_and_does_not_read_waits_and_is_ended() {
+    let config = RpcConfig { stall_time_max: Duration::from_millis(300), ..plain_config() };
+    on_a_node(config, |node| async move {
+        let mut socket = WebSocket::connect(node.address()).await;
+        let request = r#"{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}"#;
+        assert!(socket.send_without_reading(request, 100_000).await, "the server must end this");
+        let metrics = node.server.metrics();
+        let line = metrics.lines().find(|line| line.starts_with("florin_rpc_requests_total{method=\"rpc.discover\"}"));
+        let answered: usize = line.unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+        assert!(answered < 5_000, "{answered} answers were made for nobody");
+        node.ok("eth_chainId", json!([])).await;
+    });
+}
+
+#[test]
+fn a_socket_takes_more_requests_than_it_has_places_and_answers_each() {
+    on_a_node(RpcConfig { socket_requests_max: 2, ..plain_config() }, |node| async move {
+        let mut socket = WebSocket::connect(node.address()).await;
+        for id in 0..50 {
+            socket.send(&json!({ "jsonrpc": "2.0", "id": id, "method": "eth_chainId" }).to_string()).await;
+        }
+        let mut ids = std::collections::BTreeSet::new();
+        for _ in 0..50 {
+            ids.insert(socket.receive().await["id"].as_u64().unwrap());
+        }
+        assert_eq!(ids.len(), 50);
+    });
+}
+
+#[test]
+fn messages_and_answers_of_a_socket_are_bounded() {
+    let config = RpcConfig { request_bytes_max: 5_000, socket_response_bytes_max: 2_000, ..plain_config() };
+    on_a_node(config, |node| async move {
+        let mut socket = WebSocket::connect(node.address()).await;
+        assert!(socket.call("rpc.discover", json!([])).await["error"]["code"].is_i64());
+        assert_eq!(socket.call("eth_chainId", json!([])).await["result"], "0x14a34");
+        socket.send(&json!({ "jsonrpc": "2.0", "id": 1, "method": "0".repeat(6_000) }).to_string()).await;
+        let refused = socket.receive().await;
+        assert_eq!(refused["error"]["code"], -32007, "{refused}");
+        node.ok("eth_chainId", json!([])).await;
+    });
+}
+
+#[test]
+fn pages_that_nobody_let_in_cannot_open_a_socket_or_use_another_name() {
+    let origin = "Origin: https://bank.example\r\n";
+    for (configured, expected) in
+        [(vec![], 403), (vec!["*"], 101), (vec!["https://bank.example"], 101), (vec!["https://other.example"], 403)]
+    {
+        let configured = configured.into_iter().map(str::to_owned).collect();
+        on_a_node(RpcConfig { cors_origins: configured, ..plain_config() }, |node| async move {
+            assert_eq!(socket::handshake(node.address(), origin).await, expected);
+            assert_eq!(socket::handshake(node.address(), "").await, 101, "programs send no origin");
+        });
+    }
+    on_a_plain_node(|node| async move {
+        for (host, expected) in [("evil.example", "403"), ("localhost:8545", "200"), ("127.0.0.1", "200")] {
+            let head = format!(
+                "{JSON}\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                CHAIN_ID_REQUEST.len()
+            );
+            let answer =
+                socket::exchange(node.address(), &[head.as_bytes(), CHAIN_ID_REQUEST.as_bytes()].concat()).await;
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {expected} ")), "{host}: {answer}");
+        }
     });
 }
 
@@ -196,7 +325,8 @@ fn a_new_index_is_filled_from_the_ledger() {
         let unknown = chain.transaction(B256::ZERO).await.unwrap_err().to_string();
         assert!(unknown.contains("catching up") && unknown.contains("ask again"), "{unknown}");
         let query = LogQuery { from: 0, to: 80, ..LogQuery::default() };
-        let unknown = chain.logs(&query, 1_000, Duration::from_secs(1)).await.unwrap_err().to_string();
+        let limits = LogLimits { logs_max: 1_000, bytes_max: usize::MAX, time_max: Duration::from_secs(1) };
+        let unknown = chain.logs(&query, &limits).await.unwrap_err().to_string();
         assert!(unknown.contains("catching up"), "{unknown}");
 
         let server = serve(any_port(), Backend { index: index.clone(), ..node.backend.clone() }).await.unwrap();

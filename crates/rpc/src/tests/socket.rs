@@ -29,6 +29,20 @@ pub(super) async fn request(address: SocketAddr, head: &str, body: &[u8]) -> (u1
     (status, head.to_lowercase(), body.to_owned())
 }
 
+/// The status of a WebSocket handshake with these further headers.
+pub(super) async fn handshake(address: SocketAddr, headers: &str) -> u16 {
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    let read = stream.read_exact(&mut status);
+    tokio::time::timeout(Duration::from_secs(20), read).await.expect("it hangs").unwrap();
+    std::str::from_utf8(&status[9..]).unwrap().parse().unwrap()
+}
+
 /// A JSON-RPC request.
 pub(super) async fn post(address: SocketAddr, body: &str) -> (u16, String) {
     let head = "POST / HTTP/1.1\r\nContent-Type: application/json";
@@ -59,6 +73,22 @@ impl WebSocket {
     pub(super) async fn send(&mut self, text: &str) {
         self.sender.send_text(text).await.unwrap();
         self.sender.flush().await.unwrap();
+    }
+
+    /// Sends until the server ends the connection, and never reads. Says whether it did.
+    pub(super) async fn send_without_reading(&mut self, text: &str, times: usize) -> bool {
+        for _ in 0..times {
+            let sent = async {
+                self.sender.send_text(text).await?;
+                self.sender.flush().await
+            };
+            match tokio::time::timeout(Duration::from_secs(20), sent).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return true,
+                Err(_) => return false,
+            }
+        }
+        false
     }
 
     /// The next message.
