@@ -85,25 +85,11 @@ pub enum PoolError {
         /// `transactions` or `bytes`.
         unit: &'static str,
     },
-    /// The operator of this node cancelled it, and a peer brought it again.
-    #[error("cancelled: the operator of this node removed {hash}; its sender may submit it to this node again")]
-    Cancelled {
-        /// Its hash.
-        hash: B256,
-    },
-    /// No such transaction is in the pool.
-    #[error(
-        "transaction {hash} is not in this node's pool: it may be final, expired or on another node; ask for its receipt"
-    )]
-    Unknown {
-        /// The hash asked for.
-        hash: B256,
-    },
 }
 
 impl PoolError {
     /// All codes. They are permanent: a code is never renamed, reused or removed.
-    pub const CODES: [&'static str; 9] = [
+    pub const CODES: [&'static str; 7] = [
         "already_known",
         "nonce_too_low",
         "nonce_too_high",
@@ -111,8 +97,6 @@ impl PoolError {
         "replacement_underpriced",
         "sender_full",
         "pool_full",
-        "unknown_transaction",
-        "cancelled",
     ];
 
     /// The permanent code of this error, for programs and metrics.
@@ -129,8 +113,6 @@ impl PoolError {
             Self::ReplacementUnderpriced { .. } => 4,
             Self::SenderFull { .. } => 5,
             Self::PoolFull { .. } => 6,
-            Self::Unknown { .. } => 7,
-            Self::Cancelled { .. } => 8,
         }
     }
 }

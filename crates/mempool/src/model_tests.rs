@@ -11,7 +11,7 @@ use florin_execution::{Candidates as _, Lane};
 use florin_types::{Rules, VerifiedTx};
 use proptest::prelude::*;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::LazyLock,
 };
 
@@ -57,7 +57,6 @@ fn address(sender: u64) -> Address {
 enum Step {
     Submit { index: usize, origin: Origin },
     Finalize { sender: u64, nonce: u64 },
-    Cancel { index: usize },
     Wait { ms: u64 },
 }
 
@@ -67,7 +66,6 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => (index(), origin).prop_map(|(index, origin)| Step::Submit { index, origin }),
         2 => (0..SENDERS, 0..NONCES).prop_map(|(sender, nonce)| Step::Finalize { sender, nonce }),
-        1 => index().prop_map(|index| Step::Cancel { index }),
         2 => (0u64..20).prop_map(|ms| Step::Wait { ms }),
     ]
 }
@@ -79,7 +77,6 @@ struct Model {
     accounts: BTreeMap<u64, u64>,
     /// By sender and nonce: transaction, time and order of arrival.
     held: BTreeMap<(u64, u64), (VerifiedTx, u64, u64)>,
-    cancelled: BTreeSet<B256>,
 }
 
 impl Model {
@@ -100,15 +97,11 @@ impl Model {
         counted.fold((0, 0), |(txs, bytes), (_, (tx, ..))| (txs + 1, bytes + tx.encoded().len()))
     }
 
-    fn submit(&mut self, sender: u64, tx: &VerifiedTx, origin: Origin) -> &'static str {
+    fn submit(&mut self, sender: u64, tx: &VerifiedTx) -> &'static str {
         let (hash, nonce, size) = (tx.hash(), tx.tx().nonce(), tx.encoded().len());
         if self.held.values().any(|(held, ..)| held.hash() == hash) {
             return "already_known";
         }
-        if origin == Origin::Peer && self.cancelled.contains(&hash) {
-            return "cancelled";
-        }
-        self.cancelled.remove(&hash);
         let (account, next) = (self.account(sender), self.next(sender));
         if nonce < account {
             return "nonce_too_low";
@@ -199,22 +192,13 @@ proptest! {
                     let admission = admission(model.account(sender), Lane::Payment);
                     let outcome = pool.submit(tx.clone(), &admission, origin, model.now_ms);
                     let code = outcome.map(|_| "accepted").unwrap_or_else(|error| error.code());
-                    prop_assert_eq!(code, model.submit(sender, tx, origin));
+                    prop_assert_eq!(code, model.submit(sender, tx));
                 }
                 Step::Finalize { sender, nonce } => {
                     let nonce = nonce.max(model.account(sender));
                     pool.finalized([(address(sender), nonce)]);
                     model.accounts.insert(sender, nonce);
                     model.held.retain(|place, _| place.0 != sender || place.1 >= nonce);
-                }
-                Step::Cancel { index } => {
-                    let hash = UNIVERSE[index].hash();
-                    let place = model.held.iter().find(|(_, (tx, ..))| tx.hash() == hash).map(|(place, _)| *place);
-                    prop_assert_eq!(pool.cancel(hash).is_ok(), place.is_some());
-                    if let Some(place) = place {
-                        model.held.remove(&place);
-                        model.cancelled.insert(hash);
-                    }
                 }
                 Step::Wait { ms } => {
                     model.now_ms += ms;

@@ -64,8 +64,6 @@ pub struct PoolMetrics {
     pub expired_total: u64,
     /// Queued ones that left under pressure.
     pub evicted_total: u64,
-    /// Cancelled by the operator.
-    pub cancelled_total: u64,
     /// Refused, by [`PoolError::code`].
     pub rejected_total: BTreeMap<&'static str, u64>,
 }
@@ -118,13 +116,6 @@ impl Pool {
         let submitted = self.step(|store| store.submit(tx.clone(), admission, origin, now_ms))?;
         self.0.cache.insert(tx);
         Ok(submitted)
-    }
-
-    /// Removes a transaction from this node's pool, by an operator's explicit wish, and keeps gossip from bringing it
-    /// back. Other nodes may have it and include it: only its sender can cancel it everywhere, by a transfer of 0 to
-    /// itself at the same nonce.
-    pub fn cancel(&self, hash: B256) -> Result<VerifiedTx, PoolError> {
-        self.step(|store| store.cancel(hash))
     }
 
     /// Drops transactions that the builder found to be invalid ([`Candidates::invalid`]).
@@ -224,7 +215,6 @@ impl Pool {
             settled_total: counters.settled,
             expired_total: counters.expired,
             evicted_total: counters.evicted,
-            cancelled_total: counters.cancelled,
             rejected_total: PoolError::CODES.into_iter().zip(counters.rejected).collect(),
         }
     }

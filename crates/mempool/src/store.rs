@@ -18,8 +18,6 @@ use std::{
 /// Senders without transactions here whose latest finalised nonce is remembered, against admissions that were decided
 /// on a state one block older.
 const RECENT_NONCES_MAX: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
-/// Cancelled hashes that are remembered, so that gossip does not bring them back.
-const CANCELLED_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
 
 /// Counts since the start.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +27,6 @@ pub(crate) struct Counters {
     pub(crate) settled: u64,
     pub(crate) expired: u64,
     pub(crate) evicted: u64,
-    pub(crate) cancelled: u64,
     pub(crate) rejected: [u64; PoolError::CODES.len()],
 }
 
@@ -54,7 +51,6 @@ pub(crate) struct Store {
     /// Senders that have no turns until a time, because the builder found them to be blocked.
     deferred: BTreeMap<Address, u64>,
     recent_nonces: LruCache<Address, u64>,
-    cancelled: LruCache<B256, ()>,
     pub(crate) counters: Counters,
     /// Hashes that became pending in this step.
     announcements: Vec<B256>,
@@ -77,7 +73,6 @@ impl Store {
             gossip_again: VecDeque::new(),
             deferred: BTreeMap::new(),
             recent_nonces: LruCache::new(RECENT_NONCES_MAX),
-            cancelled: LruCache::new(CANCELLED_MAX),
             counters: Counters::default(),
             announcements: Vec::new(),
             released: false,
@@ -162,7 +157,9 @@ impl Store {
         now_ms: u64,
     ) -> Result<Submitted, PoolError> {
         let (hash, sender, nonce) = (tx.hash(), tx.sender(), tx.tx().nonce());
-        self.check_known(hash, origin)?;
+        if self.contains(&hash) {
+            return Err(PoolError::AlreadyKnown { hash });
+        }
         let account_nonce = self.refresh_nonce(sender, admission.account_nonce);
         self.check_nonce(sender, nonce, account_nonce)?;
         let replaced = self.check_replacement(&tx)?;
@@ -178,18 +175,6 @@ impl Store {
         self.insert(tx, account_nonce, admission.lane, origin, now_ms);
         self.evict_queued();
         Ok(Submitted { hash, replaced, pending: self.is_pending(&sender, nonce) })
-    }
-
-    fn check_known(&mut self, hash: B256, origin: Origin) -> Result<(), PoolError> {
-        if self.contains(&hash) {
-            return Err(PoolError::AlreadyKnown { hash });
-        }
-        if origin == Origin::Peer && self.cancelled.contains(&hash) {
-            return Err(PoolError::Cancelled { hash });
-        }
-        // Whoever sends it here again wants it again.
-        self.cancelled.pop(&hash);
-        Ok(())
     }
 
     /// The account's nonce as far as anyone here knows it; a state read may be older than the latest finality.
@@ -337,13 +322,6 @@ impl Store {
         self.settle(address, moved);
         self.release(&address);
         Some(entry.tx)
-    }
-
-    pub(crate) fn cancel(&mut self, hash: B256) -> Result<VerifiedTx, PoolError> {
-        let tx = self.remove(hash).ok_or(PoolError::Unknown { hash })?;
-        self.cancelled.put(hash, ());
-        self.counters.cancelled = self.counters.cancelled.saturating_add(1);
-        Ok(tx)
     }
 
     /// Evicts queued transactions, the oldest first (the likeliest never to be reached), until the bounds hold.

@@ -45,15 +45,11 @@ fn codes_are_permanent() {
         "replacement_underpriced",
         "sender_full",
         "pool_full",
-        "unknown_transaction",
-        "cancelled",
     ];
     assert_eq!(PoolError::CODES, golden);
     let hash = B256::ZERO;
     assert_eq!(PoolError::AlreadyKnown { hash }.code(), "already_known");
     assert_eq!(PoolError::NonceMax.code(), "nonce_max");
-    assert_eq!(PoolError::Unknown { hash }.code(), "unknown_transaction");
-    assert_eq!(PoolError::Cancelled { hash }.code(), "cancelled");
 }
 
 #[test]
@@ -157,20 +153,6 @@ fn a_cancellation_replaces_once_at_any_price() {
     submit(&pool, Draft::new(1, 1)).unwrap();
     let with_input = Draft { cancels: true, input_bytes: 1, ..Draft::new(1, 1) };
     assert_eq!(code(submit(&pool, with_input)), "replacement_underpriced");
-}
-
-#[test]
-fn an_operators_cancellation_is_remembered_against_gossip() {
-    let pool = Pool::new(small());
-    let tx = submit(&pool, Draft::new(1, 0)).unwrap();
-    submit(&pool, Draft::new(1, 1)).unwrap();
-    assert_eq!(pool.cancel(tx.hash()).unwrap(), tx);
-    assert_eq!(pool.status(), (0, 1), "what follows waits for the nonce");
-    assert_eq!(pool.cancel(tx.hash()).unwrap_err().code(), "unknown_transaction");
-    let by = |origin| pool.submit(tx.clone(), &admission(0, Lane::General), origin, 0);
-    assert_eq!(by(Origin::Peer).unwrap_err().code(), "cancelled");
-    assert!(by(Origin::Local).is_ok());
-    assert_eq!(pool.status(), (2, 0));
 }
 
 #[test]
