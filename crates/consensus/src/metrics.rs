@@ -1,9 +1,10 @@
-//! What this room measures, registered with the runtime. Units stand in the names.
+//! What this room measures, registered with the runtime. Units stand last in the names.
 
 use commonware_runtime::{
     Metrics as Registry,
-    telemetry::metrics::{Counter, Gauge, Histogram, MetricsExt as _},
+    telemetry::metrics::{Counter, CounterFamily, Gauge, GaugeExt as _, Histogram, MetricsExt as _, raw},
 };
+use florin_mempool::PoolMetrics;
 
 /// Seconds of steps on the way of a block, from a millisecond to the longest that a view may last.
 const STEP_SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
@@ -13,8 +14,7 @@ pub(crate) struct Metrics {
     pub(crate) height: Gauge,
     pub(crate) view: Gauge,
     pub(crate) peers_connected: Gauge,
-    pub(crate) pool_pending: Gauge,
-    pub(crate) pool_queued: Gauge,
+    pub(crate) pool: PoolGauges,
     pub(crate) transactions_finalized: Counter,
     pub(crate) blocks_proposed: Counter,
     pub(crate) blocks_refused: Counter,
@@ -30,14 +30,13 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn register(context: &impl Registry) -> Self {
         Self {
-            height: context.gauge("height", "Height of the last finalised block"),
-            view: context.gauge("view", "View that consensus is in"),
-            peers_connected: context.gauge("peers_connected", "Nodes with an open connection"),
-            pool_pending: context.gauge("pool_pending", "Transactions that can be included now"),
-            pool_queued: context.gauge("pool_queued", "Transactions that wait for an earlier nonce"),
-            transactions_finalized: context.counter("transactions_finalized", "Transactions in finalised blocks"),
-            blocks_proposed: context.counter("blocks_proposed", "Blocks that this node built as leader"),
-            blocks_refused: context.counter("blocks_refused", "Blocks of other nodes that broke a rule"),
+            height: context.gauge("height_blocks", "Height of the last finalised block"),
+            view: context.gauge("view_number", "View that consensus is in"),
+            peers_connected: context.gauge("connected_peers", "Nodes with an open connection"),
+            pool: PoolGauges::register(context),
+            transactions_finalized: context.counter("finalized_transactions", "Transactions in finalised blocks"),
+            blocks_proposed: context.counter("proposed_blocks", "Blocks that this node built as leader"),
+            blocks_refused: context.counter("refused_blocks", "Blocks of other nodes that broke a rule"),
             gossip_sent: context.counter("gossip_sent_transactions", "Transactions passed on to other nodes"),
             gossip_received: context.counter("gossip_received_transactions", "Transactions taken from other nodes"),
             gossip_refused: context.counter("gossip_refused_batches", "Batches from other nodes that were dropped"),
@@ -51,4 +50,57 @@ impl Metrics {
             ),
         }
     }
+}
+
+/// The pool, which counts by itself and knows no registry. What it says is copied here from time to time.
+pub(crate) struct PoolGauges {
+    pending: Gauge,
+    queued: Gauge,
+    bytes: Gauge,
+    senders: Gauge,
+    accepted: Counter,
+    replaced: Counter,
+    settled: Counter,
+    expired: Counter,
+    evicted: Counter,
+    refused: CounterFamily<[(&'static str, &'static str); 1]>,
+}
+
+impl PoolGauges {
+    fn register(context: &impl Registry) -> Self {
+        Self {
+            pending: context.gauge("pool_pending_transactions", "Transactions that can be included now"),
+            queued: context.gauge("pool_queued_transactions", "Transactions that wait for an earlier nonce"),
+            bytes: context.gauge("pool_size_bytes", "Encoded bytes of the transactions that wait"),
+            senders: context.gauge("pool_senders", "Accounts with transactions that wait"),
+            accepted: context.counter("pool_accepted_transactions", "Transactions taken into the pool"),
+            replaced: context.counter("pool_replaced_transactions", "Transactions replaced by another of their nonce"),
+            settled: context
+                .counter("pool_settled_transactions", "Transactions that left as their nonce was finalised"),
+            expired: context.counter("pool_expired_transactions", "Transactions that left as they waited too long"),
+            evicted: context.counter("pool_evicted_transactions", "Queued transactions that left under pressure"),
+            refused: context.family("pool_refused_transactions", "Transactions that the pool refused, by code"),
+        }
+    }
+
+    /// Copies what the pool says now.
+    pub(crate) fn show(&self, pool: &PoolMetrics) {
+        let _ = self.pending.try_set(pool.pending);
+        let _ = self.queued.try_set(pool.queued);
+        let _ = self.bytes.try_set(pool.bytes);
+        let _ = self.senders.try_set(pool.senders);
+        raise(&self.accepted, pool.accepted_total);
+        raise(&self.replaced, pool.replaced_total);
+        raise(&self.settled, pool.settled_total);
+        raise(&self.expired, pool.expired_total);
+        raise(&self.evicted, pool.evicted_total);
+        for (code, total) in &pool.rejected_total {
+            raise(&self.refused.get_or_create(&[("code", *code)]), *total);
+        }
+    }
+}
+
+/// Brings a counter to a total that was counted elsewhere.
+fn raise(counter: &raw::Counter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
 }

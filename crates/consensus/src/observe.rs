@@ -106,9 +106,7 @@ pub(crate) fn start_watching<E: Runtime>(
                 *observed.connected.lock() = connected;
             }
             pending.pool().expire(crate::clock::now_ms(&context));
-            let (ready, queued) = pending.pool().status();
-            let _ = metrics.pool_pending.try_set(ready);
-            let _ = metrics.pool_queued.try_set(queued);
+            metrics.pool.show(&pending.pool().metrics());
             context.sleep(POLL).await;
         }
     })

@@ -184,7 +184,9 @@ fn first_life(directory: &Path, setup: &mut Setup) -> (u64, B256) {
             "{status:?}"
         );
         assert_eq!(nodes[4].status().role, NodeRole::Follower);
-        assert!(nodes[0].metrics().contains("blocks_proposed"), "metrics are encoded");
+        for name in ["node_proposed_blocks_total", "node_pool_accepted_transactions_total", "node_pool_size_bytes"] {
+            assert!(nodes[0].metrics().contains(name), "{name} is encoded");
+        }
 
         let (_, dead) = running.remove(3);
         dead.abort();

@@ -1,15 +1,23 @@
-//! The reference of what a node measures: a real node is started in a temporary directory and asked.
+//! The reference of what a node measures: a real node is started in a temporary directory, used, and asked.
 
 use super::{directory::Directory, listening, machine, node_config, services};
 use crate::{
     demo::{accounts::People, layout::Layout},
     failure::Failure,
     passphrase::PassphraseSource,
+    remote::{client_failure, connect},
 };
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-/// Long enough for every part to have registered what it measures.
-const WARM_UP: Duration = Duration::from_secs(3);
+/// Longest time for the first block to become final.
+const PATIENCE: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_millis(100);
 
 /// Names, types and meanings of all metrics, as Markdown.
 pub(crate) fn reference() -> Result<String, Failure> {
@@ -23,12 +31,32 @@ pub(crate) fn reference() -> Result<String, Failure> {
     let network = listening(&directory, &genesis.nodes, &config.secret.public_key())?;
     let text = machine::run(directory.data(), 2, |context| async {
         let services = services::start(context, &directory, config, network).await?;
-        tokio::time::sleep(WARM_UP).await;
+        let used = use_node(&services.serving().rpc_url.unwrap_or_default()).await;
         let text = services.metrics();
         services.stop().await;
-        Ok(text)
+        used.map(|()| text)
     })?;
     Ok(page(&text))
+}
+
+/// Some measurements exist from their first use on: waits for a final block, and makes a request that fails.
+async fn use_node(rpc_url: &str) -> Result<(), Failure> {
+    let client = connect(rpc_url)?;
+    let begin = Instant::now();
+    while client.block_number().await.map_err(client_failure)? == 0 {
+        if begin.elapsed() > PATIENCE {
+            let message = format!("no block became final within {} s", PATIENCE.as_secs());
+            return Err(Failure::unavailable("reference.metrics", message, "try again when the machine is less busy"));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    match client.call::<Value>("eth_getBalance", json!([])).await {
+        Err(_) => Ok(()),
+        Ok(answer) => {
+            let message = format!("a request without its parameters was answered with {answer}");
+            Err(Failure::unavailable("reference.metrics", message, "correct the method's table of parameters"))
+        }
+    }
 }
 
 fn page(text: &str) -> String {
