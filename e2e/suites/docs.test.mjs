@@ -1,6 +1,7 @@
 // The commands in the documentation, run as they stand. A block that begins with ```sh test is run; a block ```text expect
 // after it holds lines of which each must stand in what it printed. Pages share nothing; the blocks of one page share a
-// shell, an empty directory and a demo. Where the documentation says 127.0.0.1:8545, the suite's demo answers.
+// shell, a directory and a demo. Where the documentation says 127.0.0.1:8545, the suite's demo answers; `demo` in the
+// directory is its data, as after `florin demo --data demo`.
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -42,11 +43,12 @@ describe("documentation", { skip: onFlorinOnly }, () => {
         mkdirSync(tools);
         symlinkSync(FLORIN_BIN, path.join(tools, "florin"));
         symlinkSync(foundry("cast"), path.join(tools, "cast"));
+        if (net) symlinkSync(net.dir, path.join(directory, "demo"));
         const marked = found.map(({ line, script }) => `echo '=== line ${line}'\n${script}\n`).join("\n");
         const script = net ? marked.replaceAll(DOCUMENTED, new URL(net.rpcUrl).host) : marked;
         const file = path.join(directory, "page.sh");
         writeFileSync(file, `set -euo pipefail\n${script}`);
-        const env = { PATH: `${tools}:${process.env.PATH}`, DEMO_DIR: net?.dir ?? "" };
+        const env = { PATH: `${tools}:${process.env.PATH}` };
         const { code, stdout, stderr } = await run("bash", [file], { cwd: directory, env });
         const printed = stdout.split(/^=== line /m);
         assert.equal(code, 0, `${page}: stopped in the block at line ${printed.at(-1).split("\n")[0]}\n${printed.at(-1)}\n${stderr.slice(-2_000)}`);

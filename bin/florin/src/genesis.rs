@@ -38,7 +38,7 @@ pub(crate) struct GenesisCommand {
 enum Action {
     /// Makes a genesis file from the description of a network and the validators' threshold key.
     New {
-        /// Description of the network (TOML); docs/operate.md shows one.
+        /// Description of the network (TOML); docs/network.toml is one, with comments.
         #[arg(long, value_name = "FILE")]
         network: PathBuf,
         /// Public result of the ceremony, `threshold.json`.
@@ -127,8 +127,9 @@ impl NetworkDescription {
     }
 
     fn parse(text: &str, name: &str) -> Result<Self, Failure> {
-        let wrong =
-            |message: String| Failure::input("network.format", message, "docs/operate.md shows a whole description");
+        let wrong = |message: String| {
+            Failure::input("network.format", message, "docs/network.toml is a whole description, with comments")
+        };
         let value = toml::Deserializer::parse(text).map_err(|error| wrong(format!("{name} is not TOML: {error}")))?;
         let description: Self = serde_path_to_error::deserialize(value).map_err(|error| {
             let (path, reason) = (error.path().to_string(), error.into_inner());
@@ -142,8 +143,9 @@ impl NetworkDescription {
     }
 
     fn rules(&self) -> Result<Rules, Failure> {
-        let wrong =
-            |message: String| Failure::input("network.rules", message, "docs/operate.md shows a whole description");
+        let wrong = |message: String| {
+            Failure::input("network.rules", message, "docs/network.toml is a whole description, with comments")
+        };
         let mut table = toml::Table::try_from(Rules::default()).map_err(|error| wrong(error.to_string()))?;
         for (name, value) in &self.rules {
             table.insert(name.clone(), value.clone());
@@ -281,4 +283,18 @@ fn text(genesis: &Genesis, committee: &Committee, hash: B256) -> String {
         text.push_str("\nThe threshold key was DEALT FOR DEVELOPMENT: one machine knew every share.\n");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../docs/network.toml");
+
+    #[test]
+    fn the_example_has_every_rule_at_its_default() {
+        let example = NetworkDescription::parse(EXAMPLE, "docs/network.toml").unwrap();
+        assert_eq!(example.rules, toml::Table::try_from(Rules::default()).unwrap());
+    }
 }

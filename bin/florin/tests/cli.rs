@@ -4,6 +4,7 @@
 mod common;
 
 use common::{fail, file, florin, run, secret, succeed, text};
+use serde_json::Value;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -160,6 +161,41 @@ fn a_description_and_a_dealt_key_make_a_genesis_file() {
         assert_eq!(code, 3);
         assert!(error["message"].as_str().unwrap().contains(names), "{error}");
     }
+}
+
+#[test]
+fn the_documented_description_makes_a_genesis_file_and_names_every_field() {
+    let keys = Keys::new();
+    let (directories, _) = described_network(&keys);
+    // Its node keys are examples: the ceremony needs nodes that exist.
+    let example = include_str!("../../../docs/network.toml");
+    let mut description: toml::Table = example.parse().unwrap();
+    for (node, directory) in description["nodes"].as_array_mut().unwrap().iter_mut().zip(&directories) {
+        let key: Value = serde_json::from_str(&read(directory, "node.key.json")).unwrap();
+        node["public_key"] = toml::Value::String(key["public_key"].as_str().unwrap().into());
+    }
+    let network = file(&keys.directory, "network.toml", &description.to_string()).display().to_string();
+    let at = |name: &str| keys.directory.path().join(name).display().to_string();
+    let (threshold, genesis) = (at("threshold.json"), at("genesis.json"));
+    let deal = ["key", "deal", "--light", "--development", "--network", &network, "--threshold", &threshold];
+    let more = ["--passphrase-file", &keys.passphrase];
+    succeed(deal.into_iter().chain(more).chain(directories.iter().map(String::as_str)));
+    let made = succeed(["genesis", "new", "--network", &network, "--threshold", &threshold, "--out", &genesis]);
+    assert_eq!((made["tokens"][0].as_str(), made["accounts"].as_u64()), (Some("XEUR"), Some(1)));
+
+    let genesis: Value = serde_json::from_str(&read(&at(""), "genesis.json")).unwrap();
+    let example = serde_json::to_value(example.parse::<toml::Table>().unwrap()).unwrap();
+    let from_elsewhere = ["threshold_public", "dealt_for_development"];
+    for (path, made) in [("", &genesis), ("/tokens/0", &genesis["tokens"][0]), ("/nodes/0", &genesis["nodes"][0])] {
+        let described = example.pointer(path).unwrap();
+        for name in made.as_object().unwrap().keys().filter(|name| !from_elsewhere.contains(&name.as_str())) {
+            assert!(described.get(name).is_some(), "docs/network.toml does not show {path}/{name}");
+        }
+    }
+}
+
+fn read(directory: &str, name: &str) -> String {
+    std::fs::read_to_string(Path::new(directory).join(name)).unwrap()
 }
 
 #[test]

@@ -32,15 +32,15 @@ pub(crate) struct Directory {
 impl Directory {
     /// Opens a directory; an absent `config.toml` means the defaults.
     pub(crate) fn open(root: &Path) -> Result<Self, Failure> {
-        Self::open_with(root, environment)
+        Self::open_with(root, environment()?)
     }
 
     /// Opens a directory of the demo, whose layout is its own: what the operator exported for another node is not for it.
     pub(crate) fn open_as_it_is(root: &Path) -> Result<Self, Failure> {
-        Self::open_with(root, || Ok(Vec::new()))
+        Self::open_with(root, Vec::new())
     }
 
-    fn open_with(root: &Path, environment: fn() -> Result<Vec<(String, String)>, Failure>) -> Result<Self, Failure> {
+    fn open_with(root: &Path, environment: Vec<(String, String)>) -> Result<Self, Failure> {
         if !root.is_dir() {
             return Err(Failure::input(
                 "node.directory",
@@ -49,7 +49,6 @@ impl Directory {
             ));
         }
         let path = root.join("config.toml");
-        let environment = environment()?;
         let config = if path.exists() {
             Config::load(&path, environment.into_iter())?
         } else {
