@@ -187,13 +187,12 @@ impl<E: Runtime> stateful::Application<E> for Application<E> {
         let started_ms = clock::now_ms(&runtime);
         let core = self.0.clone();
         let now = runtime.child("clock");
-        let deadline_ms = started_ms.saturating_add(millis(core.timing.build_budget));
         let task = runtime.child("build").shared(true);
         let built = task
             .spawn(move |_| async move {
-                let out_of_time = move || clock::now_ms(&now) >= deadline_ms;
+                let elapsed = move || Duration::from_millis(clock::now_ms(&now).saturating_sub(started_ms));
                 let consensus = EngineBlock::extension_context(&context);
-                build(&core, &parent, started_ms, consensus, included, Box::new(out_of_time), batch).await
+                build(&core, &parent, started_ms, consensus, included, Box::new(elapsed), batch).await
             })
             .await;
         self.0.metrics.build_seconds.observe(seconds_since(started_ms, &runtime));
@@ -275,10 +274,6 @@ impl<E: Runtime> stateful::Application<E> for Application<E> {
         core.metrics.transactions_finalized.inc_by(u64::try_from(block.transactions().len()).unwrap_or(u64::MAX));
         let _ = core.metrics.height.try_set(block.height());
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn seconds_since(started_ms: u64, clock: &impl commonware_runtime::Clock) -> f64 {

@@ -96,6 +96,8 @@ pub(crate) struct Timing {
     pub(crate) skip_after: Duration,
     /// Time that a leader spends at most on choosing transactions for one block.
     pub(crate) build_budget: Duration,
+    /// Part of it that belongs to payments alone, so that no contract call is waited for before they had their turn.
+    pub(crate) payments_budget: Duration,
 }
 
 impl Timing {
@@ -111,6 +113,7 @@ impl Timing {
             retry: Duration::from_millis(1_500),
             skip_after: leader_timeout.saturating_add(Duration::from_millis(2_800)),
             build_budget: Duration::from_millis(250),
+            payments_budget: Duration::from_millis(150),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Building and checking one block on its parent's state: the pure core run over the engine's batches.
 
-use crate::application::Core;
+use crate::{application::Core, config::Timing};
 use alloy_primitives::B256;
 use florin_execution::{
     BlockEnv, Candidates, ExecuteError, Executed, Hints, Rejection, assemble, check_header, check_outcome, hints,
@@ -8,7 +8,7 @@ use florin_execution::{
 use florin_proof::StateItem;
 use florin_state::{Batch, Runtime, SealedBatch, StateReader, commitment, merkleize, with_view_hinted, write};
 use florin_types::{Address, Block, ConsensusContext, Extension, Height, Rules, StateFault, VerifiedTx};
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 /// What execution of a block gave beside its state.
 pub(crate) struct Outcome {
@@ -43,14 +43,14 @@ fn invalid(reason: impl ToString) -> Refused {
     Refused::Invalid(Invalid(reason.to_string()))
 }
 
-/// Fills a block on top of `parent` from the pool.
+/// Fills a block on top of `parent` from the pool. `elapsed` is the leader's time since it began.
 pub(crate) async fn build<E: Runtime>(
     core: &Core<E>,
     parent: &Block,
     now_ms: u64,
     context: ConsensusContext,
     included: HashSet<B256>,
-    out_of_time: Box<dyn Fn() -> bool + Send>,
+    elapsed: Box<dyn Fn() -> Duration + Send>,
     batch: Batch<E>,
 ) -> Result<(Arc<Block>, Outcome, SealedBatch<E>), StateFault> {
     let rules = core.rules.at(parent.height().saturating_add(1)).clone();
@@ -59,7 +59,7 @@ pub(crate) async fn build<E: Runtime>(
     let latest_ms = parent.timestamp_ms().saturating_add(rules.block_time_step_ms_max);
     let env = BlockEnv::child_of(parent, now_ms.clamp(earliest_ms, latest_ms.max(earliest_ms)));
     let inner = core.pool().candidates(&rules, &included);
-    let candidates = TimedCandidates { inner, stale: Vec::new(), out_of_time };
+    let candidates = TimedCandidates { inner, stale: Vec::new(), elapsed, timing: core.timing };
     let (chain_id, execution_env, execution_rules) = (core.chain_id, env.clone(), rules.clone());
     let (txs, executed, candidates) = with_view_hinted(&batch, prefetch(env.height, &[]), move |view| {
         let mut candidates = candidates;
@@ -151,17 +151,30 @@ fn prefetch(height: Height, txs: &[VerifiedTx]) -> Vec<StateItem> {
     wanted.accounts.into_iter().map(StateItem::Account).chain(slots).collect()
 }
 
-/// Candidates until the leader's time for one block is over; the rest comes in the next.
+/// Candidates until the leader's time for one block is over; the rest comes in the next. Payments come first for their
+/// part of that time, everything for what is left of it.
 struct TimedCandidates {
     inner: florin_mempool::Candidates,
     /// Transactions whose nonce the parent's state has used: admitted while their twin became final.
     stale: Vec<B256>,
-    out_of_time: Box<dyn Fn() -> bool + Send>,
+    elapsed: Box<dyn Fn() -> Duration + Send>,
+    timing: Timing,
 }
 
 impl Candidates for TimedCandidates {
     fn next(&mut self) -> Option<VerifiedTx> {
-        if (self.out_of_time)() { None } else { self.inner.next() }
+        let elapsed = (self.elapsed)();
+        if elapsed >= self.timing.build_budget {
+            return None;
+        }
+        if elapsed >= self.timing.payments_budget {
+            self.inner.end_payments();
+        }
+        self.inner.next()
+    }
+
+    fn taken(&mut self, tx: &VerifiedTx, gas_used: u64) {
+        self.inner.taken(tx, gas_used);
     }
 
     fn rejected(&mut self, tx: &VerifiedTx, rejection: &Rejection) {
@@ -169,5 +182,54 @@ impl Candidates for TimedCandidates {
             self.stale.push(tx.hash());
         }
         self.inner.rejected(tx, rejection);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::transaction;
+    use florin_execution::{Admission, Lane};
+    use florin_mempool::{Origin, Pool, PoolLimits};
+    use florin_types::{RulesSchedule, U256};
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// Three contract calls that came first, and three payments.
+    fn pool() -> Pool {
+        let pool = Pool::new(PoolLimits::default());
+        for (sender, lane) in [(1, Lane::General), (2, Lane::Payment)] {
+            for nonce in 0..3 {
+                let admission = Admission { account_nonce: 0, balance: U256::MAX, cost: U256::ZERO, lane };
+                pool.submit(transaction(sender, nonce), &admission, Origin::Local, 0).unwrap();
+            }
+        }
+        pool
+    }
+
+    /// Senders in the order of a block, where each transaction takes the leader so many milliseconds.
+    fn order(milliseconds_each: u64) -> Vec<u8> {
+        let rules = Rules::default();
+        let timing = Timing::of(&RulesSchedule::constant(rules.clone()).unwrap());
+        let now = Arc::new(AtomicU64::new(0));
+        let clock = now.clone();
+        let elapsed = Box::new(move || Duration::from_millis(clock.load(Ordering::Relaxed)));
+        let inner = pool().candidates(&rules, &HashSet::new());
+        let mut candidates = TimedCandidates { inner, stale: Vec::new(), elapsed, timing };
+        let payer = transaction(2, 0).sender();
+        std::iter::from_fn(|| {
+            let tx = candidates.next()?;
+            now.fetch_add(milliseconds_each, Ordering::Relaxed);
+            candidates.taken(&tx, 50_000);
+            Some(if tx.sender() == payer { 2 } else { 1 })
+        })
+        .collect()
+    }
+
+    #[test]
+    fn payments_have_their_own_part_of_the_leaders_time() {
+        assert_eq!(order(1), [2, 2, 2, 1, 1, 1]);
+        assert_eq!(order(60), [2, 2, 2, 1, 1], "payments end early and leave the rest to everything");
+        assert_eq!(order(80), [2, 2, 1, 2], "payments that did not come in time take turns with everything");
+        assert_eq!(order(300), [2], "the first is always a payment");
     }
 }

@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256, TxKind, U256, address};
 use commonware_runtime::{Clock as _, Handle, Spawner as _, Supervisor as _};
 use florin_client::{Signer, TxEip1559, transfer_input};
 use florin_types::{
-    Access, Currency, Genesis, GenesisAccount, GenesisNode, GenesisToken, GenesisTokenRoles, NodeRole, Rules,
+    Access, Bytes, Currency, Genesis, GenesisAccount, GenesisNode, GenesisToken, GenesisTokenRoles, NodeRole, Rules,
     RulesSchedule, VerifiedTx,
 };
 use std::{
@@ -17,7 +17,7 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-const CHAIN_ID: u64 = 99;
+pub(crate) const CHAIN_ID: u64 = 99;
 const TOKEN: Address = address!("f101000000000000000000000000000000000001");
 
 /// Keys, shares and addresses of four validators and a follower, and a payer.
@@ -58,19 +58,9 @@ impl Setup {
     }
 
     fn payment(&mut self) -> VerifiedTx {
-        let tx = TxEip1559 {
-            chain_id: CHAIN_ID,
-            nonce: self.nonce,
-            gas_limit: 200_000,
-            max_fee_per_gas: 0,
-            max_priority_fee_per_gas: 0,
-            to: TxKind::Call(TOKEN),
-            value: U256::ZERO,
-            access_list: Default::default(),
-            input: transfer_input(Address::repeat_byte(9), U256::ONE),
-        };
         self.nonce += 1;
-        VerifiedTx::from_bytes(&self.payer.sign(tx).unwrap().bytes, CHAIN_ID).unwrap()
+        let input = transfer_input(Address::repeat_byte(9), U256::ONE);
+        sign(&self.payer, self.nonce - 1, TOKEN, input)
     }
 
     async fn start(&self, context: &Context, index: usize) -> (Node, Handle<()>) {
@@ -88,7 +78,34 @@ impl Setup {
     }
 }
 
-fn genesis(payer: &Signer, threshold_public: florin_types::Bytes, nodes: Vec<GenesisNode>) -> Genesis {
+/// A call without value, signed.
+fn sign(signer: &Signer, nonce: u64, to: Address, input: Bytes) -> VerifiedTx {
+    let tx = TxEip1559 {
+        chain_id: CHAIN_ID,
+        nonce,
+        gas_limit: 400_000,
+        max_fee_per_gas: 0,
+        max_priority_fee_per_gas: 0,
+        to: TxKind::Call(to),
+        value: U256::ZERO,
+        access_list: Default::default(),
+        input,
+    };
+    VerifiedTx::from_bytes(&signer.sign(tx).unwrap().bytes, CHAIN_ID).unwrap()
+}
+
+/// A transaction of some sender, for tests that start no node.
+pub(crate) fn transaction(sender: u8, nonce: u64) -> VerifiedTx {
+    let signer = Signer::from_bytes(Zeroizing::new([sender; 32])).unwrap();
+    sign(&signer, nonce, TOKEN, transfer_input(Address::repeat_byte(9), U256::ONE))
+}
+
+/// A genesis file with these nodes, for tests that start none of them.
+pub(crate) fn genesis_of(nodes: Vec<GenesisNode>) -> Genesis {
+    genesis(&Signer::from_bytes(Zeroizing::new([7; 32])).unwrap(), Default::default(), nodes)
+}
+
+fn genesis(payer: &Signer, threshold_public: Bytes, nodes: Vec<GenesisNode>) -> Genesis {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64;
     let admin = payer.address();
     Genesis {
@@ -102,7 +119,7 @@ fn genesis(payer: &Signer, threshold_public: florin_types::Bytes, nodes: Vec<Gen
         permission_admin: admin,
         transact: Access::Open,
         deploy: Access::Open,
-        connect: Access::Listed,
+        connect: Access::Open,
         transactors: Default::default(),
         deployers: Default::default(),
         accounts: [(admin, GenesisAccount { balance: U256::from(1_000), ..Default::default() })].into(),

@@ -55,7 +55,8 @@ pub fn admit(
         CheckError::Rejected(rejection) => AdmitError::Rejected(rejection),
         CheckError::Fault(fault) => AdmitError::Fault(fault),
     })?;
-    Ok(Admission { account_nonce: account.nonce, balance: account.balance, cost: cost_max(tx), lane: lane(tx.tx()) })
+    let lane = lane(tx.tx(), rules);
+    Ok(Admission { account_nonce: account.nonce, balance: account.balance, cost: cost_max(tx), lane })
 }
 
 struct ViewAccounts<'a> {

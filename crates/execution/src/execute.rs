@@ -1,6 +1,6 @@
 //! A block applied to a state: the same transactions in the same order give the same bytes on every machine.
 //!
-//! **Lanes.** Every block keeps a part of its gas, bytes and places for payments ([`florin_modules::is_payment`]): all
+//! **Lanes.** Every block keeps a part of its gas, bytes and places for payments ([`lane`]): all
 //! other transactions together may use only what `payment_lane_gas` leaves, in the same proportion for bytes and
 //! places. It is a rule of validity, not a habit of leaders, so no proposer can fill a block with contract traffic.
 //!
@@ -68,6 +68,8 @@ pub enum ExecuteError {
 pub trait Candidates {
     /// The next transaction.
     fn next(&mut self) -> Option<VerifiedTx>;
+    /// This transaction was taken, and used so much gas.
+    fn taken(&mut self, tx: &VerifiedTx, gas_used: u64);
     /// This transaction was not taken; [`Rejection::disposition`] tells whether to keep it.
     fn rejected(&mut self, tx: &VerifiedTx, rejection: &Rejection);
 }
@@ -105,7 +107,10 @@ pub fn build(
     while !run.budget.is_full() && misses < MISSES_MAX {
         let Some(tx) = candidates.next() else { break };
         match run.apply(&tx) {
-            Ok(()) => taken.push(tx),
+            Ok(gas_used) => {
+                candidates.taken(&tx, gas_used);
+                taken.push(tx);
+            }
             Err(CheckError::Rejected(rejection)) => {
                 if rejection.is_for_want_of_room() {
                     misses = misses.saturating_add(1);
@@ -118,22 +123,27 @@ pub fn build(
     Ok((taken, run.finish()))
 }
 
-/// Which lane a transaction uses.
-pub fn lane(tx: &TxEnvelope) -> Lane {
+/// Which lane a transaction uses: that of payments if it is a transfer of a token's units
+/// ([`florin_modules::is_payment`]) and nothing about it is larger than a transfer needs.
+pub fn lane(tx: &TxEnvelope, rules: &Rules) -> Lane {
     match tx.to() {
-        Some(to) if tx.value().is_zero() && is_light(tx) && florin_modules::is_payment(to, tx.input()) => Lane::Payment,
+        Some(to) if is_light(tx, rules) && florin_modules::is_payment(to, tx.input()) => Lane::Payment,
         _ => Lane::General,
     }
 }
 
-/// Whether a transaction brings little beside its input: a payment with kilobytes of access list or with authorizations
-/// would bring general traffic into the payment lane.
-fn is_light(tx: &TxEnvelope) -> bool {
+/// Whether a transaction brings little beside its input: a payment with native value, with kilobytes of access list or
+/// with authorizations would bring general traffic into the payment lane, and one with a high gas limit would keep the
+/// lane's gas from others.
+fn is_light(tx: &TxEnvelope, rules: &Rules) -> bool {
     let access_list_bytes = tx.access_list().into_iter().flat_map(|list| list.iter()).fold(0usize, |sum, item| {
         let keys = item.storage_keys.len().saturating_mul(B256::len_bytes());
         sum.saturating_add(Address::len_bytes()).saturating_add(keys)
     });
-    tx.authorization_list().is_none() && access_list_bytes <= florin_modules::PAYMENT_INPUT_BYTES_MAX
+    tx.value().is_zero()
+        && tx.gas_limit() <= rules.payment_gas_max
+        && tx.authorization_list().is_none()
+        && access_list_bytes <= florin_modules::PAYMENT_INPUT_BYTES_MAX
 }
 
 /// Address of the contract that this transaction creates, if it creates one.
@@ -176,11 +186,11 @@ impl<'a> BlockRun<'a> {
         })
     }
 
-    /// Checks and executes one transaction; what is rejected leaves no trace.
-    pub(crate) fn apply(&mut self, tx: &VerifiedTx) -> Result<(), CheckError> {
+    /// Checks and executes one transaction and gives the gas that it used; what is rejected leaves no trace.
+    pub(crate) fn apply(&mut self, tx: &VerifiedTx) -> Result<u64, CheckError> {
         let context = &mut self.machine.ctx;
         check_form(tx, context.chain.chain_id, self.rules, &context.cfg.gas_params)?;
-        let lane = lane(tx.tx());
+        let lane = lane(tx.tx(), self.rules);
         self.budget.check(self.height, lane, tx)?;
         let env = context.chain.reader();
         check_sender(tx, env, &mut Present(context), NonceRule::Next)?;
@@ -190,7 +200,7 @@ impl<'a> BlockRun<'a> {
         charge_quota(&mut self.machine, tx.sender(), gas_used)?;
         self.budget.spend(lane, tx, gas_used);
         self.receipts.push(tx.tx().tx_type(), result);
-        Ok(())
+        Ok(gas_used)
     }
 
     /// The outcome of what was applied.

@@ -9,8 +9,9 @@ use std::{cmp::Reverse, collections::VecDeque};
 
 /// Pending transactions in the order for a block, taken from the pool at one moment; iterating needs no lock.
 ///
-/// Two passes. First payments, until the gas limits of those handed out fill the reserved lane; a payment behind
-/// another kind of transaction of its sender has to wait for that. Then everything. Within a pass senders take turns:
+/// Two passes. First payments, until what they used fills the reserved lane or the leader's time for them is over
+/// ([`Self::end_payments`]); a payment behind another kind of transaction of its sender has to wait for that. Then
+/// everything. Within a pass senders take turns:
 /// in each round everyone gives one transaction, who bids more (then who came earlier) first. So a price buys an
 /// earlier place in a round, and nobody's second transaction comes before everybody's first.
 ///
@@ -81,11 +82,6 @@ impl Candidates {
         candidates
     }
 
-    /// How many are left.
-    pub fn remaining(&self) -> usize {
-        self.queues.iter().map(VecDeque::len).sum()
-    }
-
     /// Transactions that no waiting can make valid, as far as the builder's state tells: for [`crate::Pool::discard`].
     pub fn invalid(&self) -> &[B256] {
         &self.invalid
@@ -116,9 +112,11 @@ impl Candidates {
         self.round = round;
     }
 
-    /// Ends the pass of payments: all senders take part again.
-    fn begin_general_pass(&mut self) {
-        self.payments_only = false;
+    /// Ends the pass of payments, if it has not ended: all senders take part again.
+    pub fn end_payments(&mut self) {
+        if !std::mem::take(&mut self.payments_only) {
+            return;
+        }
         self.next_round.append(&mut self.round);
         self.next_round.append(&mut self.parked);
     }
@@ -134,22 +132,25 @@ impl florin_execution::Candidates for Candidates {
                 if !self.payments_only {
                     return None;
                 }
-                self.begin_general_pass();
+                self.end_payments();
                 continue;
             };
             let Some(queue) = self.queues.get_mut(index) else { continue };
             let Some(gas) = queue.front().map(|head| head.tx.tx().gas_limit()) else { continue };
-            if self.payments_only {
-                let Some(left) = self.lane_gas_left.checked_sub(gas) else {
-                    self.round.push(index);
-                    self.begin_general_pass();
-                    continue;
-                };
-                self.lane_gas_left = left;
+            if self.payments_only && gas > self.lane_gas_left {
+                self.round.push(index);
+                self.end_payments();
+                continue;
             }
             let taken = queue.pop_front().map(|head| head.tx);
             self.enlist(index);
             return taken;
+        }
+    }
+
+    fn taken(&mut self, _: &VerifiedTx, gas_used: u64) {
+        if self.payments_only {
+            self.lane_gas_left = self.lane_gas_left.saturating_sub(gas_used);
         }
     }
 

@@ -60,6 +60,9 @@ pub struct Rules {
     pub block_gas_max: u64,
     /// Part of `block_gas_max` that only payments may use, so that contract traffic cannot delay settlement.
     pub payment_lane_gas: u64,
+    /// Most gas that a payment may ask for. A transfer that asks for more is contract traffic like any other, so that a
+    /// few of them cannot reserve the lane with gas that they will not use.
+    pub payment_gas_max: u64,
     /// Bytes of transactions in one block.
     pub block_bytes_max: u64,
     /// Transactions in one block.
@@ -86,6 +89,7 @@ impl Default for Rules {
             evm_spec: EvmSpec::Osaka,
             block_gas_max: 500_000_000,
             payment_lane_gas: 200_000_000,
+            payment_gas_max: 500_000,
             block_bytes_max: 4 * 1024 * 1024,
             block_transactions_max: 10_000,
             transaction_gas_max: 1 << 24,
@@ -114,6 +118,9 @@ impl Rules {
                 self.payment_lane_gas,
                 "small enough to leave room for one transaction of transaction_gas_max outside of the lane",
             );
+        }
+        if self.payment_gas_max < 100_000 || self.payment_gas_max > self.block_gas_max {
+            return wrong("payment_gas_max", self.payment_gas_max, "between 100000 and block_gas_max");
         }
         if self.block_bytes_max < 256 * 1024 || self.block_bytes_max > 7 * 1024 * 1024 {
             return wrong("block_bytes_max", self.block_bytes_max, "between 256 KiB and 7 MiB");
@@ -226,5 +233,9 @@ mod tests {
         assert!(matches!(RulesSchedule::new(vec![step(0, 0), step(0, 0)]), Err(RulesError::Order { .. })));
         let rules = Rules { payment_lane_gas: u64::MAX, ..Rules::default() };
         assert!(matches!(RulesSchedule::constant(rules), Err(RulesError::Value { name: "payment_lane_gas", .. })));
+        for payment_gas_max in [0, 99_999, 500_000_001] {
+            let rules = Rules { payment_gas_max, ..Rules::default() };
+            assert!(matches!(RulesSchedule::constant(rules), Err(RulesError::Value { name: "payment_gas_max", .. })));
+        }
     }
 }

@@ -125,16 +125,16 @@ fn receipts_tell_gas_logs_and_type() {
 
 #[test]
 fn payments_are_told_from_other_transactions() {
-    let one = signer(1);
-    assert_eq!(lane(one.pay(0, one.address(), 1).tx()), Lane::Payment);
-    assert_eq!(lane(one.send(0, one.address(), 1).tx()), Lane::General);
-    assert_eq!(lane(one.create(0, deploys(&[0])).tx()), Lane::General);
-    assert_eq!(lane(one.call(0, one.address(), transfer(one.address(), 1)).tx()), Lane::General);
+    let (one, rules) = (signer(1), Rules::default());
+    assert_eq!(lane(one.pay(0, one.address(), 1).tx(), &rules), Lane::Payment);
+    assert_eq!(lane(one.send(0, one.address(), 1).tx(), &rules), Lane::General);
+    assert_eq!(lane(one.create(0, deploys(&[0])).tx(), &rules), Lane::General);
+    assert_eq!(lane(one.call(0, one.address(), transfer(one.address(), 1)).tx(), &rules), Lane::General);
     let mut with_value = free(0, 100_000);
     with_value.to = TxKind::Call(token());
     with_value.input = transfer(one.address(), 1).into();
     with_value.value = U256::ONE;
-    assert_eq!(lane(one.sign(with_value).tx()), Lane::General);
+    assert_eq!(lane(one.sign(with_value).tx(), &rules), Lane::General);
     // What the lane bounds is the whole transaction.
     let input = Bytes::from(transfer(one.address(), 1));
     let listing = |keys: usize| TxEip1559 {
@@ -143,10 +143,14 @@ fn payments_are_told_from_other_transactions() {
         access_list: vec![AccessListItem { address: token(), storage_keys: vec![B256::ZERO; keys] }].into(),
         ..free(0, 120_000)
     };
-    assert_eq!(lane(one.sign(listing(15)).tx()), Lane::Payment, "the slots of a payment fit");
-    assert_eq!(lane(one.sign(listing(16)).tx()), Lane::General);
+    assert_eq!(lane(one.sign(listing(15)).tx(), &rules), Lane::Payment, "the slots of a payment fit");
+    assert_eq!(lane(one.sign(listing(16)).tx(), &rules), Lane::General);
+    let asking =
+        |gas_limit| one.sign(TxEip1559 { to: TxKind::Call(token()), input: input.clone(), ..free(0, gas_limit) });
+    assert_eq!(lane(asking(500_000).tx(), &rules), Lane::Payment);
+    assert_eq!(lane(asking(500_001).tx(), &rules), Lane::General, "rule payment_gas_max");
     let delegating = TxEip7702 { chain_id: CHAIN_ID, to: token(), input: input.clone(), ..TxEip7702::default() };
-    assert_eq!(lane(one.sign(delegating).tx()), Lane::General);
+    assert_eq!(lane(one.sign(delegating).tx(), &rules), Lane::General);
 }
 
 /// A block with room for 1,000,000 gas, of which payments have 400,000 for themselves.
@@ -175,6 +179,27 @@ fn contract_traffic_leaves_the_payment_lane_free() {
     // It is a rule for blocks, not a habit of leaders.
     let error = chain.try_block(&[burn(0), burn(1)]).unwrap_err();
     assert!(matches!(error, ExecuteError::Invalid { index: 1, rejection: Rejection::BlockGas { .. }, .. }));
+}
+
+/// A few transfers that ask for much gas must not take the lane from all others.
+#[test]
+fn a_transfer_that_asks_for_much_gas_has_no_part_in_the_lane() {
+    let chain = Chain::of(genesis(Rules { payment_gas_max: 150_000, ..small_block() }));
+    let asking = |nonce, gas_limit| {
+        let input = transfer(signer(3).address(), 1).into();
+        signer(1).sign(TxEip1559 { to: TxKind::Call(token()), input, ..free(nonce, gas_limit) })
+    };
+    let (first, second) = (asking(0, 600_000), asking(1, 600_000));
+    let mut list = List::of(&[first.clone(), second, signer(2).pay(0, signer(3).address(), 1)]);
+    let (txs, _) = build_on(&chain, &mut list);
+    assert_eq!(txs, [first, signer(2).pay(0, signer(3).address(), 1)]);
+    assert!(matches!(list.rejected[..], [Rejection::BlockGas { lane: Lane::General, gas_limit: 600_000, .. }]));
+    let used: u64 = list.gas_used.iter().sum();
+    assert_eq!(
+        (list.gas_used.len(), used),
+        (2, chain.try_block(&txs).unwrap().gas_used),
+        "the builder says what is used"
+    );
 }
 
 #[test]

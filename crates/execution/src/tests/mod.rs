@@ -259,17 +259,22 @@ pub(crate) fn statuses(executed: &Executed) -> Vec<bool> {
 pub(crate) struct List {
     pub(crate) waiting: std::collections::VecDeque<VerifiedTx>,
     pub(crate) rejected: Vec<Rejection>,
+    pub(crate) gas_used: Vec<u64>,
 }
 
 impl List {
     pub(crate) fn of(txs: &[VerifiedTx]) -> Self {
-        Self { waiting: txs.iter().cloned().collect(), rejected: Vec::new() }
+        Self { waiting: txs.iter().cloned().collect(), ..Self::default() }
     }
 }
 
 impl Candidates for List {
     fn next(&mut self) -> Option<VerifiedTx> {
         self.waiting.pop_front()
+    }
+
+    fn taken(&mut self, _: &VerifiedTx, gas_used: u64) {
+        self.gas_used.push(gas_used);
     }
 
     fn rejected(&mut self, _: &VerifiedTx, rejection: &Rejection) {
