@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     BlockEnv, BlockOverrides, Rejection, StateOverride, TransactionRequest,
-    machine::{Machine, Present, create::may_deploy, inspect, machine, transact},
+    machine::{Machine, Present, Stop, create::may_deploy, inspect, machine, stoppable, transact},
     overlay::Overlay,
     request::{Call, PretendedBlock, rejection},
 };
@@ -30,17 +30,21 @@ const CALL_STIPEND: u64 = 2_300;
 const ESTIMATE_ERROR_PER_MILLE: u64 = 15;
 /// Most times that an access list is refined.
 const ACCESS_LIST_ROUNDS_MAX: usize = 16;
+/// Gas of all these times together, in calls.
+const ACCESS_LIST_GAS_FACTOR: u64 = 2;
 
 /// Bounds of one simulation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct CallLimits {
     /// Most gas that one call may use.
     pub gas_max: u64,
+    /// Ends the simulation before.
+    pub stop: Stop,
 }
 
 impl Default for CallLimits {
     fn default() -> Self {
-        Self { gas_max: 50_000_000 }
+        Self { gas_max: 50_000_000, stop: Stop::default() }
     }
 }
 
@@ -90,6 +94,9 @@ pub enum CallError {
     /// The transaction would be stopped by the machine (estimates only).
     #[error("execution halted: {0}")]
     Halted(String),
+    /// Nobody waits for it any more.
+    #[error("the simulation was stopped before its end: ask for less")]
+    Stopped,
     /// This machine's state cannot be read.
     #[error(transparent)]
     Fault(#[from] StateFault),
@@ -135,7 +142,7 @@ pub fn estimate_gas(
 ) -> Result<u64, CallError> {
     let overlay = Overlay::pretend(view, overrides.state.as_ref())?;
     let gas_max = limits.gas_max.min(rules.transaction_gas_max);
-    let limits = CallLimits { gas_max };
+    let limits = CallLimits { gas_max, stop: limits.stop.clone() };
     let mut simulation = Simulation::new(&overlay, chain_id, rules, env, request, overrides, &limits)?;
     simulation.guard_deployment().map_err(|error| overlay.blame(error))?;
     if let Some(gas) = simulation.affordable_gas()? {
@@ -161,12 +168,14 @@ pub fn create_access_list(
     simulation.afford()?;
     let mut list = request.access_list.clone().unwrap_or_default();
     let mut rounds = 0usize;
+    let mut gas_left = limits.gas_max.saturating_mul(ACCESS_LIST_GAS_FACTOR);
     loop {
         simulation.call.tx.access_list = list.clone();
         let (next, result, touched) = simulation.run_listing(&list).map_err(|error| overlay.blame(error))?;
         simulation = next;
         rounds = rounds.saturating_add(1);
-        if touched == list || rounds == ACCESS_LIST_ROUNDS_MAX {
+        gas_left = gas_left.saturating_sub(result.tx_gas_used());
+        if touched == list || rounds == ACCESS_LIST_ROUNDS_MAX || gas_left == 0 {
             let error = match &result {
                 ExecutionResult::Success { .. } => None,
                 ExecutionResult::Revert { .. } => Some("execution reverted".into()),
@@ -197,6 +206,7 @@ impl<'a> Simulation<'a> {
         let block = PretendedBlock::new(overrides.block.as_deref())?;
         let call = Call::new(request, chain_id, rules, limits.gas_max)?;
         let mut machine = machine(view, chain_id, rules, env);
+        stoppable(&mut machine, &limits.stop);
         machine.ctx.chain.guards_deployment = false;
         block.apply(&mut machine, env);
         call.relax(&mut machine);
@@ -235,6 +245,7 @@ impl<'a> Simulation<'a> {
         tx.gas_limit = gas_limit;
         let outcome = transact(&mut self.machine, tx);
         self.machine.finalize();
+        not_stopped(&self.machine)?;
         outcome?.map_err(|invalid| rejection(&invalid, &self.call.tx, &self.machine.ctx.block).into())
     }
 
@@ -242,6 +253,7 @@ impl<'a> Simulation<'a> {
     fn run_listing(self, list: &AccessList) -> Result<(Self, ExecutionResult, AccessList), CallError> {
         let mut inspector = AccessListInspector::new(list.clone());
         let (machine, outcome, state) = inspect(self.machine, self.call.tx.clone(), &mut inspector);
+        not_stopped(&machine)?;
         let result = outcome?.map_err(|invalid| rejection(&invalid, &self.call.tx, &machine.ctx.block))?;
         let touched = with_module_slots(inspector.into_access_list(), &state);
         Ok((Self { machine, call: self.call }, result, touched))
@@ -307,6 +319,11 @@ impl<'a> Simulation<'a> {
         let account = Present(&mut self.machine.ctx).account(to)?;
         Ok(account.code_hash == alloy_primitives::KECCAK256_EMPTY)
     }
+}
+
+/// A run that was stopped has no outcome, and what it says of itself is no fault of this machine.
+pub(crate) fn not_stopped(machine: &Machine<'_>) -> Result<(), CallError> {
+    if machine.ctx.chain.is_stopped() { Err(CallError::Stopped) } else { Ok(()) }
 }
 
 /// Adds the slots that native modules read, which no instruction shows.

@@ -6,7 +6,7 @@
 //! **Bounded.** What a trace may record is weighed while it runs; one that grows too large stops with an error instead of
 //! with the node's memory.
 
-use alloy_primitives::Log;
+use alloy_primitives::{KECCAK256_EMPTY, Log};
 use alloy_rpc_types_trace::geth::{GethDebugBuiltInTracerType, GethDebugTracerType};
 use florin_types::{Address, B256, Changeset, Rules, StateFault, StateView, U256, VerifiedTx};
 use revm::{
@@ -21,6 +21,8 @@ use revm::{
         CallInputs, CallOutcome, CreateInputs, CreateOutcome, Interpreter,
         interpreter_types::{InputsTr as _, Jumps as _, LoopControl as _, ReturnData as _},
     },
+    primitives::eip170::MAX_CODE_SIZE,
+    state::EvmState,
 };
 use revm_inspectors::tracing::{DebugInspector, DebugInspectorError, TransactionContext};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,10 +31,10 @@ use crate::{
     BlockEnv, CallError, CallLimits, GethDebugTracingOptions, GethTrace, Overrides, TransactionRequest,
     check::CheckError,
     execute::{BlockRun, charge_quota},
-    machine::{Machine, MachineContext, ViewRef, changes, inspect, machine, take_changes, tx_env},
+    machine::{Machine, MachineContext, Stop, ViewRef, changes, inspect, machine, stoppable, take_changes, tx_env},
     overlay::Overlay,
     request::rejection,
-    simulate::Simulation,
+    simulate::{Simulation, not_stopped},
 };
 
 /// What one call weighs in a trace beside its input, in bytes.
@@ -45,17 +47,19 @@ const SLOT_BYTES: usize = 128;
 const LOG_BYTES: usize = 256;
 
 /// Bounds of one trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct TraceLimits {
     /// Most bytes of memory, stack, storage and data that a trace may record.
     pub recorded_bytes_max: usize,
     /// Most steps of the struct logger.
     pub steps_max: usize,
+    /// Ends the trace before.
+    pub stop: Stop,
 }
 
 impl Default for TraceLimits {
     fn default() -> Self {
-        Self { recorded_bytes_max: 64 * 1024 * 1024, steps_max: 1_000_000 }
+        Self { recorded_bytes_max: 64 * 1024 * 1024, steps_max: 1_000_000, stop: Stop::default() }
     }
 }
 
@@ -102,12 +106,16 @@ pub fn trace_transaction(
     };
     let mut tracer = Tracer::new(options, limits)?;
     let mut run = BlockRun::begin(parent, chain_id, rules, env, before.len())?;
+    stoppable(&mut run.machine, &limits.stop);
     for tx in before {
-        run.apply(tx).map_err(replay_fault)?;
+        let applied = run.apply(tx);
+        not_stopped(&run.machine)?;
+        applied.map_err(replay_fault)?;
     }
     let overlay = Overlay::new(parent, take_changes(&mut run.machine));
     let place = TransactionContext::default().with_block_hash(block_hash).with_tx_index(index).with_tx_hash(tx.hash());
-    let machine = machine(&overlay, chain_id, rules, env);
+    let mut machine = machine(&overlay, chain_id, rules, env);
+    stoppable(&mut machine, &limits.stop);
     let (trace, _) = tracer.run(machine, tx_env(tx), Some(place), &overlay)?;
     Ok(trace)
 }
@@ -131,8 +139,9 @@ pub fn trace_block(
     for (index, tx) in txs.iter().enumerate() {
         let place =
             TransactionContext::default().with_block_hash(block_hash).with_tx_index(index).with_tx_hash(tx.hash());
-        let (trace, changes) =
-            tracer.run(machine(&overlay, chain_id, rules, env), tx_env(tx), Some(place), &overlay)?;
+        let mut machine_of_tx = machine(&overlay, chain_id, rules, env);
+        stoppable(&mut machine_of_tx, &limits.stop);
+        let (trace, changes) = tracer.run(machine_of_tx, tx_env(tx), Some(place), &overlay)?;
         overlay.extend(changes.changeset);
         let mut quota = machine(&overlay, chain_id, rules, env);
         charge_quota(&mut quota, tx.sender(), changes.gas_used)?;
@@ -206,7 +215,7 @@ impl Tracer {
             }),
             _ => None,
         };
-        let scale = Scale { limits: *limits, bytes_left: limits.recorded_bytes_max, steps, overweight: None };
+        let scale = Scale { limits: limits.clone(), bytes_left: limits.recorded_bytes_max, steps, overweight: None };
         Ok(Self { inspectors: (scale, inspector) })
     }
 
@@ -219,6 +228,7 @@ impl Tracer {
         view: &dyn StateView,
     ) -> Result<(GethTrace, Traced), TraceError> {
         let (machine, outcome, state) = inspect(machine, tx.clone(), &mut self.inspectors);
+        not_stopped(&machine)?;
         let (scale, inspector) = &mut self.inspectors;
         if let Some(bound) = scale.overweight.take() {
             return Err(TraceError::TooLarge(bound));
@@ -229,6 +239,9 @@ impl Tracer {
             changeset: changes(&state, &machine.ctx.journaled_state.database),
             gas_used: result.tx_gas_used(),
         };
+        if shows_accounts(inspector) && !scale.weigh(state_bytes(&state)) {
+            return Err(TraceError::TooLarge(scale.overweight.take().unwrap_or_default()));
+        }
         let result = ResultAndState { result, state };
         let trace =
             inspector.get_result(place, &tx, &machine.ctx.block, &result, &mut ViewRef(view)).map_err(|error| {
@@ -241,6 +254,25 @@ impl Tracer {
         scale.forget_slots();
         Ok((trace, traced))
     }
+}
+
+/// Whether a tracer shows accounts whole, with code and slots, after the run.
+fn shows_accounts(inspector: &DebugInspector) -> bool {
+    matches!(inspector, DebugInspector::PreStateTracer(..) | DebugInspector::Mux(..))
+}
+
+/// What the accounts that a transaction met weigh in a trace. Code that was not loaded is as long as code can be.
+fn state_bytes(state: &EvmState) -> usize {
+    state.values().fold(0, |bytes, account| {
+        let code = match &account.info.code {
+            Some(code) => code.len(),
+            None if account.info.code_hash == KECCAK256_EMPTY => 0,
+            None => MAX_CODE_SIZE,
+        };
+        let slots = account.storage.len().saturating_mul(SLOT_BYTES);
+        // Code is written in hex, and both before and after where a tracer shows the difference.
+        [CALL_BYTES, code.saturating_mul(2), slots].into_iter().fold(bytes, usize::saturating_add)
+    })
 }
 
 fn check_supported(options: &GethDebugTracingOptions) -> Result<(), TraceError> {

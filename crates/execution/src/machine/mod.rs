@@ -6,6 +6,7 @@
 mod base;
 pub(crate) mod create;
 mod journal;
+mod stop;
 
 use alloy_consensus::{Transaction as _, Typed2718 as _};
 use alloy_primitives::{KECCAK256_EMPTY, keccak256, map::HashMap};
@@ -31,6 +32,8 @@ use crate::BlockEnv;
 pub(crate) use base::{Base, ViewFault, ViewRef, history_slot};
 use create::create;
 pub(crate) use journal::{JournalStorage, Present, run_system, unexpected};
+pub use stop::Stop;
+pub(crate) use stop::stoppable;
 
 /// revm's context over a [`Base`], with what the ledger adds.
 pub(crate) type MachineContext<'a> = Context<EvmBlock, TxEnv, CfgEnv, Base<'a>, Journal<Base<'a>>, Ledger<'a>>;
@@ -59,6 +62,8 @@ pub(crate) struct Ledger<'a> {
     pub(crate) chain_id: u64,
     /// Whether the permission to create contracts is asked for. Simulations of calls do not ask.
     pub(crate) guards_deployment: bool,
+    /// What ends the run, where it is a simulation.
+    stop: Option<Stop>,
     /// Places of mapping entries: the same few are asked for again and again in a block. A lookup, never iterated.
     places: HashMap<[u8; 64], B256>,
 }
@@ -74,6 +79,11 @@ impl<'a> Ledger<'a> {
             self.places.clear();
         }
         *self.places.entry(preimage).or_insert_with(|| keccak256(preimage))
+    }
+
+    /// Whether nobody waits for this run any more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(Stop::is_set)
     }
 
     /// The environment of a question to a module from outside of any call.
@@ -97,6 +107,7 @@ pub(crate) fn machine<'a>(view: &'a dyn StateView, chain_id: u64, rules: &'a Rul
         timestamp_ms: env.timestamp_ms,
         chain_id,
         guards_deployment: true,
+        stop: None,
         places: HashMap::default(),
     };
     let mut cfg = CfgEnv::new().with_spec_and_mainnet_gas_params(spec).with_chain_id(chain_id);
@@ -262,6 +273,9 @@ impl<'a> PrecompileProvider<MachineContext<'a>> for Precompiles {
         context: &mut MachineContext<'a>,
         inputs: &CallInputs,
     ) -> Result<Option<InterpreterResult>, String> {
+        if context.chain.is_stopped() {
+            return Err(stop::STOPPED.into());
+        }
         if is_module(inputs.bytecode_address) {
             return call_module(context, inputs).map(Some).map_err(|fault| fault.to_string());
         }

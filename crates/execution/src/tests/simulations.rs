@@ -135,7 +135,7 @@ fn contradictions_are_refused() {
 fn calls_are_bounded_by_gas() {
     // Loops for ever.
     let chain = with_code(&[0x5b, 0x5f, 0x56]);
-    let limits = CallLimits { gas_max: 1_000_000 };
+    let limits = CallLimits { gas_max: 1_000_000, ..CallLimits::default() };
     let request = to(CONTRACT).gas_limit(u64::MAX);
     let outcome =
         call(&chain.state, CHAIN_ID, chain.rules(), &chain.env(), &request, &Overrides::default(), &limits).unwrap();
@@ -221,6 +221,29 @@ fn estimates_of_deployments_ask_for_permission() {
     assert!(estimate(&chain, &create(signer(2).address())).is_ok());
     let refused = estimate(&chain, &create(signer(3).address()));
     assert!(matches!(refused, Err(CallError::Rejected(Rejection::DeployNotPermitted { .. }))));
+}
+
+#[test]
+fn a_run_that_nobody_waits_for_is_stopped() {
+    let none = Overrides::default();
+    // Gas for minutes, so that only the flag can end it.
+    let limits = CallLimits { gas_max: 20_000_000_000, ..CallLimits::default() };
+    let chain = with_code(&[0x5b, 0x5f, 0x56]);
+    let stop = limits.stop.clone();
+    let asker = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        stop.stop();
+    });
+    let stopped = call(&chain.state, CHAIN_ID, chain.rules(), &chain.env(), &to(CONTRACT), &none, &limits);
+    assert_eq!(stopped, Err(CallError::Stopped));
+    asker.join().unwrap();
+    // Calls itself and never jumps.
+    let chain = with_code(&[0x5f, 0x5f, 0x5f, 0x5f, 0x5f, 0x30, 0x5a, 0xf1, 0x00]);
+    let stopped = estimate_gas(&chain.state, CHAIN_ID, chain.rules(), &chain.env(), &to(CONTRACT), &none, &limits);
+    assert_eq!(stopped, Err(CallError::Stopped));
+    let stopped =
+        create_access_list(&chain.state, CHAIN_ID, chain.rules(), &chain.env(), &to(CONTRACT), &none, &limits);
+    assert_eq!(stopped, Err(CallError::Stopped));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    CallLimits, GethDebugTracingOptions, GethTrace, Overrides, TraceError, TraceLimits, TransactionRequest,
+    CallError, CallLimits, GethDebugTracingOptions, GethTrace, Overrides, TraceError, TraceLimits, TransactionRequest,
     trace_block, trace_call, trace_transaction,
 };
 use serde_json::{Value, json};
@@ -143,8 +143,16 @@ fn traces_that_grow_too_large_stop() {
     let limits = TraceLimits { steps_max: 1_000, ..TraceLimits::default() };
     let error = trace_with(&chain, &txs, 0, json!({ "disableStack": true }), &limits).unwrap_err();
     assert_eq!(error, TraceError::TooLarge("1000 steps".into()));
+    // What the prestate tracer shows is known after the run: code and slots of all accounts.
+    let limits = TraceLimits { recorded_bytes_max: 1_800, ..TraceLimits::default() };
+    let error = trace_with(&chain, &txs, 0, json!({ "tracer": "prestateTracer" }), &limits).unwrap_err();
+    assert_eq!(error, TraceError::TooLarge("1800 bytes".into()));
+    let limits = TraceLimits { recorded_bytes_max: 1 << 20, ..TraceLimits::default() };
+    limits.stop.stop();
+    let error = trace_with(&chain, &txs, 0, json!({ "tracer": "callTracer" }), &limits).unwrap_err();
+    assert_eq!(error, TraceError::Call(CallError::Stopped));
     // The call tracer does not mind.
-    let limits = TraceLimits { recorded_bytes_max: 1 << 20, steps_max: 10 };
+    let limits = TraceLimits { recorded_bytes_max: 1 << 20, steps_max: 10, ..TraceLimits::default() };
     assert!(trace_with(&chain, &txs, 0, json!({ "tracer": "callTracer" }), &limits).is_ok());
 }
 
