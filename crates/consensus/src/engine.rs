@@ -54,7 +54,7 @@ use commonware_utils::{NZDuration, NZU64, NZUsize};
 use florin_execution::{GenesisStateError, genesis_block, genesis_state};
 use florin_proof::{BlockDigest, Finalization, Namespace, Scheme};
 use florin_state::{Ledger, LedgerConfig, LedgerError, LedgerWriter, database_config, open_genesis, page_cache_with};
-use florin_types::{Block, BlockError, NodeRole, StateFault};
+use florin_types::{B256, Block, BlockError, GenesisNode, NodeRole, StateFault};
 use futures::{FutureExt as _, future::select_all};
 use parking_lot::Mutex;
 use std::{
@@ -150,7 +150,9 @@ where
     let (mut starting, archives) = Starting::open(context, config).await?;
     let Transport { mut manager, blocker, votes, certificates, resolver, broadcast, backfill, transactions } =
         transport;
-    manager.track(0, peers(&starting.config.genesis.nodes)?);
+    // Until the state says who else may connect, the validators may: a follower that was removed stays out.
+    let validators: Vec<GenesisNode> = starting.config.genesis.validators().cloned().collect();
+    manager.track(0, peers(&validators)?);
     let buffer = starting.disseminate(manager.clone(), broadcast);
     let missing = starting.backfill(manager.clone(), blocker.clone(), backfill);
     let automaton = starting.recover(archives, buffer, missing).await?;
@@ -214,7 +216,7 @@ impl<E: Runtime> Starting<E> {
         };
         let starting = Self {
             me: crate::keys::node_key(&node_key)?,
-            peers_known: Arc::new(Mutex::new(config.genesis.nodes.len().saturating_sub(1))),
+            peers_known: Arc::new(Mutex::new(others(config.genesis.validators(), &node_key))),
             observed: Arc::default(),
             tasks: Vec::new(),
             context,
@@ -490,6 +492,11 @@ type MarshalConfig = marshal::Config<
     Digested<EngineBlock>,
     BlockDigest,
 >;
+
+/// Nodes that are not this one.
+fn others<'a>(nodes: impl Iterator<Item = &'a GenesisNode>, me: &B256) -> usize {
+    nodes.filter(|node| node.public_key != *me).count()
+}
 
 /// Puts genesis into a fresh store, and gives block 0.
 async fn genesis<E: Runtime>(
