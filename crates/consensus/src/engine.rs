@@ -153,12 +153,14 @@ where
     // Until the state says who else may connect, the validators may: a follower that was removed stays out.
     let validators: Vec<GenesisNode> = starting.config.genesis.validators().cloned().collect();
     manager.track(0, peers(&validators)?);
+    let watched = votes.0.clone();
     let buffer = starting.disseminate(manager.clone(), broadcast);
     let missing = starting.backfill(manager.clone(), blocker.clone(), backfill);
     let automaton = starting.recover(archives, buffer, missing).await?;
     starting.follow_membership(manager).await;
-    starting.agree(automaton, blocker, votes, certificates, resolver);
-    let admissions = starting.exchange(transactions);
+    starting.agree(automaton, blocker.clone(), votes, certificates, resolver);
+    starting.watch(watched);
+    let admissions = starting.exchange(blocker, transactions);
     Ok(starting.into_node(admissions))
 }
 
@@ -413,9 +415,18 @@ impl<E: Runtime> Starting<E> {
         self.tasks.push(("simplex", engine.start(votes, certificates, resolver)));
     }
 
-    /// Starts to exchange transactions with other nodes, and to watch the connections.
-    fn exchange<S, R>(&mut self, (sender, receiver): (S, R)) -> Admissions
+    /// Starts to watch the connections. A look costs a message's worth of the channel's quota, and who has none left is
+    /// not seen: `sender` is one that never comes near its quota.
+    fn watch<S: Sender<PublicKey = PublicKey>>(&mut self, sender: S) {
+        let (observed, pending) = (self.observed.clone(), self.core.pending.clone());
+        let watch = start_watching(self.context.child("watch"), observed, pending, self.core.metrics.clone(), sender);
+        self.tasks.push(("watch", watch));
+    }
+
+    /// Starts to exchange transactions with other nodes.
+    fn exchange<B, S, R>(&mut self, blocker: B, (sender, receiver): (S, R)) -> Admissions
     where
+        B: Blocker<PublicKey = PublicKey> + Sync,
         S: Sender<PublicKey = PublicKey>,
         R: Receiver<PublicKey = PublicKey>,
     {
@@ -427,13 +438,6 @@ impl<E: Runtime> Starting<E> {
         let validators: Vec<PublicKey> =
             self.committee.participants.iter().filter(|key| **key != self.me).cloned().collect();
         let listener = pending.start_listening(context.child("pool_listener"));
-        let watch = start_watching(
-            context.child("watch"),
-            self.observed.clone(),
-            pending.clone(),
-            metrics.clone(),
-            sender.clone(),
-        );
         let sending = gossip::start_sending(
             context.child("gossip_out"),
             pending,
@@ -447,15 +451,11 @@ impl<E: Runtime> Starting<E> {
             admissions.clone(),
             validators,
             receiver,
+            blocker,
             core.threads,
             metrics,
         );
-        self.tasks.extend([
-            ("pool listener", listener),
-            ("watch", watch),
-            ("gossip out", sending),
-            ("gossip in", receiving),
-        ]);
+        self.tasks.extend([("pool listener", listener), ("gossip out", sending), ("gossip in", receiving)]);
         admissions
     }
 
