@@ -12,6 +12,7 @@
 use crate::{
     admission::Admissions,
     application::{Application, Core, Marshal},
+    archives::{Archive, FinalBlocks, FinalCertificates},
     block::EngineBlock,
     config::{NodeConfig, Timing},
     gossip,
@@ -52,7 +53,7 @@ use commonware_runtime::{Handle, buffer::paged::CacheRef};
 use commonware_storage::{archive::prunable, translator::EightCap};
 use commonware_utils::{NZDuration, NZU64, NZUsize};
 use florin_execution::{GenesisStateError, genesis_block, genesis_state};
-use florin_proof::{BlockDigest, Finalization, Namespace, Scheme};
+use florin_proof::{BlockDigest, Namespace, Scheme};
 use florin_state::{Ledger, LedgerConfig, LedgerError, LedgerWriter, database_config, open_genesis, page_cache_with};
 use florin_types::{B256, Block, BlockError, GenesisNode, NodeRole, StateFault};
 use futures::{FutureExt as _, future::select_all};
@@ -67,7 +68,10 @@ use std::{
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 const REPLAY_BUFFER: NonZeroUsize = NZUsize!(1_048_576);
 const WRITE_BUFFER: NonZeroUsize = NZUsize!(262_144);
-const ITEMS_PER_SECTION: NonZeroU64 = NZU64!(4_096);
+/// Views in one file of undecided blocks and votes.
+const VIEWS_PER_SECTION: NonZeroU64 = NZU64!(4_096);
+/// Heights in one file of final blocks and of certificates: pruning drops whole files.
+const BLOCKS_PER_SECTION: NonZeroU64 = NZU64!(64);
 /// Views that votes and undecided blocks are kept behind the newest final one.
 const VIEWS_RETAINED: ViewDelta = ViewDelta::new(256);
 /// Missing blocks asked for at once while catching up.
@@ -76,10 +80,8 @@ const REPAIRS_MAX: NonZeroUsize = NZUsize!(32);
 const ACKNOWLEDGEMENTS_PENDING_MAX: NonZeroUsize = NZUsize!(16);
 /// Blocks of one sender that are kept before they are decided.
 const BROADCAST_BLOCKS_KEPT: usize = 16;
-/// Blocks between two rounds of pruning.
-const PRUNE_INTERVAL: NonZeroUsize = NZUsize!(1_024);
-/// Blocks whose state operations stay available to nodes that synchronise, beyond what the engine itself needs.
-const STATE_BLOCKS_RETAINED: usize = 1_024;
+/// Most blocks between two rounds of pruning.
+const PRUNE_INTERVAL_MAX: usize = 1_024;
 const FETCH_TIMEOUT: Duration = Duration::from_millis(1_500);
 const FETCH_RETRY: Duration = Duration::from_millis(150);
 /// Bytes of a page in the cache.
@@ -88,8 +90,6 @@ const PAGE_BYTES: usize = 4_096;
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// One epoch for ever: the committee is that of the genesis file.
 const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::MAX;
-
-type Archive<E, V> = prunable::Archive<EightCap, E, BlockDigest, V>;
 
 /// Why a node does not start.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -166,8 +166,8 @@ where
 
 /// Final blocks and their certificates, as marshal keeps them.
 struct Archives<E: Runtime> {
-    finalizations: Archive<E, Finalization>,
-    blocks: Archive<E, Arc<EngineBlock>>,
+    finalizations: FinalCertificates<E>,
+    blocks: FinalBlocks<E>,
 }
 
 /// Proposes, verifies and certifies on behalf of simplex.
@@ -212,9 +212,11 @@ impl<E: Runtime> Starting<E> {
         let core = Arc::new(core(&context, &config, genesis.inner().clone(), &ledger, writer));
         let namespace = Namespace::new(config.genesis.chain_id, genesis.inner().hash());
         let (scheme, role) = scheme(&committee, &config, &namespace)?;
+        let finalizations = archive(context.child("finalizations"), &config, "finalizations", &page_cache).await?;
+        let blocks = archive(context.child("blocks"), &config, "blocks", &page_cache).await?;
         let archives = Archives {
-            finalizations: archive(context.child("finalizations"), &config, "finalizations", &page_cache).await?,
-            blocks: archive(context.child("blocks"), &config, "blocks", &page_cache).await?,
+            finalizations: FinalCertificates { recent: finalizations, ledger: ledger.clone() },
+            blocks: FinalBlocks { recent: blocks, ledger: ledger.clone() },
         };
         let starting = Self {
             me: crate::keys::node_key(&node_key)?,
@@ -316,7 +318,7 @@ impl<E: Runtime> Starting<E> {
             partition_prefix: self.partition("marshal"),
             mailbox_size: MAILBOX,
             view_retention: VIEWS_RETAINED,
-            prunable_items_per_section: ITEMS_PER_SECTION,
+            prunable_items_per_section: VIEWS_PER_SECTION,
             page_cache: self.page_cache.clone(),
             replay_buffer: REPLAY_BUFFER,
             key_write_buffer: WRITE_BUFFER,
@@ -347,10 +349,12 @@ impl<E: Runtime> Starting<E> {
                 apply_batch_size: NZU64!(1_024),
                 max_outstanding_requests: NZUsize!(16),
             },
+            // It remembers the targets of all retained blocks in memory, and prunes nothing before there are as many.
             prune_config: Some(PruneConfig {
-                maintenance_interval: PRUNE_INTERVAL,
+                maintenance_interval: NonZeroUsize::new(blocks_retained.min(PRUNE_INTERVAL_MAX))
+                    .unwrap_or(NonZeroUsize::MIN),
                 retained_marshal_blocks: blocks_retained,
-                retained_qmdb_blocks: STATE_BLOCKS_RETAINED.min(blocks_retained),
+                retained_qmdb_blocks: blocks_retained,
             }),
             strategy: Sequential,
         }
@@ -574,7 +578,7 @@ where
         value_partition: format!("{partition}-value"),
         compression: None,
         codec_config: (),
-        items_per_section: ITEMS_PER_SECTION,
+        items_per_section: BLOCKS_PER_SECTION,
         key_write_buffer: WRITE_BUFFER,
         value_write_buffer: WRITE_BUFFER,
         replay_buffer: REPLAY_BUFFER,

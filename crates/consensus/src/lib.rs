@@ -23,6 +23,7 @@
 
 mod admission;
 mod application;
+mod archives;
 mod block;
 pub mod ceremony;
 mod clock;
