@@ -38,6 +38,11 @@ impl EngineBlock {
         Self::with_encoding(block, encoded)
     }
 
+    /// Reads a block back. `None` when it is none.
+    pub(crate) fn from_encoding(encoded: bytes::Bytes) -> Option<Self> {
+        Self::with_encoding(Arc::new(Block::decode(&encoded).ok()?), encoded)
+    }
+
     fn with_encoding(block: Arc<Block>, encoded: bytes::Bytes) -> Option<Self> {
         sync_target(&block.extension().state)?;
         let leader = node_key(&block.extension().context.leader).ok()?;

@@ -12,13 +12,14 @@ pub struct History {
     pub window: u64,
     /// Whether everything is kept instead.
     pub archive: bool,
-    /// Final blocks kept to serve nodes that catch up. A node that was away for longer needs a copy of the data.
+    /// Final blocks, and states below them, that the engine keeps for itself. All older blocks are in the ledger, which
+    /// also serves them to nodes that catch up.
     pub blocks_retained: usize,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { window: 1_024, archive: false, blocks_retained: 10_000_000 }
+        Self { window: 1_024, archive: false, blocks_retained: 1_024 }
     }
 }
 

@@ -12,6 +12,7 @@
 use crate::{
     admission::Admissions,
     application::{Application, Core, Marshal},
+    archives::{Archive, FinalBlocks, FinalCertificates},
     block::EngineBlock,
     config::{NodeConfig, Timing},
     gossip,
@@ -52,9 +53,9 @@ use commonware_runtime::{Handle, buffer::paged::CacheRef};
 use commonware_storage::{archive::prunable, translator::EightCap};
 use commonware_utils::{NZDuration, NZU64, NZUsize};
 use florin_execution::{GenesisStateError, genesis_block, genesis_state};
-use florin_proof::{BlockDigest, Finalization, Namespace, Scheme};
+use florin_proof::{BlockDigest, Namespace, Scheme};
 use florin_state::{Ledger, LedgerConfig, LedgerError, LedgerWriter, database_config, open_genesis, page_cache_with};
-use florin_types::{Block, BlockError, NodeRole, StateFault};
+use florin_types::{B256, Block, BlockError, GenesisNode, NodeRole, StateFault};
 use futures::{FutureExt as _, future::select_all};
 use parking_lot::Mutex;
 use std::{
@@ -67,7 +68,10 @@ use std::{
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 const REPLAY_BUFFER: NonZeroUsize = NZUsize!(1_048_576);
 const WRITE_BUFFER: NonZeroUsize = NZUsize!(262_144);
-const ITEMS_PER_SECTION: NonZeroU64 = NZU64!(4_096);
+/// Views in one file of undecided blocks and votes.
+const VIEWS_PER_SECTION: NonZeroU64 = NZU64!(4_096);
+/// Heights in one file of final blocks and of certificates: pruning drops whole files.
+const BLOCKS_PER_SECTION: NonZeroU64 = NZU64!(64);
 /// Views that votes and undecided blocks are kept behind the newest final one.
 const VIEWS_RETAINED: ViewDelta = ViewDelta::new(256);
 /// Missing blocks asked for at once while catching up.
@@ -76,10 +80,8 @@ const REPAIRS_MAX: NonZeroUsize = NZUsize!(32);
 const ACKNOWLEDGEMENTS_PENDING_MAX: NonZeroUsize = NZUsize!(16);
 /// Blocks of one sender that are kept before they are decided.
 const BROADCAST_BLOCKS_KEPT: usize = 16;
-/// Blocks between two rounds of pruning.
-const PRUNE_INTERVAL: NonZeroUsize = NZUsize!(1_024);
-/// Blocks whose state operations stay available to nodes that synchronise, beyond what the engine itself needs.
-const STATE_BLOCKS_RETAINED: usize = 1_024;
+/// Most blocks between two rounds of pruning.
+const PRUNE_INTERVAL_MAX: usize = 1_024;
 const FETCH_TIMEOUT: Duration = Duration::from_millis(1_500);
 const FETCH_RETRY: Duration = Duration::from_millis(150);
 /// Bytes of a page in the cache.
@@ -88,8 +90,6 @@ const PAGE_BYTES: usize = 4_096;
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// One epoch for ever: the committee is that of the genesis file.
 const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::MAX;
-
-type Archive<E, V> = prunable::Archive<EightCap, E, BlockDigest, V>;
 
 /// Why a node does not start.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -150,20 +150,24 @@ where
     let (mut starting, archives) = Starting::open(context, config).await?;
     let Transport { mut manager, blocker, votes, certificates, resolver, broadcast, backfill, transactions } =
         transport;
-    manager.track(0, peers(&starting.config.genesis.nodes)?);
+    // Until the state says who else may connect, the validators may: a follower that was removed stays out.
+    let validators: Vec<GenesisNode> = starting.config.genesis.validators().cloned().collect();
+    manager.track(0, peers(&validators)?);
+    let watched = votes.0.clone();
     let buffer = starting.disseminate(manager.clone(), broadcast);
     let missing = starting.backfill(manager.clone(), blocker.clone(), backfill);
     let automaton = starting.recover(archives, buffer, missing).await?;
     starting.follow_membership(manager).await;
-    starting.agree(automaton, blocker, votes, certificates, resolver);
-    let admissions = starting.exchange(transactions);
+    starting.agree(automaton, blocker.clone(), votes, certificates, resolver);
+    starting.watch(watched);
+    let admissions = starting.exchange(blocker, transactions);
     Ok(starting.into_node(admissions))
 }
 
 /// Final blocks and their certificates, as marshal keeps them.
 struct Archives<E: Runtime> {
-    finalizations: Archive<E, Finalization>,
-    blocks: Archive<E, Arc<EngineBlock>>,
+    finalizations: FinalCertificates<E>,
+    blocks: FinalBlocks<E>,
 }
 
 /// Proposes, verifies and certifies on behalf of simplex.
@@ -208,13 +212,15 @@ impl<E: Runtime> Starting<E> {
         let core = Arc::new(core(&context, &config, genesis.inner().clone(), &ledger, writer));
         let namespace = Namespace::new(config.genesis.chain_id, genesis.inner().hash());
         let (scheme, role) = scheme(&committee, &config, &namespace)?;
+        let finalizations = archive(context.child("finalizations"), &config, "finalizations", &page_cache).await?;
+        let blocks = archive(context.child("blocks"), &config, "blocks", &page_cache).await?;
         let archives = Archives {
-            finalizations: archive(context.child("finalizations"), &config, "finalizations", &page_cache).await?,
-            blocks: archive(context.child("blocks"), &config, "blocks", &page_cache).await?,
+            finalizations: FinalCertificates { recent: finalizations, ledger: ledger.clone() },
+            blocks: FinalBlocks { recent: blocks, ledger: ledger.clone() },
         };
         let starting = Self {
             me: crate::keys::node_key(&node_key)?,
-            peers_known: Arc::new(Mutex::new(config.genesis.nodes.len().saturating_sub(1))),
+            peers_known: Arc::new(Mutex::new(others(config.genesis.validators(), &node_key))),
             observed: Arc::default(),
             tasks: Vec::new(),
             context,
@@ -312,7 +318,7 @@ impl<E: Runtime> Starting<E> {
             partition_prefix: self.partition("marshal"),
             mailbox_size: MAILBOX,
             view_retention: VIEWS_RETAINED,
-            prunable_items_per_section: ITEMS_PER_SECTION,
+            prunable_items_per_section: VIEWS_PER_SECTION,
             page_cache: self.page_cache.clone(),
             replay_buffer: REPLAY_BUFFER,
             key_write_buffer: WRITE_BUFFER,
@@ -343,10 +349,12 @@ impl<E: Runtime> Starting<E> {
                 apply_batch_size: NZU64!(1_024),
                 max_outstanding_requests: NZUsize!(16),
             },
+            // It remembers the targets of all retained blocks in memory, and prunes nothing before there are as many.
             prune_config: Some(PruneConfig {
-                maintenance_interval: PRUNE_INTERVAL,
+                maintenance_interval: NonZeroUsize::new(blocks_retained.min(PRUNE_INTERVAL_MAX))
+                    .unwrap_or(NonZeroUsize::MIN),
                 retained_marshal_blocks: blocks_retained,
-                retained_qmdb_blocks: STATE_BLOCKS_RETAINED.min(blocks_retained),
+                retained_qmdb_blocks: blocks_retained,
             }),
             strategy: Sequential,
         }
@@ -411,9 +419,18 @@ impl<E: Runtime> Starting<E> {
         self.tasks.push(("simplex", engine.start(votes, certificates, resolver)));
     }
 
-    /// Starts to exchange transactions with other nodes, and to watch the connections.
-    fn exchange<S, R>(&mut self, (sender, receiver): (S, R)) -> Admissions
+    /// Starts to watch the connections. A look costs a message's worth of the channel's quota, and who has none left is
+    /// not seen: `sender` is one that never comes near its quota.
+    fn watch<S: Sender<PublicKey = PublicKey>>(&mut self, sender: S) {
+        let (observed, pending) = (self.observed.clone(), self.core.pending.clone());
+        let watch = start_watching(self.context.child("watch"), observed, pending, self.core.metrics.clone(), sender);
+        self.tasks.push(("watch", watch));
+    }
+
+    /// Starts to exchange transactions with other nodes.
+    fn exchange<B, S, R>(&mut self, blocker: B, (sender, receiver): (S, R)) -> Admissions
     where
+        B: Blocker<PublicKey = PublicKey> + Sync,
         S: Sender<PublicKey = PublicKey>,
         R: Receiver<PublicKey = PublicKey>,
     {
@@ -425,13 +442,6 @@ impl<E: Runtime> Starting<E> {
         let validators: Vec<PublicKey> =
             self.committee.participants.iter().filter(|key| **key != self.me).cloned().collect();
         let listener = pending.start_listening(context.child("pool_listener"));
-        let watch = start_watching(
-            context.child("watch"),
-            self.observed.clone(),
-            pending.clone(),
-            metrics.clone(),
-            sender.clone(),
-        );
         let sending = gossip::start_sending(
             context.child("gossip_out"),
             pending,
@@ -445,15 +455,11 @@ impl<E: Runtime> Starting<E> {
             admissions.clone(),
             validators,
             receiver,
+            blocker,
             core.threads,
             metrics,
         );
-        self.tasks.extend([
-            ("pool listener", listener),
-            ("watch", watch),
-            ("gossip out", sending),
-            ("gossip in", receiving),
-        ]);
+        self.tasks.extend([("pool listener", listener), ("gossip out", sending), ("gossip in", receiving)]);
         admissions
     }
 
@@ -490,6 +496,11 @@ type MarshalConfig = marshal::Config<
     Digested<EngineBlock>,
     BlockDigest,
 >;
+
+/// Nodes that are not this one.
+fn others<'a>(nodes: impl Iterator<Item = &'a GenesisNode>, me: &B256) -> usize {
+    nodes.filter(|node| node.public_key != *me).count()
+}
 
 /// Puts genesis into a fresh store, and gives block 0.
 async fn genesis<E: Runtime>(
@@ -567,7 +578,7 @@ where
         value_partition: format!("{partition}-value"),
         compression: None,
         codec_config: (),
-        items_per_section: ITEMS_PER_SECTION,
+        items_per_section: BLOCKS_PER_SECTION,
         key_write_buffer: WRITE_BUFFER,
         value_write_buffer: WRITE_BUFFER,
         replay_buffer: REPLAY_BUFFER,

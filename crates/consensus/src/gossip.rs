@@ -1,21 +1,30 @@
 //! Transactions between mempools: what clients gave to this node goes to the validators in batches.
 //!
-//! **Limits.** A batch has at most [`BATCH_BYTES_MAX`] bytes and [`BATCH_TRANSACTIONS_MAX`] transactions; a peer sends as
-//! many batches as the channel's quota allows, what is above is dropped by the network. One batch is worked on at a time.
+//! **Limits.** A batch has at most [`BATCH_BYTES_MAX`] bytes (or one larger transaction) and [`BATCH_TRANSACTIONS_MAX`]
+//! transactions. A node sends no more batches than the channel's quota lets through: it waits and gathers more for the
+//! next. Of what it is sent it judges one batch at a time, with half of the machine's threads; see [`crate::inbox`] for
+//! what each peer may ask of it.
 //!
-//! **Failures.** A batch that does not decode, or holds a transaction whose signature is wrong, is dropped whole and
-//! counted: an honest node checks before it passes on. Nothing is lost for good: the node that has the transaction from
-//! its client sends it again while it waits.
+//! **Failures.** A batch that does not decode, or holds a transaction whose signature is wrong, is a lie: an honest node
+//! checks before it passes on. Its sender is blocked. A batch can still be lost, with its connection or because its
+//! receiver had no room for it: a client's own node sends again what stays in its pool, others do not.
 
-use crate::{admission::Admissions, metrics::Metrics, pace::POLL, pending::Pending, runtime::Runtime};
+use crate::{
+    admission::{Admissions, SubmitError},
+    inbox::{Allowances, Inbox},
+    metrics::Metrics,
+    pace::POLL,
+    pending::Pending,
+    runtime::Runtime,
+};
 use alloy_primitives::keccak256;
 use commonware_codec::{Decode as _, Encode as _, RangeCfg};
 use commonware_cryptography::ed25519::PublicKey;
-use commonware_p2p::{Receiver, Recipients, Sender};
-use commonware_runtime::{Handle, IoBuf};
-use florin_mempool::Origin;
-use florin_types::{TX_BYTES_MAX, TxEnvelope, decode_transaction};
-use futures::FutureExt as _;
+use commonware_p2p::{Blocker, CheckedSender as _, Receiver, Recipients, Sender, block};
+use commonware_runtime::{Clock, Handle, IoBuf};
+use florin_mempool::{Origin, Pool};
+use florin_types::{TX_BYTES_MAX, TxEnvelope, VerifiedTx, decode_transaction};
+use futures::{FutureExt as _, future::BoxFuture, pin_mut, select_biased};
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 /// Bytes of transactions in one message.
@@ -26,8 +35,8 @@ const BATCH_TRANSACTIONS_MAX: usize = 4_096;
 pub(crate) const MESSAGE_BYTES_MAX: usize = BATCH_BYTES_MAX + TX_BYTES_MAX + 5 * BATCH_TRANSACTIONS_MAX + 5;
 /// How long transactions are gathered before a batch leaves.
 const GATHER: Duration = Duration::from_millis(5);
-/// Batches sent without a pause; above, the rest waits for the next round so that quotas hold.
-const BATCHES_PER_ROUND_MAX: usize = 4;
+/// Transactions that are judged before it is asked again whether the peer's allowance holds.
+const JUDGED_AT_ONCE: usize = 256;
 
 /// Starts passing on what this node was given. `validators` are the other validators.
 pub(crate) fn start_sending<E: Runtime>(
@@ -41,28 +50,58 @@ pub(crate) fn start_sending<E: Runtime>(
     context.spawn(move |context| async move {
         loop {
             let changed = pending.changed();
-            let mut backlog = false;
-            for _ in 0..BATCHES_PER_ROUND_MAX {
-                let batch = pending.pool().take_gossip(BATCH_BYTES_MAX, admissions.now_ms());
-                backlog = !batch.is_empty();
-                if !backlog {
-                    break;
-                }
-                metrics.gossip_sent.inc_by(u64::try_from(batch.len()).unwrap_or(u64::MAX));
-                let batch: Vec<bytes::Bytes> = batch.into_iter().map(|tx| tx.0).collect();
-                sender.send(Recipients::Some(validators.clone()), batch.encode(), false);
-            }
-            if !backlog {
+            let batch = pending.pool().take_gossip(BATCH_BYTES_MAX, admissions.now_ms());
+            if batch.is_empty() {
                 let mut poll = Box::pin(context.sleep(POLL)).fuse();
                 let mut changed = Box::pin(changed).fuse();
-                futures::select_biased! {
+                select_biased! {
                     () = changed => {}
                     () = poll => {}
                 }
+            } else {
+                metrics.gossip_sent.inc_by(u64::try_from(batch.len()).unwrap_or(u64::MAX));
+                let batch: Vec<bytes::Bytes> = batch.into_iter().map(|tx| tx.0).collect();
+                send_to_all(&context, &mut sender, validators.clone(), batch.encode().into()).await;
             }
             context.sleep(GATHER).await;
         }
     })
+}
+
+/// Sends a batch to all of `waiting`: to those that the channel's quota holds back now as soon as it lets them have it.
+/// The batch has left the pool, so whoever is passed over would hear of its transactions seconds later or never.
+async fn send_to_all(
+    clock: &impl Clock,
+    sender: &mut impl Sender<PublicKey = PublicKey>,
+    mut waiting: Vec<PublicKey>,
+    batch: IoBuf,
+) {
+    while !waiting.is_empty() {
+        let until = match sender.check(Recipients::Some(waiting.clone())) {
+            Ok(checked) => {
+                let reached = checked.recipients();
+                if reached.is_empty() || !checked.send(batch.clone(), false).accepted() {
+                    return;
+                }
+                waiting.retain(|peer| !reached.contains(peer));
+                continue;
+            }
+            Err(until) => until,
+        };
+        // At least a moment: a clock that stands still must not make this a loop without a pause.
+        clock.sleep_until(until.max(clock.current() + Duration::from_millis(1))).await;
+    }
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Judged to its end, or until the allowance was used up.
+    Judged { taken: u64, useless: u64 },
+    /// No honest node sends this.
+    Lie(String),
+    /// This node could not judge it.
+    Unjudged(String),
 }
 
 /// Starts taking what other nodes pass on.
@@ -70,48 +109,154 @@ pub(crate) fn start_receiving<E: Runtime>(
     context: E,
     admissions: Admissions,
     validators: Vec<PublicKey>,
-    mut receiver: impl Receiver<PublicKey = PublicKey>,
+    receiver: impl Receiver<PublicKey = PublicKey>,
+    blocker: impl Blocker<PublicKey = PublicKey> + Sync,
     threads: NonZeroUsize,
     metrics: Arc<Metrics>,
 ) -> Handle<()> {
+    // The other half is for consensus, whatever is sent here.
+    let threads = NonZeroUsize::new(threads.get() / 2).unwrap_or(NonZeroUsize::MIN);
     context.spawn(move |context| async move {
-        while let Ok((peer, message)) = receiver.recv().await {
-            let origin = if validators.contains(&peer) { Origin::Peer } else { Origin::Forwarded };
+        let task = context.child("batches");
+        let work = move |peer: &PublicKey, batch, useless_max| {
+            let origin = if validators.contains(peer) { Origin::Peer } else { Origin::Forwarded };
             let admissions = admissions.clone();
-            let work = context.child("batch").shared(true).spawn(move |_| async move {
-                let verified = verify(&admissions, message, threads)?;
-                let count = verified.len();
-                let answers = admissions.submit(verified, origin).await.map_err(|error| error.to_string())?;
-                let taken = answers.iter().filter(|answer| answer.is_ok()).count();
-                tracing::trace!(count, taken, "transactions from a peer");
-                Ok::<_, String>(taken)
-            });
-            match work.await {
-                Ok(Ok(taken)) => {
-                    metrics.gossip_received.inc_by(u64::try_from(taken).unwrap_or(u64::MAX));
-                }
-                Ok(Err(reason)) => {
-                    metrics.gossip_refused.inc();
-                    tracing::warn!(%peer, reason, "dropped a batch of transactions");
-                }
-                Err(_) => return,
-            }
-        }
+            let judging = task
+                .child("batch")
+                .shared(true)
+                .spawn(move |_| async move { judge(&admissions, batch, origin, threads, useless_max).await });
+            async move { judging.await.ok() }.boxed()
+        };
+        receive(&context, receiver, blocker, work, &metrics).await;
     })
 }
 
-/// Decodes a batch and checks the signatures of what this node has not seen.
-fn verify(
+/// Takes batches and has them judged by `work`, one after another, until the channel is closed or `work` has no answer.
+/// `work` is told how many useless transactions it may look at.
+async fn receive(
+    clock: &impl Clock,
+    mut receiver: impl Receiver<PublicKey = PublicKey>,
+    mut blocker: impl Blocker<PublicKey = PublicKey>,
+    work: impl Fn(&PublicKey, IoBuf, u64) -> BoxFuture<'static, Option<Verdict>>,
+    metrics: &Metrics,
+) {
+    let (mut inbox, mut allowances) = (Inbox::default(), Allowances::default());
+    let mut working: Option<(PublicKey, BoxFuture<'static, Option<Verdict>>)> = None;
+    loop {
+        if working.is_none()
+            && let Some((peer, batch)) = inbox.take()
+        {
+            let useless_max = allowances.left(&peer, crate::clock::now_ms(clock));
+            if useless_max == 0 {
+                metrics.gossip_refused.inc();
+                continue;
+            }
+            let verdict = work(&peer, batch, useless_max);
+            working = Some((peer, verdict));
+        }
+        match next_event(&mut receiver, &mut working).await {
+            Event::Arrived(peer, batch) => {
+                if !inbox.put(peer, batch) {
+                    metrics.gossip_refused.inc();
+                }
+            }
+            Event::Judged(peer, Verdict::Judged { taken, useless }) => {
+                metrics.gossip_received.inc_by(taken);
+                tracing::trace!(%peer, taken, useless, "transactions from a peer");
+                allowances.spend(peer, useless, crate::clock::now_ms(clock));
+            }
+            Event::Judged(peer, Verdict::Lie(reason)) => {
+                metrics.gossip_refused.inc();
+                inbox.drop_all_of(&peer);
+                block!(blocker, peer, reason, "blocked a peer for a batch of transactions that no honest node sends");
+            }
+            Event::Judged(peer, Verdict::Unjudged(reason)) => {
+                metrics.gossip_refused.inc();
+                tracing::warn!(%peer, reason, "dropped a batch of transactions");
+            }
+            Event::Ended => return,
+        }
+    }
+}
+
+enum Event {
+    Arrived(PublicKey, IoBuf),
+    Judged(PublicKey, Verdict),
+    Ended,
+}
+
+/// Waits for the next batch and for the verdict on the one that is worked on, whichever comes first.
+async fn next_event(
+    receiver: &mut impl Receiver<PublicKey = PublicKey>,
+    working: &mut Option<(PublicKey, BoxFuture<'static, Option<Verdict>>)>,
+) -> Event {
+    let event = {
+        let arrived = receiver.recv().fuse();
+        let judged = async {
+            match working.as_mut() {
+                Some((peer, verdict)) => verdict.await.map(|verdict| (peer.clone(), verdict)),
+                None => futures::future::pending().await,
+            }
+        }
+        .fuse();
+        pin_mut!(arrived, judged);
+        select_biased! {
+            message = arrived => message.map_or(Event::Ended, |(peer, batch)| Event::Arrived(peer, batch)),
+            judged = judged => judged.map_or(Event::Ended, |(peer, verdict)| Event::Judged(peer, verdict)),
+        }
+    };
+    if matches!(event, Event::Judged(..)) {
+        *working = None;
+    }
+    event
+}
+
+/// Judges a batch: what is new and good goes into the pool. Stops when more than `useless_max` were of no use.
+async fn judge(
     admissions: &Admissions,
-    message: IoBuf,
+    batch: IoBuf,
+    origin: Origin,
     threads: NonZeroUsize,
-) -> Result<Vec<florin_types::VerifiedTx>, String> {
-    let unseen = decode(message, |hash| admissions.pool().knows(hash))?;
-    admissions
-        .pool()
-        .cache()
-        .verify_block(&unseen, admissions.chain_id(), threads)
-        .map_err(|(index, error)| format!("transaction {index} of the batch: {error}"))
+    useless_max: u64,
+) -> Verdict {
+    let pool = admissions.pool();
+    let unseen = match decode(batch, |hash| pool.knows(hash)) {
+        Ok(unseen) => unseen,
+        Err(reason) => return Verdict::Lie(reason),
+    };
+    let (mut taken, mut useless) = (0u64, 0u64);
+    for part in unseen.chunks(JUDGED_AT_ONCE) {
+        // What is remembered costs no signature check: batches often come when their transactions have just become final.
+        let costly: Vec<bool> = part.iter().map(|tx| pool.cache().get(tx.tx_hash()).is_none()).collect();
+        let verified = match verify(pool, part, admissions.chain_id(), threads) {
+            Ok(verified) => verified,
+            Err(reason) => return Verdict::Lie(reason),
+        };
+        let answers = match admissions.submit(verified, origin).await {
+            Ok(answers) => answers,
+            Err(error) => return Verdict::Unjudged(error.to_string()),
+        };
+        for (answer, costly) in answers.into_iter().zip(costly) {
+            match answer {
+                Ok(_) => taken = taken.saturating_add(1),
+                Err(SubmitError::Rejected(_) | SubmitError::Pool(_)) => {
+                    useless = useless.saturating_add(u64::from(costly));
+                }
+                Err(error) => return Verdict::Unjudged(error.to_string()),
+            }
+        }
+        if useless >= useless_max {
+            break;
+        }
+    }
+    Verdict::Judged { taken, useless }
+}
+
+/// Checks signatures. Nothing is remembered of what the pool does not keep.
+fn verify(pool: &Pool, unseen: &[TxEnvelope], chain_id: u64, threads: NonZeroUsize) -> Result<Vec<VerifiedTx>, String> {
+    pool.cache()
+        .verify_unasked(unseen, chain_id, threads)
+        .map_err(|(index, error)| format!("transaction {index} of the unseen ones: {error}"))
 }
 
 /// Decodes what another node might send as a batch of transactions; gives how many. For fuzzers.
@@ -135,18 +280,4 @@ fn decode(message: IoBuf, known: impl Fn(&alloy_primitives::B256) -> bool) -> Re
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hostile_batches_are_refused_and_known_transactions_left_out() {
-        let unknown = |_: &alloy_primitives::B256| false;
-        assert!(decode(IoBuf::from(vec![0xff; 16]), unknown).is_err());
-        assert!(decode(IoBuf::from(vec![0; MESSAGE_BYTES_MAX + 1]), unknown).unwrap_err().contains("at most"));
-        let batch = vec![bytes::Bytes::from_static(&[0x7f; 40])];
-        assert!(decode(IoBuf::from(batch.encode()), unknown).is_err());
-        assert_eq!(decode(IoBuf::from(batch.encode()), |_| true).unwrap().len(), 0);
-        let many = vec![bytes::Bytes::new(); BATCH_TRANSACTIONS_MAX + 1];
-        assert!(decode(IoBuf::from(many.encode()), |_| true).is_err());
-    }
-}
+mod tests;

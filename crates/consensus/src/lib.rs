@@ -13,7 +13,9 @@
 //! **Invariants.** Two different blocks are never final at one height. A final block has been executed by a quorum. What
 //! a client is told to be final is on disk.
 //!
-//! **Failures.** A peer's fault is the peer's: it is refused, and blocked if it lies. A *fault* of this machine stops the
+//! **Failures.** A peer's fault is the peer's: what is wrong is refused, and who sends what no honest node sends is
+//! blocked for ten minutes (votes, certificates, answers to requests, transactions; a leader's invalid block only loses
+//! its view). A *fault* of this machine stops the
 //! node with its reason. While no quorum is reachable nothing is final and nothing is lost; [`Node::status`] says why.
 //!
 //! **Limits.** See [`network`] (quotas), [`gossip`] (batches), [`keys::VALIDATORS_MAX`].
@@ -21,6 +23,7 @@
 
 mod admission;
 mod application;
+mod archives;
 mod block;
 pub mod ceremony;
 mod clock;
@@ -28,6 +31,7 @@ mod config;
 mod engine;
 mod execution;
 mod gossip;
+mod inbox;
 pub mod keys;
 mod membership;
 mod metrics;

@@ -97,7 +97,7 @@ pub(crate) fn start_watching<E: Runtime>(
 ) -> Handle<()> {
     context.spawn(move |context| async move {
         loop {
-            // All are rate-limited only while all are connected and busy: what was seen before stays true.
+            // All are held back by the quota only while all are connected and busy: what was seen before stays true.
             if let Ok(checked) = sender.check(Recipients::All) {
                 let mut connected: Vec<B256> =
                     checked.recipients().iter().map(|key| B256::from_slice(key.as_ref())).collect();

@@ -2,8 +2,10 @@
 
 use crate::{Context, NetworkConfig, Node, NodeConfig, NodeSecret, RuntimeConfig, ThresholdShare, deal, run, start};
 use alloy_primitives::{Address, B256, TxKind, U256, address};
+use alloy_sol_types::SolCall as _;
 use commonware_runtime::{Clock as _, Handle, Spawner as _, Supervisor as _};
 use florin_client::{Signer, TxEip1559, transfer_input};
+use florin_modules::{PERMISSION_ADDRESS, permission::IPermission::addNodeCall};
 use florin_types::{
     Access, Bytes, Currency, Genesis, GenesisAccount, GenesisNode, GenesisToken, GenesisTokenRoles, NodeRole, Rules,
     RulesSchedule, VerifiedTx,
@@ -233,7 +235,7 @@ fn second_life(directory: &Path, setup: &mut Setup, (height, hash): (u64, B256))
         }
         let nodes: Vec<&Node> = running.iter().map(|(node, _)| node).collect();
         pay(&context, setup, &nodes, 10).await;
-        a_stranger_is_refused(&context, setup).await;
+        a_stranger_is_refused_until_it_is_registered(&context, setup, nodes[0]).await;
     });
 }
 
@@ -254,9 +256,11 @@ async fn certificate_verifies(context: &Context, node: &Node) {
     assert!(proof.verify(&key, &other).is_err());
 }
 
-/// A key that the ledger does not list gets no connection.
-async fn a_stranger_is_refused(context: &Context, setup: &Setup) {
-    let mut config = NodeConfig::new(setup.genesis.clone(), NodeSecret::generate(), None);
+/// A key that nobody registered gets no connection. Where connecting is open, any account registers one.
+async fn a_stranger_is_refused_until_it_is_registered(context: &Context, setup: &Setup, node: &Node) {
+    let secret = NodeSecret::generate();
+    let public_key = secret.public_key();
+    let mut config = NodeConfig::new(setup.genesis.clone(), secret, None);
     config.partition_prefix = "stranger".into();
     config.page_cache_bytes = 8 * 1024 * 1024;
     let listen = free_addresses(1)[0];
@@ -264,4 +268,12 @@ async fn a_stranger_is_refused(context: &Context, setup: &Setup) {
     context.sleep(Duration::from_secs(4)).await;
     assert_eq!(stranger.status().peers_connected, Vec::<B256>::new());
     assert_eq!(stranger.ledger().head().block.height(), 0);
+
+    let call = addNodeCall { publicKey: public_key, name: "stranger".into(), endpoint: listen.to_string() };
+    let anyone = Signer::from_bytes(Zeroizing::new([8; 32])).unwrap();
+    node.submit(sign(&anyone, 0, PERMISSION_ADDRESS, call.abi_encode().into())).await.unwrap();
+    until(context, "the stranger follows", || {
+        stranger.status().peers_connected.len() == 4 && stranger.ledger().head().block.height() > 0
+    })
+    .await;
 }

@@ -58,9 +58,23 @@ impl SenderCache {
         Ok(verified)
     }
 
-    /// Verifies all transactions of a block: those not seen yet are recovered on up to `threads` threads. The first that
-    /// fails is named by its position.
+    /// Verifies all transactions of a block and remembers them: those not seen yet are recovered on up to `threads`
+    /// threads. The first that fails is named by its position.
     pub fn verify_block(
+        &self,
+        txs: &[TxEnvelope],
+        chain_id: u64,
+        threads: NonZeroUsize,
+    ) -> Result<Vec<VerifiedTx>, (usize, TxError)> {
+        let verified = self.verify_unasked(txs, chain_id, threads)?;
+        let mut inner = self.0.lock();
+        verified.iter().for_each(|tx| inner.insert(tx.clone()));
+        Ok(verified)
+    }
+
+    /// The same for transactions that somebody sends unasked: nothing new is remembered, so that they cannot push out
+    /// what is. The pool remembers those that it keeps.
+    pub fn verify_unasked(
         &self,
         txs: &[TxEnvelope],
         chain_id: u64,
@@ -73,9 +87,7 @@ impl SenderCache {
         let unseen: Vec<usize> =
             verified.iter().enumerate().filter(|(_, known)| known.is_none()).map(|(index, _)| index).collect();
         let recovered = recover(txs, &unseen, chain_id, threads)?;
-        let mut inner = self.0.lock();
         for (index, tx) in unseen.into_iter().zip(recovered) {
-            inner.insert(tx.clone());
             if let Some(place) = verified.get_mut(index) {
                 *place = Some(tx);
             }

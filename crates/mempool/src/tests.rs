@@ -490,6 +490,20 @@ fn the_cache_is_bounded_and_forgets_the_oldest() {
 }
 
 #[test]
+fn what_comes_unasked_pushes_nothing_out_of_the_cache() {
+    let cache = SenderCache::new(1 << 20);
+    let known = Draft::new(1, 0);
+    cache.verify(known.envelope(), CHAIN_ID).unwrap();
+    let held = cache.bytes();
+    let threads = NonZeroUsize::new(2).unwrap();
+    let txs: Vec<TxEnvelope> = (0..100).map(|nonce| Draft::new(1, nonce).envelope()).collect();
+    let verified = cache.verify_unasked(&txs, CHAIN_ID, threads).unwrap();
+    assert!(verified.iter().zip(&txs).all(|(verified, tx)| verified.hash() == *tx.tx_hash()));
+    assert_eq!(cache.bytes(), held);
+    assert!(cache.get(&known.sign().hash()).is_some() && cache.get(&verified[99].hash()).is_none());
+}
+
+#[test]
 fn a_blocks_unseen_transactions_are_verified_and_the_bad_one_is_named() {
     let cache = SenderCache::new(1 << 20);
     let mut txs: Vec<TxEnvelope> = (0..150).map(|nonce| Draft::new(nonce % 7, nonce).envelope()).collect();

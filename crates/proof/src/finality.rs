@@ -240,7 +240,8 @@ fn standard_verifier(key: &NetworkKey, namespace: &Namespace) -> Scheme {
     )
 }
 
-fn decode_finalization(certificate: &[u8]) -> Result<Finalization, FinalityError> {
+/// Reads a certificate; its signature is not checked.
+pub fn decode_finalization(certificate: &[u8]) -> Result<Finalization, FinalityError> {
     if certificate.len() > CERTIFICATE_BYTES_MAX {
         return Err(FinalityError::Certificate { reason: format!("{} bytes", certificate.len()) });
     }

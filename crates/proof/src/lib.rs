@@ -31,7 +31,7 @@ mod tests;
 
 pub use finality::{
     CERTIFICATE_BYTES_MAX, CertifiedHeader, FINALITY_HEADERS_MAX, FinalityError, FinalityProof, Finalization,
-    Namespace, NetworkKey, verify_finality,
+    Namespace, NetworkKey, decode_finalization, verify_finality,
 };
 pub use key::{
     StateItem, StateKey, StateValue, VALUE_BYTES_MAX, ValueError, decode_account, decode_slot, encode_account,

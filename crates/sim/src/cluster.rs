@@ -165,6 +165,8 @@ impl Cluster {
         let mut config = NodeConfig::new(self.genesis.clone(), machine.secret.clone(), machine.share.clone());
         config.partition_prefix = format!("machine-{index}");
         config.page_cache_bytes = 4 * 1024 * 1024;
+        // Few, so that every run sees the engine forget: then the ledger alone has the older blocks.
+        config.history.blocks_retained = 8;
         let (started, node) = oneshot::channel();
         self.starts += 1;
         let context = self.context.child("machine").with_attribute("index", index).with_attribute("start", self.starts);

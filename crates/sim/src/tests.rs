@@ -48,6 +48,14 @@ fn killed_machines_come_back() {
     }
 }
 
+/// The engine's own archives drop what is old in files of 64 heights; the ledger has it all.
+#[test]
+fn a_machine_that_was_away_for_long_gets_blocks_that_engines_have_forgotten() {
+    let faults = vec![at(1, Fault::Kill(4)), at(160, Fault::Start(4))];
+    let report = run(&Scenario { seed: 71, faults, ..seconds(17) }).unwrap();
+    assert!(report.height >= 100, "too few blocks for anything to be forgotten: {report:?}");
+}
+
 #[test]
 fn lossy_and_slow_links_only_delay() {
     let links =

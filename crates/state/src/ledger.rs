@@ -6,7 +6,7 @@ use crate::{
     fault,
     history::History,
     live::{LiveState, Position},
-    record::{BlockRecord, UndoRecord},
+    record::{BlockRecord, StoredBlock, UndoRecord},
 };
 use bytes::Bytes as RawBytes;
 use commonware_runtime::buffer::paged::CacheRef;
@@ -126,6 +126,21 @@ impl Ledger {
             return Ok(None);
         }
         Ok(self.0.block_record(height).await?.map(|record| record.finalized))
+    }
+
+    /// The block at `height` as it was received, for other nodes: without what its execution gave, and cheaper to read
+    /// than [`Self::block`]. Its content is checked by nothing but the disk's checksum.
+    pub async fn stored_block(&self, height: Height) -> Result<Option<StoredBlock>, LedgerError> {
+        let Some(bytes) = self.0.disk.record(Kind::Blocks, height).await? else { return Ok(None) };
+        let place = format!("{}, height {height}", self.0.disk.place(Kind::Blocks));
+        StoredBlock::decode(bytes, &place).map(Some)
+    }
+
+    /// The same by the block's hash.
+    pub async fn stored_block_by_hash(&self, hash: B256) -> Result<Option<StoredBlock>, LedgerError> {
+        let Some(bytes) = self.0.disk.block_by_hash(hash).await? else { return Ok(None) };
+        let place = format!("{}, block {hash}", self.0.disk.place(Kind::Blocks));
+        StoredBlock::decode(bytes, &place).map(Some)
     }
 
     /// Height of the finalised block with this hash.

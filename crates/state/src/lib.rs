@@ -41,6 +41,7 @@ pub use error::LedgerError;
 pub(crate) use error::fault;
 pub use ledger::{FinalizedBlock, Ledger, LedgerConfig, ProvenState, Subscription, WINDOW_BLOCKS_DEFAULT};
 pub use reader::{MemoryState, StateReader};
+pub use record::StoredBlock;
 pub use store::{
     Batch, Databases, Db, DbConfig, Runtime, SealedBatch, SyncTarget, commitment, database_config, genesis_commitment,
     merkleize, open_genesis, page_cache, page_cache_with, sync_target, write,

@@ -90,6 +90,24 @@ impl BlockRecord {
     }
 }
 
+/// A final block as it was received, and its certificate if it has one of its own: what other nodes ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBlock {
+    /// The encoded block.
+    pub block: RawBytes,
+    /// The encoded finalisation.
+    pub certificate: Option<Bytes>,
+}
+
+impl StoredBlock {
+    /// Reads the two out of a record without looking at the rest.
+    pub(crate) fn decode(bytes: RawBytes, place: &str) -> Result<Self, LedgerError> {
+        let stored = Stored::decode_cfg(bytes, &());
+        let stored = stored.map_err(|error| LedgerError::Fault(format!("{place}: not a record: {error}")))?;
+        Ok(Self { block: stored.block, certificate: stored.certificate.map(Bytes) })
+    }
+}
+
 fn decode_receipt(mut bytes: &[u8]) -> Result<ReceiptEnvelope, String> {
     let receipt = ReceiptEnvelope::decode_2718(&mut bytes).map_err(|error| format!("a receipt: {error}"))?;
     if !bytes.is_empty() {

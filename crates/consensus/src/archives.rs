@@ -1,0 +1,180 @@
+//! Final blocks and their certificates, as marshal keeps and serves them: the newest in archives of its own, the others from
+//! the ledger, which has all of them for ever.
+//!
+//! So a node that was away for however long catches up from any other one, and blocks are stored twice only for as long
+//! as the engine itself may need them. Marshal takes an archive that keeps more than it was told to, so nothing of it has
+//! to know.
+//!
+//! **Failures.** A damaged record of the ledger is named in the log and not served; who asked asks another node.
+
+use crate::{block::EngineBlock, runtime::Runtime};
+use alloy_primitives::B256;
+use commonware_consensus::{
+    marshal::store::{Blocks, Certificates},
+    types::Height,
+};
+use commonware_runtime::Handle;
+use commonware_storage::{
+    archive::{self, Archive as _, Identifier, prunable},
+    translator::EightCap,
+};
+use florin_proof::{BlockDigest, Finalization, Scheme, block_hash, decode_finalization};
+use florin_state::{Ledger, LedgerError, StoredBlock};
+use std::sync::Arc;
+
+/// An archive on disk.
+pub(crate) type Archive<E, V> = prunable::Archive<EightCap, E, BlockDigest, V>;
+
+/// Final blocks.
+pub(crate) struct FinalBlocks<E: Runtime> {
+    pub(crate) recent: Archive<E, Arc<EngineBlock>>,
+    pub(crate) ledger: Ledger,
+}
+
+/// Certificates of final blocks.
+pub(crate) struct FinalCertificates<E: Runtime> {
+    pub(crate) recent: Archive<E, Finalization>,
+    pub(crate) ledger: Ledger,
+}
+
+/// What the ledger has of a height below those that `recent` still holds. What is missing above has not arrived yet, and
+/// must be missing to marshal.
+async fn pruned<E, V>(
+    recent: &Archive<E, V>,
+    ledger: &Ledger,
+    id: &Identifier<'_, BlockDigest>,
+) -> Option<(EngineBlock, StoredBlock)>
+where
+    E: Runtime,
+    V: commonware_codec::CodecShared,
+{
+    let first = recent.first_index()?;
+    let stored = match id {
+        Identifier::Index(height) if *height < first => ledger.stored_block(*height).await,
+        Identifier::Index(_) => return None,
+        Identifier::Key(digest) => ledger.stored_block_by_hash(block_hash(digest)).await,
+    };
+    let read = stored.and_then(|stored| stored.map(|stored| decode(stored, id)).transpose());
+    let found = read.unwrap_or_else(|error| {
+        tracing::error!(%error, "fault: a final block cannot be read from the ledger; other nodes are asked for it");
+        None
+    });
+    found.filter(|(block, _)| block.inner().height() < first)
+}
+
+/// Checks that a stored block is the one that was asked for.
+fn decode(stored: StoredBlock, id: &Identifier<'_, BlockDigest>) -> Result<(EngineBlock, StoredBlock), LedgerError> {
+    let block =
+        EngineBlock::from_encoding(stored.block.clone()).ok_or_else(|| LedgerError::Fault("not a block".into()))?;
+    let (height, hash): (u64, B256) = (block.inner().height(), block.inner().hash());
+    let same = match id {
+        Identifier::Index(expected) => *expected == height,
+        Identifier::Key(digest) => block_hash(digest) == hash,
+    };
+    match same {
+        true => Ok((block, stored)),
+        false => Err(LedgerError::Fault(format!("block {hash} of height {height} stands where another belongs"))),
+    }
+}
+
+impl<E: Runtime> Blocks for FinalBlocks<E> {
+    type Block = Arc<EngineBlock>;
+    type Error = archive::Error;
+
+    async fn put(self, digest: BlockDigest, block: &Arc<EngineBlock>) -> Result<Self, archive::Error> {
+        Ok(Self { recent: Blocks::put(self.recent, digest, block).await?, ..self })
+    }
+
+    async fn sync(self) -> Result<Self, archive::Error> {
+        Ok(Self { recent: Blocks::sync(self.recent).await?, ..self })
+    }
+
+    async fn start_sync(self) -> Result<(Self, Handle<()>), archive::Error> {
+        let (recent, handle) = Blocks::start_sync(self.recent).await?;
+        Ok((Self { recent, ..self }, handle))
+    }
+
+    async fn get(&self, id: Identifier<'_, BlockDigest>) -> Result<Option<Arc<EngineBlock>>, archive::Error> {
+        if let Some(block) = Blocks::get(&self.recent, same(&id)).await? {
+            return Ok(Some(block));
+        }
+        Ok(pruned(&self.recent, &self.ledger, &id).await.map(|(block, _)| Arc::new(block)))
+    }
+
+    async fn prune(self, min: Height) -> Result<Self, archive::Error> {
+        Ok(Self { recent: Blocks::prune(self.recent, min).await?, ..self })
+    }
+
+    fn missing_items(&self, start: Height, max: usize) -> Vec<Height> {
+        Blocks::missing_items(&self.recent, start, max)
+    }
+
+    fn next_gap(&self, value: Height) -> (Option<Height>, Option<Height>) {
+        Blocks::next_gap(&self.recent, value)
+    }
+
+    fn last_index(&self) -> Option<Height> {
+        Blocks::last_index(&self.recent)
+    }
+}
+
+impl<E: Runtime> Certificates for FinalCertificates<E> {
+    type BlockDigest = BlockDigest;
+    type Commitment = BlockDigest;
+    type Scheme = Scheme;
+    type Error = archive::Error;
+
+    async fn put(
+        self,
+        height: Height,
+        digest: BlockDigest,
+        certificate: &Finalization,
+    ) -> Result<Self, archive::Error> {
+        Ok(Self { recent: Certificates::put(self.recent, height, digest, certificate).await?, ..self })
+    }
+
+    async fn sync(self) -> Result<Self, archive::Error> {
+        Ok(Self { recent: Certificates::sync(self.recent).await?, ..self })
+    }
+
+    async fn start_sync(self) -> Result<(Self, Handle<()>), archive::Error> {
+        let (recent, handle) = Certificates::start_sync(self.recent).await?;
+        Ok((Self { recent, ..self }, handle))
+    }
+
+    async fn get(&self, id: Identifier<'_, BlockDigest>) -> Result<Option<Finalization>, archive::Error> {
+        if let Some(certificate) = Certificates::get(&self.recent, same(&id)).await? {
+            return Ok(Some(certificate));
+        }
+        let Some((block, stored)) = pruned(&self.recent, &self.ledger, &id).await else { return Ok(None) };
+        let certificate = stored.certificate.and_then(|bytes| decode_finalization(&bytes).ok());
+        let hash = block.inner().hash();
+        Ok(certificate.filter(|certificate| block_hash(&certificate.proposal.payload) == hash))
+    }
+
+    async fn has(&self, height: Height) -> Result<bool, archive::Error> {
+        Certificates::has(&self.recent, height).await
+    }
+
+    async fn prune(self, min: Height) -> Result<Self, archive::Error> {
+        Ok(Self { recent: Certificates::prune(self.recent, min).await?, ..self })
+    }
+
+    fn last_index(&self) -> Option<Height> {
+        Certificates::last_index(&self.recent)
+    }
+
+    fn ranges_from(&self, from: Height) -> impl Iterator<Item = (Height, Height)> {
+        Certificates::ranges_from(&self.recent, from)
+    }
+}
+
+fn same<'a>(id: &Identifier<'a, BlockDigest>) -> Identifier<'a, BlockDigest> {
+    match id {
+        Identifier::Index(height) => Identifier::Index(*height),
+        Identifier::Key(digest) => Identifier::Key(digest),
+    }
+}
+
+#[cfg(test)]
+mod tests;
