@@ -147,8 +147,8 @@ fn is_light(tx: &TxEnvelope, rules: &Rules) -> bool {
 }
 
 /// Address of the contract that this transaction creates, if it creates one.
-pub fn contract_address(tx: &VerifiedTx) -> Option<Address> {
-    tx.tx().kind().is_create().then(|| tx.sender().create(tx.tx().nonce()))
+pub fn contract_address(tx: &TxEnvelope, sender: Address) -> Option<Address> {
+    tx.kind().is_create().then(|| sender.create(tx.nonce()))
 }
 
 /// Price of a unit of gas that the sender pays in a block of this base fee, in wei.

@@ -5,16 +5,21 @@ use crate::{
     workers::Workers,
 };
 use alloy_primitives::B256;
-use florin_execution::{BlockEnv, CallLimits, Rejection, TraceLimits};
+use florin_execution::{BlockEnv, CallLimits, Rejection, Stop, TraceLimits};
 use florin_index::{Index, LogLimits};
 use florin_mempool::{Pool, PoolError, Submitted};
-use florin_state::{FinalizedBlock, Ledger, StateReader, with_view};
+use florin_proof::StateItem;
+use florin_state::{FinalizedBlock, Ledger, ProvenState, StateReader, with_view};
 use florin_types::{Genesis, Height, NodeRole, Rules, StateFault, StateView, VerifiedTx};
 use futures::future::BoxFuture;
 use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
+use tokio::sync::Semaphore;
+
+/// Proofs that are made at the same time.
+const PROOFS_MAX: usize = 2;
 
 /// Why the node did not take a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -105,6 +110,11 @@ pub(crate) struct Context {
     pub(crate) metrics: RpcMetrics,
     pub(crate) simulations: Workers,
     pub(crate) submissions: Workers,
+    pub(crate) proofs: Workers,
+    /// Places for reads of state that wait for the disk: each has a stack.
+    pub(crate) reads: Semaphore,
+    /// Places for subscriptions.
+    pub(crate) subscriptions: Arc<Semaphore>,
     /// Large requests that run.
     pub(crate) requests: Budget,
     /// Large answers that wait to be read.
@@ -119,6 +129,9 @@ impl Context {
             filters: Filters::new(config.filters_max, config.filter_idle_max),
             simulations: Workers::new("simulations", config.simulations_max, config.waiting_max),
             submissions: Workers::new("submissions", config.submissions_max, config.waiting_max),
+            proofs: Workers::new("proofs", PROOFS_MAX, config.waiting_max),
+            reads: Semaphore::new(config.reads_max.max(1)),
+            subscriptions: Arc::new(Semaphore::new(config.subscriptions_max)),
             requests: Budget::new(config.requests_bytes_max),
             answers: Budget::new(config.answers_bytes_max),
             ledger,
@@ -151,6 +164,7 @@ impl Context {
         height: Height,
         read: impl FnOnce(&dyn StateView) -> Result<R, StateFault> + Send + 'static,
     ) -> Result<R, RpcError> {
+        let _place = self.reads.acquire().await.map_err(|error| RpcError::fault(&error))?;
         let reader = self.ledger.state(height).await?;
         Ok(with_view(reader, read).await?)
     }
@@ -159,13 +173,20 @@ impl Context {
     pub(crate) async fn simulate<R: Send + 'static, E: Into<RpcError> + Send + 'static>(
         &self,
         height: Height,
-        core: impl FnOnce(&dyn StateView) -> Result<R, E> + Send + 'static,
+        core: impl FnOnce(&dyn StateView, Stop) -> Result<R, E> + Send + 'static,
     ) -> Result<R, RpcError> {
         let reader: Arc<dyn StateReader> = self.ledger.state(height).await?;
         let runtime = tokio::runtime::Handle::current();
         // The reads are asynchronous and the core is not: the worker drives both.
-        let outcome = self.simulations.run(move || runtime.block_on(with_view(reader, core))).await?;
-        outcome.map_err(Into::into)
+        let run = move |stop| runtime.block_on(with_view(reader, move |view| core(view, stop)));
+        self.simulations.run(run).await?.map_err(Into::into)
+    }
+
+    /// Proves items against the latest block. Hashing takes processor time too.
+    pub(crate) async fn prove(&self, items: Vec<StateItem>) -> Result<ProvenState, RpcError> {
+        let (ledger, runtime) = (self.ledger.clone(), tokio::runtime::Handle::current());
+        let proven = self.proofs.run(move |_| runtime.block_on(async { ledger.prove(&items).await })).await?;
+        Ok(proven?)
     }
 
     /// The block to come, as far as it can be known. At least a whole second after `parent`: a contract that asks whether
@@ -175,8 +196,8 @@ impl Context {
         BlockEnv::child_of(&parent.block, now_ms().max(next_second_ms))
     }
 
-    pub(crate) fn call_limits(&self) -> CallLimits {
-        CallLimits { gas_max: self.config.call_gas_max }
+    pub(crate) fn call_limits(&self, stop: Stop) -> CallLimits {
+        CallLimits { gas_max: self.config.call_gas_max, stop }
     }
 
     /// Bounds of one search for logs. What is written as JSON is about twice as long as what is stored.
@@ -186,8 +207,9 @@ impl Context {
         LogLimits { logs_max: config.logs_max, bytes_max, time_max: config.request_time_max }
     }
 
-    pub(crate) fn trace_limits(&self) -> TraceLimits {
-        TraceLimits { recorded_bytes_max: self.config.response_bytes_max as usize / 2, ..TraceLimits::default() }
+    pub(crate) fn trace_limits(&self, stop: Stop) -> TraceLimits {
+        let recorded_bytes_max = self.config.response_bytes_max as usize / 2;
+        TraceLimits { recorded_bytes_max, stop, ..TraceLimits::default() }
     }
 }
 

@@ -249,7 +249,8 @@ impl Chain {
         }
     }
 
-    fn recent_transaction(&self, hash: B256) -> Option<Located> {
+    /// The transaction with this hash, if it is in one of the newest blocks.
+    pub(crate) fn recent_transaction(&self, hash: B256) -> Option<Located> {
         let recent = self.recent.read();
         let (height, index) = *recent.transactions.get(&hash)?;
         Some(Located { block: recent.get(height)?.clone(), index })

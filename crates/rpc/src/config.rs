@@ -30,12 +30,18 @@ pub struct RpcConfig {
     pub socket_requests_max: u32,
     /// Subscriptions of one WebSocket connection.
     pub subscriptions_per_connection_max: u32,
+    /// Subscriptions of all connections together: each of them looks at every block.
+    pub subscriptions_max: usize,
     /// Notifications of one connection that may wait to be written.
     pub subscription_backlog_max: u32,
     /// How long one request, or one batch, may take.
     pub request_time_max: Duration,
+    /// Threads that serve the network. They are the server's own: consensus has others.
+    pub threads: usize,
     /// Simulations and traces that run at the same time. They take processor time from consensus.
     pub simulations_max: usize,
+    /// Reads of state at the same time; others wait.
+    pub reads_max: usize,
     /// Submissions that are checked at the same time.
     pub submissions_max: usize,
     /// Submissions, and separately simulations, that may wait for their turn; more are told to try again.
@@ -67,9 +73,12 @@ impl Default for RpcConfig {
             stall_time_max: Duration::from_secs(30),
             socket_requests_max: 64,
             subscriptions_per_connection_max: 64,
+            subscriptions_max: 4_096,
             subscription_backlog_max: 64,
             request_time_max: Duration::from_secs(30),
+            threads: 2,
             simulations_max: 2,
+            reads_max: 256,
             submissions_max: 2,
             waiting_max: 4_096,
             call_gas_max: 50_000_000,

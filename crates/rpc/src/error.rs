@@ -171,6 +171,7 @@ impl From<CallError> for RpcError {
             CallError::Rejected(rejection) => rejection.into(),
             CallError::Reverted(data) => Self::reverted(&data),
             CallError::Halted(reason) => Self::halted(&reason),
+            CallError::Stopped => Self::timed_out(error.to_string()),
             CallError::Fault(fault) => fault.into(),
         }
     }

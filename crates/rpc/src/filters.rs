@@ -55,7 +55,9 @@ pub(crate) enum Changes {
 fn unknown(id: u64) -> RpcError {
     RpcError::refused(
         "filter_not_found",
-        format!("filter not found: {id:#x} does not exist or was not asked for in time, create a new one"),
+        format!(
+            "filter not found: {id:#x} does not exist, was not asked for in time, or made way for newer ones: create a new one"
+        ),
     )
 }
 
@@ -68,33 +70,32 @@ impl Filters {
         self.filters.lock().len()
     }
 
-    pub(crate) fn new_logs(&self, context: &Context, filter: LogFilter) -> Result<u64, RpcError> {
+    pub(crate) fn new_logs(&self, context: &Context, filter: LogFilter) -> u64 {
         self.insert(context, Kind::Logs(filter))
     }
 
-    pub(crate) fn new_blocks(&self, context: &Context) -> Result<u64, RpcError> {
+    pub(crate) fn new_blocks(&self, context: &Context) -> u64 {
         self.insert(context, Kind::Blocks)
     }
 
-    pub(crate) fn new_pending_transactions(&self, context: &Context) -> Result<u64, RpcError> {
+    pub(crate) fn new_pending_transactions(&self, context: &Context) -> u64 {
         self.insert(context, Kind::PendingTransactions(context.pool.subscribe()))
     }
 
-    fn insert(&self, context: &Context, kind: Kind) -> Result<u64, RpcError> {
+    fn insert(&self, context: &Context, kind: Kind) -> u64 {
         let mut filters = self.filters.lock();
         let now = Instant::now();
         filters.retain(|_, filter| now.duration_since(filter.used) < self.idle_max);
-        if filters.len() >= self.count_max {
-            return Err(RpcError::limit(
-                "too_many_filters",
-                format!("{} filters exist on this node: uninstall some, or subscribe over WebSocket", self.count_max),
-            ));
+        // Whoever makes many filters must not keep others from making one: the one that was not asked for longest goes.
+        while filters.len() >= self.count_max.max(1) {
+            let Some(idle) = filters.iter().min_by_key(|(_, filter)| filter.used).map(|(id, _)| *id) else { break };
+            filters.remove(&idle);
         }
         // Not guessable, so that nobody polls the filter of somebody else by counting.
         let id = std::iter::repeat_with(rand::random::<u64>).find(|id| *id != 0 && !filters.contains_key(id));
         let id = id.unwrap_or_default();
         filters.insert(id, Filter { kind, seen: context.chain.head().block.height(), used: now });
-        Ok(id)
+        id
     }
 
     pub(crate) fn remove(&self, id: u64) -> bool {

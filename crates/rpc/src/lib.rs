@@ -11,12 +11,12 @@
 //!
 //! **Invariants.** A block is shown when its receipts and logs can be found. The methods are one table, from which the
 //! server, the OpenRPC document ([`openrpc`]) and the reference ([`reference`]) are made. No input makes a handler panic,
-//! and if one did, the request would be answered with an error and the server would go on.
+//! and if one did, its request would be answered with an error; a subscription would end with its connection.
 //!
 //! **Failures.** Ethereum's error codes and words, a permanent code in `data.code`, and what to do next.
 //!
-//! **Limits.** Everything in [`RpcConfig`]: bytes, batches, connections, subscriptions, filters, time, gas, ranges. Work
-//! that takes processor time runs on a bounded number of threads beside the network's.
+//! **Limits.** Everything in [`RpcConfig`]: bytes, batches, connections, subscriptions, filters, time, gas, ranges. The
+//! network is served by threads of the server's own, and work that takes processor time runs on a bounded number of others.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod args;

@@ -20,7 +20,7 @@ use jsonrpsee::{
     types::ErrorObjectOwned,
 };
 use std::{net::SocketAddr, sync::Arc};
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, runtime::Runtime, task::JoinSet};
 
 /// How long a request may take to arrive and be answered, in request times.
 const HTTP_TIME_FACTOR: u32 = 2;
@@ -44,6 +44,9 @@ pub enum ServeError {
         /// What the configuration says.
         origin: String,
     },
+    /// The system gives no threads.
+    #[error("RPC cannot start its threads: {0}: raise the limits of this process")]
+    Threads(std::io::Error),
     /// Two methods share a name.
     #[error("the method table names {0} twice")]
     Table(String),
@@ -56,6 +59,42 @@ pub struct RpcServer {
     handle: JsonRpcHandle,
     context: Arc<Context>,
     tasks: JoinSet<()>,
+    _threads: Threads,
+}
+
+/// The server's own threads. Whatever a client asks for, consensus has others.
+#[derive(Debug)]
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn new(count: usize) -> Result<Self, ServeError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(count.max(1))
+            .thread_name("florin-rpc")
+            .enable_all()
+            .build()
+            .map_err(ServeError::Threads)?;
+        Ok(Self(Some(runtime)))
+    }
+
+    async fn run<R: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<R, ServeError>> + Send + 'static,
+    ) -> Result<R, ServeError> {
+        match &self.0 {
+            Some(runtime) => runtime.spawn(work).await.map_err(|error| ServeError::Threads(error.into()))?,
+            None => work.await,
+        }
+    }
+}
+
+impl Drop for Threads {
+    /// A runtime may not wait for its threads on a thread of another one.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl std::fmt::Debug for Context {
@@ -98,10 +137,17 @@ impl RpcServer {
 ///
 /// Boxed so that the server is compiled here, once, and not again in every program and test that starts one.
 pub fn serve(address: SocketAddr, backend: Backend) -> BoxFuture<'static, Result<RpcServer, ServeError>> {
-    Box::pin(open_port(address, backend))
+    Box::pin(async move {
+        let threads = Threads::new(backend.config.threads)?;
+        let (address, handle, context, tasks) = threads.run(open_port(address, backend)).await?;
+        Ok(RpcServer { address, handle, context, tasks, _threads: threads })
+    })
 }
 
-async fn open_port(address: SocketAddr, backend: Backend) -> Result<RpcServer, ServeError> {
+/// What runs once the port is open.
+type Running = (SocketAddr, JsonRpcHandle, Arc<Context>, JoinSet<()>);
+
+async fn open_port(address: SocketAddr, backend: Backend) -> Result<Running, ServeError> {
     let context = Arc::new(Context::new(backend, RpcMetrics::new()));
     let config = context.config.clone();
     let methods = Methods::from(module(context.clone())?);
@@ -132,7 +178,7 @@ async fn open_port(address: SocketAddr, backend: Backend) -> Result<RpcServer, S
     tasks.spawn(async move { feed.chain.feed_index().await });
     tasks.spawn(async move { listener::listen(listener, &config, service, stop).await });
     tracing::info!(%address, "rpc.listening");
-    Ok(RpcServer { address, handle, context, tasks })
+    Ok((address, handle, context, tasks))
 }
 
 /// HTTP alone: WebSockets are opened by the guard. The bound on connections is the listener's.

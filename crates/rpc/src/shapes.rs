@@ -5,7 +5,7 @@ use alloy_eips::{eip2930::AccessList, eip7702::SignedAuthorization};
 use alloy_primitives::{Address, B64, B256, Bloom, Bytes, Log, U256};
 use alloy_rlp::Encodable as _;
 use alloy_serde::quantity;
-use florin_execution::effective_gas_price;
+use florin_execution::{contract_address, effective_gas_price};
 use florin_index::IndexedLog;
 use florin_state::FinalizedBlock;
 use florin_types::Block;
@@ -285,7 +285,7 @@ impl ReceiptShape {
             block_number: Quantity(block.height()),
             from,
             to: tx.to(),
-            contract_address: tx.kind().is_create().then(|| from.create(tx.nonce())),
+            contract_address: contract_address(tx, from),
             cumulative_gas_used: Quantity(receipt.cumulative_gas_used()),
             gas_used: Quantity(receipt.cumulative_gas_used().saturating_sub(gas_before)),
             effective_gas_price: Wei(effective_gas_price(tx, base_fee_wei(block))),

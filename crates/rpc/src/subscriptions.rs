@@ -15,6 +15,7 @@ use crate::{
 use florin_index::LogQuery;
 use florin_state::FinalizedBlock;
 use florin_types::Height;
+use futures::FutureExt as _;
 use jsonrpsee::{
     SubscriptionSink,
     core::traits::IdProvider,
@@ -22,7 +23,7 @@ use jsonrpsee::{
     types::{Params, SubscriptionId},
 };
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::broadcast::error::RecvError;
 
 /// How long a subscriber may not read.
@@ -83,6 +84,11 @@ pub(crate) async fn serve(
         Ok(kind) => kind,
         Err(error) => return pending.reject(error).await,
     };
+    let Ok(_place) = context.subscriptions.clone().try_acquire_owned() else {
+        let count = context.config.subscriptions_max;
+        let many = format!("{count} subscriptions are open on this node: end some, or use filters (eth_newFilter)");
+        return pending.reject(RpcError::limit("too_many_subscriptions", many)).await;
+    };
     // Before the client hears that it is subscribed, so that nothing after that is missed.
     let from = context.chain.head().block.height().saturating_add(1);
     let pool = context.pool.subscribe();
@@ -100,8 +106,8 @@ pub(crate) async fn serve(
     };
     tokio::select! {
         () = closed => {}
-        ended = told => {
-            if let Err(reason) = ended {
+        ended = AssertUnwindSafe(told).catch_unwind() => {
+            if let Err(reason) = ended.unwrap_or(Err("it panicked, which is a defect of this program")) {
                 tracing::debug!(reason, "rpc.subscription.ended");
                 // A subscriber that is no longer told anything must notice: it connects and subscribes again.
                 connection.inspect(|connection| connection.0.cancel());

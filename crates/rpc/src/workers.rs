@@ -1,7 +1,8 @@
 //! Work that takes processor time: a bounded number at once, a bounded number waiting, none of it on the threads that
-//! serve the network.
+//! serve the network. Work whose asker has gone, or has waited long enough, is told to stop.
 
 use crate::error::RpcError;
+use florin_execution::Stop;
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -26,6 +27,16 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Who asked for work: once dropped, the work is to stop.
+#[derive(Default)]
+struct Asker(Stop);
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 impl Workers {
     pub(crate) fn new(kind: &'static str, at_once_max: usize, waiting_max: usize) -> Self {
         let places = Arc::new(Semaphore::new(at_once_max.max(1)));
@@ -34,10 +45,11 @@ impl Workers {
 
     /// Runs `work` on a thread of its own when there is a place for it.
     ///
-    /// The place belongs to the work, not to the caller: whoever gives up waiting does not make room for more.
+    /// The place belongs to the work, not to the caller: whoever gives up waiting makes no room for more before the work
+    /// has stopped.
     pub(crate) async fn run<R: Send + 'static>(
         &self,
-        work: impl FnOnce() -> R + Send + 'static,
+        work: impl FnOnce(Stop) -> R + Send + 'static,
     ) -> Result<R, RpcError> {
         let waiting = Waiting(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.waiting_max {
@@ -48,9 +60,11 @@ impl Workers {
         }
         let place = self.places.clone().acquire_owned().await.map_err(|error| RpcError::fault(&error))?;
         drop(waiting);
+        let asker = Asker::default();
+        let stop = asker.0.clone();
         let work = move || {
             let _place = place;
-            work()
+            work(stop)
         };
         tokio::task::spawn_blocking(work).await.map_err(|error| RpcError::fault(&error))
     }
@@ -67,7 +81,7 @@ mod tests {
         let (release, released) = std::sync::mpsc::channel::<()>();
         let run = |work: Box<dyn FnOnce() + Send>| {
             let workers = workers.clone();
-            tokio::spawn(async move { workers.run(work).await })
+            tokio::spawn(async move { workers.run(|_| work()).await })
         };
         let first = run(Box::new(move || released.recv().expect("released")));
         let mut waiting = Vec::new();
@@ -80,14 +94,14 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
-        let refused = workers.run(|| ()).await.expect_err("the third must not wait");
+        let refused = workers.run(|_| ()).await.expect_err("the third must not wait");
         assert_eq!(refused.code(), crate::error::LIMIT_EXCEEDED);
         release.send(()).expect("the worker lives");
         first.await.expect("no panic").expect("it ran");
         for waiting in waiting {
             waiting.await.expect("no panic").expect("it ran");
         }
-        assert!(workers.run(|| panic!("on purpose")).await.is_err());
-        workers.run(|| ()).await.expect("a panic gives its place back");
+        assert!(workers.run(|_| panic!("on purpose")).await.is_err());
+        workers.run(|_| ()).await.expect("a panic gives its place back");
     }
 }

@@ -28,6 +28,7 @@ use clap::Args;
 use directory::Directory;
 use florin_consensus::{Committee, History, NetworkConfig, NodeConfig};
 use florin_types::{Genesis, GenesisNode, NodeRole};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     io::Read as _,
     net::{Ipv4Addr, SocketAddr},
@@ -63,6 +64,7 @@ pub(crate) struct NodeCommand {
 
 /// Runs `florin node` until it is told to stop.
 pub(crate) fn run(command: &NodeCommand, output: Output) -> Result<(), Failure> {
+    raise_file_limit();
     let directory = Directory::open(&command.dir)?;
     let genesis = Arc::new(directory.genesis()?);
     let _lock = directory.lock()?;
@@ -79,6 +81,13 @@ pub(crate) fn run(command: &NodeCommand, output: Output) -> Result<(), Failure> 
         telemetry.stop().await;
         result
     })
+}
+
+/// Every connection and every stored file needs a descriptor, and what a shell allows by default is little. Where the
+/// system refuses, the connections of the configuration may not all find one; JSON-RPC then pauses and says so.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn node_config(

@@ -53,7 +53,7 @@ fn factories_create_for_those_who_may_deploy() {
 fn deployment_is_a_transaction_too() {
     let mut chain = Chain::new();
     let tx = signer(1).create(0, deploys(&[0x60, 0x01]));
-    let address = crate::contract_address(&tx).unwrap();
+    let address = crate::contract_address(tx.tx(), tx.sender()).unwrap();
     let executed = chain.block(&[tx]);
     assert_eq!(statuses(&executed), [true]);
     assert_eq!(chain.code(address).as_ref(), [0x60, 0x01]);

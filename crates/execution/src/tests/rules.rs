@@ -218,7 +218,7 @@ fn pre_eip_155_transactions_deploy_deterministically() {
     let tx = TxLegacy { chain_id: None, gas_limit: 200_000, to: TxKind::Create, input: deploys(&runtime), ..legacy(0) };
     let tx = signer(1).sign(tx);
     assert_eq!(tx.tx().chain_id(), None);
-    let address = crate::contract_address(&tx).unwrap();
+    let address = crate::contract_address(tx.tx(), tx.sender()).unwrap();
     assert_eq!(statuses(&chain.block(&[tx])), [true]);
     assert_eq!(chain.code(address).as_ref(), runtime);
     // And through the CREATE2 deployer: salt, then init code.

@@ -1,11 +1,12 @@
 //! The transaction object of `eth_call` and its kin.
 
-use crate::args::{Fields, FromValue, Problem, array, field, object};
+use crate::args::{FromValue, Problem, array, field, object};
 use alloy_eips::{
     eip2930::{AccessList, AccessListItem},
     eip7702::{Authorization, SignedAuthorization},
 };
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_rpc_types_eth::TransactionInput;
 use florin_execution::TransactionRequest;
 use serde_json::value::RawValue;
 
@@ -53,16 +54,11 @@ impl FromValue for CallRequest {
             }
         }
         let transaction_type = field::<u64>(&fields, "type")?.map(transaction_type).transpose()?;
-        let prices = ["maxFeePerGas", "maxPriorityFeePerGas"];
-        let gas_price = field::<u128>(&fields, "gasPrice")?;
-        if gas_price.is_some() && prices.iter().any(|name| fields.get(name).is_some()) {
-            return Err(Problem::new("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified"));
-        }
         let mut request = TransactionRequest {
             from: field::<Address>(&fields, "from")?,
             to: field::<Address>(&fields, "to")?.map(TxKind::Call),
             gas: field::<u64>(&fields, "gas")?,
-            gas_price,
+            gas_price: field::<u128>(&fields, "gasPrice")?,
             max_fee_per_gas: field::<u128>(&fields, "maxFeePerGas")?,
             max_priority_fee_per_gas: field::<u128>(&fields, "maxPriorityFeePerGas")?,
             value: field::<U256>(&fields, "value")?,
@@ -73,7 +69,9 @@ impl FromValue for CallRequest {
             transaction_type,
             ..TransactionRequest::default()
         };
-        request.input.input = input(&fields)?;
+        // What contradicts itself is refused where the request is run.
+        request.input =
+            TransactionInput { input: field::<Bytes>(&fields, "input")?, data: field::<Bytes>(&fields, "data")? };
         Ok(Self(request))
     }
 }
@@ -82,17 +80,6 @@ fn transaction_type(number: u64) -> Result<u8, Problem> {
     match u8::try_from(number) {
         Ok(known @ (0 | 1 | 2 | 4)) => Ok(known),
         _ => Err(Problem::new(format!("transaction type {number} is not supported: use 0, 1, 2 or 4")).inside("type")),
-    }
-}
-
-/// `input` and its older name `data`; both only if they agree.
-fn input(fields: &Fields<'_>) -> Result<Option<Bytes>, Problem> {
-    let data = field::<Bytes>(fields, "data")?;
-    match (field::<Bytes>(fields, "input")?, data) {
-        (Some(input), Some(data)) if input != data => {
-            Err(Problem::new("both \"data\" and \"input\" are set and not equal: use \"input\""))
-        }
-        (input, data) => Ok(input.or(data)),
     }
 }
 

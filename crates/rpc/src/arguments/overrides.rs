@@ -27,17 +27,12 @@ impl FromValue for StateOverrideArgument {
 fn account(value: &RawValue) -> Result<AccountOverride, Problem> {
     let fields = object(value)?;
     fields.only(&["balance", "nonce", "code", "state", "stateDiff", "movePrecompileToAddress"])?;
-    let state = field::<Slots>(&fields, "state")?;
-    let state_diff = field::<Slots>(&fields, "stateDiff")?;
-    if state.is_some() && state_diff.is_some() {
-        return Err(Problem::new("both state and stateDiff are set: state replaces all slots, stateDiff only some"));
-    }
     Ok(AccountOverride {
         balance: field::<U256>(&fields, "balance")?,
         nonce: field::<u64>(&fields, "nonce")?,
         code: field::<Bytes>(&fields, "code")?,
-        state: state.map(|slots| slots.0),
-        state_diff: state_diff.map(|slots| slots.0),
+        state: field::<Slots>(&fields, "state")?.map(|slots| slots.0),
+        state_diff: field::<Slots>(&fields, "stateDiff")?.map(|slots| slots.0),
         move_precompile_to: field::<Address>(&fields, "movePrecompileToAddress")?,
     })
 }

@@ -62,9 +62,10 @@ fn overrides(args: &Args) -> Result<Overrides, RpcError> {
 pub(crate) async fn call(context: &Arc<Context>, args: &Args) -> Result<Bytes, RpcError> {
     let overrides = overrides(args)?;
     let Simulation { height, chain_id, rules, env, request } = simulation(context, args, Purpose::Look).await?;
-    let limits = context.call_limits();
+    let shared = context.clone();
     let outcome = context
-        .simulate(height, move |view| {
+        .simulate(height, move |view, stop| {
+            let limits = shared.call_limits(stop);
             florin_execution::call(view, chain_id, &rules, &env, &request, &overrides, &limits)
         })
         .await?;
@@ -78,9 +79,10 @@ pub(crate) async fn call(context: &Arc<Context>, args: &Args) -> Result<Bytes, R
 pub(crate) async fn estimate_gas(context: &Arc<Context>, args: &Args) -> Result<Quantity, RpcError> {
     let overrides = overrides(args)?;
     let Simulation { height, chain_id, rules, env, request } = simulation(context, args, Purpose::Prepare).await?;
-    let limits = context.call_limits();
+    let shared = context.clone();
     let gas = context
-        .simulate(height, move |view| {
+        .simulate(height, move |view, stop| {
+            let limits = shared.call_limits(stop);
             florin_execution::estimate_gas(view, chain_id, &rules, &env, &request, &overrides, &limits)
         })
         .await?;
@@ -100,9 +102,10 @@ pub(crate) async fn create_access_list(context: &Arc<Context>, args: &Args) -> R
     let overrides =
         Overrides { state: args.optional::<StateOverrideArgument>(2)?.map(|argument| argument.0), block: None };
     let Simulation { height, chain_id, rules, env, request } = simulation(context, args, Purpose::Prepare).await?;
-    let limits = context.call_limits();
+    let shared = context.clone();
     let outcome = context
-        .simulate(height, move |view| {
+        .simulate(height, move |view, stop| {
+            let limits = shared.call_limits(stop);
             florin_execution::create_access_list(view, chain_id, &rules, &env, &request, &overrides, &limits)
         })
         .await?;

@@ -77,7 +77,7 @@ pub(crate) async fn state_proof(context: &Arc<Context>, args: &Args) -> Result<W
     for _ in 0..PROOF_ATTEMPTS_MAX {
         let mut head = context.chain.watch_head();
         head.borrow_and_update();
-        let proven = context.ledger.prove(&items).await?;
+        let proven = context.prove(items.clone()).await?;
         let height = proven.block.block.height();
         if let Some(finality) = context.ledger.certificate(height).await? {
             let finality = wire_finality(height, &finality);

@@ -90,15 +90,15 @@ pub(crate) async fn logs(context: &Arc<Context>, args: &Args) -> Result<Vec<LogS
 }
 
 pub(crate) async fn new_filter(context: &Arc<Context>, args: &Args) -> Result<Quantity, RpcError> {
-    context.filters.new_logs(context, args.required(0)?).map(Quantity)
+    Ok(Quantity(context.filters.new_logs(context, args.required(0)?)))
 }
 
 pub(crate) async fn new_block_filter(context: &Arc<Context>, _: &Args) -> Result<Quantity, RpcError> {
-    context.filters.new_blocks(context).map(Quantity)
+    Ok(Quantity(context.filters.new_blocks(context)))
 }
 
 pub(crate) async fn new_pending_transaction_filter(context: &Arc<Context>, _: &Args) -> Result<Quantity, RpcError> {
-    context.filters.new_pending_transactions(context).map(Quantity)
+    Ok(Quantity(context.filters.new_pending_transactions(context)))
 }
 
 pub(crate) async fn filter_changes(context: &Arc<Context>, args: &Args) -> Result<Changes, RpcError> {

@@ -22,7 +22,7 @@ use crate::{args::Args, backend::Context, error::RpcError};
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 /// What a handler gives, as JSON.
 pub(crate) type Answer = Result<Box<RawValue>, RpcError>;
@@ -51,7 +51,40 @@ pub(crate) struct Method {
     pub(crate) handler: Option<Handler>,
 }
 
-/// A handler's value as JSON.
-pub(crate) fn to_json<T: Serialize>(value: &T) -> Answer {
-    serde_json::value::to_raw_value(value).map_err(|error| RpcError::fault(&error))
+/// A handler's value as JSON, written only as far as an answer may be long.
+pub(crate) fn to_json<T: Serialize>(context: &Context, value: &T) -> Answer {
+    let bytes_max = context.config.response_bytes_max as usize;
+    let mut text = Bounded { bytes: Vec::new(), bytes_max };
+    match serde_json::to_writer(&mut text, value) {
+        Ok(()) => {}
+        Err(error) if error.is_io() => {
+            return Err(RpcError::limit(
+                "answer_too_large",
+                format!("the answer is longer than {bytes_max} bytes: ask for less"),
+            ));
+        }
+        Err(error) => return Err(RpcError::fault(&error)),
+    }
+    let text = String::from_utf8(text.bytes).map_err(|error| RpcError::fault(&error))?;
+    RawValue::from_string(text).map_err(|error| RpcError::fault(&error))
+}
+
+/// Memory that is written to up to a bound.
+struct Bounded {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len().saturating_add(bytes.len()) > self.bytes_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

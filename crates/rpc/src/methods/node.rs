@@ -4,8 +4,8 @@ use crate::{args::Args, backend::Context, error::RpcError, methods::METHODS, ope
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use florin_types::Height;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use serde_json::{Map, Value, json, value::RawValue};
+use std::sync::{Arc, LazyLock};
 
 /// Name and version as `web3_clientVersion` gives them.
 pub(crate) const CLIENT_VERSION: &str = concat!("Florin/v", env!("CARGO_PKG_VERSION"));
@@ -35,8 +35,12 @@ pub(crate) async fn modules(_: &Arc<Context>, _: &Args) -> Result<Map<String, Va
     Ok(namespaces.map(|(namespace, _)| (namespace.to_owned(), "1.0".into())).collect())
 }
 
-pub(crate) async fn discover(_: &Arc<Context>, _: &Args) -> Result<Value, RpcError> {
-    Ok(openrpc::document())
+/// The document never changes: it is written once.
+static DOCUMENT: LazyLock<Result<Box<RawValue>, String>> =
+    LazyLock::new(|| serde_json::value::to_raw_value(&openrpc::document()).map_err(|error| error.to_string()));
+
+pub(crate) async fn discover(_: &Arc<Context>, _: &Args) -> Result<&'static RawValue, RpcError> {
+    DOCUMENT.as_deref().map_err(|error| RpcError::fault(error))
 }
 
 pub(crate) async fn chain_id(context: &Arc<Context>, _: &Args) -> Result<Quantity, RpcError> {

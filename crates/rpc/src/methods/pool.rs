@@ -8,9 +8,13 @@ use crate::{
 };
 use alloy_consensus::Transaction as _;
 use alloy_primitives::Address;
+use florin_mempool::PoolContent;
 use florin_types::VerifiedTx;
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
+
+/// What a transaction takes in JSON besides its input, in bytes.
+const SHAPE_BYTES: usize = 512;
 
 /// Transactions by sender (with the checksum of EIP-55) and nonce (in decimal), as geth writes them.
 type BySender<T> = BTreeMap<String, BTreeMap<String, T>>;
@@ -51,13 +55,30 @@ fn by_sender<T>(senders: &BTreeMap<Address, BTreeMap<u64, VerifiedTx>>, write: f
     senders.iter().map(|(sender, txs)| (sender.to_string(), by_nonce(txs, write))).collect()
 }
 
+/// The pool may hold more than an answer: that is weighed before it is written.
+fn weigh(context: &Context, content: &PoolContent) -> Result<(), RpcError> {
+    let all = content.pending.values().chain(content.queued.values()).flat_map(BTreeMap::values);
+    let written = |tx: &VerifiedTx| tx.encoded().len().saturating_mul(2).saturating_add(SHAPE_BYTES);
+    let bytes = all.map(written).fold(0, usize::saturating_add);
+    let bytes_max = context.config.response_bytes_max as usize;
+    if bytes > bytes_max {
+        return Err(RpcError::limit(
+            "answer_too_large",
+            format!("the pool takes about {bytes} bytes, an answer at most {bytes_max}: use txpool_contentFrom"),
+        ));
+    }
+    Ok(())
+}
+
 pub(crate) async fn content(context: &Arc<Context>, _: &Args) -> Result<Content<BySender<TransactionShape>>, RpcError> {
     let content = context.pool.content();
+    weigh(context, &content)?;
     Ok(Content { pending: by_sender(&content.pending, shape), queued: by_sender(&content.queued, shape) })
 }
 
 pub(crate) async fn inspect(context: &Arc<Context>, _: &Args) -> Result<Content<BySender<String>>, RpcError> {
     let content = context.pool.content();
+    weigh(context, &content)?;
     Ok(Content { pending: by_sender(&content.pending, line), queued: by_sender(&content.queued, line) })
 }
 

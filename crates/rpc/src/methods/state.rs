@@ -8,7 +8,8 @@ use crate::{
     shapes::Quantity,
 };
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
-use florin_proof::StateItem;
+use florin_proof::{StateItem, StateValue};
+use florin_state::ProvenState;
 use florin_types::{Account, Height, StateFault, StateView, wire::STATE_PROOF_ITEMS_MAX};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -148,30 +149,65 @@ struct StorageProof {
     proof: [Bytes; 0],
 }
 
+/// What an account and its slots hold, in the order of the request.
+struct Values {
+    account: Account,
+    slots: Vec<U256>,
+}
+
+/// Values of a block that is not the latest: they are read, there is no proof of them.
+async fn read_values(
+    context: &Context,
+    height: Height,
+    address: Address,
+    slots: Vec<U256>,
+) -> Result<Values, RpcError> {
+    let read = move |view: &dyn StateView| {
+        let values: Result<Vec<U256>, StateFault> = slots.iter().map(|slot| view.slot(address, *slot)).collect();
+        Ok(Values { account: account_or_empty(view, address)?, slots: values? })
+    };
+    context.read(height, read).await
+}
+
+/// Values of the latest block, out of their proof.
+fn proven_values(proven: &ProvenState) -> Result<Values, RpcError> {
+    let state_root = proven.block.block.header().state_root;
+    let mut values = Values { account: Account::default(), slots: Vec::new() };
+    for (_, value) in proven.proof.verify(state_root).map_err(|error| RpcError::fault(&error))? {
+        match value {
+            StateValue::Account(account) => values.account = account.unwrap_or_default(),
+            StateValue::Slot(value) => values.slots.push(value),
+            StateValue::Code(_) => {}
+        }
+    }
+    Ok(values)
+}
+
 pub(crate) async fn proof(context: &Arc<Context>, args: &Args) -> Result<AccountProof, RpcError> {
     let address = args.required::<Address>(0)?;
     let StorageKeys(keys) = args.required(1)?;
-    let height = height(context, args, 2).await?;
     let slots: Vec<U256> = keys.iter().map(|(_, slot)| *slot).collect();
-    let items: Vec<StateItem> = std::iter::once(StateItem::Account(address))
+    let items = std::iter::once(StateItem::Account(address))
         .chain(slots.iter().map(|slot| StateItem::Slot(address, *slot)))
         .collect();
-    let (account, values) = context
-        .read(height, move |view| {
-            let values: Result<Vec<U256>, StateFault> = slots.iter().map(|slot| view.slot(address, *slot)).collect();
-            Ok((account_or_empty(view, address)?, values?))
-        })
-        .await?;
-    // Proofs exist against the latest block only, which may have moved on since.
-    let proven =
-        if height == context.ledger.head().block.height() { Some(context.ledger.prove(&items).await?) } else { None };
-    let account_proof = proven
-        .filter(|proven| proven.block.block.height() == height)
-        .map(|proven| proven.proof.to_bytes())
-        .into_iter()
-        .collect();
+    let wanted = selector(args, 2)?;
+    let latest = BlockNumberSelector::Latest;
+    let is_latest = [latest, BlockNumberSelector::Pending].map(BlockSelector::Number).contains(&wanted);
+    // Proofs exist against the latest block only, which moves on: whoever asks for it is told of the block of the proof.
+    let height = if is_latest { None } else { Some(context.chain.require(wanted).await?.block.height()) };
+    let proven = match height {
+        Some(height) if height < context.chain.head().block.height() => None,
+        _ => Some(context.prove(items).await?),
+    };
+    let proven = proven.filter(|proven| height.is_none_or(|height| proven.block.block.height() == height));
+    let (values, account_proof) = match (&proven, height) {
+        (Some(proven), _) => (proven_values(proven)?, vec![proven.proof.to_bytes()]),
+        (None, Some(height)) => (read_values(context, height, address, slots).await?, Vec::new()),
+        (None, None) => return Err(RpcError::fault(&"a proof of the latest block is of another one")),
+    };
+    let Values { account, slots } = values;
     let storage_proof =
-        keys.into_iter().zip(values).map(|((key, _), value)| StorageProof { key, value, proof: [] }).collect();
+        keys.into_iter().zip(slots).map(|((key, _), value)| StorageProof { key, value, proof: [] }).collect();
     Ok(AccountProof {
         address,
         account_proof,

@@ -32,8 +32,10 @@ async fn submit(context: &Context, encoded: Bytes) -> Result<B256, RpcError> {
     let chain_id = context.chain_id();
     let verified = match context.pool.cache().get(&hash) {
         Some(verified) => verified,
-        None => context.submissions.run(move || VerifiedTx::verify(tx, chain_id)).await??,
+        None => context.submissions.run(move |_| VerifiedTx::verify(tx, chain_id)).await??,
     };
+    // The node judges by the state.
+    let _place = context.reads.acquire().await.map_err(|error| RpcError::fault(&error))?;
     Ok(context.node.submit(verified).await?.hash)
 }
 

@@ -19,7 +19,7 @@ macro_rules! method {
             summary: $summary,
             params: &[$($param),*],
             result: $result,
-            handler: Some(|context, args| Box::pin(async move { to_json(&$handler(&context, &args).await?) })),
+            handler: Some(|context, args| Box::pin(async move { to_json(&context, &$handler(&context, &args).await?) })),
         }
     };
 }

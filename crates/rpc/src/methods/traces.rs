@@ -49,9 +49,9 @@ pub(crate) async fn transaction(context: &Arc<Context>, args: &Args) -> Result<G
     })?;
     let (block, index) = (located.block, located.index);
     let shared = context.clone();
-    let limits = context.trace_limits();
     context
-        .simulate(parent_height(&block)?, move |view| {
+        .simulate(parent_height(&block)?, move |view, stop| {
+            let limits = shared.trace_limits(stop);
             let txs = verified(&shared, &block)?;
             florin_execution::trace_transaction(
                 view,
@@ -85,9 +85,9 @@ async fn trace_block(
     let block = block.ok_or_else(|| RpcError::unknown_block("of that name on this node"))?;
     let hashes: Vec<B256> = block.block.transactions().iter().map(|tx| *tx.tx_hash()).collect();
     let shared = context.clone();
-    let limits = context.trace_limits();
     let traces = context
-        .simulate(parent_height(&block)?, move |view| {
+        .simulate(parent_height(&block)?, move |view, stop| {
+            let limits = shared.trace_limits(stop);
             let txs = verified(&shared, &block)?;
             florin_execution::trace_block(
                 view,
@@ -167,9 +167,10 @@ fn tracing(fields: &Fields<'_>) -> Result<GethDebugTracingOptions, Problem> {
 pub(crate) async fn call(context: &Arc<Context>, args: &Args) -> Result<GethTrace, RpcError> {
     let TraceCallOptions { tracing, overrides } = args.optional(2)?.unwrap_or_default();
     let Simulation { height, chain_id, rules, env, request } = simulation(context, args, Purpose::Look).await?;
-    let (call_limits, limits) = (context.call_limits(), context.trace_limits());
+    let shared = context.clone();
     context
-        .simulate(height, move |view| {
+        .simulate(height, move |view, stop| {
+            let (call_limits, limits) = (shared.call_limits(stop.clone()), shared.trace_limits(stop));
             florin_execution::trace_call(
                 view,
                 chain_id,

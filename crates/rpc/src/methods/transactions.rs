@@ -3,6 +3,7 @@
 use crate::{
     args::Args,
     backend::Context,
+    chain::Located,
     error::RpcError,
     methods::blocks::{named_by_hash, named_by_number, require_receipts},
     shapes::{ReceiptShape, TransactionShape},
@@ -10,19 +11,34 @@ use crate::{
 use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{B256, Bytes};
 use florin_state::FinalizedBlock;
+use florin_types::VerifiedTx;
 use std::sync::Arc;
 
-pub(crate) async fn by_hash(context: &Arc<Context>, args: &Args) -> Result<Option<TransactionShape>, RpcError> {
-    let hash = args.required::<B256>(0)?;
-    // The pool first: a transaction that leaves it in this moment is in a block already.
-    if let Some(tx) = context.pool.get(&hash) {
-        if let Some(located) = context.chain.transaction(hash).await.ok().flatten() {
-            return Ok(TransactionShape::mined(&located.block, located.index));
-        }
-        return Ok(Some(TransactionShape::pooled(tx.tx(), tx.sender())));
+/// Where a transaction stands.
+enum Found {
+    Waiting(VerifiedTx),
+    Final(Located),
+}
+
+/// Finds a transaction. The pool first: one that leaves it in this moment is in a block already. What waits in the pool
+/// is in no block that the index could name, so the many who ask for the receipt of a payment do not search for it.
+async fn find(context: &Context, hash: B256) -> Result<Option<Found>, RpcError> {
+    let waiting = context.pool.get(&hash);
+    if let Some(located) = context.chain.recent_transaction(hash) {
+        return Ok(Some(Found::Final(located)));
     }
-    let located = context.chain.transaction(hash).await?;
-    Ok(located.and_then(|located| TransactionShape::mined(&located.block, located.index)))
+    match waiting {
+        Some(tx) => Ok(Some(Found::Waiting(tx))),
+        None => Ok(context.chain.transaction(hash).await?.map(Found::Final)),
+    }
+}
+
+pub(crate) async fn by_hash(context: &Arc<Context>, args: &Args) -> Result<Option<TransactionShape>, RpcError> {
+    Ok(match find(context, args.required::<B256>(0)?).await? {
+        Some(Found::Waiting(tx)) => Some(TransactionShape::pooled(tx.tx(), tx.sender())),
+        Some(Found::Final(located)) => TransactionShape::mined(&located.block, located.index),
+        None => None,
+    })
 }
 
 /// Place of a transaction in its block, from argument 1.
@@ -47,12 +63,11 @@ fn raw(block: &FinalizedBlock, place: usize) -> Option<Bytes> {
 }
 
 pub(crate) async fn raw_by_hash(context: &Arc<Context>, args: &Args) -> Result<Option<Bytes>, RpcError> {
-    let hash = args.required::<B256>(0)?;
-    if let Some(tx) = context.pool.get(&hash) {
-        return Ok(Some(tx.encoded().clone()));
-    }
-    let located = context.chain.transaction(hash).await?;
-    Ok(located.and_then(|located| raw(&located.block, located.index)))
+    Ok(match find(context, args.required::<B256>(0)?).await? {
+        Some(Found::Waiting(tx)) => Some(tx.encoded().clone()),
+        Some(Found::Final(located)) => raw(&located.block, located.index),
+        None => None,
+    })
 }
 
 pub(crate) async fn raw_by_block_number(context: &Arc<Context>, args: &Args) -> Result<Option<Bytes>, RpcError> {
@@ -71,7 +86,7 @@ pub(crate) async fn receipt(context: &Arc<Context>, args: &Args) -> Result<Optio
 
 /// The receipt of a transaction, if it is final.
 pub(crate) async fn receipt_of(context: &Context, hash: B256) -> Result<Option<ReceiptShape>, RpcError> {
-    let Some(located) = context.chain.transaction(hash).await? else { return Ok(None) };
+    let Some(Found::Final(located)) = find(context, hash).await? else { return Ok(None) };
     require_receipts(&located.block)?;
     Ok(ReceiptShape::new(&located.block, located.index))
 }

@@ -77,15 +77,20 @@ fn filters_are_bounded_and_expire() {
     let config = RpcConfig { filters_max: 2, filter_idle_max: Duration::from_millis(300), ..plain_config() };
     on_a_node(config, |node| async move {
         let first = node.ok("eth_newBlockFilter", json!([])).await;
-        node.ok("eth_newBlockFilter", json!([])).await;
-        let (code, message, _) = node.error("eth_newBlockFilter", json!([])).await;
-        assert_eq!(code, -32005);
-        assert!(message.contains("2 filters"), "{message}");
+        let second = node.ok("eth_newBlockFilter", json!([])).await;
+        node.ok("eth_getFilterChanges", json!([first])).await;
+        // The third takes the place of the one that was not asked for longest.
+        let third = node.ok("eth_newBlockFilter", json!([])).await;
+        node.ok("eth_getFilterChanges", json!([first])).await;
+        let (_, _, data) = node.error("eth_getFilterChanges", json!([second])).await;
+        assert_eq!(data["code"], "filter_not_found");
         for _ in 0..4 {
             tokio::time::sleep(Duration::from_millis(100)).await;
             node.ok("eth_getFilterChanges", json!([first])).await;
         }
+        // The third was not asked for in time.
         node.ok("eth_newBlockFilter", json!([])).await;
+        node.error("eth_getFilterChanges", json!([third])).await;
         node.ok("eth_getFilterChanges", json!([first])).await;
     });
 }
@@ -133,6 +138,27 @@ fn subscribers_are_told_everything_in_order() {
         node.produce().await;
         // Nothing comes any more but the answer.
         assert_eq!(socket.call("eth_blockNumber", json!([])).await["result"], "0x4");
+    });
+}
+
+#[test]
+fn subscriptions_have_a_bound_over_all_connections() {
+    on_a_node(RpcConfig { subscriptions_max: 2, ..plain_config() }, |node| async move {
+        let mut sockets = [WebSocket::connect(node.address()).await, WebSocket::connect(node.address()).await];
+        for socket in &mut sockets {
+            assert!(socket.call("eth_subscribe", json!(["newHeads"])).await["result"].is_string());
+        }
+        let refused = sockets[0].call("eth_subscribe", json!(["newHeads"])).await;
+        assert_eq!(refused["error"]["data"]["code"], "too_many_subscriptions", "{refused}");
+        let [mut first, second] = sockets;
+        drop(second);
+        for _ in 0..1_000 {
+            if first.call("eth_subscribe", json!(["newHeads"])).await["result"].is_string() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("a closed connection gives its places back");
     });
 }
 
