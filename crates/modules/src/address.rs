@@ -13,7 +13,19 @@ pub const PERMISSION_ADDRESS: Address = address!("f10000000000000000000000000000
 /// Makes tokens.
 pub const FACTORY_ADDRESS: Address = address!("f100000000000000000000000000000000000003");
 
+/// Payments with a life of their own: pending, scheduled, requested, in batches.
+pub const PAYMENT_ADDRESS: Address = address!("f100000000000000000000000000000000000005");
+/// Gross and net settlement among participants.
+pub const SETTLEMENT_ADDRESS: Address = address!("f100000000000000000000000000000000000006");
+/// Foreign exchange.
+pub const EXCHANGE_ADDRESS: Address = address!("f100000000000000000000000000000000000007");
+/// Conditional payment.
+pub const ESCROW_ADDRESS: Address = address!("f100000000000000000000000000000000000008");
+/// Payment channels.
+pub const CHANNEL_ADDRESS: Address = address!("f100000000000000000000000000000000000009");
+
 const SINGLETONS: [Address; 3] = [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS];
+const SINGLETON_PREFIX: [u8; 12] = [0xf1, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const TOKEN_PREFIX: [u8; 12] = [0xf1, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// Code of every module's account, the EVM's INVALID instruction: it makes `EXTCODESIZE` positive, as contracts expect
@@ -50,10 +62,10 @@ pub fn is_module(address: Address) -> bool {
     Module::at(address).is_some()
 }
 
-/// Whether an address can hold a balance or a role: someone may act for it, which is never so for the zero address and
-/// for modules.
+/// Whether an address can hold a balance or a role: someone may act for it, which is never so for the zero address, for
+/// modules, and for addresses kept for modules to come.
 pub(crate) fn can_hold(address: Address) -> bool {
-    !address.is_zero() && !is_module(address)
+    !address.is_zero() && !address.starts_with(&SINGLETON_PREFIX) && !is_module(address)
 }
 
 /// Modules that exist from genesis, one of each.

@@ -44,8 +44,8 @@ mod view;
 use alloy_primitives::{Address, Bytes};
 
 pub use address::{
-    FACTORY_ADDRESS, MARKER_CODE, Module, PERMISSION_ADDRESS, POLICY_ADDRESS, is_module, singleton_addresses,
-    token_address, token_index,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, MARKER_CODE, Module, PAYMENT_ADDRESS,
+    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, is_module, singleton_addresses, token_address, token_index,
 };
 pub use context::{CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS, Storage, WORD_GAS};
 pub use errors::{Explanation, explain};

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 
-use super::{IToken::*, controls, ops, permit, roles};
+use super::{IToken::*, controls, holds, ops, permit, roles};
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
@@ -99,6 +99,16 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         Call::unfreezePartialTokens(c) => mutate::<unfreezePartialTokensCall, _>(context, |x| {
             controls::unfreeze_units(x, token, c.userAddress, c.amount)
         }),
+
+        // Holds
+        Call::heldBalanceOf(c) => view::<heldBalanceOfCall>(U256::from(holds::held_units(context, token, c.account)?)),
+        Call::spendableBalanceOf(c) => {
+            view::<spendableBalanceOfCall>(U256::from(holds::spendable_units(context, token, c.account)?))
+        }
+        Call::holdOf(c) => {
+            let hold = holds::hold_of(context, token, c.holdId)?;
+            view::<holdOfCall>((hold.owner, hold.keeper.address(), U256::from(hold.amount)))
+        }
 
         // Policy
         Call::policyId(_) => view::<policyIdCall>(terms.policy),
