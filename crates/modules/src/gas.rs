@@ -3,15 +3,17 @@
 //!
 //! Every call is a transaction of its own, so that each slot is cold when it is first touched.
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, b256};
 use alloy_sol_types::SolCall;
 use florin_types::{Access, NodeRole, Rules};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
+    ESCROW_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
     context::{CallEnv, Context, Failure},
-    dispatch, factory,
+    dispatch,
+    escrow::IEscrow::{Terms, approveCall as approvePartCall, concludeCall, openCall, releaseCall, revealCall},
+    factory,
     factory::IFactory::createTokenCall,
     memory::MemoryStorage,
     permission,
@@ -33,6 +35,8 @@ const CAROL: Address = Address::repeat_byte(0x03);
 /// List of everyone, and a combination of four lists.
 const LIST: u64 = policy::FIRST_CREATED;
 const COMBINATION: u64 = LIST + 4;
+/// sha256 of 32 zero bytes.
+const ZERO_LOCK: B256 = b256!("66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925");
 
 /// Tables by module folder.
 pub(crate) fn tables() -> BTreeMap<&'static str, String> {
@@ -44,19 +48,21 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     meter.policy();
     meter.factory();
     meter.token();
+    meter.escrow();
     meter.tables
 }
 
 struct Meter {
     storage: MemoryStorage,
     rules: Rules,
+    timestamp_ms: u64,
     tables: BTreeMap<&'static str, String>,
 }
 
 impl Default for Meter {
     fn default() -> Self {
         let storage = MemoryStorage::new(|_, _, _, _| Some(ALICE));
-        Self { storage, rules: Rules::default(), tables: BTreeMap::new() }
+        Self { storage, rules: Rules::default(), timestamp_ms: 0, tables: BTreeMap::new() }
     }
 }
 
@@ -67,7 +73,8 @@ impl Meter {
         operation: impl FnOnce(&mut Context<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         self.storage.begin(u64::MAX);
-        let env = CallEnv { caller, origin: caller, is_static: false, ..CallEnv::reader(&self.rules) };
+        let timestamp_ms = self.timestamp_ms;
+        let env = CallEnv { caller, origin: caller, timestamp_ms, is_static: false, ..CallEnv::reader(&self.rules) };
         operation(&mut Context::new(env, &mut self.storage))
     }
 
@@ -179,5 +186,40 @@ impl Meter {
         let call = setAddressFrozenCall { userAddress: BOB, freeze: true };
         self.note("token", "freeze", ADMIN, eur, call);
         self.note("token", "any", BOB, eur, balanceOfCall { account: ALICE });
+    }
+
+    fn escrow(&mut self) {
+        let to = ESCROW_ADDRESS;
+        let plain = Terms {
+            token: token_address(1),
+            payee: CAROL,
+            amount: U256::from(100),
+            deadlineMs: 1,
+            deadlineOutcome: 1,
+            hashLock: B256::ZERO,
+            approvers: Vec::new(),
+            approvalsNeeded: 0,
+            parts: Vec::new(),
+            arbiter: Address::ZERO,
+            rulingMs: 0,
+            silenceOutcome: 0,
+            agreementHash: B256::ZERO,
+        };
+        self.note("escrow", "by consent", ALICE, to, openCall { terms: plain.clone() });
+        self.note("escrow", "a part", ALICE, to, releaseCall { escrowId: 1, amount: U256::ONE });
+        let locked = Terms { hashLock: ZERO_LOCK, ..plain.clone() };
+        self.note("escrow", "hash lock", ALICE, to, openCall { terms: locked });
+        let reveal = revealCall { escrowId: 2, preimage: B256::ZERO, payNow: true };
+        self.note("escrow", "and pay", ADMIN, to, reveal);
+        let approvers: Vec<Address> = (0x20..0x30).map(Address::repeat_byte).collect();
+        let parts = vec![U256::from(25); 4];
+        let milestones = Terms { approvers: approvers.clone(), approvalsNeeded: 2, parts, ..plain };
+        self.note("escrow", "2 of 16 approvers, 4 parts", ALICE, to, openCall { terms: milestones });
+        let approve = approvePartCall { escrowId: 3, part: 0, evidenceHash: B256::ZERO, payNow: true };
+        for (what, approver) in ["first of 2", "last of 2, and pay"].into_iter().zip(approvers) {
+            self.note("escrow", what, approver, to, approve.clone());
+        }
+        self.timestamp_ms = 1;
+        self.note("escrow", "refund", ADMIN, to, concludeCall { escrowId: 3, payNow: true });
     }
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    CallEnv, Context, FACTORY_ADDRESS, MemoryStorage, PERMISSION_ADDRESS, POLICY_ADDRESS, dispatch,
+    CallEnv, Context, ESCROW_ADDRESS, FACTORY_ADDRESS, MemoryStorage, PERMISSION_ADDRESS, POLICY_ADDRESS, dispatch,
+    escrow::IEscrow,
     factory::IFactory,
     permission::IPermission,
     policy::IPolicy,
@@ -150,6 +151,7 @@ fn selectors() -> Vec<[u8; 4]> {
         .chain(IPolicy::IPolicyCalls::selectors())
         .chain(IPermission::IPermissionCalls::selectors())
         .chain(IFactory::IFactoryCalls::selectors())
+        .chain(IEscrow::IEscrowCalls::selectors())
         .collect()
 }
 
@@ -174,11 +176,12 @@ proptest! {
         words in prop::collection::vec(word(), 0..12),
         tail in prop::collection::vec(any::<u8>(), 0..40),
         caller in 0u8..6,
-        target in 0usize..5,
+        target in 0usize..6,
         is_static in any::<bool>(),
     ) {
         let mut ledger = world();
-        let targets = [TOKEN, POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS, token_address(99)];
+        let singletons = [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS, ESCROW_ADDRESS];
+        let targets = [&[TOKEN, token_address(99)][..], &singletons].concat();
         let input = [&selector[..], &words.concat(), &tail].concat();
         let before = ledger.storage.slots.clone();
         let rules = ledger.rules.clone();
@@ -195,8 +198,8 @@ proptest! {
 
     /// The same with nothing but noise.
     #[test]
-    fn noise_breaks_no_module(input in prop::collection::vec(any::<u8>(), 0..200), target in 0usize..4) {
-        let targets = [TOKEN, POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS];
+    fn noise_breaks_no_module(input in prop::collection::vec(any::<u8>(), 0..200), target in 0usize..5) {
+        let targets = [TOKEN, POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS, ESCROW_ADDRESS];
         let mut storage = MemoryStorage::default();
         let rules = Rules::default();
         let env = CallEnv { is_static: false, ..CallEnv::reader(&rules) };

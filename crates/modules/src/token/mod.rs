@@ -43,7 +43,7 @@ pub use roles::{
 pub(crate) use abi::SOURCE;
 pub(crate) use dispatch::dispatch;
 pub(crate) use holds::{hold, post_hold, release_hold, settle_net};
-pub(crate) use ops::{initialise, issue, pay};
+pub(crate) use ops::{ensure_token, initialise, issue, pay};
 pub(crate) use roles::give;
 
 #[cfg(test)]

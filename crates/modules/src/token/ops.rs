@@ -27,6 +27,13 @@ pub(super) fn terms(context: &mut Context<'_>, token: Address) -> Result<Terms, 
     Ok(terms)
 }
 
+/// Reverts unless a token was created at the address. Whoever is given an address from outside asks this first: what
+/// lies in the storage of a contract must never be read as a token's.
+pub(crate) fn ensure_token(context: &mut Context<'_>, token: Address) -> Result<(), Failure> {
+    let created = crate::token_index(token).is_some() && is_created(context, token)?;
+    ensure(created, || IToken::TokenUnknown { token })
+}
+
 /// Whether a token was created at the address.
 pub fn is_created(context: &mut Context<'_>, token: Address) -> Result<bool, Failure> {
     Ok(layout(token).terms.read(context)?.created)
