@@ -24,7 +24,7 @@ pub const ESCROW_ADDRESS: Address = address!("f100000000000000000000000000000000
 /// Payment channels.
 pub const CHANNEL_ADDRESS: Address = address!("f100000000000000000000000000000000000009");
 
-const SINGLETONS: [Address; 4] = [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS, ESCROW_ADDRESS];
+const SINGLETONS: [Address; 5] = [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS, ESCROW_ADDRESS, CHANNEL_ADDRESS];
 const SINGLETON_PREFIX: [u8; 12] = [0xf1, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const TOKEN_PREFIX: [u8; 12] = [0xf1, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -43,6 +43,8 @@ pub enum Module {
     Factory,
     /// Escrows.
     Escrow,
+    /// Payment channels.
+    Channel,
     /// The token at this address, whether or not it was created yet.
     Token(Address),
 }
@@ -55,6 +57,7 @@ impl Module {
             PERMISSION_ADDRESS => Some(Self::Permission),
             FACTORY_ADDRESS => Some(Self::Factory),
             ESCROW_ADDRESS => Some(Self::Escrow),
+            CHANNEL_ADDRESS => Some(Self::Channel),
             _ => token_index(address).map(|_| Self::Token(address)),
         }
     }

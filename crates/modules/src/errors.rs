@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::{
     calls::{self, IModule::IModuleErrors},
+    channel::{self, IChannel::IChannelErrors},
     escrow::{self, IEscrow::IEscrowErrors},
     factory::{self, IFactory::IFactoryErrors},
     permission::{self, IPermission::IPermissionErrors},
@@ -54,6 +55,7 @@ pub fn explain(data: &[u8]) -> Option<Explanation> {
         IPermissionErrors, permission::SOURCE;
         IFactoryErrors, factory::SOURCE;
         IEscrowErrors, escrow::SOURCE;
+        IChannelErrors, channel::SOURCE;
         IModuleErrors, calls::SOURCE;
     }
 }
@@ -141,8 +143,15 @@ mod tests {
     #[test]
     fn every_error_of_every_interface_is_explained() {
         let mut errors = 0;
-        let sources =
-            [token::SOURCE, policy::SOURCE, permission::SOURCE, factory::SOURCE, escrow::SOURCE, calls::SOURCE];
+        let sources = [
+            token::SOURCE,
+            policy::SOURCE,
+            permission::SOURCE,
+            factory::SOURCE,
+            escrow::SOURCE,
+            channel::SOURCE,
+            calls::SOURCE,
+        ];
         for source in sources {
             for error in declarations(source).iter().filter(|item| item.kind == "error") {
                 errors += 1;
@@ -155,6 +164,7 @@ mod tests {
             + IPermissionErrors::COUNT
             + IFactoryErrors::COUNT
             + IEscrowErrors::COUNT
+            + IChannelErrors::COUNT
             + IModuleErrors::COUNT;
         assert_eq!(errors, declared, "a declaration is not on one line");
     }

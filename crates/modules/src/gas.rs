@@ -9,7 +9,10 @@ use florin_types::{Access, NodeRole, Rules};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    ESCROW_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
+    channel::IChannel::{
+        channelOfCall, closeByPayeeCall, openCall as openChannelCall, startCloseCall, submitStateCall, topUpCall,
+    },
     context::{CallEnv, Context, Failure},
     dispatch,
     escrow::IEscrow::{Terms, approveCall as approvePartCall, concludeCall, openCall, releaseCall, revealCall},
@@ -49,6 +52,7 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     meter.factory();
     meter.token();
     meter.escrow();
+    meter.channel();
     meter.tables
 }
 
@@ -221,5 +225,25 @@ impl Meter {
         }
         self.timestamp_ms = 1;
         self.note("escrow", "refund", ADMIN, to, concludeCall { escrowId: 3, payNow: true });
+    }
+
+    fn channel(&mut self) {
+        let to = CHANNEL_ADDRESS;
+        let (token, amount, challenge_ms) = (token_address(1), U256::from(100), 60_000);
+        let open = openChannelCall { token, payee: CAROL, amount, challengeMs: challenge_ms };
+        self.note("channel", "first", ALICE, to, open.clone());
+        self.note("channel", "another", ALICE, to, open);
+        self.note("channel", "once", ALICE, to, topUpCall { channelId: 1, amount });
+        let state = |cumulative: u64, pay_now| submitStateCall {
+            channelId: 1,
+            cumulative: U256::from(cumulative),
+            signature: [0u8; 65].into(),
+            payNow: pay_now,
+        };
+        self.note("channel", "and pay", CAROL, to, state(10, true));
+        self.note("channel", "without paying", CAROL, to, state(20, false));
+        self.note("channel", "a channel", CAROL, to, channelOfCall { channelId: 1 });
+        self.note("channel", "by the payer", ALICE, to, startCloseCall { channelId: 1, cumulative: U256::from(30) });
+        self.note("channel", "and pay", CAROL, to, closeByPayeeCall { channelId: 1, payNow: true });
     }
 }

@@ -10,7 +10,7 @@
 //! files and one line in [`Module`] and in [`dispatch`].
 //!
 //! **Invariants.** No input makes a module panic; nothing is unbounded; calls between modules form an acyclic graph
-//! (factory -> token -> policy; factory -> permission; escrow -> token). Each module names its own in `invariants.rs`.
+//! (factory -> token -> policy; factory -> permission; {escrow, channel} -> token). Each module names its own in `invariants.rs`.
 //!
 //! **Pure.** No I/O, no clock, no randomness, no async, no floats, no unordered iteration.
 #![deny(
@@ -23,6 +23,7 @@
 
 mod address;
 pub mod calls;
+pub mod channel;
 mod context;
 mod errors;
 pub mod escrow;
@@ -40,6 +41,7 @@ pub mod slots;
 #[cfg(test)]
 mod testing;
 pub mod token;
+mod typed_data;
 mod view;
 
 use alloy_primitives::{Address, Bytes};
@@ -69,6 +71,7 @@ pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Re
         Some(Module::Permission) => permission::dispatch(context, input),
         Some(Module::Factory) => factory::dispatch(context, input),
         Some(Module::Escrow) => escrow::dispatch(context, input),
+        Some(Module::Channel) => channel::dispatch(context, input),
         Some(Module::Token(token)) => token::dispatch(context, token, input),
         None => calls::unknown(input),
     }

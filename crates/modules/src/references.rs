@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    ESCROW_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, calls,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, calls, channel,
     errors::{Declaration, declarations},
     escrow, factory, gas, permission, policy,
     slots::TypeBook,
@@ -29,7 +29,7 @@ struct Subject {
     layout: fn(&mut TypeBook) -> Vec<Value>,
 }
 
-fn subjects() -> [Subject; 5] {
+fn subjects() -> [Subject; 6] {
     [
         Subject {
             folder: "token",
@@ -65,6 +65,13 @@ fn subjects() -> [Subject; 5] {
             address: ESCROW_ADDRESS.to_string(),
             source: escrow::SOURCE,
             layout: escrow::layout::Layout::members,
+        },
+        Subject {
+            folder: "channel",
+            title: "Payment channels",
+            address: CHANNEL_ADDRESS.to_string(),
+            source: channel::SOURCE,
+            layout: channel::layout::Layout::members,
         },
     ]
 }
@@ -281,5 +288,6 @@ mod tests {
         );
         check::<factory::IFactory::IFactoryCalls, factory::IFactory::IFactoryErrors>(factory::SOURCE);
         check::<escrow::IEscrow::IEscrowCalls, escrow::IEscrow::IEscrowErrors>(escrow::SOURCE);
+        check::<channel::IChannel::IChannelCalls, channel::IChannel::IChannelErrors>(channel::SOURCE);
     }
 }

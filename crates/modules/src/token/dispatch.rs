@@ -6,6 +6,7 @@ use super::{IToken::*, controls, holds, ops, permit, roles};
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
+    typed_data,
 };
 
 /// Interfaces of ERC-165 that a token has: ERC-165 itself and AccessControl.
@@ -45,9 +46,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         Call::nonces(c) => view::<noncesCall>(permit::nonce(context, token, c.owner)?),
         Call::DOMAIN_SEPARATOR(_) => view::<DOMAIN_SEPARATORCall>(permit::domain_separator(context, token)?),
         Call::eip712Domain(_) => view::<eip712DomainCall>((
-            permit::DOMAIN_FIELDS.into(),
+            typed_data::DOMAIN_FIELDS.into(),
             ops::name(context, token)?,
-            permit::DOMAIN_VERSION.into(),
+            typed_data::DOMAIN_VERSION.into(),
             U256::from(context.env().chain_id),
             token,
             B256::ZERO,

@@ -57,7 +57,7 @@ fn identities_are_the_published_ones() {
     let permit_type = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)";
     assert_eq!(permit::PERMIT_TYPE, keccak256(permit_type));
     let domain_type = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
-    assert_eq!(permit::DOMAIN_TYPE, keccak256(domain_type));
+    assert_eq!(crate::typed_data::DOMAIN_TYPE, keccak256(domain_type));
     let mut ledger = world();
     for (interface, expected) in
         [([0x01, 0xff, 0xc9, 0xa7], true), ([0x79, 0x65, 0xdb, 0x0b], true), ([0xff; 4], false), ([0; 4], false)]
