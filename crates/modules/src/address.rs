@@ -24,7 +24,8 @@ pub const ESCROW_ADDRESS: Address = address!("f100000000000000000000000000000000
 /// Payment channels.
 pub const CHANNEL_ADDRESS: Address = address!("f100000000000000000000000000000000000009");
 
-const SINGLETONS: [Address; 5] = [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS, ESCROW_ADDRESS, CHANNEL_ADDRESS];
+const SINGLETONS: [Address; 6] =
+    [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS, EXCHANGE_ADDRESS, ESCROW_ADDRESS, CHANNEL_ADDRESS];
 const SINGLETON_PREFIX: [u8; 12] = [0xf1, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const TOKEN_PREFIX: [u8; 12] = [0xf1, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -41,6 +42,8 @@ pub enum Module {
     Permission,
     /// The token factory.
     Factory,
+    /// Foreign exchange.
+    Exchange,
     /// Escrows.
     Escrow,
     /// Payment channels.
@@ -56,6 +59,7 @@ impl Module {
             POLICY_ADDRESS => Some(Self::Policy),
             PERMISSION_ADDRESS => Some(Self::Permission),
             FACTORY_ADDRESS => Some(Self::Factory),
+            EXCHANGE_ADDRESS => Some(Self::Exchange),
             ESCROW_ADDRESS => Some(Self::Escrow),
             CHANNEL_ADDRESS => Some(Self::Channel),
             _ => token_index(address).map(|_| Self::Token(address)),

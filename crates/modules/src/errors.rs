@@ -11,6 +11,7 @@ use crate::{
     channel::{self, IChannel::IChannelErrors},
     escrow::{self, IEscrow::IEscrowErrors},
     factory::{self, IFactory::IFactoryErrors},
+    fx::{self, IExchange::IExchangeErrors},
     permission::{self, IPermission::IPermissionErrors},
     policy::{self, IPolicy::IPolicyErrors},
     token::{self, IToken::ITokenErrors},
@@ -56,6 +57,7 @@ pub fn explain(data: &[u8]) -> Option<Explanation> {
         IFactoryErrors, factory::SOURCE;
         IEscrowErrors, escrow::SOURCE;
         IChannelErrors, channel::SOURCE;
+        IExchangeErrors, fx::SOURCE;
         IModuleErrors, calls::SOURCE;
     }
 }
@@ -150,6 +152,7 @@ mod tests {
             factory::SOURCE,
             escrow::SOURCE,
             channel::SOURCE,
+            fx::SOURCE,
             calls::SOURCE,
         ];
         for source in sources {
@@ -165,6 +168,7 @@ mod tests {
             + IFactoryErrors::COUNT
             + IEscrowErrors::COUNT
             + IChannelErrors::COUNT
+            + IExchangeErrors::COUNT
             + IModuleErrors::COUNT;
         assert_eq!(errors, declared, "a declaration is not on one line");
     }

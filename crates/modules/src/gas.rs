@@ -9,7 +9,7 @@ use florin_types::{Access, NodeRole, Rules};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
     channel::IChannel::{
         channelOfCall, closeByPayeeCall, openCall as openChannelCall, startCloseCall, submitStateCall, topUpCall,
     },
@@ -18,6 +18,9 @@ use crate::{
     escrow::IEscrow::{Terms, approveCall as approvePartCall, concludeCall, openCall, releaseCall, revealCall},
     factory,
     factory::IFactory::createTokenCall,
+    fx::IExchange::{
+        Order, Quote, cancelQuoteCall, costOfCall, executeCall, executeViaCall, postQuoteCall, registerProviderCall,
+    },
     memory::MemoryStorage,
     permission,
     permission::IPermission::{addNodeCall, mayTransactCall, setListedCall},
@@ -53,6 +56,7 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     meter.token();
     meter.escrow();
     meter.channel();
+    meter.fx();
     meter.tables
 }
 
@@ -245,5 +249,55 @@ impl Meter {
         self.note("channel", "a channel", CAROL, to, channelOfCall { channelId: 1 });
         self.note("channel", "by the payer", ALICE, to, startCloseCall { channelId: 1, cumulative: U256::from(30) });
         self.note("channel", "and pay", CAROL, to, closeByPayeeCall { channelId: 1, payNow: true });
+    }
+
+    fn fx(&mut self) {
+        let to = EXCHANGE_ADDRESS;
+        // The meter's signatures are all of this provider, who sells two currencies.
+        let quote = |nonce: u8, sell: u64, buy: u64| Quote {
+            provider: ALICE,
+            epoch: 0,
+            nonce: B256::repeat_byte(nonce),
+            taker: Address::ZERO,
+            sellToken: token_address(sell),
+            buyToken: token_address(buy),
+            sellAmount: U256::from(100),
+            buyAmount: U256::from(100),
+            leastAmount: U256::ONE,
+            side: 1,
+            rounding: 1,
+            fee: U256::ZERO,
+            expiresAtMs: u64::MAX,
+        };
+        let order = |uetr: u8| {
+            let agent = if uetr == 0 { B256::ZERO } else { B256::repeat_byte(0xaa) };
+            Order {
+                amount: U256::MAX,
+                maxSent: U256::MAX,
+                minReceived: U256::ZERO,
+                payee: ADMIN,
+                uetr: B256::repeat_byte(uetr),
+                debtorAgent: agent,
+                creditorAgent: agent,
+                remittanceHash: agent,
+            }
+        };
+        let signature = alloy_primitives::Bytes::from_static(&[0u8; 65]);
+        self.note("fx", "first time", ALICE, to, registerProviderCall {});
+        self.note("fx", "any", ADMIN, to, costOfCall { quote: quote(1, 1, 2), amount: U256::MAX });
+        let execute =
+            |nonce, uetr| executeCall { quote: quote(nonce, 1, 2), signature: signature.clone(), order: order(uetr) };
+        self.note("fx", "signed quote", ADMIN, to, execute(1, 0));
+        self.note("fx", "cross-border payment", ADMIN, to, execute(2, 1));
+        let via = executeViaCall {
+            first: quote(3, 1, 2),
+            firstSignature: signature.clone(),
+            second: quote(4, 2, 3),
+            secondSignature: signature.clone(),
+            order: order(2),
+        };
+        self.note("fx", "cross-border payment", ADMIN, to, via);
+        self.note("fx", "without a request", ALICE, to, postQuoteCall { quote: quote(5, 1, 2), requestId: 0 });
+        self.note("fx", "any", ALICE, to, cancelQuoteCall { nonce: B256::repeat_byte(5) });
     }
 }

@@ -10,7 +10,7 @@
 //! files and one line in [`Module`] and in [`dispatch`].
 //!
 //! **Invariants.** No input makes a module panic; nothing is unbounded; calls between modules form an acyclic graph
-//! (factory -> token -> policy; factory -> permission; {escrow, channel} -> token). Each module names its own in `invariants.rs`.
+//! (factory -> token -> policy; factory -> permission; {escrow, channel, fx} -> token). Each module names its own in `invariants.rs`.
 //!
 //! **Pure.** No I/O, no clock, no randomness, no async, no floats, no unordered iteration.
 #![deny(
@@ -28,6 +28,7 @@ mod context;
 mod errors;
 pub mod escrow;
 pub mod factory;
+pub mod fx;
 mod gas;
 mod genesis;
 pub mod invariants;
@@ -70,6 +71,7 @@ pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Re
         Some(Module::Policy) => policy::dispatch(context, input),
         Some(Module::Permission) => permission::dispatch(context, input),
         Some(Module::Factory) => factory::dispatch(context, input),
+        Some(Module::Exchange) => fx::dispatch(context, input),
         Some(Module::Escrow) => escrow::dispatch(context, input),
         Some(Module::Channel) => channel::dispatch(context, input),
         Some(Module::Token(token)) => token::dispatch(context, token, input),

@@ -3,15 +3,16 @@
 //! `cargo xtask generate` writes what [`references()`] returns, `cargo xtask check` compares, and so does a test here.
 //! Changing a golden file is changing what consensus sees: it is a commit of its own.
 
-use alloy_json_abi::JsonAbi;
+use alloy_json_abi::{JsonAbi, Param};
 use alloy_primitives::hex;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, calls, channel,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, calls,
+    channel,
     errors::{Declaration, declarations},
-    escrow, factory, gas, permission, policy,
+    escrow, factory, fx, gas, permission, policy,
     slots::TypeBook,
     token,
 };
@@ -29,7 +30,7 @@ struct Subject {
     layout: fn(&mut TypeBook) -> Vec<Value>,
 }
 
-fn subjects() -> [Subject; 6] {
+fn subjects() -> [Subject; 7] {
     [
         Subject {
             folder: "token",
@@ -72,6 +73,13 @@ fn subjects() -> [Subject; 6] {
             address: CHANNEL_ADDRESS.to_string(),
             source: channel::SOURCE,
             layout: channel::layout::Layout::members,
+        },
+        Subject {
+            folder: "fx",
+            title: "Foreign exchange",
+            address: EXCHANGE_ADDRESS.to_string(),
+            source: fx::SOURCE,
+            layout: fx::layout::Layout::members,
         },
     ]
 }
@@ -164,15 +172,22 @@ fn structs(source: &str) -> Vec<Struct> {
     structs
 }
 
-/// Gives the members of structs in parameters their names back.
+/// Gives the members of structs in functions and events their names back.
 fn name_members(abi: &mut JsonAbi, structs: &[Struct]) {
-    let functions = abi.functions.values_mut().flatten();
-    for param in functions.flat_map(|function| function.inputs.iter_mut().chain(&mut function.outputs)) {
-        let types: Vec<&str> = param.components.iter().map(|member| member.ty.as_str()).collect();
-        let Some(item) = structs.iter().find(|item| !types.is_empty() && item.types() == types) else { continue };
-        for (member, (_, name)) in param.components.iter_mut().zip(&item.members) {
-            member.name.clone_from(name);
-        }
+    for function in abi.functions.values_mut().flatten() {
+        let params = function.inputs.iter_mut().chain(&mut function.outputs);
+        params.for_each(|param| name_components(&mut param.components, structs));
+    }
+    for event in abi.events.values_mut().flatten() {
+        event.inputs.iter_mut().for_each(|param| name_components(&mut param.components, structs));
+    }
+}
+
+fn name_components(components: &mut [Param], structs: &[Struct]) {
+    let types: Vec<&str> = components.iter().map(|member| member.ty.as_str()).collect();
+    let Some(item) = structs.iter().find(|item| !types.is_empty() && item.types() == types) else { return };
+    for (member, (_, name)) in components.iter_mut().zip(&item.members) {
+        member.name.clone_from(name);
     }
 }
 
@@ -289,5 +304,6 @@ mod tests {
         check::<factory::IFactory::IFactoryCalls, factory::IFactory::IFactoryErrors>(factory::SOURCE);
         check::<escrow::IEscrow::IEscrowCalls, escrow::IEscrow::IEscrowErrors>(escrow::SOURCE);
         check::<channel::IChannel::IChannelCalls, channel::IChannel::IChannelErrors>(channel::SOURCE);
+        check::<fx::IExchange::IExchangeCalls, fx::IExchange::IExchangeErrors>(fx::SOURCE);
     }
 }

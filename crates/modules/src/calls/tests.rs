@@ -7,6 +7,7 @@ use crate::{
     dispatch,
     escrow::IEscrow,
     factory::IFactory,
+    fx::IExchange,
     permission::IPermission,
     policy::IPolicy,
     testing::{Ledger, account, units, world},
@@ -155,6 +156,7 @@ fn selectors() -> Vec<[u8; 4]> {
         .chain(IFactory::IFactoryCalls::selectors())
         .chain(IEscrow::IEscrowCalls::selectors())
         .chain(IChannel::IChannelCalls::selectors())
+        .chain(IExchange::IExchangeCalls::selectors())
         .collect()
 }
 
