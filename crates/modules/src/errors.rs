@@ -115,6 +115,17 @@ mod tests {
     use alloy_primitives::{Address, U256};
     use alloy_sol_types::SolError;
 
+    const SOURCES: &[&str] = &[
+        token::SOURCE,
+        policy::SOURCE,
+        permission::SOURCE,
+        factory::SOURCE,
+        escrow::SOURCE,
+        channel::SOURCE,
+        fx::SOURCE,
+        calls::SOURCE,
+    ];
+
     #[test]
     fn an_error_says_rule_values_and_next_action() {
         let error = IToken::ERC20InsufficientBalance {
@@ -141,21 +152,21 @@ mod tests {
         }
     }
 
+    /// A name has one meaning: interfaces that share an error share its values too.
+    #[test]
+    fn a_name_never_has_two_meanings() {
+        let mut meanings = std::collections::BTreeMap::new();
+        for error in SOURCES.iter().flat_map(|source| declarations(source)).filter(|item| item.kind == "error") {
+            let before = meanings.insert(error.name.clone(), error.text.clone());
+            assert!(before.is_none_or(|before| before == error.text), "{}", error.name);
+        }
+    }
+
     /// House rule: an error says the rule and the next action, hence at least two sentences.
     #[test]
     fn every_error_of_every_interface_is_explained() {
         let mut errors = 0;
-        let sources = [
-            token::SOURCE,
-            policy::SOURCE,
-            permission::SOURCE,
-            factory::SOURCE,
-            escrow::SOURCE,
-            channel::SOURCE,
-            fx::SOURCE,
-            calls::SOURCE,
-        ];
-        for source in sources {
+        for source in SOURCES {
             for error in declarations(source).iter().filter(|item| item.kind == "error") {
                 errors += 1;
                 let sentences = error.comment.matches(". ").count();

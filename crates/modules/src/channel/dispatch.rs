@@ -29,14 +29,16 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
         Call::finishClose(c) => mutate::<finishCloseCall, _>(context, |x| ops::finish_close(x, c.channelId, c.payNow)),
         Call::closeTogether(c) => mutate::<closeTogetherCall, _>(context, |x| {
             let signatures = (&c.payerSignature[..], &c.payeeSignature[..]);
-            ops::close_together(x, c.channelId, c.cumulative, signatures, c.payNow)
+            ops::close_together(x, c.channelId, (c.cumulative, c.validUntilMs), signatures, c.payNow)
         }),
         Call::payOut(c) => mutate::<payOutCall, _>(context, |x| ops::pay_out(x, c.channelId)),
 
         Call::channelCount(_) => view::<channelCountCall>(ops::channel_count(context)?),
         Call::channelOf(c) => view::<channelOfCall>(show(&Channel::read(context, c.channelId)?)),
         Call::stateDigest(c) => view::<stateDigestCall>(signing::state_digest(context, c.channelId, c.cumulative)?),
-        Call::closeDigest(c) => view::<closeDigestCall>(signing::close_digest(context, c.channelId, c.cumulative)?),
+        Call::closeDigest(c) => {
+            view::<closeDigestCall>(signing::close_digest(context, c.channelId, c.cumulative, c.validUntilMs)?)
+        }
         Call::payableAt(c) => view::<payableAtCall>(U256::from(ops::payable_at(context, c.channelId, c.cumulative)?)),
         Call::liquidityOf(c) => {
             let found = ops::liquidity_of(context, c.token, c.owner, c.start, c.count)?;

@@ -221,17 +221,23 @@ pub fn finish_close(context: &mut Context<'_>, number: u64, pay_now: bool) -> Re
 pub fn close_together(
     context: &mut Context<'_>,
     number: u64,
-    cumulative: U256,
+    (cumulative, valid_until_ms): (U256, u64),
     (payer_signature, payee_signature): (&[u8], &[u8]),
     pay_now: bool,
 ) -> Result<(), Failure> {
     let mut channel = Channel::read(context, number)?;
     channel.ensure_status(&[Status::Open, Status::Closing])?;
+    let now_ms = context.env().timestamp_ms;
+    ensure(now_ms < valid_until_ms, || IChannel::CloseConsentExpired {
+        channelId: number,
+        validUntilMs: valid_until_ms,
+        nowMs: now_ms,
+    })?;
     let owed = channel.state(cumulative, channel.progress.paid, false)?;
     let (payer, payee, caller) = (channel.head.payer, channel.goal.payee, context.caller());
     for (party, signature) in [(payer, payer_signature), (payee, payee_signature)] {
         if caller != party || !signature.is_empty() {
-            let digest = close_digest(context, number, cumulative)?;
+            let digest = close_digest(context, number, cumulative, valid_until_ms)?;
             ensure_signed(context, number, digest, signature, party)?;
         }
     }

@@ -225,7 +225,7 @@ fn errors_of_states_come_in_the_promised_order() {
 #[test]
 fn types_and_digests_are_those_of_eip_712() {
     assert_eq!(signing::STATE_TYPE, keccak256("ChannelState(uint64 channelId,uint256 cumulative)"));
-    assert_eq!(signing::CLOSE_TYPE, keccak256("ChannelClose(uint64 channelId,uint256 cumulative)"));
+    assert_eq!(signing::CLOSE_TYPE, keccak256("ChannelClose(uint64 channelId,uint256 cumulative,uint64 validUntilMs)"));
     let mut ledger = set_up();
     // Built here byte by byte, as a wallet would.
     let word = |number: u64| U256::from(number).to_be_bytes::<32>();
@@ -274,7 +274,8 @@ fn hostile_signatures_are_refused() {
     refused(&mut ledger, "zeros", with(vec![0; 65]));
     refused(&mut ledger, "another amount", submitStateCall { cumulative: units(101), ..good.clone() });
     refused(&mut ledger, "another channel", submitStateCall { channelId: other, ..good.clone() });
-    let close = ledger.ok(ANYONE, TO, closeDigestCall { channelId: id, cumulative: units(100) });
+    let close =
+        ledger.ok(ANYONE, TO, closeDigestCall { channelId: id, cumulative: units(100), validUntilMs: u64::MAX });
     refused(&mut ledger, "another type", with(packed(&secret, close).to_vec()));
     let digest = ledger.ok(ANYONE, TO, stateDigestCall { channelId: id, cumulative: units(100) });
     refused(&mut ledger, "another key", with(packed(&key(12).0, digest).to_vec()));
@@ -380,8 +381,9 @@ fn both_together_close_at_once_and_below_what_was_signed() {
         ledger.ok(payee, TO, captured);
         let signed = state(&mut ledger, id, 200);
         ledger.ok(payee, TO, submitStateCall { payNow: false, ..signed });
+        let valid_until = ledger.timestamp_ms + 1;
         let digest = |ledger: &mut Ledger, cumulative: u128| {
-            let call = closeDigestCall { channelId: id, cumulative: units(cumulative) };
+            let call = closeDigestCall { channelId: id, cumulative: units(cumulative), validUntilMs: valid_until };
             let digest = ledger.ok(ANYONE, TO, call);
             (packed(&secret, digest), packed(&payee_secret, digest))
         };
@@ -389,11 +391,19 @@ fn both_together_close_at_once_and_below_what_was_signed() {
         let close = |cumulative: u128, payer_signature: &Bytes, payee_signature: &Bytes| closeTogetherCall {
             channelId: id,
             cumulative: units(cumulative),
+            validUntilMs: valid_until,
             payerSignature: payer_signature.clone(),
             payeeSignature: payee_signature.clone(),
             payNow: true,
         };
         let none = Bytes::new();
+        ledger.timestamp_ms = valid_until;
+        let expired = CloseConsentExpired { channelId: id, validUntilMs: valid_until, nowMs: valid_until };
+        ledger.reverts(by, TO, close(301, &by_payer, &by_payee), expired);
+        ledger.timestamp_ms = valid_until - 1;
+        let longer = closeTogetherCall { validUntilMs: valid_until + 1, ..close(80, &by_payer, &by_payee) };
+        let failure = ledger.call(by, TO, longer).unwrap_err();
+        assert!(failure.to_string().starts_with("ChannelSignatureInvalid("), "the time is signed: {failure}");
         let error = StateExceedsDeposit { channelId: id, deposit: units(300), cumulative: units(301) };
         ledger.reverts(by, TO, close(301, &none, &none), error);
         let error = StateOutdated { channelId: id, known: units(50), cumulative: units(49) };

@@ -62,7 +62,7 @@ pub fn has_approved(context: &mut Context<'_>, number: u64, part: u8, account: A
 
 fn find_part(context: &mut Context<'_>, escrow: &Escrow, part: u8) -> Result<Part, Failure> {
     let parts = escrow.head.parts;
-    ensure(part < parts, || IEscrow::PartUnknown { escrowId: escrow.number, part, parts })?;
+    ensure(part < parts, || IEscrow::EscrowPartUnknown { escrowId: escrow.number, part, parts })?;
     escrow.record.parts.at(context, &part)
 }
 
@@ -182,7 +182,7 @@ fn ungranted_part(context: &mut Context<'_>, escrow: &Escrow, part: u8) -> Resul
     escrow.ensure_in_time(context)?;
     let place = find_part(context, escrow, part)?;
     let milestone = place.milestone.read(context)?;
-    ensure(!milestone.granted, || IEscrow::PartGranted { escrowId: escrow.number, part })?;
+    ensure(!milestone.granted, || IEscrow::EscrowPartGranted { escrowId: escrow.number, part })?;
     Ok((place, milestone))
 }
 
@@ -300,6 +300,6 @@ pub fn conclude(context: &mut Context<'_>, number: u64, pay_now: bool) -> Result
 /// Pays what is granted.
 pub fn pay_out(context: &mut Context<'_>, number: u64) -> Result<(), Failure> {
     let escrow = Escrow::read(context, number)?;
-    ensure(escrow.due() > 0, || IEscrow::NothingDue { escrowId: number })?;
+    ensure(escrow.due() > 0, || IEscrow::EscrowNothingDue { escrowId: number })?;
     escrow.finish(context, true)
 }

@@ -61,7 +61,7 @@ impl Outcome {
         match number {
             1 => Ok(Self::Refund),
             2 => Ok(Self::Release),
-            outcome => Err(revert(IEscrow::OutcomeInvalid { outcome })),
+            outcome => Err(revert(IEscrow::EscrowOutcomeInvalid { outcome })),
         }
     }
 }

@@ -75,10 +75,12 @@ fn check_approvers(terms: &Terms) -> Result<(), Failure> {
     let mut sorted = if bounded { approvers.clone() } else { Vec::new() };
     sorted.sort_unstable();
     let distinct = sorted.iter().zip(sorted.iter().skip(1)).all(|(one, next)| one != next);
-    ensure(bounded && distinct && sorted.iter().all(|approver| can_hold(*approver)), || IEscrow::ApproversInvalid {
-        approvers: U256::from(approvers.len()),
-        approvalsNeeded: terms.approvalsNeeded,
-        approversMax: U256::from(APPROVERS_MAX),
+    ensure(bounded && distinct && sorted.iter().all(|approver| can_hold(*approver)), || {
+        IEscrow::EscrowApproversInvalid {
+            approvers: U256::from(approvers.len()),
+            approvalsNeeded: terms.approvalsNeeded,
+            approversMax: U256::from(APPROVERS_MAX),
+        }
     })
 }
 
@@ -87,8 +89,9 @@ fn check_parts(terms: &Terms, amount: u128) -> Result<Vec<u128>, Failure> {
     if terms.parts.is_empty() {
         return Ok(if terms.approvers.is_empty() { Vec::new() } else { vec![amount] });
     }
-    let invalid =
-        || revert(IEscrow::PartsInvalid { parts: U256::from(terms.parts.len()), partsMax: U256::from(PARTS_MAX) });
+    let invalid = || {
+        revert(IEscrow::EscrowPartsInvalid { parts: U256::from(terms.parts.len()), partsMax: U256::from(PARTS_MAX) })
+    };
     if terms.parts.len() > PARTS_MAX || terms.approvers.is_empty() {
         return Err(invalid());
     }

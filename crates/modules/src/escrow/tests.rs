@@ -178,7 +178,7 @@ fn errors_of_opening_come_in_the_promised_order() {
     terms.deadlineMs = now + TERM_MS_MAX;
     for outcome in [0, 3, 255] {
         terms.deadlineOutcome = outcome;
-        check(&terms, IEscrowErrors::OutcomeInvalid(OutcomeInvalid { outcome }));
+        check(&terms, IEscrowErrors::EscrowOutcomeInvalid(EscrowOutcomeInvalid { outcome }));
     }
     terms.deadlineOutcome = 1;
     check(&terms, IEscrowErrors::HashLockTermsInvalid(HashLockTermsInvalid {}));
@@ -193,12 +193,12 @@ fn errors_of_opening_come_in_the_promised_order() {
         (many, 1),
     ] {
         (terms.approvers, terms.approvalsNeeded) = (approvers.clone(), needed);
-        let error = ApproversInvalid {
+        let error = EscrowApproversInvalid {
             approvers: units(approvers.len() as u128),
             approvalsNeeded: needed,
             approversMax: units(16),
         };
-        check(&terms, IEscrowErrors::ApproversInvalid(error));
+        check(&terms, IEscrowErrors::EscrowApproversInvalid(error));
     }
     (terms.approvers, terms.approvalsNeeded) = (vec![account(3), account(4)], 2);
     for parts in [
@@ -209,8 +209,8 @@ fn errors_of_opening_come_in_the_promised_order() {
         vec![units(1); 33],
     ] {
         terms.parts = parts.clone();
-        let error = PartsInvalid { parts: units(parts.len() as u128), partsMax: units(32) };
-        check(&terms, IEscrowErrors::PartsInvalid(error));
+        let error = EscrowPartsInvalid { parts: units(parts.len() as u128), partsMax: units(32) };
+        check(&terms, IEscrowErrors::EscrowPartsInvalid(error));
     }
     terms.parts = vec![units(1), units(4_999)];
     for (arbiter, ruling, outcome) in [
@@ -346,7 +346,7 @@ fn the_very_instant_of_the_deadline_is_late() {
         assert_eq!(stand(&mut ledger, id), expected);
         let over = EscrowNotOpen { escrowId: id, status: 3 };
         ledger.reverts(ANYONE, TO, concludeCall { escrowId: id, payNow: true }, over);
-        ledger.reverts(ANYONE, TO, payOutCall { escrowId: id }, NothingDue { escrowId: id });
+        ledger.reverts(ANYONE, TO, payOutCall { escrowId: id }, EscrowNothingDue { escrowId: id });
         sound(&mut ledger);
     }
 }
@@ -404,7 +404,7 @@ fn milestones_are_granted_part_by_part_against_evidence() {
     assert_eq!(stand(&mut ledger, id), (1, 200, 0, 0, 400, 0));
     let part = ledger.ok(ANYONE, TO, partOfCall { escrowId: id, part: 1 });
     assert_eq!((part.amount, part.evidenceHash, part.approvals, part.granted), (units(200), photo, 2, true));
-    let granted = || PartGranted { escrowId: id, part: 1 };
+    let granted = || EscrowPartGranted { escrowId: id, part: 1 };
     ledger.reverts(account(5), TO, approve(id, 1, photo), granted());
     ledger.reverts(PAYEE, TO, submit(1, bill), granted());
 
@@ -426,7 +426,7 @@ fn errors_of_parts_come_in_the_promised_order() {
     let stranger = EscrowCallerNotAllowed { escrowId: id, caller: ANYONE };
     ledger.reverts(ANYONE, TO, approve(id, 9, B256::ZERO), stranger.clone());
     ledger.reverts(ANYONE, TO, submitEvidenceCall { escrowId: id, part: 9, evidenceHash: B256::ZERO }, stranger);
-    let unknown = PartUnknown { escrowId: id, part: 3, parts: 3 };
+    let unknown = EscrowPartUnknown { escrowId: id, part: 3, parts: 3 };
     ledger.reverts(account(3), TO, approve(id, 3, B256::ZERO), unknown.clone());
     ledger.reverts(PAYEE, TO, submitEvidenceCall { escrowId: id, part: 3, evidenceHash: B256::ZERO }, unknown.clone());
     ledger.reverts(ANYONE, TO, partOfCall { escrowId: id, part: 3 }, unknown);
@@ -596,6 +596,26 @@ fn what_the_payee_cannot_take_it_can_give_back() {
     ledger.ok(PAYEE, TO, refundCall { escrowId: id, amount: ALL });
     assert_eq!(stand(&mut ledger, id), (3, 0, 600, 0, 0, 0));
     assert_eq!(spendable(&mut ledger, PAYER), 1_000);
+    sound(&mut ledger);
+}
+
+/// After the deadline only what was granted may be given back, and what is undecided keeps waiting for its outcome.
+#[test]
+fn a_late_refund_takes_from_what_is_due_alone() {
+    let mut ledger = world();
+    let terms = with_milestones(&ledger);
+    let deadline = terms.deadlineMs;
+    let id = open(&mut ledger, terms);
+    for approver in [3, 4] {
+        ledger.ok(account(approver), TO, approveCall { payNow: false, ..approve(id, 1, B256::ZERO) });
+    }
+    ledger.timestamp_ms = deadline;
+    let exceeded = EscrowExceeded { escrowId: id, left: units(200), amount: units(201) };
+    ledger.reverts(PAYEE, TO, refundCall { escrowId: id, amount: units(201) }, exceeded);
+    ledger.ok(PAYEE, TO, refundCall { escrowId: id, amount: units(50) });
+    assert_eq!(stand(&mut ledger, id), (1, 0, 50, 150, 400, 0));
+    ledger.ok(ANYONE, TO, concludeCall { escrowId: id, payNow: true });
+    assert_eq!(stand(&mut ledger, id), (3, 150, 450, 0, 0, 0));
     sound(&mut ledger);
 }
 

@@ -88,7 +88,7 @@ fn check_order(context: &mut Context<'_>, order: &Order, payer: Address) -> Resu
     } else {
         !debtor_agent.is_zero() && !creditor_agent.is_zero()
     };
-    ensure(whole, || IExchange::PaymentDetailsInvalid {
+    ensure(whole, || IExchange::OrderDetailsInvalid {
         uetr,
         debtorAgent: debtor_agent,
         creditorAgent: creditor_agent,
@@ -97,7 +97,7 @@ fn check_order(context: &mut Context<'_>, order: &Order, payer: Address) -> Resu
         return Ok(());
     }
     let trade = trade_of_uetr(context, uetr)?;
-    ensure(trade == 0, || IExchange::UetrUsed { uetr, tradeId: trade })
+    ensure(trade == 0, || IExchange::ExchangeUetrUsed { uetr, tradeId: trade })
 }
 
 /// What the taker accepts at worst.

@@ -131,7 +131,7 @@ pub fn post_quote(context: &mut Context<'_>, quote: &Quote, request: u64) -> Res
     let (caller, provider) = (context.caller(), quote.provider);
     ensure(caller == provider, || IExchange::QuoteNotOwn { provider, caller })?;
     if request > layout().requests.read(context)? {
-        return Err(revert(IExchange::RequestUnknown { requestId: request }));
+        return Err(revert(IExchange::QuoteRequestUnknown { requestId: request }));
     }
     Offer::parse(context, quote)?;
     ensure_usable(context, quote)?;

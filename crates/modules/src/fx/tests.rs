@@ -335,7 +335,7 @@ fn a_request_is_answered_on_the_ledger_by_a_posted_quote() {
     let post = |quote: &Quote, request| postQuoteCall { quote: quote.clone(), requestId: request };
     let own = QuoteNotOwn { provider: quote.provider, caller: ANYONE };
     ledger.reverts(ANYONE, TO, post(&quote, 9), own);
-    ledger.reverts(quote.provider, TO, post(&quote, 2), RequestUnknown { requestId: 2 });
+    ledger.reverts(quote.provider, TO, post(&quote, 2), QuoteRequestUnknown { requestId: 2 });
     let bad = Quote { side: 0, ..quote.clone() };
     ledger.reverts(quote.provider, TO, post(&bad, 1), QuoteSideInvalid { side: 0 });
     let stale = Quote { epoch: 4, ..quote.clone() };
@@ -458,13 +458,13 @@ fn errors_of_an_execution_come_in_the_promised_order() {
     ] {
         (wanted.uetr, wanted.debtorAgent, wanted.creditorAgent, wanted.remittanceHash) =
             (uetr, debtor, creditor, remittance);
-        let error = PaymentDetailsInvalid { uetr, debtorAgent: debtor, creditorAgent: creditor };
-        check(&mut ledger, TAKER, &quote, &wanted, &good, E::PaymentDetailsInvalid(error));
+        let error = OrderDetailsInvalid { uetr, debtorAgent: debtor, creditorAgent: creditor };
+        check(&mut ledger, TAKER, &quote, &wanted, &good, E::OrderDetailsInvalid(error));
     }
     let uetr = B256::repeat_byte(1);
     (wanted.uetr, wanted.debtorAgent, wanted.creditorAgent, wanted.remittanceHash) = (uetr, agent, agent, agent);
     ledger.run(ANYONE, |x| layout::layout().payments.of(&uetr).write(x, 77)).unwrap();
-    check(&mut ledger, TAKER, &quote, &wanted, &good, E::UetrUsed(UetrUsed { uetr, tradeId: 77 }));
+    check(&mut ledger, TAKER, &quote, &wanted, &good, E::ExchangeUetrUsed(ExchangeUetrUsed { uetr, tradeId: 77 }));
     wanted.uetr = B256::repeat_byte(2);
     for amount in [units(0), units(41), top, ALL - U256::ONE] {
         wanted.amount = amount;
@@ -650,7 +650,7 @@ fn a_cross_border_payment_commits_whole_or_not_at_all() {
     assert_eq!(ledger.ok(ANYONE, TO, tradeOfUetrCall { uetr }), 1);
     let again = Quote { nonce: B256::repeat_byte(5), ..full };
     let call = executing(&mut ledger, again, payment);
-    ledger.reverts(TAKER, TO, call, UetrUsed { uetr, tradeId: 1 });
+    ledger.reverts(TAKER, TO, call, ExchangeUetrUsed { uetr, tradeId: 1 });
     sound(&mut ledger);
 }
 

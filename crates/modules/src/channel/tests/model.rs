@@ -239,11 +239,13 @@ fn send(ledger: &mut Ledger, operation: &Operation) -> bool {
         }
         Operation::Together { which, cumulative, forged, pay } => {
             let (channel, cumulative) = (id(which), units(cumulative));
-            let digest = ledger.ok(ANYONE, TO, closeDigestCall { channelId: channel, cumulative });
+            let digest =
+                ledger.ok(ANYONE, TO, closeDigestCall { channelId: channel, cumulative, validUntilMs: u64::MAX });
             let signature = packed(&if forged { key(77).0 } else { secret }, digest);
             let call = closeTogetherCall {
                 channelId: channel,
                 cumulative,
+                validUntilMs: u64::MAX,
                 payerSignature: signature,
                 payeeSignature: Bytes::new(),
                 payNow: pay,
