@@ -16,8 +16,8 @@ interface IChannel {
     function startClose(uint64 channelId, uint256 cumulative) external;
     /// Closes after the challenge. Anyone.
     function finishClose(uint64 channelId, bool payNow) external;
-    /// Closes with an amount that both parties signed; the caller's own signature may be empty. Anyone.
-    function closeTogether(uint64 channelId, uint256 cumulative, bytes calldata payerSignature, bytes calldata payeeSignature, bool payNow) external;
+    /// Closes with an amount that both parties signed, before validUntilMs; the caller's own signature may be empty. Anyone.
+    function closeTogether(uint64 channelId, uint256 cumulative, uint64 validUntilMs, bytes calldata payerSignature, bytes calldata payeeSignature, bool payNow) external;
     /// Pays what is due. Anyone.
     function payOut(uint64 channelId) external;
 
@@ -28,7 +28,7 @@ interface IChannel {
     /// What the payer signs for a state.
     function stateDigest(uint64 channelId, uint256 cumulative) external view returns (bytes32);
     /// What a party signs to close together.
-    function closeDigest(uint64 channelId, uint256 cumulative) external view returns (bytes32);
+    function closeDigest(uint64 channelId, uint256 cumulative, uint64 validUntilMs) external view returns (bytes32);
     /// Units that would be paid if this state were shown now; what is due anyhow if it would be refused.
     function payableAt(uint64 channelId, uint256 cumulative) external view returns (uint256);
     /// Units of the owner in its channels that are not closed, from the list's place start on: on hold, and due of them. At most 100 channels a call; listed is the length of the list.
@@ -71,6 +71,8 @@ interface IChannel {
     error StateExceedsDeposit(uint64 channelId, uint256 deposit, uint256 cumulative);
     /// A newer state is known, or more is paid already. Show one with a greater amount.
     error StateOutdated(uint64 channelId, uint256 known, uint256 cumulative);
+    /// The time for closing together is over. Sign again with a later one.
+    error CloseConsentExpired(uint64 channelId, uint64 validUntilMs, uint64 nowMs);
     /// The signature is not this party's over this message. Check domain, number and amount, and sign again.
     error ChannelSignatureInvalid(uint64 channelId, address signer, address expected);
     /// Nothing is owed and unpaid. Submit a state.

@@ -95,13 +95,13 @@ interface IEscrow {
     /// The deadline lies after now and within the longest term. Choose another.
     error EscrowDeadlineInvalid(uint64 deadlineMs, uint64 nowMs, uint64 deadlineMsMax);
     /// An outcome is 1 for refund or 2 for release. Use one of them.
-    error OutcomeInvalid(uint8 outcome);
+    error EscrowOutcomeInvalid(uint8 outcome);
     /// A hash lock runs alone and refunds at its deadline. Leave approvers, parts and arbiter out.
     error HashLockTermsInvalid();
     /// Approvers are distinct accounts, at most approversMax, and at least as many as are needed. Mend the list.
-    error ApproversInvalid(uint256 approvers, uint8 approvalsNeeded, uint256 approversMax);
+    error EscrowApproversInvalid(uint256 approvers, uint8 approvalsNeeded, uint256 approversMax);
     /// Parts are above zero, at most partsMax, need approvers and add up to the amount. Mend the list.
-    error PartsInvalid(uint256 parts, uint256 partsMax);
+    error EscrowPartsInvalid(uint256 parts, uint256 partsMax);
     /// An arbiter has between one millisecond and the longest time to rule, and an outcome if silent; without one both are zero. Mend the terms.
     error ArbiterTermsInvalid(address arbiter, uint64 rulingMs, uint64 rulingMsMax, uint8 silenceOutcome);
     /// The escrow names no arbiter. Settle by release, refund, its condition or its deadline.
@@ -111,9 +111,9 @@ interface IEscrow {
     /// The preimage does not give the hash lock. Send the 32 bytes whose sha256 it is.
     error PreimageWrong(uint64 escrowId, bytes32 hashLock, bytes32 hash);
     /// The escrow has no such part. Parts are numbered from 0.
-    error PartUnknown(uint64 escrowId, uint8 part, uint8 parts);
+    error EscrowPartUnknown(uint64 escrowId, uint8 part, uint8 parts);
     /// The part is granted already. Pay out what is due.
-    error PartGranted(uint64 escrowId, uint8 part);
+    error EscrowPartGranted(uint64 escrowId, uint8 part);
     /// The evidence's hash is zero. Name the hash of what was delivered.
     error EvidenceMissing(uint64 escrowId, uint8 part);
     /// The evidence is not the one that was named. Look at the current one and approve that.
@@ -121,5 +121,5 @@ interface IEscrow {
     /// The caller approved this part already. Let another approver do so.
     error ApprovalRepeated(uint64 escrowId, uint8 part, address approver);
     /// Nothing is granted and unpaid. Wait for a condition or the deadline.
-    error NothingDue(uint64 escrowId);
+    error EscrowNothingDue(uint64 escrowId);
 }

@@ -94,7 +94,7 @@ interface IExchange {
     /// A quote is posted by its own provider. Sign it instead, or post from the provider.
     error QuoteNotOwn(address provider, address caller);
     /// No request has this number. Take it from the QuoteRequested event, or use 0.
-    error RequestUnknown(uint64 requestId);
+    error QuoteRequestUnknown(uint64 requestId);
     /// A side is 1 for SEND or 2 for RECEIVE. Use one of them.
     error QuoteSideInvalid(uint8 side);
     /// A rounding is 1 for down or 2 for up. Use one of them.
@@ -122,9 +122,9 @@ interface IExchange {
     /// The payee is the provider who would pay it. Name another payee.
     error OrderPayeeInvalid(address payee);
     /// A payment names a UETR and both agents; an exchange without a UETR names none of its details. Complete or clear them.
-    error PaymentDetailsInvalid(bytes32 uetr, bytes32 debtorAgent, bytes32 creditorAgent);
+    error OrderDetailsInvalid(bytes32 uetr, bytes32 debtorAgent, bytes32 creditorAgent);
     /// The UETR was used already. It is the same payment: look at its trade instead of paying twice.
-    error UetrUsed(bytes32 uetr, uint64 tradeId);
+    error ExchangeUetrUsed(bytes32 uetr, uint64 tradeId);
     /// The amount lies outside of what the quote offers. Order between these two, or the maximum for all.
     error OrderAmountInvalid(uint256 amount, uint256 least, uint256 most);
     /// The computed amount rounds to zero. Order more.
