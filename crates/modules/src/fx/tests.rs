@@ -349,7 +349,9 @@ fn a_request_is_answered_on_the_ledger_by_a_posted_quote() {
     // Only exactly this quote is firm, and an empty signature stands for nothing else.
     let unsigned = |quote: Quote| executeCall { quote, signature: Bytes::new(), order: order(ALL) };
     let unfirm = QuoteSignatureInvalid { provider: quote.provider, signer: Address::ZERO };
-    ledger.reverts(TAKER, TO, unsigned(Quote { buyAmount: units(436), ..quote.clone() }), unfirm);
+    ledger.reverts(TAKER, TO, unsigned(Quote { buyAmount: units(436), ..quote.clone() }), unfirm.clone());
+    let garbage = executeCall { signature: vec![0; 65].into(), ..unsigned(quote.clone()) };
+    ledger.reverts(TAKER, TO, garbage, unfirm);
     assert_eq!(ledger.ok(TAKER, TO, unsigned(quote.clone())).received, units(435));
     let used = QuoteUsed { provider: quote.provider, nonce: quote.nonce };
     ledger.reverts(TAKER, TO, unsigned(quote.clone()), used.clone());
