@@ -13,7 +13,20 @@ pub const PERMISSION_ADDRESS: Address = address!("f10000000000000000000000000000
 /// Makes tokens.
 pub const FACTORY_ADDRESS: Address = address!("f100000000000000000000000000000000000003");
 
-const SINGLETONS: [Address; 3] = [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS];
+/// Payments with a life of their own: pending, scheduled, requested, in batches.
+pub const PAYMENT_ADDRESS: Address = address!("f100000000000000000000000000000000000005");
+/// Gross and net settlement among participants.
+pub const SETTLEMENT_ADDRESS: Address = address!("f100000000000000000000000000000000000006");
+/// Foreign exchange.
+pub const EXCHANGE_ADDRESS: Address = address!("f100000000000000000000000000000000000007");
+/// Conditional payment.
+pub const ESCROW_ADDRESS: Address = address!("f100000000000000000000000000000000000008");
+/// Payment channels.
+pub const CHANNEL_ADDRESS: Address = address!("f100000000000000000000000000000000000009");
+
+const SINGLETONS: [Address; 6] =
+    [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS, EXCHANGE_ADDRESS, ESCROW_ADDRESS, CHANNEL_ADDRESS];
+const SINGLETON_PREFIX: [u8; 12] = [0xf1, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const TOKEN_PREFIX: [u8; 12] = [0xf1, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// Code of every module's account, the EVM's INVALID instruction: it makes `EXTCODESIZE` positive, as contracts expect
@@ -29,6 +42,12 @@ pub enum Module {
     Permission,
     /// The token factory.
     Factory,
+    /// Foreign exchange.
+    Exchange,
+    /// Escrows.
+    Escrow,
+    /// Payment channels.
+    Channel,
     /// The token at this address, whether or not it was created yet.
     Token(Address),
 }
@@ -40,6 +59,9 @@ impl Module {
             POLICY_ADDRESS => Some(Self::Policy),
             PERMISSION_ADDRESS => Some(Self::Permission),
             FACTORY_ADDRESS => Some(Self::Factory),
+            EXCHANGE_ADDRESS => Some(Self::Exchange),
+            ESCROW_ADDRESS => Some(Self::Escrow),
+            CHANNEL_ADDRESS => Some(Self::Channel),
             _ => token_index(address).map(|_| Self::Token(address)),
         }
     }
@@ -50,10 +72,10 @@ pub fn is_module(address: Address) -> bool {
     Module::at(address).is_some()
 }
 
-/// Whether an address can hold a balance or a role: someone may act for it, which is never so for the zero address and
-/// for modules.
+/// Whether an address can hold a balance or a role: someone may act for it, which is never so for the zero address, for
+/// modules, and for addresses kept for modules to come.
 pub(crate) fn can_hold(address: Address) -> bool {
-    !address.is_zero() && !is_module(address)
+    !address.is_zero() && !address.starts_with(&SINGLETON_PREFIX) && !is_module(address)
 }
 
 /// Modules that exist from genesis, one of each.

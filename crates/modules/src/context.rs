@@ -9,12 +9,13 @@
 //! the input is read.
 //!
 //! **Reentrancy** cannot happen: a module calls no contract and no precompile, only Rust functions of modules below it
-//! in an acyclic graph (factory -> token -> policy; factory -> permission). Control never leaves before an operation
+//! in an acyclic graph (see the crate's own page). Control never leaves before an operation
 //! has ended.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolError, SolEvent};
 use florin_types::{Rules, StateFault};
+use sha2::{Digest, Sha256};
 
 use std::fmt;
 
@@ -26,6 +27,8 @@ pub const CALL_GAS: u64 = 100;
 pub const WORD_GAS: u64 = 6;
 /// Gas of one signature recovery: what the precompile ECRECOVER costs.
 pub const RECOVER_GAS: u64 = 3_000;
+/// Gas of sha256 before its data, and for each word of it: what the precompile SHA2-256 costs.
+const SHA256_GAS: (u64, u64) = (60, 12);
 
 /// Why an operation did not happen. Nothing that it did remains.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,6 +191,14 @@ impl<'a> Context<'a> {
     /// keccak256 of `data`.
     pub fn keccak(&mut self, data: &[u8]) -> Result<B256, Failure> {
         self.storage.keccak(data)
+    }
+
+    /// sha256 of `data`, at the precompile's price.
+    pub fn sha256(&mut self, data: &[u8]) -> Result<B256, Failure> {
+        let (base, word) = SHA256_GAS;
+        let words = u64::try_from(data.len().div_ceil(32)).unwrap_or(u64::MAX);
+        self.charge(base.saturating_add(word.saturating_mul(words)))?;
+        Ok(B256::from_slice(&Sha256::digest(data)))
     }
 
     /// Address whose key signed `digest`, if any did.

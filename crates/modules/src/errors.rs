@@ -8,7 +8,10 @@ use std::fmt;
 
 use crate::{
     calls::{self, IModule::IModuleErrors},
+    channel::{self, IChannel::IChannelErrors},
+    escrow::{self, IEscrow::IEscrowErrors},
     factory::{self, IFactory::IFactoryErrors},
+    fx::{self, IExchange::IExchangeErrors},
     permission::{self, IPermission::IPermissionErrors},
     policy::{self, IPolicy::IPolicyErrors},
     token::{self, IToken::ITokenErrors},
@@ -52,6 +55,9 @@ pub fn explain(data: &[u8]) -> Option<Explanation> {
         IPolicyErrors, policy::SOURCE;
         IPermissionErrors, permission::SOURCE;
         IFactoryErrors, factory::SOURCE;
+        IEscrowErrors, escrow::SOURCE;
+        IChannelErrors, channel::SOURCE;
+        IExchangeErrors, fx::SOURCE;
         IModuleErrors, calls::SOURCE;
     }
 }
@@ -109,6 +115,17 @@ mod tests {
     use alloy_primitives::{Address, U256};
     use alloy_sol_types::SolError;
 
+    const SOURCES: &[&str] = &[
+        token::SOURCE,
+        policy::SOURCE,
+        permission::SOURCE,
+        factory::SOURCE,
+        escrow::SOURCE,
+        channel::SOURCE,
+        fx::SOURCE,
+        calls::SOURCE,
+    ];
+
     #[test]
     fn an_error_says_rule_values_and_next_action() {
         let error = IToken::ERC20InsufficientBalance {
@@ -135,11 +152,21 @@ mod tests {
         }
     }
 
+    /// A name has one meaning: interfaces that share an error share its values too.
+    #[test]
+    fn a_name_never_has_two_meanings() {
+        let mut meanings = std::collections::BTreeMap::new();
+        for error in SOURCES.iter().flat_map(|source| declarations(source)).filter(|item| item.kind == "error") {
+            let before = meanings.insert(error.name.clone(), error.text.clone());
+            assert!(before.is_none_or(|before| before == error.text), "{}", error.name);
+        }
+    }
+
     /// House rule: an error says the rule and the next action, hence at least two sentences.
     #[test]
     fn every_error_of_every_interface_is_explained() {
         let mut errors = 0;
-        for source in [token::SOURCE, policy::SOURCE, permission::SOURCE, factory::SOURCE, calls::SOURCE] {
+        for source in SOURCES {
             for error in declarations(source).iter().filter(|item| item.kind == "error") {
                 errors += 1;
                 let sentences = error.comment.matches(". ").count();
@@ -150,6 +177,9 @@ mod tests {
             + IPolicyErrors::COUNT
             + IPermissionErrors::COUNT
             + IFactoryErrors::COUNT
+            + IEscrowErrors::COUNT
+            + IChannelErrors::COUNT
+            + IExchangeErrors::COUNT
             + IModuleErrors::COUNT;
         assert_eq!(errors, declared, "a declaration is not on one line");
     }

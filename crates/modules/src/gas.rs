@@ -3,16 +3,24 @@
 //!
 //! Every call is a transaction of its own, so that each slot is cold when it is first touched.
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, b256};
 use alloy_sol_types::SolCall;
 use florin_types::{Access, NodeRole, Rules};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
+    channel::IChannel::{
+        channelOfCall, closeByPayeeCall, openCall as openChannelCall, startCloseCall, submitStateCall, topUpCall,
+    },
     context::{CallEnv, Context, Failure},
-    dispatch, factory,
+    dispatch,
+    escrow::IEscrow::{Terms, approveCall as approvePartCall, concludeCall, openCall, releaseCall, revealCall},
+    factory,
     factory::IFactory::createTokenCall,
+    fx::IExchange::{
+        Order, Quote, cancelQuoteCall, costOfCall, executeCall, executeViaCall, postQuoteCall, registerProviderCall,
+    },
     memory::MemoryStorage,
     permission,
     permission::IPermission::{addNodeCall, mayTransactCall, setListedCall},
@@ -33,6 +41,8 @@ const CAROL: Address = Address::repeat_byte(0x03);
 /// List of everyone, and a combination of four lists.
 const LIST: u64 = policy::FIRST_CREATED;
 const COMBINATION: u64 = LIST + 4;
+/// sha256 of 32 zero bytes.
+const ZERO_LOCK: B256 = b256!("66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925");
 
 /// Tables by module folder.
 pub(crate) fn tables() -> BTreeMap<&'static str, String> {
@@ -44,19 +54,23 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     meter.policy();
     meter.factory();
     meter.token();
+    meter.escrow();
+    meter.channel();
+    meter.fx();
     meter.tables
 }
 
 struct Meter {
     storage: MemoryStorage,
     rules: Rules,
+    timestamp_ms: u64,
     tables: BTreeMap<&'static str, String>,
 }
 
 impl Default for Meter {
     fn default() -> Self {
         let storage = MemoryStorage::new(|_, _, _, _| Some(ALICE));
-        Self { storage, rules: Rules::default(), tables: BTreeMap::new() }
+        Self { storage, rules: Rules::default(), timestamp_ms: 0, tables: BTreeMap::new() }
     }
 }
 
@@ -67,7 +81,8 @@ impl Meter {
         operation: impl FnOnce(&mut Context<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         self.storage.begin(u64::MAX);
-        let env = CallEnv { caller, origin: caller, is_static: false, ..CallEnv::reader(&self.rules) };
+        let timestamp_ms = self.timestamp_ms;
+        let env = CallEnv { caller, origin: caller, timestamp_ms, is_static: false, ..CallEnv::reader(&self.rules) };
         operation(&mut Context::new(env, &mut self.storage))
     }
 
@@ -179,5 +194,110 @@ impl Meter {
         let call = setAddressFrozenCall { userAddress: BOB, freeze: true };
         self.note("token", "freeze", ADMIN, eur, call);
         self.note("token", "any", BOB, eur, balanceOfCall { account: ALICE });
+    }
+
+    fn escrow(&mut self) {
+        let to = ESCROW_ADDRESS;
+        let plain = Terms {
+            token: token_address(1),
+            payee: CAROL,
+            amount: U256::from(100),
+            deadlineMs: 1,
+            deadlineOutcome: 1,
+            hashLock: B256::ZERO,
+            approvers: Vec::new(),
+            approvalsNeeded: 0,
+            parts: Vec::new(),
+            arbiter: Address::ZERO,
+            rulingMs: 0,
+            silenceOutcome: 0,
+            agreementHash: B256::ZERO,
+        };
+        self.note("escrow", "by consent", ALICE, to, openCall { terms: plain.clone() });
+        self.note("escrow", "a part", ALICE, to, releaseCall { escrowId: 1, amount: U256::ONE });
+        let locked = Terms { hashLock: ZERO_LOCK, ..plain.clone() };
+        self.note("escrow", "hash lock", ALICE, to, openCall { terms: locked });
+        let reveal = revealCall { escrowId: 2, preimage: B256::ZERO, payNow: true };
+        self.note("escrow", "and pay", ADMIN, to, reveal);
+        let approvers: Vec<Address> = (0x20..0x30).map(Address::repeat_byte).collect();
+        let parts = vec![U256::from(25); 4];
+        let milestones = Terms { approvers: approvers.clone(), approvalsNeeded: 2, parts, ..plain };
+        self.note("escrow", "2 of 16 approvers, 4 parts", ALICE, to, openCall { terms: milestones });
+        let approve = approvePartCall { escrowId: 3, part: 0, evidenceHash: B256::ZERO, payNow: true };
+        for (what, approver) in ["first of 2", "last of 2, and pay"].into_iter().zip(approvers) {
+            self.note("escrow", what, approver, to, approve.clone());
+        }
+        self.timestamp_ms = 1;
+        self.note("escrow", "refund", ADMIN, to, concludeCall { escrowId: 3, payNow: true });
+    }
+
+    fn channel(&mut self) {
+        let to = CHANNEL_ADDRESS;
+        let (token, amount, challenge_ms) = (token_address(1), U256::from(100), 60_000);
+        let open = openChannelCall { token, payee: CAROL, amount, challengeMs: challenge_ms };
+        self.note("channel", "first", ALICE, to, open.clone());
+        self.note("channel", "another", ALICE, to, open);
+        self.note("channel", "once", ALICE, to, topUpCall { channelId: 1, amount });
+        let state = |cumulative: u64, pay_now| submitStateCall {
+            channelId: 1,
+            cumulative: U256::from(cumulative),
+            signature: [0u8; 65].into(),
+            payNow: pay_now,
+        };
+        self.note("channel", "and pay", CAROL, to, state(10, true));
+        self.note("channel", "without paying", CAROL, to, state(20, false));
+        self.note("channel", "a channel", CAROL, to, channelOfCall { channelId: 1 });
+        self.note("channel", "by the payer", ALICE, to, startCloseCall { channelId: 1, cumulative: U256::from(30) });
+        self.note("channel", "and pay", CAROL, to, closeByPayeeCall { channelId: 1, payNow: true });
+    }
+
+    fn fx(&mut self) {
+        let to = EXCHANGE_ADDRESS;
+        // The meter's signatures are all of this provider, who sells two currencies.
+        let quote = |nonce: u8, sell: u64, buy: u64| Quote {
+            provider: ALICE,
+            epoch: 0,
+            nonce: B256::repeat_byte(nonce),
+            taker: Address::ZERO,
+            sellToken: token_address(sell),
+            buyToken: token_address(buy),
+            sellAmount: U256::from(100),
+            buyAmount: U256::from(100),
+            leastAmount: U256::ONE,
+            side: 1,
+            rounding: 1,
+            fee: U256::ZERO,
+            expiresAtMs: u64::MAX,
+        };
+        let order = |uetr: u8| {
+            let agent = if uetr == 0 { B256::ZERO } else { B256::repeat_byte(0xaa) };
+            Order {
+                amount: U256::MAX,
+                maxSent: U256::MAX,
+                minReceived: U256::ZERO,
+                payee: ADMIN,
+                uetr: B256::repeat_byte(uetr),
+                debtorAgent: agent,
+                creditorAgent: agent,
+                remittanceHash: agent,
+            }
+        };
+        let signature = alloy_primitives::Bytes::from_static(&[0u8; 65]);
+        self.note("fx", "first time", ALICE, to, registerProviderCall {});
+        self.note("fx", "any", ADMIN, to, costOfCall { quote: quote(1, 1, 2), amount: U256::MAX });
+        let execute =
+            |nonce, uetr| executeCall { quote: quote(nonce, 1, 2), signature: signature.clone(), order: order(uetr) };
+        self.note("fx", "signed quote", ADMIN, to, execute(1, 0));
+        self.note("fx", "cross-border payment", ADMIN, to, execute(2, 1));
+        let via = executeViaCall {
+            first: quote(3, 1, 2),
+            firstSignature: signature.clone(),
+            second: quote(4, 2, 3),
+            secondSignature: signature.clone(),
+            order: order(2),
+        };
+        self.note("fx", "cross-border payment", ADMIN, to, via);
+        self.note("fx", "without a request", ALICE, to, postQuoteCall { quote: quote(5, 1, 2), requestId: 0 });
+        self.note("fx", "any", ALICE, to, cancelQuoteCall { nonce: B256::repeat_byte(5) });
     }
 }

@@ -10,7 +10,7 @@
 //! files and one line in [`Module`] and in [`dispatch`].
 //!
 //! **Invariants.** No input makes a module panic; nothing is unbounded; calls between modules form an acyclic graph
-//! (factory -> token -> policy; factory -> permission). Each module names its own in `invariants.rs`.
+//! (factory -> token -> policy; factory -> permission; {escrow, channel, fx} -> token). Each module names its own in `invariants.rs`.
 //!
 //! **Pure.** No I/O, no clock, no randomness, no async, no floats, no unordered iteration.
 #![deny(
@@ -23,9 +23,12 @@
 
 mod address;
 pub mod calls;
+pub mod channel;
 mod context;
 mod errors;
+pub mod escrow;
 pub mod factory;
+pub mod fx;
 mod gas;
 mod genesis;
 pub mod invariants;
@@ -39,13 +42,14 @@ pub mod slots;
 #[cfg(test)]
 mod testing;
 pub mod token;
+mod typed_data;
 mod view;
 
 use alloy_primitives::{Address, Bytes};
 
 pub use address::{
-    FACTORY_ADDRESS, MARKER_CODE, Module, PERMISSION_ADDRESS, POLICY_ADDRESS, is_module, singleton_addresses,
-    token_address, token_index,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, MARKER_CODE, Module, PAYMENT_ADDRESS,
+    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, is_module, singleton_addresses, token_address, token_index,
 };
 pub use context::{CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS, Storage, WORD_GAS};
 pub use errors::{Explanation, explain};
@@ -67,6 +71,9 @@ pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Re
         Some(Module::Policy) => policy::dispatch(context, input),
         Some(Module::Permission) => permission::dispatch(context, input),
         Some(Module::Factory) => factory::dispatch(context, input),
+        Some(Module::Exchange) => fx::dispatch(context, input),
+        Some(Module::Escrow) => escrow::dispatch(context, input),
+        Some(Module::Channel) => channel::dispatch(context, input),
         Some(Module::Token(token)) => token::dispatch(context, token, input),
         None => calls::unknown(input),
     }

@@ -3,15 +3,16 @@
 //! `cargo xtask generate` writes what [`references()`] returns, `cargo xtask check` compares, and so does a test here.
 //! Changing a golden file is changing what consensus sees: it is a commit of its own.
 
-use alloy_json_abi::JsonAbi;
+use alloy_json_abi::{JsonAbi, Param};
 use alloy_primitives::hex;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, calls,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, calls,
+    channel,
     errors::{Declaration, declarations},
-    factory, gas, permission, policy,
+    escrow, factory, fx, gas, permission, policy,
     slots::TypeBook,
     token,
 };
@@ -29,7 +30,7 @@ struct Subject {
     layout: fn(&mut TypeBook) -> Vec<Value>,
 }
 
-fn subjects() -> [Subject; 4] {
+fn subjects() -> [Subject; 7] {
     [
         Subject {
             folder: "token",
@@ -58,6 +59,27 @@ fn subjects() -> [Subject; 4] {
             address: PERMISSION_ADDRESS.to_string(),
             source: permission::SOURCE,
             layout: permission::layout::Layout::members,
+        },
+        Subject {
+            folder: "escrow",
+            title: "Escrow",
+            address: ESCROW_ADDRESS.to_string(),
+            source: escrow::SOURCE,
+            layout: escrow::layout::Layout::members,
+        },
+        Subject {
+            folder: "channel",
+            title: "Payment channels",
+            address: CHANNEL_ADDRESS.to_string(),
+            source: channel::SOURCE,
+            layout: channel::layout::Layout::members,
+        },
+        Subject {
+            folder: "fx",
+            title: "Foreign exchange",
+            address: EXCHANGE_ADDRESS.to_string(),
+            source: fx::SOURCE,
+            layout: fx::layout::Layout::members,
         },
     ]
 }
@@ -97,10 +119,75 @@ fn solidity(source: &str) -> (String, String) {
 
 /// JSON ABI of an interface, by its source; with the errors that every module shares.
 fn abi_json(source: &str) -> String {
-    let items = declarations(source).into_iter().chain(declarations(calls::SOURCE));
+    let items = expanded(source).into_iter().chain(expanded(calls::SOURCE));
     match parse(items) {
-        Ok(abi) => pretty(&json!(abi)),
+        Ok(mut abi) => {
+            name_members(&mut abi, &structs(source));
+            pretty(&json!(abi))
+        }
         Err(error) => format!("the interface cannot be parsed: {error}\n"),
+    }
+}
+
+/// Declarations with structs written out as tuples: the parser of the JSON ABI knows no names of structs.
+fn expanded(source: &str) -> Vec<Declaration> {
+    let structs = structs(source);
+    let mut items = declarations(source);
+    for item in &mut items {
+        let words = item.text.split_inclusive(|character: char| !character.is_alphanumeric());
+        item.text = words.map(|word| expand(word, &structs)).collect();
+    }
+    items
+}
+
+/// A word with the mark behind it; the tuple in its place if it names a struct.
+fn expand(word: &str, structs: &[Struct]) -> String {
+    let name = word.trim_end_matches(|character: char| !character.is_alphanumeric());
+    let mark = word.strip_prefix(name).unwrap_or_default();
+    let found = structs.iter().find(|item| item.name == name);
+    found.map_or_else(|| word.to_owned(), |item| format!("({}){mark}", item.types().join(",")))
+}
+
+/// A struct of an interface: its members' types and names, one a line in the source.
+struct Struct {
+    name: String,
+    members: Vec<(String, String)>,
+}
+
+impl Struct {
+    fn types(&self) -> Vec<&str> {
+        self.members.iter().map(|(kind, _)| kind.as_str()).collect()
+    }
+}
+
+fn structs(source: &str) -> Vec<Struct> {
+    let mut structs = Vec::new();
+    let mut lines = source.lines().map(str::trim);
+    while let Some(line) = lines.next() {
+        let Some(name) = line.strip_prefix("struct ").and_then(|rest| rest.strip_suffix(" {")) else { continue };
+        let members = lines.by_ref().take_while(|line| *line != "}").filter_map(|line| line.strip_suffix(';'));
+        let members = members.filter_map(|line| line.split_once(' ')).map(|(kind, name)| (kind.into(), name.into()));
+        structs.push(Struct { name: name.into(), members: members.collect() });
+    }
+    structs
+}
+
+/// Gives the members of structs in functions and events their names back.
+fn name_members(abi: &mut JsonAbi, structs: &[Struct]) {
+    for function in abi.functions.values_mut().flatten() {
+        let params = function.inputs.iter_mut().chain(&mut function.outputs);
+        params.for_each(|param| name_components(&mut param.components, structs));
+    }
+    for event in abi.events.values_mut().flatten() {
+        event.inputs.iter_mut().for_each(|param| name_components(&mut param.components, structs));
+    }
+}
+
+fn name_components(components: &mut [Param], structs: &[Struct]) {
+    let types: Vec<&str> = components.iter().map(|member| member.ty.as_str()).collect();
+    let Some(item) = structs.iter().find(|item| !types.is_empty() && item.types() == types) else { return };
+    for (member, (_, name)) in components.iter_mut().zip(&item.members) {
+        member.name.clone_from(name);
     }
 }
 
@@ -129,6 +216,7 @@ fn page() -> String {
     for subject in subjects() {
         let _ = write!(page, "\n## {}\n\nAddress: {}\n", subject.title, subject.address);
         tables(&mut page, subject.source);
+        struct_table(&mut page, subject.source);
     }
     page.push_str("\n## Errors that every module shares\n");
     tables(&mut page, calls::SOURCE);
@@ -144,11 +232,25 @@ fn tables(page: &mut String, source: &str) {
             continue;
         }
         let _ = write!(page, "\n### {title}\n\n| {identity} | declaration | meaning |\n|---|---|---|\n");
-        for item in items {
+        let expanded: Vec<_> = expanded(source).into_iter().filter(|item| item.kind == kind).collect();
+        for (item, expanded) in items.into_iter().zip(expanded) {
             let declaration = item.text.strip_prefix(kind).unwrap_or_default().trim().to_owned();
             let comment = item.comment.clone();
-            let _ = writeln!(page, "| `{}` | `{declaration}` | {comment} |", selector(item));
+            let _ = writeln!(page, "| `{}` | `{declaration}` | {comment} |", selector(expanded));
         }
+    }
+}
+
+/// Structs that functions of an interface take or give.
+fn struct_table(page: &mut String, source: &str) {
+    let structs = structs(source);
+    if structs.is_empty() {
+        return;
+    }
+    page.push_str("\n### Structs\n\n| struct | members |\n|---|---|\n");
+    for item in structs {
+        let members: Vec<String> = item.members.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
+        let _ = writeln!(page, "| `{}` | `{}` |", item.name, members.join("; "));
     }
 }
 
@@ -186,7 +288,7 @@ mod tests {
     #[test]
     fn the_json_abi_names_the_selectors_that_are_decoded() {
         fn check<Calls: SolInterface, Errors: SolInterface>(source: &str) {
-            let abi = parse(declarations(source)).unwrap();
+            let abi = parse(expanded(source)).unwrap();
             let functions: Vec<_> = abi.functions().map(|item| item.selector().0).collect();
             assert_eq!(functions.len(), Calls::COUNT);
             assert!(functions.iter().all(|selector| Calls::valid_selector(*selector)));
@@ -200,5 +302,8 @@ mod tests {
             permission::SOURCE,
         );
         check::<factory::IFactory::IFactoryCalls, factory::IFactory::IFactoryErrors>(factory::SOURCE);
+        check::<escrow::IEscrow::IEscrowCalls, escrow::IEscrow::IEscrowErrors>(escrow::SOURCE);
+        check::<channel::IChannel::IChannelCalls, channel::IChannel::IChannelErrors>(channel::SOURCE);
+        check::<fx::IExchange::IExchangeCalls, fx::IExchange::IExchangeErrors>(fx::SOURCE);
     }
 }

@@ -21,6 +21,11 @@ pub(crate) struct Ledger {
     pub(crate) timestamp_ms: u64,
 }
 
+/// Cases of a property test: so many in the gate, and as many as PROPTEST_CASES says elsewhere.
+pub(crate) fn cases(gate: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(gate)
+}
+
 /// An address for tests.
 pub(crate) fn account(number: u8) -> Address {
     Address::repeat_byte(number)

@@ -2,8 +2,12 @@
 
 use super::*;
 use crate::{
-    CallEnv, Context, FACTORY_ADDRESS, MemoryStorage, PERMISSION_ADDRESS, POLICY_ADDRESS, dispatch,
+    CallEnv, Context, MemoryStorage, POLICY_ADDRESS,
+    channel::IChannel,
+    dispatch,
+    escrow::IEscrow,
     factory::IFactory,
+    fx::IExchange,
     permission::IPermission,
     policy::IPolicy,
     testing::{Ledger, account, units, world},
@@ -150,6 +154,9 @@ fn selectors() -> Vec<[u8; 4]> {
         .chain(IPolicy::IPolicyCalls::selectors())
         .chain(IPermission::IPermissionCalls::selectors())
         .chain(IFactory::IFactoryCalls::selectors())
+        .chain(IEscrow::IEscrowCalls::selectors())
+        .chain(IChannel::IChannelCalls::selectors())
+        .chain(IExchange::IExchangeCalls::selectors())
         .collect()
 }
 
@@ -174,17 +181,17 @@ proptest! {
         words in prop::collection::vec(word(), 0..12),
         tail in prop::collection::vec(any::<u8>(), 0..40),
         caller in 0u8..6,
-        target in 0usize..5,
+        target in any::<prop::sample::Index>(),
         is_static in any::<bool>(),
     ) {
         let mut ledger = world();
-        let targets = [TOKEN, POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS, token_address(99)];
+                let targets = [&[TOKEN, token_address(99)][..], crate::singleton_addresses()].concat();
         let input = [&selector[..], &words.concat(), &tail].concat();
         let before = ledger.storage.slots.clone();
         let rules = ledger.rules.clone();
         let env = CallEnv { is_static, rules: &rules, ..ledger.env(account(caller)) };
         ledger.storage.begin(30_000_000);
-        let result = dispatch(&mut Context::new(env, &mut ledger.storage), targets[target], &input);
+        let result = dispatch(&mut Context::new(env, &mut ledger.storage), *target.get(&targets), &input);
         match result {
             Ok(_) | Err(Failure::OutOfGas) => {}
             Err(Failure::Revert(data)) => prop_assert!(crate::explain(&data).is_some(), "{data}"),
@@ -195,12 +202,12 @@ proptest! {
 
     /// The same with nothing but noise.
     #[test]
-    fn noise_breaks_no_module(input in prop::collection::vec(any::<u8>(), 0..200), target in 0usize..4) {
-        let targets = [TOKEN, POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS];
+    fn noise_breaks_no_module(input in prop::collection::vec(any::<u8>(), 0..200), target in any::<prop::sample::Index>()) {
+        let targets = [&[TOKEN][..], crate::singleton_addresses()].concat();
         let mut storage = MemoryStorage::default();
         let rules = Rules::default();
         let env = CallEnv { is_static: false, ..CallEnv::reader(&rules) };
-        let result = dispatch(&mut Context::new(env, &mut storage), targets[target], &input);
+        let result = dispatch(&mut Context::new(env, &mut storage), *target.get(&targets), &input);
         prop_assert!(!matches!(result, Err(Failure::Fault(_))));
     }
 }

@@ -140,6 +140,22 @@ sol! {
         /// Units were thawed.
         event TokensUnfrozen(address indexed userAddress, uint256 amount);
 
+        // ----- holds -------------------------------------------------------------------------------------------------
+
+        /// Units of the account that are on hold: still its own, reserved for a payment, an escrow, a channel or the like.
+        function heldBalanceOf(address account) external view returns (uint256);
+        /// Units that the account may move: its balance less what is frozen and what is on hold.
+        function spendableBalanceOf(address account) external view returns (uint256);
+        /// A hold: whose units, for which module (its address), how many are left.
+        function holdOf(uint64 holdId) external view returns (address owner, address keeper, uint256 amount);
+
+        /// Units were reserved for a module's purpose.
+        event Held(uint64 indexed holdId, address indexed owner, address indexed keeper, uint256 amount);
+        /// Units on hold were paid out; follows the Transfer event of the same movement.
+        event HoldPosted(uint64 indexed holdId, address indexed to, uint256 amount);
+        /// Units on hold became free again.
+        event HoldReleased(uint64 indexed holdId, address indexed owner, uint256 amount);
+
         // ----- policy ------------------------------------------------------------------------------------------------
 
         /// Policy that every movement must satisfy; 0 admits everyone.
@@ -158,6 +174,12 @@ sol! {
         error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
         /// The units not frozen do not suffice. Send less, or ask the freezer.
         error InsufficientUnfrozenBalance(address sender, uint256 balance, uint256 frozen, uint256 needed);
+        /// The units neither frozen nor on hold do not suffice. Release a hold, or send less.
+        error InsufficientUnheldBalance(address sender, uint256 balance, uint256 frozen, uint256 held, uint256 needed);
+        /// More units than are on hold. Post or release at most what is left.
+        error HoldExceeded(uint64 holdId, uint256 held, uint256 amount);
+        /// No hold has this number. Take it from the Held event.
+        error HoldUnknown(uint64 holdId);
         /// The allowance does not suffice. Ask the owner to approve more.
         error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
         /// The zero address cannot send. Name the holder.

@@ -2,10 +2,11 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 
-use super::{IToken::*, controls, ops, permit, roles};
+use super::{IToken::*, controls, holds, ops, permit, roles};
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
+    typed_data,
 };
 
 /// Interfaces of ERC-165 that a token has: ERC-165 itself and AccessControl.
@@ -45,9 +46,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         Call::nonces(c) => view::<noncesCall>(permit::nonce(context, token, c.owner)?),
         Call::DOMAIN_SEPARATOR(_) => view::<DOMAIN_SEPARATORCall>(permit::domain_separator(context, token)?),
         Call::eip712Domain(_) => view::<eip712DomainCall>((
-            permit::DOMAIN_FIELDS.into(),
+            typed_data::DOMAIN_FIELDS.into(),
             ops::name(context, token)?,
-            permit::DOMAIN_VERSION.into(),
+            typed_data::DOMAIN_VERSION.into(),
             U256::from(context.env().chain_id),
             token,
             B256::ZERO,
@@ -99,6 +100,16 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         Call::unfreezePartialTokens(c) => mutate::<unfreezePartialTokensCall, _>(context, |x| {
             controls::unfreeze_units(x, token, c.userAddress, c.amount)
         }),
+
+        // Holds
+        Call::heldBalanceOf(c) => view::<heldBalanceOfCall>(U256::from(holds::held_units(context, token, c.account)?)),
+        Call::spendableBalanceOf(c) => {
+            view::<spendableBalanceOfCall>(U256::from(holds::spendable_units(context, token, c.account)?))
+        }
+        Call::holdOf(c) => {
+            let hold = holds::hold_of(context, token, c.holdId)?;
+            view::<holdOfCall>((hold.owner, hold.keeper.address(), U256::from(hold.amount)))
+        }
 
         // Policy
         Call::policyId(_) => view::<policyIdCall>(terms.policy),

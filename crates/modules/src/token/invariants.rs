@@ -4,7 +4,7 @@ use alloy_primitives::{Address, Log, U256};
 use alloy_sol_types::SolEvent;
 use std::collections::BTreeMap;
 
-use super::{IToken, layout::layout, ops::Holder};
+use super::{IToken, holds, layout::layout, ops::Holder};
 use crate::{
     Module,
     context::{Context, Failure},
@@ -20,16 +20,24 @@ pub fn check(
 ) -> Result<Vec<Violation>, Failure> {
     let mut violations = Vec::new();
     let (supply, terms) = (layout(token).supply.read(context)?, layout(token).terms.read(context)?);
-    let mut sum = U256::ZERO;
+    let (mut sum, mut sum_held) = (U256::ZERO, U256::ZERO);
     for account in holders {
-        let holding = Holder::read(context, token, account)?.holding;
+        let Holder { holding, held, .. } = Holder::read(context, token, account)?;
         sum = sum.saturating_add(U256::from(holding.balance));
+        sum_held = sum_held.saturating_add(U256::from(held));
+        hold(&mut violations, "token.held_within_balance", held <= holding.balance, || {
+            format!("{account} holds {} of token {token} but {held} are on hold", holding.balance)
+        });
         hold(&mut violations, "token.frozen_within_balance", holding.frozen <= holding.balance, || {
             format!("{account} holds {} of token {token} but {} are frozen", holding.balance, holding.frozen)
         });
     }
     hold(&mut violations, "token.supply_is_sum", sum == U256::from(supply.total), || {
         format!("balances of token {token} add up to {sum} but its supply is {}", supply.total)
+    });
+    let on_hold = holds::sum(context, token)?;
+    hold(&mut violations, "token.held_is_sum_of_holds", sum_held == on_hold, || {
+        format!("owners of token {token} have {sum_held} on hold, the holds add up to {on_hold}")
     });
     hold(&mut violations, "token.supply_within_cap", supply.total <= supply.cap, || {
         format!("the supply of token {token} is {}, above its cap {}", supply.total, supply.cap)
@@ -83,6 +91,11 @@ impl EventBook {
         let mut tokens: Vec<Address> = self.balances.keys().map(|(token, _)| *token).collect();
         tokens.dedup();
         tokens
+    }
+
+    /// What the events give an account.
+    pub fn balance(&self, token: Address, account: Address) -> U256 {
+        self.balances.get(&(token, account)).copied().unwrap_or_default()
     }
 
     /// Compares every balance with the state, and checks the invariants of every token in the book.

@@ -35,15 +35,37 @@ packed! {
     pub struct Holding {
         /// Units held, frozen ones included.
         pub balance: u128 = 0..16,
-        /// Units held that may not move.
-        pub frozen: u128 = 16..31,
+        /// Units of the balance that may not move.
+        pub frozen: u128 = 16..30,
         /// Whether the address as a whole is frozen.
-        pub blocked: bool = 31..32,
+        pub blocked: bool = 30..31,
+        /// Whether some units are on hold; only then is their number read.
+        pub on_hold: bool = 31..32,
     }
 }
 
 /// Most units that can be frozen in part: what fits beside the balance. More than that is frozen with the address.
-pub const FROZEN_MAX: u128 = (1 << 120) - 1;
+pub const FROZEN_MAX: u128 = (1 << 112) - 1;
+
+packed! {
+    /// Whose units a hold reserves, and for which module.
+    pub struct HoldParties {
+        /// Whose units they are, in whose balance they stay.
+        pub owner: Address = 0..20,
+        /// The module that may post or release them: a [`super::Keeper`].
+        pub keeper: u8 = 20..21,
+    }
+}
+
+layout! {
+    /// Units in suspense.
+    pub struct HoldRecord {
+        /// Owner and keeper.
+        pub parties: Slot<HoldParties> = 0,
+        /// Units that are still on hold.
+        pub amount: Slot<u128> = 1,
+    }
+}
 
 layout! {
     /// Storage of a token.
@@ -64,6 +86,12 @@ layout! {
         pub nonces: Mapping<Address, Slot<U256>> = 6,
         /// Holders of roles, by role and account.
         pub roles: Mapping<B256, Mapping<Address, Slot<bool>>> = 7,
+        /// Units on hold, by owner.
+        pub held: Mapping<Address, Slot<u128>> = 8,
+        /// Holds made; the next one gets this number plus 1.
+        pub holds_made: Slot<u64> = 9,
+        /// Holds by number.
+        pub holds: Mapping<u64, HoldRecord> = 10,
     }
 }
 

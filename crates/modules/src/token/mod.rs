@@ -4,20 +4,21 @@
 //! **Place in the way of a payment.** The payment itself: [`transfer`] and its siblings end in one function that holds
 //! every rule a movement must satisfy.
 //!
-//! **State.** Name, symbol, terms, supply, one slot a holder, allowances, permits used, roles. See [`layout`].
+//! **State.** Name, symbol, terms, supply, one slot a holder, allowances, permits used, roles, holds. See [`layout`].
 //!
 //! **Invariants.** The balances add up to the supply; the supply is at most the cap; nobody's frozen units exceed the
-//! balance; there is an admin; the events since genesis give every balance.
+//! balance, nor do those on hold; there is an admin; the events since genesis give every balance.
 //!
 //! **Failures.** Typed reverts of [`IToken`]. A movement is refused for the first of these that applies, in this order:
 //! the caller's role; the call's own values (reference, sender, receiver); pause; a frozen party; the policy; the
-//! allowance; the balance; the units not frozen; the cap.
+//! allowance; the balance; the units not frozen; the units not on hold; the cap.
 //!
 //! **Limits.** Supply below 2^128 (an [`florin_types::Amount`]), references of [`PAYMENT_REFERENCE_BYTES_MAX`] bytes.
 
 mod abi;
 mod controls;
 mod dispatch;
+mod holds;
 pub mod invariants;
 pub mod layout;
 mod ops;
@@ -29,6 +30,7 @@ pub use controls::{
     freeze_units, frozen_units, is_frozen, pause, paused, policy, set_frozen, set_policy, set_supply_cap, supply_cap,
     unfreeze_units, unpause,
 };
+pub use holds::{Hold, Keeper, NetChange, held_units, hold_of, spendable_units};
 pub use ops::{
     PAYMENT_REFERENCE_BYTES_MAX, allowance, approve, balance_of, burn, burn_from, currency, is_created, mint, name,
     symbol, total_supply, transfer, transfer_from, transfer_from_with_memo, transfer_with_memo,
@@ -40,7 +42,8 @@ pub use roles::{
 
 pub(crate) use abi::SOURCE;
 pub(crate) use dispatch::dispatch;
-pub(crate) use ops::{initialise, issue};
+pub(crate) use holds::{hold, post_hold, release_hold, settle_net};
+pub(crate) use ops::{ensure_token, initialise, issue, pay};
 pub(crate) use roles::give;
 
 #[cfg(test)]

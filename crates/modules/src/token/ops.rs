@@ -27,6 +27,13 @@ pub(super) fn terms(context: &mut Context<'_>, token: Address) -> Result<Terms, 
     Ok(terms)
 }
 
+/// Reverts unless a token was created at the address. Whoever is given an address from outside asks this first: what
+/// lies in the storage of a contract must never be read as a token's.
+pub(crate) fn ensure_token(context: &mut Context<'_>, token: Address) -> Result<(), Failure> {
+    let created = crate::token_index(token).is_some() && is_created(context, token)?;
+    ensure(created, || IToken::TokenUnknown { token })
+}
+
 /// Whether a token was created at the address.
 pub fn is_created(context: &mut Context<'_>, token: Address) -> Result<bool, Failure> {
     Ok(layout(token).terms.read(context)?.created)
@@ -77,21 +84,30 @@ fn allowance_place(
 pub(super) struct Holder {
     pub(super) account: Address,
     pub(super) holding: Holding,
+    /// Units of the balance that are on hold.
+    pub(super) held: u128,
     place: Slot<Holding>,
 }
 
 impl Holder {
     pub(super) fn read(context: &mut Context<'_>, token: Address, account: Address) -> Result<Self, Failure> {
         let place = layout(token).holdings.at(context, &account)?;
-        Ok(Self { account, holding: place.read(context)?, place })
+        let holding = place.read(context)?;
+        let held = if holding.on_hold { layout(token).held.at(context, &account)?.read(context)? } else { 0 };
+        Ok(Self { account, holding, held, place })
     }
 
     pub(super) fn write(self, context: &mut Context<'_>) -> Result<(), Failure> {
         self.place.write(context, self.holding)
     }
 
+    /// Units that the holder may move: neither frozen nor on hold. A freeze may cover units on hold.
+    pub(super) fn free(&self) -> u128 {
+        self.holding.balance.saturating_sub(self.holding.frozen).saturating_sub(self.held)
+    }
+
     /// The amount as units that the holder has and may move.
-    fn spendable(&self, amount: U256) -> Result<u128, Failure> {
+    pub(super) fn spendable(&self, amount: U256) -> Result<u128, Failure> {
         let Holding { balance, frozen, .. } = self.holding;
         let (sender, needed) = (self.account, amount);
         let units = u128::try_from(amount).ok().filter(|units| *units <= balance);
@@ -104,24 +120,42 @@ impl Holder {
             frozen: U256::from(frozen),
             needed,
         })?;
+        ensure(units <= self.free(), || IToken::InsufficientUnheldBalance {
+            sender,
+            balance: balance_word,
+            frozen: U256::from(frozen),
+            held: U256::from(self.held),
+            needed,
+        })?;
         Ok(units)
     }
 
     /// Takes units that were found spendable.
-    fn debit(&mut self, units: u128) -> Result<(), Failure> {
+    pub(super) fn debit(&mut self, units: u128) -> Result<(), Failure> {
         self.holding.balance = self.holding.balance.checked_sub(units).ok_or_else(|| self.unbalanced())?;
         Ok(())
     }
 
     /// Gives units. A balance cannot overflow where the supply did not.
-    fn credit(&mut self, units: u128) -> Result<(), Failure> {
+    pub(super) fn credit(&mut self, units: u128) -> Result<(), Failure> {
         self.holding.balance = self.holding.balance.checked_add(units).ok_or_else(|| self.unbalanced())?;
         Ok(())
     }
 
-    fn unbalanced(&self) -> Failure {
+    pub(super) fn unbalanced(&self) -> Failure {
         StateFault(format!("the balance of {} does not agree with the token's supply", self.account)).into()
     }
+}
+
+/// Moves units of a payer who consented; the calling module has checked how.
+pub(crate) fn pay(
+    context: &mut Context<'_>,
+    token: Address,
+    from: Address,
+    to: Address,
+    amount: u128,
+) -> Result<(), Failure> {
+    move_units(context, token, Movement { from, to, operator: None, amount: U256::from(amount) })
 }
 
 // ----- transfers -----------------------------------------------------------------------------------------------------
@@ -224,7 +258,7 @@ fn move_units(context: &mut Context<'_>, token: Address, movement: Movement) -> 
 }
 
 /// Terms of a token whose units may move at all.
-fn moving_terms(context: &mut Context<'_>, token: Address) -> Result<Terms, Failure> {
+pub(super) fn moving_terms(context: &mut Context<'_>, token: Address) -> Result<Terms, Failure> {
     let terms = terms(context, token)?;
     ensure(!terms.paused, || IToken::EnforcedPause {})?;
     Ok(terms)
@@ -239,7 +273,7 @@ fn read_operator(
 }
 
 /// What a movement asks of everyone who takes part: nobody frozen, all admitted by the policy.
-fn admit(context: &mut Context<'_>, policy: u64, parties: [Option<&Holder>; 3]) -> Result<(), Failure> {
+pub(super) fn admit(context: &mut Context<'_>, policy: u64, parties: [Option<&Holder>; 3]) -> Result<(), Failure> {
     for party in parties.into_iter().flatten() {
         ensure(!party.holding.blocked, || IToken::AccountFrozen { account: party.account })?;
     }

@@ -10,16 +10,13 @@ use super::{
     layout::layout,
     ops::{name, set_allowance},
 };
-use crate::context::{Context, Failure, ensure};
+use crate::{
+    context::{Context, Failure, ensure},
+    typed_data,
+};
 
-/// `keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")`.
-pub(super) const DOMAIN_TYPE: B256 = b256!("8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f");
 /// `keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)")`.
 pub(super) const PERMIT_TYPE: B256 = b256!("6e71edae12b1b97f4d1f60370fef10105fa2faae0126114a169c64845d6126c9");
-/// Version in the domain.
-pub(super) const DOMAIN_VERSION: &str = "1";
-/// Fields of the domain that are used: name, version, chain id, contract (ERC-5267).
-pub(super) const DOMAIN_FIELDS: [u8; 1] = [0x0f];
 
 /// An allowance to be set by signature.
 #[derive(Clone, Copy, Debug)]
@@ -53,19 +50,14 @@ pub fn nonce(context: &mut Context<'_>, token: Address, owner: Address) -> Resul
 /// EIP-712 domain separator of the token.
 pub fn domain_separator(context: &mut Context<'_>, token: Address) -> Result<B256, Failure> {
     let name = name(context, token)?;
-    let name_hash = context.keccak(name.as_bytes())?;
-    let version_hash = context.keccak(DOMAIN_VERSION.as_bytes())?;
-    let chain_id = U256::from(context.env().chain_id);
-    let domain = (DOMAIN_TYPE, name_hash, version_hash, chain_id, token).abi_encode();
-    context.keccak(&domain)
+    typed_data::domain_separator(context, &name, token)
 }
 
 /// What the owner signs.
 pub fn permit_digest(context: &mut Context<'_>, token: Address, permit: Permit, nonce: U256) -> Result<B256, Failure> {
     let Permit { owner, spender, value, deadline } = permit;
-    let permit_hash = context.keccak(&(PERMIT_TYPE, owner, spender, value, nonce, deadline).abi_encode())?;
     let domain = domain_separator(context, token)?;
-    context.keccak(&[&[0x19, 0x01], domain.as_slice(), permit_hash.as_slice()].concat())
+    typed_data::digest(context, domain, &(PERMIT_TYPE, owner, spender, value, nonce, deadline).abi_encode())
 }
 
 /// Sets an allowance by the owner's signature.
