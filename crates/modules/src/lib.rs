@@ -35,6 +35,7 @@ pub mod permission;
 pub mod policy;
 mod prefetch;
 mod references;
+pub mod settlement;
 pub mod slots;
 #[cfg(test)]
 mod testing;
@@ -67,6 +68,7 @@ pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Re
         Some(Module::Policy) => policy::dispatch(context, input),
         Some(Module::Permission) => permission::dispatch(context, input),
         Some(Module::Factory) => factory::dispatch(context, input),
+        Some(Module::Settlement) => settlement::dispatch(context, input),
         Some(Module::Token(token)) => token::dispatch(context, token, input),
         None => calls::unknown(input),
     }
