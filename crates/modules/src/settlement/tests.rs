@@ -14,6 +14,7 @@ mod errors;
 mod model;
 mod queue;
 mod run;
+mod scale;
 mod schemes;
 mod solver;
 mod window;

@@ -506,8 +506,13 @@ fn balances() -> impl Strategy<Value = Vec<u128>> {
     prop::collection::vec(prop_oneof![Just(0u128), 0u128..60], usize::from(BANKS))
 }
 
+/// As many cases as the gate has time for; more by `PROPTEST_CASES`.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn a_scheme_does_what_the_model_does(
