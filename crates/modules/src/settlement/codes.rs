@@ -92,6 +92,8 @@ pub const STEPS_MAX: u32 = 20_000;
 pub const FORECAST_MAX: u32 = 2_048;
 /// Age at which anyone may give up a run.
 pub const RUN_STALE_MS: u64 = 600_000;
+/// Time between the beginnings of two runs, if a participant starts the second.
+pub const RUN_PAUSE_MS: u64 = 10_000;
 /// Why an instruction was rejected: the cut-off came.
 pub const REASON_CUT_OFF: u8 = 1;
 /// Largest time that fits its place, in milliseconds.

@@ -13,15 +13,13 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
     use ISettlementCalls as Call;
     match decode::<Call>(context, input)? {
         // Schemes and participants
-        Call::createScheme(c) => mutate::<createSchemeCall, _>(context, |x| {
-            scheme::create_scheme(x, c.token, c.bypassFifo, c.defaultRule)
-        }),
+        Call::createScheme(c) => {
+            mutate::<createSchemeCall, _>(context, |x| scheme::create_scheme(x, c.token, c.bypassFifo, c.defaultRule))
+        }
         Call::proposeOperator(c) => {
             mutate::<proposeOperatorCall, _>(context, |x| scheme::propose_operator(x, c.schemeId, c.newOperator))
         }
-        Call::acceptOperator(c) => {
-            mutate::<acceptOperatorCall, _>(context, |x| scheme::accept_operator(x, c.schemeId))
-        }
+        Call::acceptOperator(c) => mutate::<acceptOperatorCall, _>(context, |x| scheme::accept_operator(x, c.schemeId)),
         Call::admitParticipant(c) => {
             mutate::<admitParticipantCall, _>(context, |x| scheme::admit_participant(x, c.schemeId, c.account))
         }
@@ -32,9 +30,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
 
         // Limits
         Call::setReserve(c) => mutate::<setReserveCall, _>(context, |x| scheme::set_reserve(x, c.schemeId, c.amount)),
-        Call::setMultilateralLimit(c) => mutate::<setMultilateralLimitCall, _>(context, |x| {
-            scheme::set_multilateral_limit(x, c.schemeId, c.amount)
-        }),
+        Call::setMultilateralLimit(c) => {
+            mutate::<setMultilateralLimitCall, _>(context, |x| scheme::set_multilateral_limit(x, c.schemeId, c.amount))
+        }
         Call::setBilateralLimit(c) => mutate::<setBilateralLimitCall, _>(context, |x| {
             scheme::set_bilateral_limit(x, c.schemeId, c.counterparty, c.amount)
         }),
@@ -78,9 +76,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
             window::assign(x, c.windowId, c.creditor, c.amount, c.instructionReference)
         }),
         Call::closeWindow(c) => mutate::<closeWindowCall, _>(context, |x| window::close_window(x, c.windowId)),
-        Call::startWindowSettlement(c) => mutate::<startWindowSettlementCall, _>(context, |x| {
-            window::start_settlement(x, c.windowId, c.fundBeforeMs)
-        }),
+        Call::startWindowSettlement(c) => {
+            mutate::<startWindowSettlementCall, _>(context, |x| window::start_settlement(x, c.windowId, c.fundBeforeMs))
+        }
         Call::settleWindow(c) => mutate::<settleWindowCall, _>(context, |x| window::settle_window(x, c.windowId)),
         Call::prefund(c) => mutate::<prefundCall, _>(context, |x| window::prefund(x, c.schemeId, c.amount)),
         Call::withdrawPrefund(c) => {
@@ -92,12 +90,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
         Call::dayOf(c) => view::<dayOfCall>(views::day_of(context, c.schemeId)?),
         Call::participantOf(c) => view::<participantOfCall>(views::participant_of(context, c.schemeId, c.account)?),
         Call::participantAt(c) => view::<participantAtCall>(views::participant_at(context, c.schemeId, c.seat)?),
-        Call::bilateralLimitOf(c) => view::<bilateralLimitOfCall>(views::bilateral_limit_of(
-            context,
-            c.schemeId,
-            c.account,
-            c.counterparty,
-        )?),
+        Call::bilateralLimitOf(c) => {
+            view::<bilateralLimitOfCall>(views::bilateral_limit_of(context, c.schemeId, c.account, c.counterparty)?)
+        }
         Call::liquidityOf(c) => view::<liquidityOfCall>(views::liquidity_of(context, c.schemeId, c.account)?),
         Call::instructionOf(c) => view::<instructionOfCall>(views::instruction_of(context, c.instructionId)?),
         Call::instructionByReference(c) => view::<instructionByReferenceCall>(views::instruction_by_reference(

@@ -49,7 +49,8 @@ fn check_scheme(context: &mut Context<'_>, book: &Book, violations: &mut Vec<Vio
     let mut flows: i128 = 0;
     for index in 0..book.terms.seats {
         let seat = book.seat(context, index)?;
-        let (stored, expected) = (seat.place.queued.read(context)?, found.queued.get(&index).copied().unwrap_or_default());
+        let (stored, expected) =
+            (seat.place.queued.read(context)?, found.queued.get(&index).copied().unwrap_or_default());
         hold(violations, "settlement.queued_is_sum", stored == expected, || {
             format!("seat {index} of scheme {id} has queued {stored:?}, its instructions say {expected:?}")
         });
@@ -106,7 +107,9 @@ fn check_pairs(
         let expected = Flows { outward: sum(seat.index, other), inward: sum(other, seat.index) };
         hold(violations, "settlement.pairs_are_sums", stored == expected, || {
             let (id, index) = (book.id, seat.index);
-            format!("seats {index} and {other} of scheme {id} have queued {stored:?}, their instructions say {expected:?}")
+            format!(
+                "seats {index} and {other} of scheme {id} have queued {stored:?}, their instructions say {expected:?}"
+            )
         });
     }
     Ok(())

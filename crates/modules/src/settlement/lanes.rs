@@ -158,8 +158,13 @@ pub(super) fn record(context: &mut Context<'_>, id: u64) -> Result<Slot<Instruct
 /// An instruction that stands in a lane.
 pub(super) fn standing(context: &mut Context<'_>, book: &Book, id: u64) -> Result<Instruction, Failure> {
     let instruction = record(context, id)?.read(context)?;
-    let stands = matches!(instruction.status, status::QUEUED | status::HELD) && u64::from(instruction.scheme) == book.id;
-    if stands { Ok(instruction) } else { Err(book.fault(&format!("instruction {id} stands in a lane but is none of its queue"))) }
+    let stands =
+        matches!(instruction.status, status::QUEUED | status::HELD) && u64::from(instruction.scheme) == book.id;
+    if stands {
+        Ok(instruction)
+    } else {
+        Err(book.fault(&format!("instruction {id} stands in a lane but is none of its queue")))
+    }
 }
 
 // ----- standing in line ----------------------------------------------------------------------------------------------

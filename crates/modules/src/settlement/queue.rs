@@ -55,18 +55,23 @@ pub fn submit(context: &mut Context<'_>, scheme: u64, new: &NewInstruction) -> R
         scheme: scheme_number(&book)?,
         position: 0,
     };
-    context.emit(SETTLEMENT_ADDRESS, &ISettlement::InstructionSubmitted {
-        instructionId: id,
-        schemeId: scheme,
-        instructionReference: new.reference,
-        debtor: caller,
-        creditor: new.creditor,
-        amount: new.amount,
-        priority: new.priority,
-    })?;
+    context.emit(
+        SETTLEMENT_ADDRESS,
+        &ISettlement::InstructionSubmitted {
+            instructionId: id,
+            schemeId: scheme,
+            instructionReference: new.reference,
+            debtor: caller,
+            creditor: new.creditor,
+            amount: new.amount,
+            priority: new.priority,
+        },
+    )?;
     if book.day.running {
         wait(context, &mut book, id, &mut instruction)?;
-    } else if goes_first(context, &book, &debtor, new.priority)? && covered(context, &book, &debtor, &creditor, &instruction)? {
+    } else if goes_first(context, &book, &debtor, new.priority)?
+        && covered(context, &book, &debtor, &creditor, &instruction)?
+    {
         settle_alone(context, &book, id, &mut instruction, (&debtor, &creditor))?;
     } else {
         count_in(&mut book)?;
@@ -260,10 +265,8 @@ fn move_net(
     (second, got): (Address, u128),
 ) -> Result<(), Failure> {
     let (debit, credit) = (paid.saturating_sub(got), got.saturating_sub(paid));
-    let changes = [
-        NetChange { account: first, debit, credit },
-        NetChange { account: second, debit: credit, credit: debit },
-    ];
+    let changes =
+        [NetChange { account: first, debit, credit }, NetChange { account: second, debit: credit, credit: debit }];
     token::settle_net(context, book.token(), &changes)?;
     book.note_figures(context, 0, (0, debit.saturating_add(credit)), 0)
 }

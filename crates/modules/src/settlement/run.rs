@@ -3,13 +3,13 @@
 //! Where it is stands in [`Run`]; who must be looked at, in the scheme's worklist; what was dropped, with each participant.
 //! Until phase 4 nothing has moved, and phase 4 moves everything in one step.
 
-use alloy_primitives::U256;
+use alloy_primitives::{B256, U256};
 
 use super::{
     ISettlement,
     board::{RunBoard, Share, chain, kept, read_list, set_of, write_list},
     book::{Book, Seat},
-    codes::{self, PRIORITIES, RUN_STALE_MS, outcome, phase, status},
+    codes::{self, PRIORITIES, RUN_PAUSE_MS, RUN_STALE_MS, outcome, phase, status},
     lanes::{self, Walk},
     layout::{Flows, Run, RunSums},
     solver::{Board, Steps, Worklist, settle_down, signed},
@@ -25,7 +25,7 @@ struct Stage {
     book: Book,
     run: Run,
     sums: RunSums,
-    proof: alloy_primitives::B256,
+    proof: B256,
     list: Worklist,
     barred: Worklist,
 }
@@ -81,18 +81,20 @@ fn at(index: u32) -> usize {
 /// Begins a run over the whole queue.
 pub fn start_run(context: &mut Context<'_>, scheme: u64) -> Result<u32, Failure> {
     let mut book = Book::read(context, scheme)?;
-    ensure_may_start(context, &book)?;
+    let by_operator = starts_as_operator(context, &book)?;
     book.ensure_open()?;
     book.ensure_idle(context)?;
-    let earlier = book.place.run.read(context)?.number;
-    let number = earlier.checked_add(1).ok_or_else(|| book.fault("has no more numbers for runs"))?;
+    let earlier = book.place.run.read(context)?;
+    ensure_not_too_soon(context, &book, earlier, by_operator)?;
+    let number = earlier.number.checked_add(1).ok_or_else(|| book.fault("has no more numbers for runs"))?;
     let started_ms = context.env().timestamp_ms;
     book.day.running = true;
     let queued = book.day.queued;
+    let proof = chain(context, B256::ZERO, &[scheme.into(), number.into()])?;
     let stage = Stage {
         run: Run { number, phase: phase::PREPARE, outcome: outcome::OPEN, started_ms, ..Run::default() },
         sums: RunSums::default(),
-        proof: alloy_primitives::B256::ZERO,
+        proof,
         list: Worklist::empty(),
         barred: Worklist::empty(),
         book,
@@ -103,12 +105,20 @@ pub fn start_run(context: &mut Context<'_>, scheme: u64) -> Result<u32, Failure>
     Ok(number)
 }
 
-fn ensure_may_start(context: &mut Context<'_>, book: &Book) -> Result<(), Failure> {
+/// The operator or an active participant starts runs; whether it is the operator.
+fn starts_as_operator(context: &mut Context<'_>, book: &Book) -> Result<bool, Failure> {
     let caller = context.caller();
     if book.place.operator.read(context)? == caller {
-        return Ok(());
+        return Ok(true);
     }
-    book.active(context, caller).map(|_| ())
+    book.active(context, caller).map(|_| false)
+}
+
+/// The queue stands still during a run, so that no participant may make it stand still for ever.
+fn ensure_not_too_soon(context: &Context<'_>, book: &Book, earlier: Run, by_operator: bool) -> Result<(), Failure> {
+    let earliest = earlier.started_ms.saturating_add(RUN_PAUSE_MS);
+    let free = by_operator || earlier.number == 0 || context.env().timestamp_ms >= earliest;
+    ensure(free, || ISettlement::RunTooSoon { schemeId: book.id, earliestMs: earliest })
 }
 
 /// Does the next steps of a run; answers its phase.
@@ -280,12 +290,15 @@ fn drop_payments(context: &mut Context<'_>, stage: &mut Stage, steps: &mut Steps
     }
     stage.run.outcome = outcome::DEADLOCK;
     stage.enter(phase::ADMIT);
-    context.emit(SETTLEMENT_ADDRESS, &ISettlement::RunDeadlocked {
-        schemeId: stage.book.id,
-        run: stage.run.number,
-        proof: stage.proof,
-        dropped: stage.sums.dropped,
-    })?;
+    context.emit(
+        SETTLEMENT_ADDRESS,
+        &ISettlement::RunDeadlocked {
+            schemeId: stage.book.id,
+            run: stage.run.number,
+            proof: stage.proof,
+            dropped: stage.sums.dropped,
+        },
+    )?;
     Ok(true)
 }
 
@@ -316,15 +329,18 @@ fn settle(context: &mut Context<'_>, stage: &mut Stage) -> Result<bool, Failure>
     stage.enter(phase::SEAL);
     stage.book.place.run_net_debits.write(context, debits)?;
     stage.book.note_figures(context, stage.sums.count, (stage.sums.value, debits), 0)?;
-    context.emit(SETTLEMENT_ADDRESS, &ISettlement::RunSettled {
-        schemeId: stage.book.id,
-        run: stage.run.number,
-        proof: stage.proof,
-        count: stage.sums.count,
-        value: U256::from(stage.sums.value),
-        netDebits: U256::from(debits),
-        dropped: stage.sums.dropped,
-    })?;
+    context.emit(
+        SETTLEMENT_ADDRESS,
+        &ISettlement::RunSettled {
+            schemeId: stage.book.id,
+            run: stage.run.number,
+            proof: stage.proof,
+            count: stage.sums.count,
+            value: U256::from(stage.sums.value),
+            netDebits: U256::from(debits),
+            dropped: stage.sums.dropped,
+        },
+    )?;
     Ok(true)
 }
 
@@ -360,12 +376,7 @@ fn seal(context: &mut Context<'_>, stage: &mut Stage, steps: &mut Steps) -> Resu
 }
 
 /// Moves the heads of a participant's lanes; answers how many instructions settled and how long they had waited together.
-fn seal_lanes(
-    context: &mut Context<'_>,
-    stage: &Stage,
-    seat: &Seat,
-    share: &Share,
-) -> Result<(u32, u128), Failure> {
+fn seal_lanes(context: &mut Context<'_>, stage: &Stage, seat: &Seat, share: &Share) -> Result<(u32, u128), Failure> {
     let mut lanes = seat.place.lanes.read(context)?;
     let mut live = seat.place.live.read(context)?;
     let before = live;
@@ -373,14 +384,17 @@ fn seal_lanes(
         let (head, tail) = lanes.bounds(lane);
         let (end, dropped) = (share.marks.tail(lane), share.marks.dropped(lane));
         if live.count(lane) > dropped {
-            context.emit(SETTLEMENT_ADDRESS, &ISettlement::QueueSettled {
-                schemeId: stage.book.id,
-                run: stage.run.number,
-                debtor: seat.account(),
-                priority: lane,
-                fromPosition: head,
-                toPosition: end,
-            })?;
+            context.emit(
+                SETTLEMENT_ADDRESS,
+                &ISettlement::QueueSettled {
+                    schemeId: stage.book.id,
+                    run: stage.run.number,
+                    debtor: seat.account(),
+                    priority: lane,
+                    fromPosition: head,
+                    toPosition: end,
+                },
+            )?;
         }
         live.set(lane, dropped);
         lanes.set(lane, if dropped == 0 { tail } else { end }, tail);
@@ -435,4 +449,3 @@ fn admit(context: &mut Context<'_>, stage: &mut Stage, steps: &mut Steps) -> Res
     // The run has ended or the steps are spent: either way the call is over.
     Ok(false)
 }
-

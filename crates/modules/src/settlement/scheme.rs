@@ -58,8 +58,7 @@ pub fn accept_operator(context: &mut Context<'_>, scheme: u64) -> Result<(), Fai
     let previous = book.place.operator.read(context)?;
     book.place.operator.write(context, caller)?;
     book.place.pending_operator.write(context, Address::ZERO)?;
-    let event =
-        ISettlement::OperatorChanged { schemeId: scheme, previousOperator: previous, newOperator: caller };
+    let event = ISettlement::OperatorChanged { schemeId: scheme, previousOperator: previous, newOperator: caller };
     context.emit(SETTLEMENT_ADDRESS, &event)
 }
 
@@ -95,8 +94,7 @@ pub fn join(context: &mut Context<'_>, scheme: u64) -> Result<(), Failure> {
     let seat = book.find(context, account)?;
     let status = seat.map_or(0, |seat| seat.member.status);
     let seat = seat.filter(|_| status == member::ADMITTED);
-    let seat =
-        seat.ok_or_else(|| revert(ISettlement::ParticipantNotAdmitted { schemeId: scheme, account, status }))?;
+    let seat = seat.ok_or_else(|| revert(ISettlement::ParticipantNotAdmitted { schemeId: scheme, account, status }))?;
     set_status(context, &book, seat, member::ACTIVE)
 }
 
@@ -122,12 +120,7 @@ pub fn resume(context: &mut Context<'_>, scheme: u64, account: Address) -> Resul
 }
 
 /// Who may take part in a run is decided when it begins, so that this waits for its end.
-fn switch(
-    context: &mut Context<'_>,
-    scheme: u64,
-    account: Address,
-    (from, to): (u8, u8),
-) -> Result<(), Failure> {
+fn switch(context: &mut Context<'_>, scheme: u64, account: Address, (from, to): (u8, u8)) -> Result<(), Failure> {
     let book = Book::read(context, scheme)?;
     book.require_operator(context)?;
     let seat = book.find(context, account)?;
@@ -142,12 +135,8 @@ fn switch(
 fn set_status(context: &mut Context<'_>, book: &Book, seat: Seat, status: u8) -> Result<(), Failure> {
     let member = Member { status, ..seat.member };
     seat.place.member.write(context, member)?;
-    let event = ISettlement::ParticipantStatusChanged {
-        schemeId: book.id,
-        account: member.account,
-        status,
-        seat: seat.index,
-    };
+    let event =
+        ISettlement::ParticipantStatusChanged { schemeId: book.id, account: member.account, status, seat: seat.index };
     context.emit(SETTLEMENT_ADDRESS, &event)
 }
 
@@ -203,8 +192,7 @@ pub fn set_bilateral_limit(
     }
     record.limit = limit;
     pair.limit.write(context, record)?;
-    let event =
-        ISettlement::BilateralLimitSet { schemeId: scheme, account: seat.account(), counterparty, amount };
+    let event = ISettlement::BilateralLimitSet { schemeId: scheme, account: seat.account(), counterparty, amount };
     context.emit(SETTLEMENT_ADDRESS, &event)
 }
 

@@ -195,8 +195,14 @@ impl Table {
     /// that is not in the table.
     pub fn new(banks: Vec<Position>) -> Self {
         let count = banks.len();
-        let mut table =
-            Self { kept: vec![0; count], outward: vec![0; count], inward: vec![0; count], pairs: BTreeMap::new(), banks, dropped: 0 };
+        let mut table = Self {
+            kept: vec![0; count],
+            outward: vec![0; count],
+            inward: vec![0; count],
+            pairs: BTreeMap::new(),
+            banks,
+            dropped: 0,
+        };
         for bank in 0..count {
             table.include(bank);
         }
@@ -237,7 +243,8 @@ impl Table {
         let total = self.kept.iter().fold(0usize, |sum, kept| sum.saturating_add(*kept));
         let mut steps = Steps::new(u32::try_from(total).unwrap_or(u32::MAX));
         let Ok(_) = settle_down(&mut self, &mut list, &mut steps);
-        let count = self.kept.iter().fold(0u64, |sum, kept| sum.saturating_add(u64::try_from(*kept).unwrap_or(u64::MAX)));
+        let count =
+            self.kept.iter().fold(0u64, |sum, kept| sum.saturating_add(u64::try_from(*kept).unwrap_or(u64::MAX)));
         let value = self.outward.iter().fold(0u128, |sum, out| sum.saturating_add(*out));
         Solution { kept: self.kept, count, value, dropped: self.dropped }
     }

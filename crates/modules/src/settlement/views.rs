@@ -140,11 +140,7 @@ pub fn instruction_by_reference(context: &mut Context<'_>, debtor: Address, refe
 
 /// An instruction's status. A run settles by moving the heads of lanes, and a window by its state: neither touches the
 /// instructions themselves.
-pub(super) fn status_of(
-    context: &mut Context<'_>,
-    book: &Book,
-    instruction: &Instruction,
-) -> Result<u8, Failure> {
+pub(super) fn status_of(context: &mut Context<'_>, book: &Book, instruction: &Instruction) -> Result<u8, Failure> {
     match instruction.status {
         status::QUEUED if settled_in_run(context, book, instruction)? => Ok(status::SETTLED),
         status::ASSIGNED => {
@@ -282,4 +278,3 @@ fn position(context: &mut Context<'_>, book: &Book, index: u32, more: i128) -> R
     let capacity = book.capacity_with(context, &seat, more.saturating_sub(reserve))?;
     Ok(Position { capacity, bilateral, barred: !book.may_take_part(context, &seat)?, queue })
 }
-

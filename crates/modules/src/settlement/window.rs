@@ -85,7 +85,9 @@ pub fn settle_window(context: &mut Context<'_>, id: u64) -> Result<bool, Failure
     match defaulter {
         None => move_all(context, &book, id, &window, &parties)?,
         // The deadline is late at its very instant.
-        Some(defaulter) if context.env().timestamp_ms < window.fund_before_ms => return Err(defaulter.refuse(id, &book)),
+        Some(defaulter) if context.env().timestamp_ms < window.fund_before_ms => {
+            return Err(defaulter.refuse(id, &book));
+        }
         Some(defaulter) => context.emit(SETTLEMENT_ADDRESS, &defaulter.event(id))?,
     }
     Ok(settles)
@@ -210,15 +212,18 @@ pub fn assign(
         scheme: window.scheme,
     };
     record(context, number)?.write(context, instruction)?;
-    context.emit(SETTLEMENT_ADDRESS, &ISettlement::InstructionSubmitted {
-        instructionId: number,
-        schemeId: book.id,
-        instructionReference: reference,
-        debtor: caller,
-        creditor: creditor.account(),
-        amount,
-        priority: 0,
-    })?;
+    context.emit(
+        SETTLEMENT_ADDRESS,
+        &ISettlement::InstructionSubmitted {
+            instructionId: number,
+            schemeId: book.id,
+            instructionReference: reference,
+            debtor: caller,
+            creditor: creditor.account(),
+            amount,
+            priority: 0,
+        },
+    )?;
     context.emit(SETTLEMENT_ADDRESS, &ISettlement::InstructionAssigned { instructionId: number, windowId: id })?;
     Ok(number)
 }
@@ -275,8 +280,7 @@ pub fn withdraw_prefund(context: &mut Context<'_>, scheme: u64) -> Result<(), Fa
     let book = Book::read(context, scheme)?;
     let account = context.caller();
     let seat = book.find(context, account)?;
-    let seat =
-        seat.ok_or_else(|| revert(ISettlement::ParticipantRequired { schemeId: scheme, account, status: 0 }))?;
+    let seat = seat.ok_or_else(|| revert(ISettlement::ParticipantRequired { schemeId: scheme, account, status: 0 }))?;
     let windows = book.day.windows;
     ensure(windows == 0, || ISettlement::WindowsUnresolved { schemeId: scheme, windows })?;
     let hold = seat.place.prefund.read(context)?;

@@ -46,25 +46,79 @@ struct Model {
 
 #[derive(Clone, Debug)]
 enum Operation {
-    Submit { debtor: u8, creditor: u8, amount: u128, priority: u8 },
-    Cancel { by: u8, pick: prop::sample::Index },
-    Hold { by: u8, pick: prop::sample::Index },
-    Unhold { by: u8, pick: prop::sample::Index },
-    Reprioritise { by: u8, pick: prop::sample::Index, priority: u8 },
-    Swap { by: u8, pick: prop::sample::Index, other: prop::sample::Index },
-    Release { debtor: u8 },
-    Offset { first: u8, second: u8 },
+    Submit {
+        debtor: u8,
+        creditor: u8,
+        amount: u128,
+        priority: u8,
+    },
+    Cancel {
+        by: u8,
+        pick: prop::sample::Index,
+    },
+    Hold {
+        by: u8,
+        pick: prop::sample::Index,
+    },
+    Unhold {
+        by: u8,
+        pick: prop::sample::Index,
+    },
+    Reprioritise {
+        by: u8,
+        pick: prop::sample::Index,
+        priority: u8,
+    },
+    Swap {
+        by: u8,
+        pick: prop::sample::Index,
+        other: prop::sample::Index,
+    },
+    Release {
+        debtor: u8,
+    },
+    Offset {
+        first: u8,
+        second: u8,
+    },
     /// A whole run in calls of so many steps; in between, after the first, this arrives.
-    Run { steps: u32, arrival: Option<(u8, u8, u128)> },
-    Reserve { bank: u8, amount: u128 },
-    Multilateral { bank: u8, amount: Option<u128> },
-    Bilateral { bank: u8, other: u8, amount: Option<u128> },
-    Freeze { bank: u8, on: bool },
-    Suspend { bank: u8, on: bool },
-    Spend { bank: u8, amount: u128 },
-    Earn { bank: u8, amount: u128 },
+    Run {
+        steps: u32,
+        arrival: Option<(u8, u8, u128)>,
+    },
+    Reserve {
+        bank: u8,
+        amount: u128,
+    },
+    Multilateral {
+        bank: u8,
+        amount: Option<u128>,
+    },
+    Bilateral {
+        bank: u8,
+        other: u8,
+        amount: Option<u128>,
+    },
+    Freeze {
+        bank: u8,
+        on: bool,
+    },
+    Suspend {
+        bank: u8,
+        on: bool,
+    },
+    Spend {
+        bank: u8,
+        amount: u128,
+    },
+    Earn {
+        bank: u8,
+        amount: u128,
+    },
     CloseAndOpen,
-    Wait { milliseconds: u64 },
+    Wait {
+        milliseconds: u64,
+    },
 }
 
 impl Model {
@@ -150,7 +204,9 @@ impl Model {
                     }
                 }
                 !paid.is_empty()
-                    && (!self.may(*bank) || !paid.iter().all(|other| self.may(*other)) || !self.within(*bank, &net, &paid, false))
+                    && (!self.may(*bank)
+                        || !paid.iter().all(|other| self.may(*other))
+                        || !self.within(*bank, &net, &paid, false))
             });
             match short {
                 Some(bank) => _ = queues.get_mut(&bank).unwrap().pop(),
@@ -177,7 +233,13 @@ impl Model {
         let queues: BTreeMap<u8, Vec<u64>> = (1..=BANKS).map(|bank| (bank, self.queue(bank))).collect();
         let queued = queues.values().flatten().count();
         let set = self.largest(queues);
-        self.outcome = if queued == 0 { 3 } else if set.is_empty() { 2 } else { 1 };
+        self.outcome = if queued == 0 {
+            3
+        } else if set.is_empty() {
+            2
+        } else {
+            1
+        };
         self.settle(&set);
     }
 
@@ -218,9 +280,8 @@ impl Model {
     }
 
     fn swap(&mut self, by: u8, first: u64, second: u64) -> bool {
-        let place = |id| {
-            self.lanes.iter().find_map(|(lane, ids)| Some((*lane, ids.iter().position(|other| *other == id)?)))
-        };
+        let place =
+            |id| self.lanes.iter().find_map(|(lane, ids)| Some((*lane, ids.iter().position(|other| *other == id)?)));
         let (Some(one), Some(two)) = (place(first), place(second)) else { return false };
         if first == second || one.0.0 != by || two.0.0 != by {
             return false;
@@ -309,7 +370,11 @@ impl Model {
                 })
             }
             Operation::Freeze { bank, on } => {
-                if *on { self.frozen.insert(*bank) } else { self.frozen.remove(bank) };
+                if *on {
+                    self.frozen.insert(*bank)
+                } else {
+                    self.frozen.remove(bank)
+                };
                 true
             }
             Operation::Suspend { bank, on: true } => self.suspended.insert(*bank),
@@ -362,7 +427,7 @@ impl Scheme {
     }
 
     fn send(&mut self, operation: &Operation, value_date: &mut u32) -> bool {
-        let count = self.submitted as usize;
+        let count = usize::try_from(self.submitted).unwrap();
         let id = |pick: &prop::sample::Index| if count == 0 { 1 } else { pick.index(count) as u64 + 1 };
         let bound = |amount: Option<u128>| amount.map_or(NONE, units);
         let ledger = &mut self.ledger;

@@ -224,7 +224,11 @@ fn a_bilateral_limit_bounds_one_counterparty_and_is_new_each_day() {
     assert_eq!((found.amount, found.netOutflow.to_string()), (units(30), "30".into()));
     scheme.check();
     scheme.ledger.ok(account(1), TO, limit(units(31)));
-    assert_eq!((scheme.release(1), scheme.statuses(&[blocked, behind])), (2, vec![3, 3]), "an existing one changes at once");
+    assert_eq!(
+        (scheme.release(1), scheme.statuses(&[blocked, behind])),
+        (2, vec![3, 3]),
+        "an existing one changes at once"
+    );
     let blocked = scheme.queue(1, 2, 1);
     assert!(scheme.close(100));
     assert_eq!(scheme.status(blocked), 5);
@@ -255,7 +259,10 @@ fn who_is_frozen_or_suspended_neither_pays_nor_is_paid() {
 /// A pause is the token's, and says so.
 #[test]
 fn nothing_settles_while_the_token_is_paused() {
-    use crate::{testing::PAUSER, token::IToken::{EnforcedPause, pauseCall}};
+    use crate::{
+        testing::PAUSER,
+        token::IToken::{EnforcedPause, pauseCall},
+    };
     let mut scheme = Scheme::fifo(&[100, 0]);
     scheme.ledger.ok(PAUSER, eur(), pauseCall {});
     let call = scheme.submission(2, 10, 2);

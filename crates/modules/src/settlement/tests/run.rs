@@ -251,12 +251,38 @@ fn the_operator_abandons_until_units_have_moved() {
     [(1, 2), (2, 3), (3, 1)].iter().for_each(|(from, to)| _ = scheme.queue(*from, *to, 10));
     scheme.ledger.ok(OPERATOR, TO, startRunCall { schemeId: 1 });
     scheme.ledger.ok(OPERATOR, TO, abandonRunCall { schemeId: 1 });
-    scheme.ledger.reverts(OPERATOR, TO, abandonRunCall { schemeId: 1 }, RunNotAbandonable { schemeId: 1, run: 1, phase: 6 });
+    scheme.ledger.reverts(
+        OPERATOR,
+        TO,
+        abandonRunCall { schemeId: 1 },
+        RunNotAbandonable { schemeId: 1, run: 1, phase: 6 },
+    );
     assert_eq!(scheme.advance(1), 0);
     scheme.ledger.reverts(OPERATOR, TO, abandonRunCall { schemeId: 1 }, RunMissing { schemeId: 1 });
     scheme.ledger.ok(OPERATOR, TO, startRunCall { schemeId: 1 });
     while scheme.advance(1) != 5 {}
-    scheme.ledger.reverts(OPERATOR, TO, abandonRunCall { schemeId: 1 }, RunNotAbandonable { schemeId: 1, run: 2, phase: 5 });
+    scheme.ledger.reverts(
+        OPERATOR,
+        TO,
+        abandonRunCall { schemeId: 1 },
+        RunNotAbandonable { schemeId: 1, run: 2, phase: 5 },
+    );
+}
+
+/// A participant cannot keep the queue standing still by run after run; the operator starts when it likes.
+#[test]
+fn participants_start_runs_with_a_pause_between() {
+    let mut scheme = Scheme::fifo(&[0, 0]);
+    let start = || startRunCall { schemeId: 1 };
+    scheme.ledger.ok(account(1), TO, start());
+    while scheme.advance(1) != 0 {}
+    scheme.ledger.timestamp_ms += 9_999;
+    let soon = RunTooSoon { schemeId: 1, earliestMs: scheme.ledger.timestamp_ms + 1 };
+    scheme.ledger.reverts(account(2), TO, start(), soon);
+    scheme.ledger.timestamp_ms += 1;
+    scheme.ledger.ok(account(2), TO, start());
+    while scheme.advance(1) != 0 {}
+    scheme.ledger.ok(OPERATOR, TO, start());
 }
 
 /// The same queue gives the same set and, cut in the same way or another, the same proof.

@@ -31,8 +31,7 @@ fn a_scheme_is_handed_over_in_two_steps() {
     scheme.ledger.ok(heir, TO, acceptOperatorCall { schemeId: 1 });
     let error = SchemeOperatorRequired { schemeId: 1, caller: OPERATOR, operator: heir };
     scheme.ledger.reverts(OPERATOR, TO, proposeOperatorCall { schemeId: 1, newOperator: heir }, error);
-    let nobody =
-        SchemeOperatorNotProposed { schemeId: 1, caller: Address::ZERO, pendingOperator: Address::ZERO };
+    let nobody = SchemeOperatorNotProposed { schemeId: 1, caller: Address::ZERO, pendingOperator: Address::ZERO };
     scheme.ledger.reverts(Address::ZERO, TO, acceptOperatorCall { schemeId: 1 }, nobody);
 }
 
@@ -57,7 +56,12 @@ fn nobody_is_in_a_scheme_without_its_own_consent_and_the_operator_s() {
     scheme.ledger.reverts(bank, TO, leaveCall { schemeId: 1 }, DayNotClosed { schemeId: 1, phase: 1 });
     assert!(scheme.close(10));
     scheme.ledger.ok(bank, TO, leaveCall { schemeId: 1 });
-    scheme.ledger.reverts(bank, TO, joinCall { schemeId: 1 }, ParticipantNotAdmitted { schemeId: 1, account: bank, status: 4 });
+    scheme.ledger.reverts(
+        bank,
+        TO,
+        joinCall { schemeId: 1 },
+        ParticipantNotAdmitted { schemeId: 1, account: bank, status: 4 },
+    );
     scheme.ledger.ok(operator, TO, admitParticipantCall { schemeId: 1, account: bank });
     scheme.ledger.ok(bank, TO, joinCall { schemeId: 1 });
     let found = scheme.ledger.ok(bank, TO, participantOfCall { schemeId: 1, account: bank });

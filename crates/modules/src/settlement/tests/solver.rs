@@ -1,6 +1,8 @@
 //! The pure solver: classic cases, every subset on small ones, and time on large ones.
 
-use crate::settlement::solver::{BANKS_MAX, Board, Payment, Position, QueueState, Solution, Steps, Table, Worklist, settle_down};
+use crate::settlement::solver::{
+    BANKS_MAX, Board, Payment, Position, QueueState, Solution, Steps, Table, Worklist, settle_down,
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -153,7 +155,8 @@ fn feasible(banks: &[Position], kept: &[usize]) -> bool {
 /// Every combination of beginnings of three queues.
 fn beginnings(banks: &[Position]) -> Vec<Vec<usize>> {
     banks.iter().fold(vec![vec![]], |all, bank| {
-        let longer = |kept: &Vec<usize>| (0..=bank.queue.len()).map(|n| [kept.clone(), vec![n]].concat()).collect::<Vec<_>>();
+        let longer =
+            |kept: &Vec<usize>| (0..=bank.queue.len()).map(|n| [kept.clone(), vec![n]].concat()).collect::<Vec<_>>();
         all.iter().flat_map(longer).collect()
     })
 }
@@ -162,9 +165,8 @@ fn small_bank(own: usize) -> impl Strategy<Value = Position> {
     let other = (1usize..3).prop_map(move |step| (own + step) % 3);
     let queue = prop::collection::vec((other.clone(), 1u128..12), 0..4);
     let bilateral = prop::collection::btree_map(other, -3i128..10, 0..2);
-    (-4i128..12, queue, bilateral, prop::bool::weighted(0.1)).prop_map(|(capacity, queue, bilateral, barred)| {
-        Position { bilateral, barred, ..bank(capacity, &queue) }
-    })
+    (-4i128..12, queue, bilateral, prop::bool::weighted(0.1))
+        .prop_map(|(capacity, queue, bilateral, barred)| Position { bilateral, barred, ..bank(capacity, &queue) })
 }
 
 proptest! {
@@ -190,15 +192,15 @@ proptest! {
 /// Banks with random payments, the same for the same seed, and liquidity for a part of them.
 fn market(banks: usize, payments: usize, seed: u64) -> Vec<Position> {
     let mut state = seed;
-    let mut draw = |below: u64| {
+    let mut draw = |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
+        usize::try_from(state >> 33).unwrap() % below
     };
-    let mut market: Vec<Position> = (0..banks).map(|_| bank(i128::from(draw(20_000)), &[])).collect();
+    let mut market: Vec<Position> = (0..banks).map(|_| bank(draw(20_000) as i128, &[])).collect();
     for _ in 0..payments {
-        let debtor = draw(banks as u64) as usize;
-        let creditor = (debtor + 1 + draw(banks as u64 - 1) as usize) % banks;
-        let amount = 1 + u128::from(draw(10_000));
+        let debtor = draw(banks);
+        let creditor = (debtor + 1 + draw(banks - 1)) % banks;
+        let amount = 1 + draw(10_000) as u128;
         market[debtor].queue.push(Payment { creditor, amount });
     }
     market
@@ -207,6 +209,7 @@ fn market(banks: usize, payments: usize, seed: u64) -> Vec<Position> {
 /// Run with `cargo test --release -p florin-modules solver_time -- --ignored --nocapture`.
 #[test]
 #[ignore = "prints time; worth something in release only"]
+#[allow(clippy::print_stdout, reason = "a measurement is for reading")]
 fn solver_time() {
     for (banks, payments) in [(1_000, 12_500), (1_000, 25_000), (1_000, 50_000), (1_000, 100_000)] {
         let market = market(banks, payments, 1);
@@ -222,6 +225,8 @@ fn solver_time() {
         assert_eq!(table.solve().count, 0);
         let drop = start.elapsed();
         let Solution { count, dropped, .. } = solution;
-        println!("{banks} banks, {payments} payments: {count} settle, {dropped} dropped in {settle:?}; all dropped in {drop:?}");
+        println!(
+            "{banks} banks, {payments} payments: {count} settle, {dropped} dropped in {settle:?}; all dropped in {drop:?}"
+        );
     }
 }

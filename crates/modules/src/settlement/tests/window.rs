@@ -76,8 +76,7 @@ fn an_unfunded_debit_waits_for_the_deadline_and_then_aborts_the_whole() {
     assert!(!scheme.ledger.ok(account(9), TO, call()), "the instant of the deadline is late");
     assert_eq!((scheme.state(window), scheme.statuses(&ids)), (4, vec![5, 5]));
     assert_eq!(scheme.balances(3), [9, 100, 0], "no one's default is passed on");
-    let expected =
-        WindowAborted { windowId: window, defaulter: account(1), needed: units(10), available: units(9) };
+    let expected = WindowAborted { windowId: window, defaulter: account(1), needed: units(10), available: units(9) };
     assert_eq!(scheme.ledger.last_event::<WindowAborted>().1, expected);
     scheme.check();
 }
