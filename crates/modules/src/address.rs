@@ -24,8 +24,15 @@ pub const ESCROW_ADDRESS: Address = address!("f100000000000000000000000000000000
 /// Payment channels.
 pub const CHANNEL_ADDRESS: Address = address!("f100000000000000000000000000000000000009");
 
-const SINGLETONS: [Address; 6] =
-    [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS, EXCHANGE_ADDRESS, ESCROW_ADDRESS, CHANNEL_ADDRESS];
+const SINGLETONS: [Address; 7] = [
+    POLICY_ADDRESS,
+    PERMISSION_ADDRESS,
+    FACTORY_ADDRESS,
+    SETTLEMENT_ADDRESS,
+    EXCHANGE_ADDRESS,
+    ESCROW_ADDRESS,
+    CHANNEL_ADDRESS,
+];
 const SINGLETON_PREFIX: [u8; 12] = [0xf1, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const TOKEN_PREFIX: [u8; 12] = [0xf1, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -48,6 +55,8 @@ pub enum Module {
     Escrow,
     /// Payment channels.
     Channel,
+    /// Settlement.
+    Settlement,
     /// The token at this address, whether or not it was created yet.
     Token(Address),
 }
@@ -62,6 +71,7 @@ impl Module {
             EXCHANGE_ADDRESS => Some(Self::Exchange),
             ESCROW_ADDRESS => Some(Self::Escrow),
             CHANNEL_ADDRESS => Some(Self::Channel),
+            SETTLEMENT_ADDRESS => Some(Self::Settlement),
             _ => token_index(address).map(|_| Self::Token(address)),
         }
     }

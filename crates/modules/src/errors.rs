@@ -14,6 +14,7 @@ use crate::{
     fx::{self, IExchange::IExchangeErrors},
     permission::{self, IPermission::IPermissionErrors},
     policy::{self, IPolicy::IPolicyErrors},
+    settlement::{self, ISettlement::ISettlementErrors},
     token::{self, IToken::ITokenErrors},
 };
 
@@ -58,6 +59,7 @@ pub fn explain(data: &[u8]) -> Option<Explanation> {
         IEscrowErrors, escrow::SOURCE;
         IChannelErrors, channel::SOURCE;
         IExchangeErrors, fx::SOURCE;
+        ISettlementErrors, settlement::SOURCE;
         IModuleErrors, calls::SOURCE;
     }
 }
@@ -123,6 +125,7 @@ mod tests {
         escrow::SOURCE,
         channel::SOURCE,
         fx::SOURCE,
+        settlement::SOURCE,
         calls::SOURCE,
     ];
 
@@ -180,6 +183,7 @@ mod tests {
             + IEscrowErrors::COUNT
             + IChannelErrors::COUNT
             + IExchangeErrors::COUNT
+            + ISettlementErrors::COUNT
             + IModuleErrors::COUNT;
         assert_eq!(errors, declared, "a declaration is not on one line");
     }

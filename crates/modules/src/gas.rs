@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
+    SETTLEMENT_ADDRESS,
     channel::IChannel::{
         channelOfCall, closeByPayeeCall, openCall as openChannelCall, startCloseCall, submitStateCall, topUpCall,
     },
@@ -26,6 +27,11 @@ use crate::{
     permission::IPermission::{addNodeCall, mayTransactCall, setListedCall},
     policy,
     policy::IPolicy::{addMembersCall, createCombinationCall, createListCall, isAllowedCall},
+    settlement::ISettlement::{
+        admitParticipantCall, advanceRunCall, assignCall, cancelCall, closeDayCall, closeWindowCall, createSchemeCall,
+        joinCall, openDayCall, openWindowCall, releaseCall, settleWindowCall, startRunCall, startWindowSettlementCall,
+        submitCall,
+    },
     token,
     token::IToken::{
         approveCall, balanceOfCall, burnCall, mintCall, permitCall, setAddressFrozenCall, transferCall,
@@ -57,6 +63,7 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     meter.escrow();
     meter.channel();
     meter.fx();
+    meter.settlement();
     meter.tables
 }
 
@@ -299,5 +306,49 @@ impl Meter {
         self.note("fx", "cross-border payment", ADMIN, to, via);
         self.note("fx", "without a request", ALICE, to, postQuoteCall { quote: quote(5, 1, 2), requestId: 0 });
         self.note("fx", "any", ALICE, to, cancelQuoteCall { nonce: B256::repeat_byte(5) });
+    }
+
+    fn settlement(&mut self) {
+        // BOB is frozen by now.
+        let (to, eur) = (SETTLEMENT_ADDRESS, token_address(1));
+        let folder = "settlement";
+        self.note(folder, "new", ADMIN, to, createSchemeCall { token: eur, bypassFifo: false, defaultRule: 0 });
+        for account in [ALICE, ADMIN, CAROL] {
+            self.note(folder, "new participant", ADMIN, to, admitParticipantCall { schemeId: 1, account });
+            self.note(folder, "admitted", account, to, joinCall { schemeId: 1 });
+        }
+        self.note(folder, "first", ADMIN, to, openDayCall { schemeId: 1, valueDate: 20_231_114, cutOffMs: 1_000 });
+        let submit = |creditor, amount: u64, number: u8| submitCall {
+            schemeId: 1,
+            creditor,
+            amount: U256::from(amount),
+            priority: 2,
+            instructionReference: B256::repeat_byte(number),
+        };
+        self.note(folder, "covered, first", ALICE, to, submit(ADMIN, 10, 1));
+        self.note(folder, "covered, later", ALICE, to, submit(ADMIN, 10, 2));
+        self.note(folder, "queued, first", ADMIN, to, submit(CAROL, 5_000_000, 3));
+        self.note(folder, "queued, later", ADMIN, to, submit(CAROL, 3_000_000, 4));
+        self.note(folder, "queued, later", CAROL, to, submit(ALICE, 5_000_000, 5));
+        self.note(folder, "offset with one of the other", ALICE, to, submit(CAROL, 5_500_000, 6));
+        self.note(folder, "queued", ALICE, to, submit(ADMIN, 5_000_000, 7));
+        self.note(folder, "queued", CAROL, to, submit(ALICE, 5_000_000, 8));
+        self.note(folder, "nothing covered", CAROL, to, releaseCall { schemeId: 1, debtor: ADMIN, steps: 10 });
+        self.note(folder, "3 participants", ALICE, to, startRunCall { schemeId: 1 });
+        self.note(folder, "to the end, 3 of 4 settle", ALICE, to, advanceRunCall { schemeId: 1, steps: 100 });
+        self.note(folder, "queued", ADMIN, to, cancelCall { instructionId: 4 });
+        self.note(folder, "first", ADMIN, to, openWindowCall { schemeId: 1 });
+        let assign = |creditor, amount: u64, number: u8| assignCall {
+            windowId: 1,
+            creditor,
+            amount: U256::from(amount),
+            instructionReference: B256::repeat_byte(number),
+        };
+        self.note(folder, "first", ALICE, to, assign(ADMIN, 50, 9));
+        self.note(folder, "later", ALICE, to, assign(ADMIN, 50, 10));
+        self.note(folder, "2 instructions", ADMIN, to, closeWindowCall { windowId: 1 });
+        self.note(folder, "2 instructions", ADMIN, to, startWindowSettlementCall { windowId: 1, fundBeforeMs: 1_000 });
+        self.note(folder, "2 of 3 participants", ADMIN, to, settleWindowCall { windowId: 1 });
+        self.note(folder, "empty queue", ADMIN, to, closeDayCall { schemeId: 1, steps: 100 });
     }
 }

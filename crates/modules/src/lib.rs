@@ -38,6 +38,7 @@ pub mod permission;
 pub mod policy;
 mod prefetch;
 mod references;
+pub mod settlement;
 pub mod slots;
 #[cfg(test)]
 mod testing;
@@ -74,6 +75,7 @@ pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Re
         Some(Module::Exchange) => fx::dispatch(context, input),
         Some(Module::Escrow) => escrow::dispatch(context, input),
         Some(Module::Channel) => channel::dispatch(context, input),
+        Some(Module::Settlement) => settlement::dispatch(context, input),
         Some(Module::Token(token)) => token::dispatch(context, token, input),
         None => calls::unknown(input),
     }

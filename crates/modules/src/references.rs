@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, calls,
-    channel,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
+    SETTLEMENT_ADDRESS, calls, channel,
     errors::{Declaration, declarations},
-    escrow, factory, fx, gas, permission, policy,
+    escrow, factory, fx, gas, permission, policy, settlement,
     slots::TypeBook,
     token,
 };
@@ -30,7 +30,7 @@ struct Subject {
     layout: fn(&mut TypeBook) -> Vec<Value>,
 }
 
-fn subjects() -> [Subject; 7] {
+fn subjects() -> [Subject; 8] {
     [
         Subject {
             folder: "token",
@@ -80,6 +80,13 @@ fn subjects() -> [Subject; 7] {
             address: EXCHANGE_ADDRESS.to_string(),
             source: fx::SOURCE,
             layout: fx::layout::Layout::members,
+        },
+        Subject {
+            folder: "settlement",
+            title: "Settlement",
+            address: SETTLEMENT_ADDRESS.to_string(),
+            source: settlement::SOURCE,
+            layout: settlement::layout::Layout::members,
         },
     ]
 }
@@ -305,5 +312,8 @@ mod tests {
         check::<escrow::IEscrow::IEscrowCalls, escrow::IEscrow::IEscrowErrors>(escrow::SOURCE);
         check::<channel::IChannel::IChannelCalls, channel::IChannel::IChannelErrors>(channel::SOURCE);
         check::<fx::IExchange::IExchangeCalls, fx::IExchange::IExchangeErrors>(fx::SOURCE);
+        check::<settlement::ISettlement::ISettlementCalls, settlement::ISettlement::ISettlementErrors>(
+            settlement::SOURCE,
+        );
     }
 }

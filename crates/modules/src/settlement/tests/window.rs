@@ -1,0 +1,164 @@
+//! Windows of deferred net settlement.
+
+use super::*;
+
+impl Scheme {
+    fn window(&mut self) -> u64 {
+        self.ledger.ok(OPERATOR, TO, openWindowCall { schemeId: self.id })
+    }
+
+    fn assign(&mut self, window: u64, debtor: u8, creditor: u8, amount: u128) -> u64 {
+        let call = self.assignment(window, creditor, amount);
+        self.ledger.ok(account(debtor), TO, call)
+    }
+
+    fn assignment(&mut self, window: u64, creditor: u8, amount: u128) -> assignCall {
+        self.submitted += 1;
+        let instruction_reference = reference(self.submitted);
+        assignCall {
+            windowId: window,
+            creditor: account(creditor),
+            amount: units(amount),
+            instructionReference: instruction_reference,
+        }
+    }
+
+    /// Closes the window and gives it a second to be funded.
+    fn pend(&mut self, window: u64) -> u64 {
+        self.ledger.ok(OPERATOR, TO, closeWindowCall { windowId: window });
+        let deadline = self.ledger.timestamp_ms + 1_000;
+        self.ledger.ok(OPERATOR, TO, startWindowSettlementCall { windowId: window, fundBeforeMs: deadline });
+        deadline
+    }
+
+    fn state(&mut self, window: u64) -> u8 {
+        self.ledger.ok(OPERATOR, TO, windowOfCall { windowId: window }).state
+    }
+}
+
+#[test]
+fn a_window_settles_its_net_all_at_once() {
+    let mut scheme = Scheme::fifo(&[15, 5, 0]);
+    let window = scheme.window();
+    let ids: Vec<u64> = [(1, 2, 100), (2, 1, 90), (2, 3, 15), (3, 1, 3)]
+        .iter()
+        .map(|(from, to, amount)| scheme.assign(window, *from, *to, *amount))
+        .collect();
+    assert_eq!((scheme.statuses(&ids), scheme.balances(3)), (vec![6; 4], vec![15, 5, 0]));
+    let found = scheme.ledger.ok(OPERATOR, TO, positionOfCall { windowId: window, account: account(2) });
+    assert_eq!((found.gives, found.gets), (units(105), units(100)));
+    scheme.check();
+    scheme.pend(window);
+    assert_eq!(scheme.state(window), 2);
+    assert!(scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window }));
+    assert_eq!((scheme.statuses(&ids), scheme.balances(3)), (vec![3; 4], vec![8, 0, 12]));
+    let (_, event) = scheme.ledger.last_event::<WindowSettled>();
+    assert_eq!(event, WindowSettled { windowId: window, value: units(208), netDebits: units(12) });
+    let figures = scheme.ledger.ok(OPERATOR, TO, figuresOfCall { schemeId: 1 });
+    assert_eq!((figures.count, figures.value, figures.liquidityUsed), (4, units(208), units(12)));
+    let done = WindowStatusInvalid { windowId: window, state: 3 };
+    scheme.ledger.reverts(account(9), TO, settleWindowCall { windowId: window }, done);
+    assert!(scheme.close(10), "no window is left");
+    scheme.check();
+}
+
+#[test]
+fn an_unfunded_debit_waits_for_the_deadline_and_then_aborts_the_whole() {
+    let mut scheme = Scheme::fifo(&[9, 100, 0]);
+    let window = scheme.window();
+    let ids = [scheme.assign(window, 1, 3, 10), scheme.assign(window, 2, 3, 50)];
+    let deadline = scheme.pend(window);
+    let call = || settleWindowCall { windowId: window };
+    let unfunded = || UnfundedDebit { windowId: window, account: account(1), needed: units(10), available: units(9) };
+    scheme.ledger.timestamp_ms = deadline - 1;
+    scheme.ledger.reverts(account(9), TO, call(), unfunded());
+    scheme.ledger.timestamp_ms = deadline;
+    assert!(!scheme.ledger.ok(account(9), TO, call()), "the instant of the deadline is late");
+    assert_eq!((scheme.state(window), scheme.statuses(&ids)), (4, vec![5, 5]));
+    assert_eq!(scheme.balances(3), [9, 100, 0], "no one's default is passed on");
+    let expected = WindowAborted { windowId: window, defaulter: account(1), needed: units(10), available: units(9) };
+    assert_eq!(scheme.ledger.last_event::<WindowAborted>().1, expected);
+    scheme.check();
+}
+
+#[test]
+fn what_is_funded_in_time_settles_even_late() {
+    let mut scheme = Scheme::fifo(&[9, 0]);
+    let window = scheme.window();
+    scheme.assign(window, 1, 2, 10);
+    let deadline = scheme.pend(window);
+    scheme.give(1, 1);
+    scheme.ledger.timestamp_ms = deadline + 5;
+    assert!(scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window }));
+    assert_eq!(scheme.balances(2), [0, 10]);
+}
+
+#[test]
+fn a_participant_that_may_not_take_part_stops_the_window() {
+    let mut scheme = Scheme::fifo(&[50, 0]);
+    let window = scheme.window();
+    scheme.assign(window, 1, 2, 10);
+    let deadline = scheme.pend(window);
+    scheme.freeze(2, true);
+    let barred = ParticipantBarred { schemeId: 1, account: account(2) };
+    scheme.ledger.reverts(account(9), TO, settleWindowCall { windowId: window }, barred);
+    scheme.ledger.timestamp_ms = deadline;
+    assert!(!scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window }));
+    assert_eq!((scheme.state(window), scheme.balances(2)), (4, vec![50, 0]));
+}
+
+#[test]
+fn prefunded_debits_stay_within_what_was_reserved() {
+    let mut scheme = Scheme::new(&[100, 40, 0], false, 1);
+    let window = scheme.window();
+    let call = scheme.assignment(window, 2, 1);
+    let none = PrefundExceeded { windowId: window, account: account(1), netDebit: units(1), prefunded: U256::ZERO };
+    scheme.ledger.reverts(account(1), TO, call, none);
+    scheme.ledger.ok(account(1), TO, prefundCall { schemeId: 1, amount: units(30) });
+    let found = scheme.ledger.ok(OPERATOR, TO, participantOfCall { schemeId: 1, account: account(1) });
+    assert_eq!(found.prefunded, units(30));
+    scheme.assign(window, 1, 2, 30);
+    let call = scheme.assignment(window, 3, 1);
+    let full = PrefundExceeded { windowId: window, account: account(1), netDebit: units(31), prefunded: units(30) };
+    scheme.ledger.reverts(account(1), TO, call, full);
+    scheme.assign(window, 2, 1, 30);
+    scheme.assign(window, 1, 3, 30);
+    let open = WindowsUnresolved { schemeId: 1, windows: 1 };
+    scheme.ledger.reverts(account(1), TO, withdrawPrefundCall { schemeId: 1 }, open);
+    let second = WindowsUnresolved { schemeId: 1, windows: 1 };
+    scheme.ledger.reverts(OPERATOR, TO, openWindowCall { schemeId: 1 }, second);
+    // The debtor spends all that it can; what it reserved is not among it.
+    scheme.ledger.ok(account(1), eur(), transferCall { to: ADMIN, amount: units(70) });
+    scheme.pend(window);
+    assert!(scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window }));
+    assert_eq!(scheme.balances(3), [0, 40, 30]);
+    scheme.ledger.ok(account(1), TO, withdrawPrefundCall { schemeId: 1 });
+    let missing = PrefundMissing { schemeId: 1, account: account(1) };
+    scheme.ledger.reverts(account(1), TO, withdrawPrefundCall { schemeId: 1 }, missing);
+}
+
+#[test]
+fn what_is_reserved_and_not_used_comes_back() {
+    let mut scheme = Scheme::new(&[100, 0], false, 1);
+    scheme.ledger.ok(account(1), TO, prefundCall { schemeId: 1, amount: units(60) });
+    let window = scheme.window();
+    scheme.assign(window, 1, 2, 25);
+    scheme.pend(window);
+    scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window });
+    assert!(scheme.close(10));
+    let error = PrefundInUse { schemeId: 1, account: account(1), holdId: 1 };
+    scheme.ledger.reverts(account(1), TO, leaveCall { schemeId: 1 }, error);
+    scheme.ledger.ok(account(1), TO, withdrawPrefundCall { schemeId: 1 });
+    let (_, event) = scheme.ledger.last_event::<PrefundWithdrawn>();
+    assert_eq!((event.amount, scheme.balance(1)), (units(35), 75));
+    scheme.ledger.ok(account(1), eur(), transferCall { to: ADMIN, amount: units(75) });
+    scheme.ledger.ok(account(1), TO, leaveCall { schemeId: 1 });
+}
+
+#[test]
+fn an_empty_window_settles() {
+    let mut scheme = Scheme::fifo(&[0, 0]);
+    let window = scheme.window();
+    scheme.pend(window);
+    assert!(scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window }));
+}

@@ -1,0 +1,280 @@
+//! Questions about schemes, participants, instructions and windows; nothing here changes anything.
+
+use alloy_primitives::{Address, B256, I256, U256};
+
+use super::{
+    ISettlement,
+    board::Share,
+    book::{Book, Seat, net_outflow},
+    codes::{self, FORECAST_MAX, phase, status, window as state},
+    lanes::{Walk, standing},
+    layout::{Flows, Instruction, layout},
+    queue::existing,
+    solver::{Payment, Position, QueueState, Table, signed},
+    window,
+};
+use crate::{
+    context::{Context, Failure, ensure, revert},
+    token,
+};
+
+/// A seat of an account that was ever admitted; reverts for others.
+fn known(context: &mut Context<'_>, book: &Book, account: Address) -> Result<Seat, Failure> {
+    let seat = book.find(context, account)?;
+    seat.ok_or_else(|| revert(ISettlement::ParticipantRequired { schemeId: book.id, account, status: 0 }))
+}
+
+fn signed_word(value: i128) -> I256 {
+    I256::try_from(value).unwrap_or_default()
+}
+
+/// A scheme's terms.
+pub fn scheme_of(context: &mut Context<'_>, scheme: u64) -> Result<ISettlement::schemeOfReturn, Failure> {
+    let book = Book::read(context, scheme)?;
+    Ok(ISettlement::schemeOfReturn {
+        token: book.token(),
+        operator: book.place.operator.read(context)?,
+        pendingOperator: book.place.pending_operator.read(context)?,
+        bypassFifo: book.terms.bypass,
+        defaultRule: book.terms.default_rule,
+        participants: book.terms.seats,
+    })
+}
+
+/// A scheme's business day.
+pub fn day_of(context: &mut Context<'_>, scheme: u64) -> Result<ISettlement::dayOfReturn, Failure> {
+    let day = Book::read(context, scheme)?.day;
+    Ok(ISettlement::dayOfReturn {
+        day: day.number,
+        valueDate: day.value_date,
+        phase: day.phase,
+        cutOffMs: day.cut_off_ms,
+        queued: day.queued,
+        windows: day.windows,
+    })
+}
+
+/// A participant's seat, status and limits.
+pub fn participant_of(
+    context: &mut Context<'_>,
+    scheme: u64,
+    account: Address,
+) -> Result<ISettlement::participantOfReturn, Failure> {
+    let book = Book::read(context, scheme)?;
+    let seat = known(context, &book, account)?;
+    let limits = seat.place.limits.read(context)?;
+    Ok(ISettlement::participantOfReturn {
+        seat: seat.index,
+        status: seat.member.status,
+        reserve: U256::from(limits.reserve),
+        multilateralLimit: codes::shown_limit(limits.multilateral),
+        prefunded: U256::from(window::prefunded(context, &book, &seat)?),
+    })
+}
+
+/// The account that has a seat; zero if nobody has.
+pub fn participant_at(context: &mut Context<'_>, scheme: u64, seat: u32) -> Result<Address, Failure> {
+    let book = Book::read(context, scheme)?;
+    Ok(book.seat(context, seat)?.account())
+}
+
+/// A bilateral limit and today's net outflow under it.
+pub fn bilateral_limit_of(
+    context: &mut Context<'_>,
+    scheme: u64,
+    account: Address,
+    counterparty: Address,
+) -> Result<ISettlement::bilateralLimitOfReturn, Failure> {
+    let book = Book::read(context, scheme)?;
+    let seat = known(context, &book, account)?;
+    let other = known(context, &book, counterparty)?;
+    let Some(pair) = book.pair(context, &seat, other.index)? else {
+        return Ok(ISettlement::bilateralLimitOfReturn { amount: U256::MAX, netOutflow: I256::ZERO });
+    };
+    let net = net_outflow(book.today(pair.flowed.read(context)?));
+    let amount = codes::shown_limit(pair.limit.read(context)?.limit);
+    Ok(ISettlement::bilateralLimitOfReturn { amount, netOutflow: signed_word(net) })
+}
+
+/// What a participant has, what is queued, what flowed today.
+pub fn liquidity_of(
+    context: &mut Context<'_>,
+    scheme: u64,
+    account: Address,
+) -> Result<ISettlement::liquidityOfReturn, Failure> {
+    let book = Book::read(context, scheme)?;
+    let seat = known(context, &book, account)?;
+    let queued = seat.place.queued.read(context)?;
+    let net = net_outflow(book.today(seat.place.flowed.read(context)?));
+    Ok(ISettlement::liquidityOfReturn {
+        balance: U256::from(token::balance_of(context, book.token(), account)?),
+        spendable: U256::from(token::spendable_units(context, book.token(), account)?),
+        reserve: U256::from(seat.place.limits.read(context)?.reserve),
+        queuedOut: U256::from(queued.outward),
+        queuedIn: U256::from(queued.inward),
+        queued: seat.place.live.read(context)?.queued(),
+        netPosition: signed_word(net.saturating_neg()),
+    })
+}
+
+/// An instruction.
+pub fn instruction_of(context: &mut Context<'_>, id: u64) -> Result<ISettlement::instructionOfReturn, Failure> {
+    let instruction = existing(context, id)?;
+    let book = Book::read(context, instruction.scheme.into())?;
+    Ok(ISettlement::instructionOfReturn {
+        schemeId: book.id,
+        debtor: book.seat(context, instruction.debtor)?.account(),
+        creditor: book.seat(context, instruction.creditor)?.account(),
+        amount: U256::from(instruction.amount),
+        priority: instruction.priority,
+        status: status_of(context, &book, &instruction)?,
+        position: instruction.position,
+        submittedMs: instruction.submitted_ms,
+    })
+}
+
+/// The instruction for which a debtor used a reference; 0 if for none.
+pub fn instruction_by_reference(context: &mut Context<'_>, debtor: Address, reference: B256) -> Result<u64, Failure> {
+    layout().references.at(context, &debtor)?.at(context, &reference)?.read(context)
+}
+
+/// An instruction's status. A run settles by moving the heads of lanes, and a window by its state: neither touches the
+/// instructions themselves.
+pub(super) fn status_of(context: &mut Context<'_>, book: &Book, instruction: &Instruction) -> Result<u8, Failure> {
+    match instruction.status {
+        status::QUEUED if settled_in_run(context, book, instruction)? => Ok(status::SETTLED),
+        status::ASSIGNED => {
+            let (_, window) = window::read(context, instruction.position.into())?;
+            Ok(match window.state {
+                state::SETTLED => status::SETTLED,
+                state::ABORTED => status::REJECTED,
+                _ => status::ASSIGNED,
+            })
+        }
+        other => Ok(other),
+    }
+}
+
+fn settled_in_run(context: &mut Context<'_>, book: &Book, instruction: &Instruction) -> Result<bool, Failure> {
+    let seat = book.seat(context, instruction.debtor)?;
+    let (lane, position) = (instruction.priority, instruction.position);
+    if position < seat.place.lanes.read(context)?.bounds(lane).0 {
+        return Ok(true);
+    }
+    // The units have moved, and this participant's heads have not yet.
+    let run = book.place.run.read(context)?;
+    let unsealed = book.day.running && run.phase == phase::SEAL && run.cursor <= instruction.debtor;
+    Ok(unsealed && position < Share::read(context, &seat, run.number)?.marks.tail(lane))
+}
+
+/// The latest run.
+pub fn run_of(context: &mut Context<'_>, scheme: u64) -> Result<ISettlement::runOfReturn, Failure> {
+    let place = Book::read(context, scheme)?.place;
+    let (run, sums) = (place.run.read(context)?, place.run_sums.read(context)?);
+    Ok(ISettlement::runOfReturn {
+        run: run.number,
+        phase: run.phase,
+        outcome: run.outcome,
+        proof: place.run_proof.read(context)?,
+        count: sums.count,
+        value: U256::from(sums.value),
+        netDebits: U256::from(place.run_net_debits.read(context)?),
+        dropped: sums.dropped,
+    })
+}
+
+/// Figures since the scheme was made.
+pub fn figures_of(context: &mut Context<'_>, scheme: u64) -> Result<ISettlement::figuresOfReturn, Failure> {
+    let place = Book::read(context, scheme)?.place;
+    let (value, counts) = (place.value.read(context)?, place.counts.read(context)?);
+    Ok(ISettlement::figuresOfReturn {
+        count: counts.settled,
+        value: U256::from(value.settled),
+        liquidityUsed: U256::from(value.used),
+        delayMs: U256::from(counts.delay_ms),
+    })
+}
+
+/// A window.
+pub fn window_of(context: &mut Context<'_>, id: u64) -> Result<ISettlement::windowOfReturn, Failure> {
+    let (book, window) = window::read(context, id)?;
+    Ok(ISettlement::windowOfReturn {
+        schemeId: book.id,
+        state: window.state,
+        count: window.count,
+        value: U256::from(window.value),
+        fundBeforeMs: window.fund_before_ms,
+    })
+}
+
+/// What a participant gives and gets in a window.
+pub fn position_of(
+    context: &mut Context<'_>,
+    id: u64,
+    account: Address,
+) -> Result<ISettlement::positionOfReturn, Failure> {
+    let (book, _) = window::read(context, id)?;
+    let seat = known(context, &book, account)?;
+    let Flows { outward, inward } = layout().positions.at(context, &id)?.at(context, &seat.index)?.read(context)?;
+    Ok(ISettlement::positionOfReturn { gives: U256::from(outward), gets: U256::from(inward) })
+}
+
+// ----- forecast ------------------------------------------------------------------------------------------------------
+
+/// What would settle in a run if a participant had more units, and what kind of queue that would be.
+pub fn forecast(
+    context: &mut Context<'_>,
+    scheme: u64,
+    account: Address,
+    injected: U256,
+) -> Result<ISettlement::forecastReturn, Failure> {
+    let book = Book::read(context, scheme)?;
+    let lucky = known(context, &book, account)?.index;
+    book.ensure_idle(context)?;
+    let queued = book.day.queued;
+    ensure(queued <= FORECAST_MAX, || ISettlement::QueueTooLong {
+        schemeId: scheme,
+        queued: U256::from(queued),
+        queuedMax: U256::from(FORECAST_MAX),
+    })?;
+    let more = i128::try_from(u128::try_from(injected).unwrap_or(u128::MAX)).unwrap_or(i128::MAX);
+    let mut positions = Vec::new();
+    for index in 0..book.terms.seats {
+        let more = if index == lucky { more } else { 0 };
+        positions.push(position(context, &book, index, more)?);
+    }
+    // A step of the solver is about as much work as a warm read.
+    context.charge(u64::from(queued).saturating_mul(100))?;
+    let table = Table::new(positions);
+    let state = table.state();
+    let solution = table.solve();
+    let state = match state {
+        QueueState::Empty => 0,
+        QueueState::Flowing => 1,
+        QueueState::Gridlock => 2,
+        QueueState::Deadlock => 3,
+    };
+    Ok(ISettlement::forecastReturn { state, count: solution.count, value: U256::from(solution.value) })
+}
+
+/// A participant as the solver's table has it. More units do not lift its multilateral limit.
+fn position(context: &mut Context<'_>, book: &Book, index: u32, more: i128) -> Result<Position, Failure> {
+    let seat = book.seat(context, index)?;
+    let mut walk = Walk::queue(context, &seat)?;
+    let mut queue = Vec::new();
+    while let Some(id) = walk.next(context, book)? {
+        if id != 0 {
+            let Instruction { creditor, amount, .. } = standing(context, book, id)?;
+            queue.push(Payment { creditor: usize::try_from(creditor).unwrap_or(usize::MAX), amount });
+        }
+    }
+    let mut bilateral = std::collections::BTreeMap::new();
+    for other in book.counterparties(context, &seat)? {
+        if let Some(room) = book.bilateral_room(context, &seat, other)? {
+            bilateral.insert(usize::try_from(other).unwrap_or(usize::MAX), room);
+        }
+    }
+    let reserve = signed(seat.place.limits.read(context)?.reserve);
+    let capacity = book.capacity_with(context, &seat, more.saturating_sub(reserve))?;
+    Ok(Position { capacity, bilateral, barred: !book.may_take_part(context, &seat)?, queue })
+}
