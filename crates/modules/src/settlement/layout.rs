@@ -122,6 +122,8 @@ packed! {
         pub status: u8 = 20..21,
         /// Counterparties towards whom a limit was ever set.
         pub pairs: u32 = 21..25,
+        /// Whether it has a reserve or a multilateral limit; only then are they read.
+        pub bounded: bool = 25..26,
     }
 }
 
@@ -144,6 +146,18 @@ packed! {
         pub inward: u128 = 14..28,
         /// The day.
         pub day: u32 = 28..32,
+    }
+}
+
+packed! {
+    /// What a run's set has of a participant. The step that moves units reads this and the account, and nothing else.
+    pub struct SetFlows {
+        /// Out of it.
+        pub outward: u128 = 0..14,
+        /// Into it.
+        pub inward: u128 = 14..28,
+        /// The run of which this speaks; what another run left here is void.
+        pub run: u32 = 28..32,
     }
 }
 
@@ -310,8 +324,8 @@ layout! {
         pub flowed: Slot<DayFlows> = 4,
         /// Its bounds.
         pub limits: Slot<Limits> = 5,
-        /// Sums dropped in the run.
-        pub dropped: Slot<Flows> = 6,
+        /// What the run's set has of it.
+        pub set: Slot<SetFlows> = 6,
         /// Where its set ends in the run.
         pub marks: Slot<Marks> = 7,
         /// Hold of the token with what it reserved for windows; 0 if it did not.
