@@ -18,7 +18,7 @@ packed! {
         pub seats: u32 = 20..24,
         /// Whether a covered instruction may pass a blocked one of its debtor.
         pub bypass: bool = 24..25,
-        /// What happens to a window with an unfunded debit: a [`super::DefaultRule`].
+        /// What happens to a window with an unfunded debit: 0 abort, 1 prefunded.
         pub default_rule: u8 = 25..26,
     }
 }
@@ -258,7 +258,8 @@ packed! {
         pub position: u32 = 16..20,
         /// 0 urgent, 1 high, 2 normal.
         pub priority: u8 = 20..21,
-        /// A [`super::Status`]; "queued" before its lane's head is settled.
+        /// 1 queued, 2 on hold, 3 settled, 4 cancelled, 5 rejected, 6 in a window, 7 waiting for the end of a run.
+        /// "Queued" before its lane's head means settled, and "in a window" what the window became.
         pub status: u8 = 21..22,
         /// When it was submitted.
         pub submitted_ms: u64 = 22..28,
