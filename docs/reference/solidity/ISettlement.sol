@@ -102,7 +102,7 @@ interface ISettlement {
 
     // ----- multilateral run --------------------------------------------------------------------------------------
 
-    /// Begins a run over the whole queue. Operator or active participant.
+    /// Begins a run over the whole queue. Operator, or active participant ten seconds after the last one began.
     function startRun(uint64 schemeId) external returns (uint32 run);
     /// Does the next steps of a run and answers its phase, 0 when it has ended. Anyone.
     function advanceRun(uint64 schemeId, uint32 steps) external returns (uint8 phase);
@@ -176,7 +176,7 @@ interface ISettlement {
     /// The number of the instruction with which a debtor used a reference; 0 if it did not.
     function instructionByReference(address debtor, bytes32 instructionReference) external view returns (uint64 instructionId);
     /// The latest run: phase 0 ended, 1 prepare, 2 scan, 3 drop, 4 settle, 5 seal, 6 admit; outcome 0 open, 1 settled, 2 deadlock,
-    /// 3 nothing queued, 4 abandoned.
+    /// 3 nothing queued, 4 abandoned. Count and value are those of its set, which settles only with outcome 1.
     function runOf(uint64 schemeId) external view returns (uint32 run, uint8 phase, uint8 outcome, bytes32 proof, uint64 count, uint256 value, uint256 netDebits, uint64 dropped);
     /// What would settle if a participant had more units. State 0 empty, 1 flowing (some instruction is covered by itself),
     /// 2 gridlock, 3 deadlock. For queues of at most 2048 instructions.
@@ -256,6 +256,8 @@ interface ISettlement {
     error StepsInvalid(uint32 steps, uint32 stepsMax);
     /// A run is in progress. Advance it to its end, then try again.
     error RunInProgress(uint64 schemeId, uint32 run);
+    /// A participant starts a run ten seconds after the beginning of the last one. Wait, or ask the operator.
+    error RunTooSoon(uint64 schemeId, uint64 earliestMs);
     /// No run is in progress. Start one.
     error RunMissing(uint64 schemeId);
     /// The run has settled, or is younger than ten minutes and the caller not the operator. Advance it.

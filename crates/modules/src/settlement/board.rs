@@ -8,7 +8,7 @@ use super::{
     book::{Book, Seat, net_outflow},
     codes::{self, PRIORITIES},
     lanes,
-    layout::{Flows, Lanes, Marks, Pair, PairLimit, RunSums},
+    layout::{Flows, Lanes, Marks, Pair, PairLimit, RunSums, SetFlows},
     solver::{Board, Worklist, signed},
 };
 use crate::{
@@ -40,48 +40,33 @@ pub(super) fn write_list(
     Ok(())
 }
 
-/// What a run's set has of a participant: what was queued, and what was dropped of it.
-#[derive(Clone, Copy)]
-pub(super) struct Share {
-    pub(super) queued: Flows,
-    pub(super) dropped: Flows,
-    pub(super) marks: Marks,
-}
-
-impl Share {
-    /// Reads it; marks of another run are void, and then the set goes to the end of every lane.
-    pub(super) fn read(context: &mut Context<'_>, seat: &Seat, run: u32) -> Result<Self, Failure> {
-        let queued = seat.place.queued.read(context)?;
-        let marks = seat.place.marks.read(context)?;
-        if marks.run == run {
-            return Ok(Self { queued, dropped: seat.place.dropped.read(context)?, marks });
-        }
-        let mut marks = Marks { run, ..Marks::default() };
-        let lanes = seat.place.lanes.read(context)?;
-        (0..PRIORITIES).for_each(|lane| marks.set_tail(lane, lanes.bounds(lane).1));
-        Ok(Self { queued, dropped: Flows::default(), marks })
-    }
-
-    fn kept(&self) -> Flows {
-        kept(self.queued, self.dropped)
-    }
-}
-
-/// What a run's set has of a participant, without its places.
+/// What a run's set has of a participant; nothing where the run found nothing queued.
 pub(super) fn set_of(context: &mut Context<'_>, seat: &Seat, run: u32) -> Result<Flows, Failure> {
-    let queued = seat.place.queued.read(context)?;
-    if queued == Flows::default() || seat.place.marks.read(context)?.run != run {
-        return Ok(queued);
-    }
-    Ok(kept(queued, seat.place.dropped.read(context)?))
+    let SetFlows { outward, inward, run: of_run } = seat.place.set.read(context)?;
+    Ok(if of_run == run { Flows { outward, inward } } else { Flows::default() })
 }
 
-/// What is queued less what was dropped.
-pub(super) fn kept(queued: Flows, dropped: Flows) -> Flows {
-    Flows {
-        outward: queued.outward.saturating_sub(dropped.outward),
-        inward: queued.inward.saturating_sub(dropped.inward),
+/// Notes what a run's set has of a participant.
+pub(super) fn write_set(context: &mut Context<'_>, seat: &Seat, run: u32, set: Flows) -> Result<(), Failure> {
+    let Flows { outward, inward } = set;
+    seat.place.set.write(context, SetFlows { outward, inward, run })
+}
+
+/// Where a participant's set ends. Marks of another run are void: then the set goes to the end of every lane.
+pub(super) fn marks_of(context: &mut Context<'_>, seat: &Seat, run: u32) -> Result<Marks, Failure> {
+    let marks = seat.place.marks.read(context)?;
+    if marks.run == run {
+        return Ok(marks);
     }
+    let mut marks = Marks { run, ..Marks::default() };
+    let lanes = seat.place.lanes.read(context)?;
+    (0..PRIORITIES).for_each(|lane| marks.set_tail(lane, lanes.bounds(lane).1));
+    Ok(marks)
+}
+
+/// Sums less a part of them.
+pub(super) fn less(all: Flows, part: Flows) -> Flows {
+    Flows { outward: all.outward.saturating_sub(part.outward), inward: all.inward.saturating_sub(part.inward) }
 }
 
 struct LoadedPair {
@@ -96,7 +81,8 @@ struct LoadedPair {
 
 struct Loaded {
     seat: Seat,
-    share: Share,
+    set: Flows,
+    marks: Marks,
     lanes: Lanes,
     pairs: Vec<LoadedPair>,
     capacity: Option<i128>,
@@ -136,7 +122,8 @@ impl<'b, 'c> RunBoard<'b, 'c> {
     fn load(&mut self, bank: usize) -> Result<Loaded, Failure> {
         let index = u32::try_from(bank).map_err(|_| self.book.fault("a seat has more than 32 bits"))?;
         let seat = self.book.seat(self.context, index)?;
-        let share = Share::read(self.context, &seat, self.run)?;
+        let set = set_of(self.context, &seat, self.run)?;
+        let marks = marks_of(self.context, &seat, self.run)?;
         let lanes = seat.place.lanes.read(self.context)?;
         let mut pairs = Vec::new();
         for other in self.book.counterparties(self.context, &seat)? {
@@ -144,7 +131,7 @@ impl<'b, 'c> RunBoard<'b, 'c> {
                 pairs.push(self.load_pair(other, place)?);
             }
         }
-        Ok(Loaded { seat, share, lanes, pairs, capacity: None, changed: false })
+        Ok(Loaded { seat, set, marks, lanes, pairs, capacity: None, changed: false })
     }
 
     fn load_pair(&mut self, other: u32, place: Pair) -> Result<LoadedPair, Failure> {
@@ -158,13 +145,13 @@ impl<'b, 'c> RunBoard<'b, 'c> {
 
     /// Whether an instruction at this place is in the set.
     pub(super) fn has_place(&mut self, bank: usize, lane: u8, position: u32) -> Result<bool, Failure> {
-        Ok(position < self.bank(bank)?.share.marks.tail(lane))
+        Ok(position < self.bank(bank)?.marks.tail(lane))
     }
 
     /// Where the last place of the set is.
     fn last_place(loaded: &Loaded) -> Option<(u8, u32)> {
         (0..PRIORITIES).rev().find_map(|lane| {
-            let (head, tail) = (loaded.lanes.bounds(lane).0, loaded.share.marks.tail(lane));
+            let (head, tail) = (loaded.lanes.bounds(lane).0, loaded.marks.tail(lane));
             tail.checked_sub(1).filter(|last| *last >= head).map(|last| (lane, last))
         })
     }
@@ -173,8 +160,8 @@ impl<'b, 'c> RunBoard<'b, 'c> {
     pub(super) fn flush(self) -> Result<(RunSums, B256), Failure> {
         for loaded in self.banks.values() {
             if loaded.changed {
-                loaded.seat.place.marks.write(self.context, loaded.share.marks)?;
-                loaded.seat.place.dropped.write(self.context, loaded.share.dropped)?;
+                loaded.seat.place.marks.write(self.context, loaded.marks)?;
+                write_set(self.context, &loaded.seat, self.run, loaded.set)?;
             }
             for pair in loaded.pairs.iter().filter(|pair| pair.changed) {
                 pair.place.limit.write(self.context, PairLimit { run: self.run, ..pair.record })?;
@@ -191,12 +178,12 @@ impl Board for RunBoard<'_, '_> {
     fn is_short(&mut self, bank: usize) -> Result<bool, Failure> {
         let barred = self.barred.contains(bank);
         let loaded = self.bank(bank)?;
-        let set = loaded.share.kept();
+        let set = loaded.set;
         if set.outward == 0 {
             return Ok(false);
         }
         let beyond = |pair: &LoadedPair| {
-            let set = kept(pair.queued, pair.dropped);
+            let set = less(pair.queued, pair.dropped);
             set.outward > 0
                 && pair.room.is_some_and(|room| signed(set.outward).saturating_sub(signed(set.inward)) > room)
         };
@@ -218,7 +205,7 @@ impl Board for RunBoard<'_, '_> {
         let Some((lane, position)) = Self::last_place(loaded) else {
             return Err(self.book.fault("a participant has a set but no place in it"));
         };
-        loaded.share.marks.set_tail(lane, position);
+        loaded.marks.set_tail(lane, position);
         loaded.changed = true;
         let index = loaded.seat.index;
         let id = lanes::id_at(self.context, self.book, index, lane, position)?;
@@ -228,9 +215,9 @@ impl Board for RunBoard<'_, '_> {
         let instruction = lanes::standing(self.context, self.book, id)?;
         let (amount, other) = (instruction.amount, instruction.creditor);
         let loaded = self.bank(bank)?;
-        loaded.share.marks.count_drop(lane);
+        loaded.marks.count_drop(lane);
         let since = instruction.submitted_ms.saturating_sub(opened);
-        loaded.share.marks.since_open_ms = loaded.share.marks.since_open_ms.saturating_add(since);
+        loaded.marks.since_open_ms = loaded.marks.since_open_ms.saturating_add(since);
         loaded.note_drop(other, amount, 0);
         let creditor = usize::try_from(other).map_err(|_| self.book.fault("a seat is no index"))?;
         self.bank(creditor)?.note_drop(index, 0, amount);
@@ -244,14 +231,11 @@ impl Board for RunBoard<'_, '_> {
 
 impl Loaded {
     fn note_drop(&mut self, other: u32, outward: u128, inward: u128) {
-        let add = |flows: &mut Flows| {
-            flows.outward = flows.outward.saturating_add(outward);
-            flows.inward = flows.inward.saturating_add(inward);
-        };
-        add(&mut self.share.dropped);
+        self.set = less(self.set, Flows { outward, inward });
         self.changed = true;
         if let Some(pair) = self.pairs.iter_mut().find(|pair| pair.other == other) {
-            add(&mut pair.dropped);
+            pair.dropped.outward = pair.dropped.outward.saturating_add(outward);
+            pair.dropped.inward = pair.dropped.inward.saturating_add(inward);
             pair.changed = true;
         }
     }

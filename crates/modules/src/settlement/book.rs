@@ -5,7 +5,7 @@ use florin_types::StateFault;
 
 use super::{
     ISettlement, codes,
-    layout::{self, Bank, Day, DayFlows, Member, Pair, Terms, layout},
+    layout::{self, Bank, Day, DayFlows, Limits, Member, Pair, Terms, layout},
     solver::signed,
 };
 use crate::{
@@ -138,7 +138,7 @@ impl Book {
     /// Most that a participant may pay, net of what it gets: its spendable units, less the reserve, and no more than the
     /// multilateral limit leaves. Negative where it has less than its reserve.
     pub(super) fn capacity(&self, context: &mut Context<'_>, seat: &Seat) -> Result<i128, Failure> {
-        let reserve = signed(seat.place.limits.read(context)?.reserve);
+        let reserve = signed(self.limits(context, seat)?.reserve);
         self.capacity_with(context, seat, reserve.saturating_neg())
     }
 
@@ -149,12 +149,17 @@ impl Book {
 
     /// The same with `more` units than it has, or with fewer.
     pub(super) fn capacity_with(&self, context: &mut Context<'_>, seat: &Seat, more: i128) -> Result<i128, Failure> {
-        let limits = seat.place.limits.read(context)?;
+        let limits = self.limits(context, seat)?;
         let spendable = signed(token::spendable_units(context, self.token(), seat.account())?);
         let free = spendable.saturating_add(more);
         let Some(limit) = codes::stored_limit(limits.multilateral) else { return Ok(free) };
         let net = net_outflow(self.today(seat.place.flowed.read(context)?));
         Ok(free.min(signed(limit).saturating_sub(net)))
+    }
+
+    /// A participant's reserve and multilateral limit; who has none costs no read.
+    pub(super) fn limits(&self, context: &mut Context<'_>, seat: &Seat) -> Result<Limits, Failure> {
+        if seat.member.bounded { seat.place.limits.read(context) } else { Ok(Limits::default()) }
     }
 
     /// Most that a participant may pay to another, net, if it set a limit.

@@ -18,7 +18,7 @@ packed! {
         pub seats: u32 = 20..24,
         /// Whether a covered instruction may pass a blocked one of its debtor.
         pub bypass: bool = 24..25,
-        /// What happens to a window with an unfunded debit: a [`super::DefaultRule`].
+        /// What happens to a window with an unfunded debit: 0 abort, 1 prefunded.
         pub default_rule: u8 = 25..26,
     }
 }
@@ -122,6 +122,8 @@ packed! {
         pub status: u8 = 20..21,
         /// Counterparties towards whom a limit was ever set.
         pub pairs: u32 = 21..25,
+        /// Whether it has a reserve or a multilateral limit; only then are they read.
+        pub bounded: bool = 25..26,
     }
 }
 
@@ -144,6 +146,18 @@ packed! {
         pub inward: u128 = 14..28,
         /// The day.
         pub day: u32 = 28..32,
+    }
+}
+
+packed! {
+    /// What a run's set has of a participant. The step that moves units reads this and the account, and nothing else.
+    pub struct SetFlows {
+        /// Out of it.
+        pub outward: u128 = 0..14,
+        /// Into it.
+        pub inward: u128 = 14..28,
+        /// The run of which this speaks; what another run left here is void.
+        pub run: u32 = 28..32,
     }
 }
 
@@ -244,7 +258,8 @@ packed! {
         pub position: u32 = 16..20,
         /// 0 urgent, 1 high, 2 normal.
         pub priority: u8 = 20..21,
-        /// A [`super::Status`]; "queued" before its lane's head is settled.
+        /// 1 queued, 2 on hold, 3 settled, 4 cancelled, 5 rejected, 6 in a window, 7 waiting for the end of a run.
+        /// "Queued" before its lane's head means settled, and "in a window" what the window became.
         pub status: u8 = 21..22,
         /// When it was submitted.
         pub submitted_ms: u64 = 22..28,
@@ -310,8 +325,8 @@ layout! {
         pub flowed: Slot<DayFlows> = 4,
         /// Its bounds.
         pub limits: Slot<Limits> = 5,
-        /// Sums dropped in the run.
-        pub dropped: Slot<Flows> = 6,
+        /// What the run's set has of it.
+        pub set: Slot<SetFlows> = 6,
         /// Where its set ends in the run.
         pub marks: Slot<Marks> = 7,
         /// Hold of the token with what it reserved for windows; 0 if it did not.

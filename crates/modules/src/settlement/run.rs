@@ -7,7 +7,7 @@ use alloy_primitives::{B256, U256};
 
 use super::{
     ISettlement,
-    board::{RunBoard, Share, chain, kept, read_list, set_of, write_list},
+    board::{RunBoard, chain, less, marks_of, read_list, set_of, write_list, write_set},
     book::{Book, Seat},
     codes::{self, PRIORITIES, RUN_PAUSE_MS, RUN_STALE_MS, outcome, phase, status},
     lanes::{self, Walk},
@@ -184,6 +184,7 @@ fn prepare(context: &mut Context<'_>, stage: &mut Stage, steps: &mut Steps) -> R
         if queued == Flows::default() {
             continue;
         }
+        write_set(context, &seat, stage.run.number, queued)?;
         let capacity = stage.book.capacity(context, &seat)?;
         let barred = !stage.book.may_take_part(context, &seat)?;
         if barred {
@@ -358,11 +359,11 @@ fn seal(context: &mut Context<'_>, stage: &mut Stage, steps: &mut Steps) -> Resu
         if set == Flows::default() {
             continue;
         }
-        let share = Share::read(context, &seat, stage.run.number)?;
-        let (count, delay) = seal_lanes(context, stage, &seat, &share)?;
+        let (count, delay) = seal_lanes(context, stage, &seat)?;
         sealed = sealed.saturating_add(count);
         delay_ms = delay_ms.saturating_add(delay);
-        seat.place.queued.write(context, share.dropped)?;
+        let queued = seat.place.queued.read(context)?;
+        seat.place.queued.write(context, less(queued, set))?;
         let flows = seat.place.flowed.read(context)?;
         seat.place.flowed.write(context, stage.book.flow(flows, set.outward, set.inward))?;
         seal_pairs(context, stage, &seat)?;
@@ -376,13 +377,13 @@ fn seal(context: &mut Context<'_>, stage: &mut Stage, steps: &mut Steps) -> Resu
 }
 
 /// Moves the heads of a participant's lanes; answers how many instructions settled and how long they had waited together.
-fn seal_lanes(context: &mut Context<'_>, stage: &Stage, seat: &Seat, share: &Share) -> Result<(u32, u128), Failure> {
+fn seal_lanes(context: &mut Context<'_>, stage: &Stage, seat: &Seat) -> Result<(u32, u128), Failure> {
     let mut lanes = seat.place.lanes.read(context)?;
     let mut live = seat.place.live.read(context)?;
-    let before = live;
+    let (before, marks) = (live, marks_of(context, seat, stage.run.number)?);
     for lane in 0..PRIORITIES {
         let (head, tail) = lanes.bounds(lane);
-        let (end, dropped) = (share.marks.tail(lane), share.marks.dropped(lane));
+        let (end, dropped) = (marks.tail(lane), marks.dropped(lane));
         if live.count(lane) > dropped {
             context.emit(
                 SETTLEMENT_ADDRESS,
@@ -399,7 +400,7 @@ fn seal_lanes(context: &mut Context<'_>, stage: &Stage, seat: &Seat, share: &Sha
         live.set(lane, dropped);
         lanes.set(lane, if dropped == 0 { tail } else { end }, tail);
     }
-    live.since_open_ms = share.marks.since_open_ms;
+    live.since_open_ms = marks.since_open_ms;
     seat.place.lanes.write(context, lanes)?;
     seat.place.live.write(context, live)?;
     let count = before.queued().saturating_sub(live.queued());
@@ -415,7 +416,7 @@ fn seal_pairs(context: &mut Context<'_>, stage: &Stage, seat: &Seat) -> Result<(
         let queued = pair.queued.read(context)?;
         let of_run = pair.limit.read(context)?.run == stage.run.number;
         let dropped = if of_run { pair.dropped.read(context)? } else { Flows::default() };
-        let set = kept(queued, dropped);
+        let set = less(queued, dropped);
         pair.queued.write(context, dropped)?;
         let flows = pair.flowed.read(context)?;
         pair.flowed.write(context, stage.book.flow(flows, set.outward, set.inward))?;

@@ -83,7 +83,7 @@ pub fn admit_participant(context: &mut Context<'_>, scheme: u64, account: Addres
     book.place.terms.write(context, book.terms)?;
     book.place.seats.at(context, &account)?.write(context, book.terms.seats)?;
     let place = book.place.banks.at(context, &index)?;
-    let member = Member { account, status: 0, pairs: 0 };
+    let member = Member { account, ..Member::default() };
     set_status(context, &book, Seat { index, place, member }, member::ADMITTED)
 }
 
@@ -148,7 +148,7 @@ pub fn set_reserve(context: &mut Context<'_>, scheme: u64, amount: U256) -> Resu
     let reserve = codes::limit(amount)?;
     book.ensure_idle(context)?;
     let limits = seat.place.limits.read(context)?;
-    seat.place.limits.write(context, Limits { reserve, ..limits })?;
+    write_limits(context, seat, Limits { reserve, ..limits })?;
     let event = ISettlement::ReserveSet { schemeId: scheme, account: seat.account(), amount };
     context.emit(SETTLEMENT_ADDRESS, &event)
 }
@@ -159,9 +159,14 @@ pub fn set_multilateral_limit(context: &mut Context<'_>, scheme: u64, amount: U2
     let multilateral = codes::store_limit(amount)?;
     book.ensure_idle(context)?;
     let limits = seat.place.limits.read(context)?;
-    seat.place.limits.write(context, Limits { multilateral, ..limits })?;
+    write_limits(context, seat, Limits { multilateral, ..limits })?;
     let event = ISettlement::MultilateralLimitSet { schemeId: scheme, account: seat.account(), amount };
     context.emit(SETTLEMENT_ADDRESS, &event)
+}
+
+fn write_limits(context: &mut Context<'_>, seat: Seat, limits: Limits) -> Result<(), Failure> {
+    seat.place.limits.write(context, limits)?;
+    seat.place.member.write(context, Member { bounded: limits != Limits::default(), ..seat.member })
 }
 
 /// Bounds the caller's net outflow to one participant. What is queued between two is counted only from their first limit

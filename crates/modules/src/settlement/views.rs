@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, I256, U256};
 
 use super::{
     ISettlement,
-    board::Share,
+    board::marks_of,
     book::{Book, Seat, net_outflow},
     codes::{self, FORECAST_MAX, phase, status, window as state},
     lanes::{Walk, standing},
@@ -62,7 +62,7 @@ pub fn participant_of(
 ) -> Result<ISettlement::participantOfReturn, Failure> {
     let book = Book::read(context, scheme)?;
     let seat = known(context, &book, account)?;
-    let limits = seat.place.limits.read(context)?;
+    let limits = book.limits(context, &seat)?;
     Ok(ISettlement::participantOfReturn {
         seat: seat.index,
         status: seat.member.status,
@@ -109,7 +109,7 @@ pub fn liquidity_of(
     Ok(ISettlement::liquidityOfReturn {
         balance: U256::from(token::balance_of(context, book.token(), account)?),
         spendable: U256::from(token::spendable_units(context, book.token(), account)?),
-        reserve: U256::from(seat.place.limits.read(context)?.reserve),
+        reserve: U256::from(book.limits(context, &seat)?.reserve),
         queuedOut: U256::from(queued.outward),
         queuedIn: U256::from(queued.inward),
         queued: seat.place.live.read(context)?.queued(),
@@ -164,7 +164,7 @@ fn settled_in_run(context: &mut Context<'_>, book: &Book, instruction: &Instruct
     // The units have moved, and this participant's heads have not yet.
     let run = book.place.run.read(context)?;
     let unsealed = book.day.running && run.phase == phase::SEAL && run.cursor <= instruction.debtor;
-    Ok(unsealed && position < Share::read(context, &seat, run.number)?.marks.tail(lane))
+    Ok(unsealed && position < marks_of(context, &seat, run.number)?.tail(lane))
 }
 
 /// The latest run.
@@ -274,7 +274,7 @@ fn position(context: &mut Context<'_>, book: &Book, index: u32, more: i128) -> R
             bilateral.insert(usize::try_from(other).unwrap_or(usize::MAX), room);
         }
     }
-    let reserve = signed(seat.place.limits.read(context)?.reserve);
+    let reserve = signed(book.limits(context, &seat)?.reserve);
     let capacity = book.capacity_with(context, &seat, more.saturating_sub(reserve))?;
     Ok(Position { capacity, bilateral, barred: !book.may_take_part(context, &seat)?, queue })
 }

@@ -295,6 +295,9 @@ pub fn withdraw_prefund(context: &mut Context<'_>, scheme: u64) -> Result<(), Fa
 
 /// Units that a participant has reserved; less than it reserved if some were paid out or seized.
 pub(super) fn prefunded(context: &mut Context<'_>, book: &Book, seat: &Seat) -> Result<u128, Failure> {
+    if book.terms.default_rule != RULE_PREFUNDED {
+        return Ok(0);
+    }
     match seat.place.prefund.read(context)? {
         0 => Ok(0),
         hold => Ok(token::hold_of(context, book.token(), hold)?.amount),

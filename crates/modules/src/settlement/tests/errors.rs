@@ -7,6 +7,7 @@ use crate::{
     token::IToken::{ERC20InsufficientBalance, TokenUnknown},
 };
 use alloy_sol_types::{SolCall, SolError};
+use proptest::prelude::*;
 
 const HUGE: U256 = U256::MAX;
 
@@ -347,5 +348,40 @@ fn too_little_gas_is_never_another_verdict() {
         let env = scheme.ledger.env(OPERATOR);
         let result = crate::dispatch(&mut crate::Context::new(env, &mut storage), TO, &input);
         assert_eq!(result, Err(Failure::OutOfGas), "{gas} of {needed}");
+    }
+}
+
+/// A word of an argument that often means something: a small number, a participant, an extreme, or anything.
+fn word() -> impl Strategy<Value = [u8; 32]> {
+    prop_oneof![
+        6 => (0u64..8).prop_map(|number| U256::from(number).to_be_bytes()),
+        2 => (1u8..4).prop_map(|bank| account(bank).into_word().0),
+        1 => (0usize..256).prop_map(|bits| (U256::MAX >> bits).to_be_bytes()),
+        1 => any::<[u8; 32]>(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever bytes arrive in whatever order: a call is answered or reverts, invariants hold, and money stays money.
+    #[test]
+    fn hostile_input_is_answered_or_reverts(
+        bypass in any::<bool>(),
+        rule in 0u8..2,
+        calls in prop::collection::vec((any::<prop::sample::Index>(), 0usize..4, prop::collection::vec(word(), 0..6)), 1..60),
+    ) {
+        let mut scheme = Scheme::new(&[20, 5, 0], bypass, rule);
+        scheme.queue(2, 3, 7);
+        for (selector, caller, words) in calls {
+            let mut input = selector.get(ISettlementCalls::SELECTORS).to_vec();
+            input.extend(words.iter().flatten());
+            let caller = [OPERATOR, account(1), account(2), account(3)][caller];
+            let result = scheme.ledger.send(caller, TO, &input);
+            prop_assert!(matches!(result, Ok(_) | Err(Failure::Revert(_))), "{:?}", result);
+        }
+        let violations = scheme.ledger.run(OPERATOR, invariants::check).unwrap();
+        prop_assert!(violations.is_empty(), "{:?}", violations);
+        prop_assert_eq!(scheme.balances(3).iter().sum::<u128>(), 25);
     }
 }

@@ -48,20 +48,30 @@ impl Market {
 
     /// Banks without money, random instructions among them, then liquidity that does not suffice for all.
     fn new(banks: usize, instructions: usize, liquidity: usize) -> Self {
+        let mut market = Self::open(banks, 0);
+        market.submit(instructions);
+        for number in 0..banks {
+            let amount = market.draw(liquidity) as u128;
+            market.give(number, amount);
+        }
+        market
+    }
+
+    fn give(&mut self, number: usize, amount: u128) {
+        self.send(ISSUER, eur(), mintCall { to: bank(number), amount: units(amount) });
+    }
+
+    /// A scheme with its banks on an open day.
+    fn open(banks: usize, default_rule: u8) -> Self {
         let (storage, rules) = (crate::testing::world().storage, Rules::default());
         let mut market = Self { storage, rules, banks, submitted: 0, seed: 1 };
         market.send(ADMIN, eur(), setSupplyCapCall { newCap: units(u128::MAX) });
-        market.send(OPERATOR, TO, createSchemeCall { token: eur(), bypassFifo: false, defaultRule: 0 });
+        market.send(OPERATOR, TO, createSchemeCall { token: eur(), bypassFifo: false, defaultRule: default_rule });
         for number in 0..banks {
             market.send(OPERATOR, TO, admitParticipantCall { schemeId: 1, account: bank(number) });
             market.send(bank(number), TO, joinCall { schemeId: 1 });
         }
         market.send(OPERATOR, TO, openDayCall { schemeId: 1, valueDate: 20_231_114, cutOffMs: CUT_OFF_MS });
-        market.submit(instructions);
-        for number in 0..banks {
-            let amount = market.draw(liquidity) as u128;
-            market.send(ISSUER, eur(), mintCall { to: bank(number), amount: units(amount) });
-        }
         market
     }
 
@@ -164,5 +174,37 @@ fn run_scale() {
             println!("    phase after each call, and its gas: {:?}", cost.calls);
             market.refill(usize::try_from(cost.settled).unwrap());
         }
+    }
+}
+
+/// Run with `cargo test --release -p florin-modules window_scale -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints gas of the largest windows"]
+#[allow(clippy::print_stdout, reason = "a measurement is for reading")]
+fn window_scale() {
+    for (rule, banks) in [(0, 1_000), (1, 250), (1, 500)] {
+        let mut market = Market::open(banks, rule);
+        for number in 0..banks {
+            market.give(number, 100_000);
+            if rule == 1 {
+                market.send(bank(number), TO, prefundCall { schemeId: 1, amount: units(100_000) });
+            }
+        }
+        let window = market.send(OPERATOR, TO, openWindowCall { schemeId: 1 });
+        for number in 0..3 * banks {
+            let (debtor, step, amount) = (number % banks, market.draw(banks - 1), market.draw(9_999) as u128);
+            let call = assignCall {
+                windowId: window,
+                creditor: bank((debtor + 1 + step) % banks),
+                amount: units(1 + amount),
+                instructionReference: reference(number as u64),
+            };
+            market.send(bank(debtor), TO, call);
+        }
+        market.send(OPERATOR, TO, closeWindowCall { windowId: window });
+        let call = startWindowSettlementCall { windowId: window, fundBeforeMs: CUT_OFF_MS };
+        market.send(OPERATOR, TO, call);
+        assert!(market.send(OPERATOR, TO, settleWindowCall { windowId: window }));
+        println!("rule {rule}: a window of {banks} participants settles for {} gas", market.storage.gas_used);
     }
 }
