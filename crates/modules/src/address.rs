@@ -12,7 +12,8 @@ pub const POLICY_ADDRESS: Address = address!("f100000000000000000000000000000000
 pub const PERMISSION_ADDRESS: Address = address!("f100000000000000000000000000000000000002");
 /// Makes tokens.
 pub const FACTORY_ADDRESS: Address = address!("f100000000000000000000000000000000000003");
-
+/// Persons, their addresses and credentials.
+pub const IDENTITY_ADDRESS: Address = address!("f100000000000000000000000000000000000004");
 /// Payments with a life of their own: pending, scheduled, requested, in batches.
 pub const PAYMENT_ADDRESS: Address = address!("f100000000000000000000000000000000000005");
 /// Gross and net settlement among participants.
@@ -24,7 +25,7 @@ pub const ESCROW_ADDRESS: Address = address!("f100000000000000000000000000000000
 /// Payment channels.
 pub const CHANNEL_ADDRESS: Address = address!("f100000000000000000000000000000000000009");
 
-const SINGLETONS: [Address; 3] = [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS];
+const SINGLETONS: [Address; 4] = [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS];
 const SINGLETON_PREFIX: [u8; 12] = [0xf1, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const TOKEN_PREFIX: [u8; 12] = [0xf1, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -41,6 +42,8 @@ pub enum Module {
     Permission,
     /// The token factory.
     Factory,
+    /// The identity registry.
+    Identity,
     /// The token at this address, whether or not it was created yet.
     Token(Address),
 }
@@ -52,6 +55,7 @@ impl Module {
             POLICY_ADDRESS => Some(Self::Policy),
             PERMISSION_ADDRESS => Some(Self::Permission),
             FACTORY_ADDRESS => Some(Self::Factory),
+            IDENTITY_ADDRESS => Some(Self::Identity),
             _ => token_index(address).map(|_| Self::Token(address)),
         }
     }
@@ -107,7 +111,7 @@ mod tests {
             Address::ZERO,
             token_address(0),
             address!("f100000000000000000000000000000000000000"),
-            address!("f100000000000000000000000000000000000004"),
+            address!("f1000000000000000000000000000000000000ff"),
             address!("f101000000000000000000010000000000000001"),
             address!("f102000000000000000000000000000000000001"),
         ];

@@ -9,8 +9,8 @@
 //! the input is read.
 //!
 //! **Reentrancy** cannot happen: a module calls no contract and no precompile, only Rust functions of modules below it
-//! in an acyclic graph (factory -> token -> policy; factory -> permission). Control never leaves before an operation
-//! has ended.
+//! in an acyclic graph (factory -> token -> policy -> identity; factory -> permission). Control never leaves before an
+//! operation has ended.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolError, SolEvent};

@@ -9,10 +9,17 @@ use florin_types::{Access, NodeRole, Rules};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
+    FACTORY_ADDRESS, IDENTITY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
     context::{CallEnv, Context, Failure},
     dispatch, factory,
     factory::IFactory::createTokenCall,
+    identity::{
+        self,
+        IIdentity::{
+            acceptLinkCall, credentialOfCall, giveCredentialCall, linkBySignatureCall, personOfCall, proposeLinkCall,
+            registerPersonCall, renewCredentialCall, revokeCredentialCall, unlinkCall,
+        },
+    },
     memory::MemoryStorage,
     permission,
     permission::IPermission::{addNodeCall, mayTransactCall, setListedCall},
@@ -44,6 +51,7 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     meter.policy();
     meter.factory();
     meter.token();
+    meter.identity();
     meter.tables
 }
 
@@ -86,6 +94,10 @@ impl Meter {
         let everyone = [ADMIN, ALICE, BOB, CAROL];
         self.run(ADMIN, |context| {
             permission::initialise(context, ADMIN, Access::Listed, Access::Listed, Access::Listed)?;
+            identity::initialise(context, ADMIN)?;
+            identity::set_registrar(context, ADMIN, true)?;
+            identity::set_accreditor(context, ADMIN, true)?;
+            identity::set_verifier(context, ADMIN, 1, 1)?;
             permission::enrol(context, ADMIN, permission::Capability::Deploy, false)?;
             permission::enrol(context, ALICE, permission::Capability::Transact, false)?;
             permission::register(context, B256::repeat_byte(1), "Bank A", "a.example:9000", NodeRole::Validator)?;
@@ -179,5 +191,26 @@ impl Meter {
         let call = setAddressFrozenCall { userAddress: BOB, freeze: true };
         self.note("token", "freeze", ADMIN, eur, call);
         self.note("token", "any", BOB, eur, balanceOfCall { account: ALICE });
+    }
+
+    fn identity(&mut self) {
+        let (to, commitment) = (IDENTITY_ADDRESS, B256::repeat_byte(1));
+        let register = |kind, lei: &str| registerPersonCall { kind, lei: lei.into() };
+        self.note("identity", "natural", ADMIN, to, register(1, ""));
+        self.note("identity", "legal", ADMIN, to, register(2, "5493001KJTIIGC8Y1R12"));
+        self.note("identity", "first", ADMIN, to, proposeLinkCall { personId: 1, account: BOB });
+        self.note("identity", "first", BOB, to, acceptLinkCall { personId: 1 });
+        let (v, r, s) = (27, B256::ZERO, B256::ZERO);
+        let call = linkBySignatureCall { personId: 1, account: ALICE, expiresMs: u64::MAX, v, r, s };
+        self.note("identity", "second", ADMIN, to, call);
+        self.note("identity", "one of two", BOB, to, unlinkCall { account: BOB });
+        self.note("identity", "any", BOB, to, personOfCall { account: ALICE });
+        let (expires_ms, kind) = (u64::MAX, 1);
+        let call = giveCredentialCall { personId: 1, kind, value: 2, expiresMs: expires_ms, commitment };
+        self.note("identity", "first", ADMIN, to, call);
+        let call = renewCredentialCall { personId: 1, kind, expiresMs: expires_ms, commitment };
+        self.note("identity", "first", ADMIN, to, call);
+        self.note("identity", "in force", BOB, to, credentialOfCall { personId: 1, kind });
+        self.note("identity", "by its verifier", ADMIN, to, revokeCredentialCall { personId: 1, kind });
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     can_hold,
     context::{CallEnv, Context, Failure},
-    factory, is_module,
+    factory, identity, is_module,
     memory::MemoryStorage,
     permission, policy, singleton_addresses, token,
 };
@@ -82,6 +82,7 @@ fn write_permissions(context: &mut Context<'_>, genesis: &Genesis) -> Result<(),
     }
     let Genesis { transact, deploy, connect, .. } = genesis;
     at("permission_admin", permission::initialise(context, admin, *transact, *deploy, *connect))?;
+    at("permission_admin", identity::initialise(context, admin))?;
     for account in &genesis.transactors {
         let by_role = *transact == Access::Role;
         at(

@@ -10,7 +10,7 @@
 //! files and one line in [`Module`] and in [`dispatch`].
 //!
 //! **Invariants.** No input makes a module panic; nothing is unbounded; calls between modules form an acyclic graph
-//! (factory -> token -> policy; factory -> permission). Each module names its own in `invariants.rs`.
+//! (factory -> token -> policy -> identity; factory -> permission). Each module names its own in `invariants.rs`.
 //!
 //! **Pure.** No I/O, no clock, no randomness, no async, no floats, no unordered iteration.
 #![deny(
@@ -28,6 +28,7 @@ mod errors;
 pub mod factory;
 mod gas;
 mod genesis;
+pub mod identity;
 pub mod invariants;
 mod memory;
 mod payment;
@@ -44,8 +45,9 @@ mod view;
 use alloy_primitives::{Address, Bytes};
 
 pub use address::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, MARKER_CODE, Module, PAYMENT_ADDRESS,
-    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, is_module, singleton_addresses, token_address, token_index,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, MARKER_CODE, Module,
+    PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, is_module, singleton_addresses,
+    token_address, token_index,
 };
 pub use context::{CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS, Storage, WORD_GAS};
 pub use errors::{Explanation, explain};
@@ -67,6 +69,7 @@ pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Re
         Some(Module::Policy) => policy::dispatch(context, input),
         Some(Module::Permission) => permission::dispatch(context, input),
         Some(Module::Factory) => factory::dispatch(context, input),
+        Some(Module::Identity) => identity::dispatch(context, input),
         Some(Module::Token(token)) => token::dispatch(context, token, input),
         None => calls::unknown(input),
     }

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, calls,
+    FACTORY_ADDRESS, IDENTITY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, calls,
     errors::{Declaration, declarations},
-    factory, gas, permission, policy,
+    factory, gas, identity, permission, policy,
     slots::TypeBook,
     token,
 };
@@ -29,7 +29,7 @@ struct Subject {
     layout: fn(&mut TypeBook) -> Vec<Value>,
 }
 
-fn subjects() -> [Subject; 4] {
+fn subjects() -> [Subject; 5] {
     [
         Subject {
             folder: "token",
@@ -58,6 +58,13 @@ fn subjects() -> [Subject; 4] {
             address: PERMISSION_ADDRESS.to_string(),
             source: permission::SOURCE,
             layout: permission::layout::Layout::members,
+        },
+        Subject {
+            folder: "identity",
+            title: "Identity registry",
+            address: IDENTITY_ADDRESS.to_string(),
+            source: identity::SOURCE,
+            layout: identity::layout::Layout::members,
         },
     ]
 }
@@ -200,5 +207,6 @@ mod tests {
             permission::SOURCE,
         );
         check::<factory::IFactory::IFactoryCalls, factory::IFactory::IFactoryErrors>(factory::SOURCE);
+        check::<identity::IIdentity::IIdentityCalls, identity::IIdentity::IIdentityErrors>(identity::SOURCE);
     }
 }
