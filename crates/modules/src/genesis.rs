@@ -181,7 +181,7 @@ mod tests {
             bytes.extend_from_slice(&value.to_be_bytes::<32>());
         }
         let digest = alloy_primitives::keccak256(&bytes).to_string();
-        assert_eq!(digest, "0x9ba76964630c402738fba781a23a643ac2878f39bc93b2ff2f0a12495e4bb9e6");
+        assert_eq!(digest, "0x39e420fc7f5f70df667bc5a3c075c04f2a6faba4c9bbcff8641818b9bdbbfc47");
     }
 
     #[test]
