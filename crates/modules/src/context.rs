@@ -145,6 +145,11 @@ impl<'a> Context<'a> {
         Self { env, storage }
     }
 
+    /// The same storage at another block time: to decide again what was decided then.
+    pub(crate) fn at_time(&mut self, timestamp_ms: u64) -> Context<'_> {
+        Context { env: CallEnv { timestamp_ms, ..self.env }, storage: &mut *self.storage }
+    }
+
     /// Who calls, and in which block.
     pub fn env(&self) -> &CallEnv<'a> {
         &self.env

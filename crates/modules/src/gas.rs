@@ -24,11 +24,14 @@ use crate::{
     permission,
     permission::IPermission::{addNodeCall, mayTransactCall, setListedCall},
     policy,
-    policy::IPolicy::{addMembersCall, createCombinationCall, createListCall, isAllowedCall},
+    policy::IPolicy::{
+        acknowledgeExchangeCall, addMembersCall, createCombinationCall, createConditionCall, createHoldingLimitCall,
+        createListCall, createPaymentLimitCall, createTravelRuleCall, isAllowedCall, openExchangeCall,
+    },
     token,
     token::IToken::{
-        approveCall, balanceOfCall, burnCall, mintCall, permitCall, setAddressFrozenCall, transferCall,
-        transferFromCall, transferWithMemoCall,
+        approveCall, balanceOfCall, burnCall, checkTransferCall, claimParkedCall, mintCall, permitCall,
+        setAddressFrozenCall, transferCall, transferFromCall, transferWithMemoCall,
     },
     token_address,
 };
@@ -52,6 +55,7 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     meter.factory();
     meter.token();
     meter.identity();
+    meter.rules();
     meter.tables
 }
 
@@ -212,5 +216,91 @@ impl Meter {
         self.note("identity", "first", ADMIN, to, call);
         self.note("identity", "in force", BOB, to, credentialOfCall { personId: 1, kind });
         self.note("identity", "by its verifier", ADMIN, to, revokeCredentialCall { personId: 1, kind });
+    }
+
+    /// Conditions and rules: what making them costs, and what a payment costs under each.
+    fn rules(&mut self) {
+        let Ok(()) = self.run(ADMIN, |context| {
+            let person = identity::register_person(context, 1, "")?;
+            identity::propose_link(context, person, ADMIN)?;
+            identity::accept_link(context, person)?;
+            for person in [1, person] {
+                identity::give_credential(context, person, 1, 2, u64::MAX, B256::repeat_byte(1))?;
+            }
+            Ok(())
+        }) else {
+            return;
+        };
+        let (to, admin, none) = (POLICY_ADDRESS, ADMIN, U256::MAX);
+        // Numbers follow those that `policy` made.
+        let (tier, limit, holding, travel) = (COMBINATION + 3, COMBINATION + 4, COMBINATION + 5, COMBINATION + 6);
+        self.note("policy", "KYC of a tier", ADMIN, to, createConditionCall { kind: 6, value: 2 });
+        let call = createPaymentLimitCall {
+            admin,
+            exemptPolicyId: 1,
+            perTransaction: none,
+            perDay: U256::from(10_000),
+            perMonth: U256::from(100_000),
+        };
+        self.note("policy", "day and month", ADMIN, to, call);
+        let limited = U256::from(2_000_000);
+        let call = createHoldingLimitCall { admin, exemptPolicyId: 1, limit: limited, outcome: 2 };
+        self.note("policy", "parking", ADMIN, to, call);
+        let call = createTravelRuleCall { admin, exemptPolicyId: 1, threshold: U256::from(1_000) };
+        self.note("policy", "one threshold", ADMIN, to, call);
+        let operands = vec![tier, limit, holding, travel];
+        self.note("policy", "a condition and three rules", ADMIN, to, createCombinationCall { kind: 3, operands });
+        let eur = token_address(1);
+        for (policy, what) in [
+            (tier, "condition on KYC"),
+            (limit, "limits of day and month, not the first of the day"),
+            (holding, "holding limit, one wallet"),
+            (travel, "below the travel rule's threshold, not the first of the day"),
+            (travel + 1, "a condition and three rules, not the first of the day"),
+        ] {
+            let pay = || transferCall { to: ADMIN, amount: U256::from(10) };
+            let _ = self.run(ADMIN, |context| token::set_policy(context, eur, policy));
+            let _ = self.run(ALICE, |context| dispatch(context, eur, &pay().abi_encode()));
+            self.note("token", &format!("to a holder, {what}"), ALICE, eur, pay());
+        }
+        let call = checkTransferCall { from: ALICE, to: ADMIN, operator: Address::ZERO, amount: U256::from(10) };
+        self.note("token", "a condition and three rules", BOB, eur, call);
+        self.exchange_and_park(travel, holding);
+    }
+
+    /// What it costs to meet the travel rule, and to wait for room under a holding limit.
+    fn exchange_and_park(&mut self, travel: u64, holding: u64) {
+        let (eur, commitment, expires_ms) = (token_address(1), B256::repeat_byte(1), u64::MAX);
+        let (payer, payee, amount) = (1, 3, U256::from(5_000));
+        let call = openExchangeCall {
+            policyId: travel,
+            token: eur,
+            payerPersonId: payer,
+            payeePersonId: payee,
+            amount,
+            expiresMs: expires_ms,
+            commitment,
+        };
+        self.note("policy", "first between two persons", ADMIN, POLICY_ADDRESS, call);
+        let call = acknowledgeExchangeCall {
+            policyId: travel,
+            token: eur,
+            payerPersonId: payer,
+            payeePersonId: payee,
+            amount,
+            expiresMs: expires_ms,
+            commitment,
+        };
+        self.note("policy", "first between two persons", ADMIN, POLICY_ADDRESS, call);
+        let _ = self.run(ADMIN, |context| token::set_policy(context, eur, holding));
+        let pay = |amount: u64| transferCall { to: ADMIN, amount: U256::from(amount) };
+        let _ = self.run(ADMIN, |context| {
+            token::mint(context, eur, ADMIN, U256::from(990_000))?;
+            token::mint(context, eur, ALICE, U256::from(990_000))
+        });
+        self.note("token", "parked by a holding limit", ALICE, eur, pay(50_000));
+        let _ = self.run(ADMIN, |context| token::burn(context, eur, U256::from(900_000)));
+        let call = claimParkedCall { holdId: 1, amount: U256::MAX };
+        self.note("token", "all of it", BOB, eur, call);
     }
 }

@@ -36,7 +36,7 @@ pub use offices::{
     VerifierStatus, accept_admin, admin, is_accreditor, is_registrar, pending_admin, propose_admin, set_accreditor,
     set_registrar, set_verifier, verifier_status,
 };
-pub use persons::{PersonKind, assign_registrar, person_count, person_of_lei, register_person};
+pub use persons::{PersonKind, assign_registrar, person_count, person_of_lei, register_person, registrar_of};
 
 pub(crate) use abi::SOURCE;
 pub(crate) use dispatch::dispatch;

@@ -53,6 +53,11 @@ pub fn person_of_lei(context: &mut Context<'_>, lei: &str) -> Result<u64, Failur
     layout().by_lei.at(context, lei)?.read(context)
 }
 
+/// In whose care the person is; reverts where none has the number.
+pub fn registrar_of(context: &mut Context<'_>, person: u64) -> Result<Address, Failure> {
+    Ok(existing(context, person)?.1.registrar)
+}
+
 /// A person that is registered; reverts where none is.
 pub(super) fn existing(context: &mut Context<'_>, person: u64) -> Result<(PersonPlace, PersonRecord), Failure> {
     let place = layout().persons.at(context, &person)?;
