@@ -51,7 +51,8 @@ fn place(
 pub(super) fn ask(context: &mut Context<'_>, policy: u64, case: &mut Case<'_, '_>) -> Result<Outcome, Failure> {
     let movement = case.movement;
     let (Some(payer), Some(payee)) = (movement.payer, movement.payee) else { return Ok(Outcome::Admitted) };
-    if !movement.purpose.travels() {
+    // Zero units are no value that moves.
+    if !movement.purpose.travels() || movement.amount == 0 {
         return Ok(Outcome::Admitted);
     }
     let (exempt, terms) = terms_of(context, Kind::TravelRule, policy)?;

@@ -7,7 +7,7 @@ use super::{
     gate::{admit_plain, movement, refused},
     holds::{hold_of, payee_of, post_hold, release_hold},
     layout::layout,
-    ops::{Holder, terms},
+    ops::Holder,
 };
 use crate::{
     can_hold,
@@ -95,7 +95,6 @@ pub fn release_parked(context: &mut Context<'_>, token: Address, number: u64) ->
 
 /// Payer, payee and what is left of parked units. Holds of modules are none.
 fn parked(context: &mut Context<'_>, token: Address, number: u64) -> Result<(Address, Address, u128), Failure> {
-    terms(context, token)?;
     let hold = hold_of(context, token, number)?;
     ensure(hold.keeper == Keeper::Parking, || IToken::HoldNotParked { holdId: number })?;
     Ok((hold.owner, payee_of(context, token, number)?, hold.amount))

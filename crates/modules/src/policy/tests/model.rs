@@ -161,7 +161,7 @@ impl Model {
 
     fn needs_exchange(&self, from: Address, to: Address, amount: u128) -> bool {
         let exempt = self.exempt.contains(&from) && self.exempt.contains(&to);
-        !exempt && self.total(from, to) + amount >= self.threshold
+        !exempt && amount > 0 && self.total(from, to) + amount >= self.threshold
     }
 
     fn exchanged(&self, from: Address, to: Address, amount: u128) -> bool {

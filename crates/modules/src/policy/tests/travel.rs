@@ -114,6 +114,20 @@ fn an_exchange_is_void_at_the_very_instant_of_its_expiry() {
     ledger.reverts(REGISTRAR, TO, open(policy, 1, now), ExchangeExpiryInvalid { expiresMs: now, nowMs: now });
 }
 
+/// Found by the model: an exchange that is void covered a payment of nothing, once the threshold was reached.
+#[test]
+fn zero_units_do_not_travel() {
+    let (mut ledger, policy) = travelling();
+    let end = ledger.timestamp_ms + 1_000;
+    exchanged(&mut ledger, policy, 300, end);
+    ledger.ok(account(1), eur(), pay(account(2), 300));
+    for now in [end - 1, end] {
+        ledger.timestamp_ms = now;
+        ledger.ok(account(1), eur(), pay(account(2), 0));
+        ledger.reverts(account(1), eur(), pay(account(2), 1), unmet(policy, 2, 300, 1));
+    }
+}
+
 #[test]
 fn without_persons_there_is_nobody_to_ask() {
     let (mut ledger, policy) = travelling();
