@@ -12,7 +12,8 @@ pub const POLICY_ADDRESS: Address = address!("f100000000000000000000000000000000
 pub const PERMISSION_ADDRESS: Address = address!("f100000000000000000000000000000000000002");
 /// Makes tokens.
 pub const FACTORY_ADDRESS: Address = address!("f100000000000000000000000000000000000003");
-
+/// Persons, their addresses and credentials.
+pub const IDENTITY_ADDRESS: Address = address!("f100000000000000000000000000000000000004");
 /// Payments with a life of their own: pending, scheduled, requested, in batches.
 pub const PAYMENT_ADDRESS: Address = address!("f100000000000000000000000000000000000005");
 /// Gross and net settlement among participants.
@@ -24,10 +25,11 @@ pub const ESCROW_ADDRESS: Address = address!("f100000000000000000000000000000000
 /// Payment channels.
 pub const CHANNEL_ADDRESS: Address = address!("f100000000000000000000000000000000000009");
 
-const SINGLETONS: [Address; 7] = [
+const SINGLETONS: [Address; 8] = [
     POLICY_ADDRESS,
     PERMISSION_ADDRESS,
     FACTORY_ADDRESS,
+    IDENTITY_ADDRESS,
     SETTLEMENT_ADDRESS,
     EXCHANGE_ADDRESS,
     ESCROW_ADDRESS,
@@ -57,6 +59,8 @@ pub enum Module {
     Channel,
     /// Settlement.
     Settlement,
+    /// The identity registry.
+    Identity,
     /// The token at this address, whether or not it was created yet.
     Token(Address),
 }
@@ -72,6 +76,7 @@ impl Module {
             ESCROW_ADDRESS => Some(Self::Escrow),
             CHANNEL_ADDRESS => Some(Self::Channel),
             SETTLEMENT_ADDRESS => Some(Self::Settlement),
+            IDENTITY_ADDRESS => Some(Self::Identity),
             _ => token_index(address).map(|_| Self::Token(address)),
         }
     }
@@ -127,7 +132,7 @@ mod tests {
             Address::ZERO,
             token_address(0),
             address!("f100000000000000000000000000000000000000"),
-            address!("f100000000000000000000000000000000000004"),
+            address!("f1000000000000000000000000000000000000ff"),
             address!("f101000000000000000000010000000000000001"),
             address!("f102000000000000000000000000000000000001"),
         ];

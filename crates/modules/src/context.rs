@@ -9,8 +9,8 @@
 //! the input is read.
 //!
 //! **Reentrancy** cannot happen: a module calls no contract and no precompile, only Rust functions of modules below it
-//! in an acyclic graph (see the crate's own page). Control never leaves before an operation
-//! has ended.
+//! in an acyclic graph (see the crate's own page). Control never leaves before an operation has
+//! ended.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolError, SolEvent};
@@ -146,6 +146,11 @@ impl<'a> Context<'a> {
     /// A context over `storage`.
     pub fn new(env: CallEnv<'a>, storage: &'a mut dyn Storage) -> Self {
         Self { env, storage }
+    }
+
+    /// The same storage at another block time: to decide again what was decided then.
+    pub(crate) fn at_time(&mut self, timestamp_ms: u64) -> Context<'_> {
+        Context { env: CallEnv { timestamp_ms, ..self.env }, storage: &mut *self.storage }
     }
 
     /// Who calls, and in which block.

@@ -12,6 +12,7 @@ use crate::{
     escrow::{self, IEscrow::IEscrowErrors},
     factory::{self, IFactory::IFactoryErrors},
     fx::{self, IExchange::IExchangeErrors},
+    identity::{self, IIdentity::IIdentityErrors},
     permission::{self, IPermission::IPermissionErrors},
     policy::{self, IPolicy::IPolicyErrors},
     settlement::{self, ISettlement::ISettlementErrors},
@@ -60,6 +61,7 @@ pub fn explain(data: &[u8]) -> Option<Explanation> {
         IChannelErrors, channel::SOURCE;
         IExchangeErrors, fx::SOURCE;
         ISettlementErrors, settlement::SOURCE;
+        IIdentityErrors, identity::SOURCE;
         IModuleErrors, calls::SOURCE;
     }
 }
@@ -126,6 +128,7 @@ mod tests {
         channel::SOURCE,
         fx::SOURCE,
         settlement::SOURCE,
+        identity::SOURCE,
         calls::SOURCE,
     ];
 
@@ -184,6 +187,7 @@ mod tests {
             + IChannelErrors::COUNT
             + IExchangeErrors::COUNT
             + ISettlementErrors::COUNT
+            + IIdentityErrors::COUNT
             + IModuleErrors::COUNT;
         assert_eq!(errors, declared, "a declaration is not on one line");
     }

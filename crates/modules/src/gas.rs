@@ -4,29 +4,41 @@
 //! Every call is a transaction of its own, so that each slot is cold when it is first touched.
 
 use alloy_primitives::{Address, B256, U256, b256};
-use alloy_sol_types::SolCall;
+use alloy_sol_types::{SolCall, SolEvent};
 use florin_types::{Access, NodeRole, Rules};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
-    SETTLEMENT_ADDRESS,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, PERMISSION_ADDRESS,
+    POLICY_ADDRESS, SETTLEMENT_ADDRESS,
     channel::IChannel::{
         channelOfCall, closeByPayeeCall, openCall as openChannelCall, startCloseCall, submitStateCall, topUpCall,
     },
     context::{CallEnv, Context, Failure},
     dispatch,
-    escrow::IEscrow::{Terms, approveCall as approvePartCall, concludeCall, openCall, releaseCall, revealCall},
+    escrow::IEscrow::{
+        Terms, approveCall as approvePartCall, concludeCall, openCall, releaseCall as releasePartCall, revealCall,
+    },
     factory,
     factory::IFactory::createTokenCall,
     fx::IExchange::{
         Order, Quote, cancelQuoteCall, costOfCall, executeCall, executeViaCall, postQuoteCall, registerProviderCall,
     },
+    identity::{
+        self,
+        IIdentity::{
+            acceptLinkCall, credentialOfCall, giveCredentialCall, linkBySignatureCall, personOfCall, proposeLinkCall,
+            registerPersonCall, renewCredentialCall, revokeCredentialCall, unlinkCall,
+        },
+    },
     memory::MemoryStorage,
     permission,
     permission::IPermission::{addNodeCall, mayTransactCall, setListedCall},
     policy,
-    policy::IPolicy::{addMembersCall, createCombinationCall, createListCall, isAllowedCall},
+    policy::IPolicy::{
+        acknowledgeExchangeCall, addMembersCall, createCombinationCall, createConditionCall, createHoldingLimitCall,
+        createListCall, createPaymentLimitCall, createTravelRuleCall, isAllowedCall, openExchangeCall,
+    },
     settlement::ISettlement::{
         admitParticipantCall, advanceRunCall, assignCall, cancelCall, closeDayCall, closeWindowCall, createSchemeCall,
         joinCall, openDayCall, openWindowCall, releaseCall, settleWindowCall, startRunCall, startWindowSettlementCall,
@@ -34,8 +46,8 @@ use crate::{
     },
     token,
     token::IToken::{
-        approveCall, balanceOfCall, burnCall, mintCall, permitCall, setAddressFrozenCall, transferCall,
-        transferFromCall, transferWithMemoCall,
+        Parked, approveCall, balanceOfCall, burnCall, checkTransferCall, claimParkedCall, mintCall, permitCall,
+        setAddressFrozenCall, transferCall, transferFromCall, transferWithMemoCall,
     },
     token_address,
 };
@@ -64,6 +76,8 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     meter.channel();
     meter.fx();
     meter.settlement();
+    meter.identity();
+    meter.rules();
     meter.tables
 }
 
@@ -108,6 +122,10 @@ impl Meter {
         let everyone = [ADMIN, ALICE, BOB, CAROL];
         self.run(ADMIN, |context| {
             permission::initialise(context, ADMIN, Access::Listed, Access::Listed, Access::Listed)?;
+            identity::initialise(context, ADMIN)?;
+            identity::set_registrar(context, ADMIN, true)?;
+            identity::set_accreditor(context, ADMIN, true)?;
+            identity::set_verifier(context, ADMIN, 1, 1)?;
             permission::enrol(context, ADMIN, permission::Capability::Deploy, false)?;
             permission::enrol(context, ALICE, permission::Capability::Transact, false)?;
             permission::register(context, B256::repeat_byte(1), "Bank A", "a.example:9000", NodeRole::Validator)?;
@@ -221,7 +239,7 @@ impl Meter {
             agreementHash: B256::ZERO,
         };
         self.note("escrow", "by consent", ALICE, to, openCall { terms: plain.clone() });
-        self.note("escrow", "a part", ALICE, to, releaseCall { escrowId: 1, amount: U256::ONE });
+        self.note("escrow", "a part", ALICE, to, releasePartCall { escrowId: 1, amount: U256::ONE });
         let locked = Terms { hashLock: ZERO_LOCK, ..plain.clone() };
         self.note("escrow", "hash lock", ALICE, to, openCall { terms: locked });
         let reveal = revealCall { escrowId: 2, preimage: B256::ZERO, payNow: true };
@@ -350,5 +368,114 @@ impl Meter {
         self.note(folder, "2 instructions", ADMIN, to, startWindowSettlementCall { windowId: 1, fundBeforeMs: 1_000 });
         self.note(folder, "2 of 3 participants", ADMIN, to, settleWindowCall { windowId: 1 });
         self.note(folder, "empty queue", ADMIN, to, closeDayCall { schemeId: 1, steps: 100 });
+    }
+
+    fn identity(&mut self) {
+        let (to, commitment) = (IDENTITY_ADDRESS, B256::repeat_byte(1));
+        let register = |kind, lei: &str| registerPersonCall { kind, lei: lei.into() };
+        self.note("identity", "natural", ADMIN, to, register(1, ""));
+        self.note("identity", "legal", ADMIN, to, register(2, "5493001KJTIIGC8Y1R12"));
+        self.note("identity", "first", ADMIN, to, proposeLinkCall { personId: 1, account: BOB });
+        self.note("identity", "first", BOB, to, acceptLinkCall { personId: 1 });
+        let (v, r, s) = (27, B256::ZERO, B256::ZERO);
+        let call = linkBySignatureCall { personId: 1, account: ALICE, expiresMs: u64::MAX, v, r, s };
+        self.note("identity", "second", ADMIN, to, call);
+        self.note("identity", "one of two", BOB, to, unlinkCall { account: BOB });
+        self.note("identity", "any", BOB, to, personOfCall { account: ALICE });
+        let (expires_ms, kind) = (u64::MAX, 1);
+        let call = giveCredentialCall { personId: 1, kind, value: 2, expiresMs: expires_ms, commitment };
+        self.note("identity", "first", ADMIN, to, call);
+        let call = renewCredentialCall { personId: 1, kind, expiresMs: expires_ms, commitment };
+        self.note("identity", "first", ADMIN, to, call);
+        self.note("identity", "in force", BOB, to, credentialOfCall { personId: 1, kind });
+        self.note("identity", "by its verifier", ADMIN, to, revokeCredentialCall { personId: 1, kind });
+    }
+
+    /// Conditions and rules: what making them costs, and what a payment costs under each.
+    fn rules(&mut self) {
+        let Ok(()) = self.run(ADMIN, |context| {
+            let person = identity::register_person(context, 1, "")?;
+            identity::propose_link(context, person, ADMIN)?;
+            identity::accept_link(context, person)?;
+            for person in [1, person] {
+                identity::give_credential(context, person, 1, 2, u64::MAX, B256::repeat_byte(1))?;
+            }
+            Ok(())
+        }) else {
+            return;
+        };
+        let (to, admin, none) = (POLICY_ADDRESS, ADMIN, U256::MAX);
+        // Numbers follow those that `policy` made.
+        let (tier, limit, holding, travel) = (COMBINATION + 3, COMBINATION + 4, COMBINATION + 5, COMBINATION + 6);
+        self.note("policy", "KYC of a tier", ADMIN, to, createConditionCall { kind: 6, value: 2 });
+        let call = createPaymentLimitCall {
+            admin,
+            exemptPolicyId: 1,
+            perTransaction: none,
+            perDay: U256::from(10_000),
+            perMonth: U256::from(100_000),
+        };
+        self.note("policy", "day and month", ADMIN, to, call);
+        let limited = U256::from(2_000_000);
+        let call = createHoldingLimitCall { admin, exemptPolicyId: 1, limit: limited, outcome: 2 };
+        self.note("policy", "parking", ADMIN, to, call);
+        let call = createTravelRuleCall { admin, exemptPolicyId: 1, threshold: U256::from(1_000) };
+        self.note("policy", "one threshold", ADMIN, to, call);
+        let operands = vec![tier, limit, holding, travel];
+        self.note("policy", "a condition and three rules", ADMIN, to, createCombinationCall { kind: 3, operands });
+        let eur = token_address(1);
+        for (policy, what) in [
+            (tier, "condition on KYC"),
+            (limit, "limits of day and month, not the first of the day"),
+            (holding, "holding limit, one wallet"),
+            (travel, "below the travel rule's threshold, not the first of the day"),
+            (travel + 1, "a condition and three rules, not the first of the day"),
+        ] {
+            let pay = || transferCall { to: ADMIN, amount: U256::from(10) };
+            let _ = self.run(ADMIN, |context| token::set_policy(context, eur, policy));
+            let _ = self.run(ALICE, |context| dispatch(context, eur, &pay().abi_encode()));
+            self.note("token", &format!("to a holder, {what}"), ALICE, eur, pay());
+        }
+        let call = checkTransferCall { from: ALICE, to: ADMIN, operator: Address::ZERO, amount: U256::from(10) };
+        self.note("token", "a condition and three rules", BOB, eur, call);
+        self.exchange_and_park(travel, holding);
+    }
+
+    /// What it costs to meet the travel rule, and to wait for room under a holding limit.
+    fn exchange_and_park(&mut self, travel: u64, holding: u64) {
+        let (eur, commitment, expires_ms) = (token_address(1), B256::repeat_byte(1), u64::MAX);
+        let (payer, payee, amount) = (1, 3, U256::from(5_000));
+        let call = openExchangeCall {
+            policyId: travel,
+            token: eur,
+            payerPersonId: payer,
+            payeePersonId: payee,
+            amount,
+            expiresMs: expires_ms,
+            commitment,
+        };
+        self.note("policy", "first between two persons", ADMIN, POLICY_ADDRESS, call);
+        let call = acknowledgeExchangeCall {
+            policyId: travel,
+            token: eur,
+            payerPersonId: payer,
+            payeePersonId: payee,
+            amount,
+            expiresMs: expires_ms,
+            commitment,
+        };
+        self.note("policy", "first between two persons", ADMIN, POLICY_ADDRESS, call);
+        let _ = self.run(ADMIN, |context| token::set_policy(context, eur, holding));
+        let pay = |amount: u64| transferCall { to: ADMIN, amount: U256::from(amount) };
+        let _ = self.run(ADMIN, |context| {
+            token::mint(context, eur, ADMIN, U256::from(990_000))?;
+            token::mint(context, eur, ALICE, U256::from(990_000))
+        });
+        self.note("token", "parked by a holding limit", ALICE, eur, pay(50_000));
+        let parked = self.storage.logs.iter().rev().find_map(|log| Parked::decode_log(log).ok());
+        let hold_id = parked.map_or(0, |parked| parked.data.holdId);
+        let _ = self.run(ADMIN, |context| token::burn(context, eur, U256::from(900_000)));
+        let call = claimParkedCall { holdId: hold_id, amount: U256::MAX };
+        self.note("token", "all of it", BOB, eur, call);
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     can_hold,
     context::{CallEnv, Context, Failure},
-    factory, is_module,
+    factory, identity, is_module,
     memory::MemoryStorage,
     permission, policy, singleton_addresses, token,
 };
@@ -82,6 +82,7 @@ fn write_permissions(context: &mut Context<'_>, genesis: &Genesis) -> Result<(),
     }
     let Genesis { transact, deploy, connect, .. } = genesis;
     at("permission_admin", permission::initialise(context, admin, *transact, *deploy, *connect))?;
+    at("permission_admin", identity::initialise(context, admin))?;
     for account in &genesis.transactors {
         let by_role = *transact == Access::Role;
         at(
@@ -180,7 +181,7 @@ mod tests {
             bytes.extend_from_slice(&value.to_be_bytes::<32>());
         }
         let digest = alloy_primitives::keccak256(&bytes).to_string();
-        assert_eq!(digest, "0x43de94f600b702413a14ba1d3ff9a2077159a01c9e7786716109a6a5137d2e83");
+        assert_eq!(digest, "0x28e401a371e6af591431bf985efbc1d62598badb37de47b4876d55ee0be41736");
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! files and one line in [`Module`] and in [`dispatch`].
 //!
 //! **Invariants.** No input makes a module panic; nothing is unbounded; calls between modules form an acyclic graph
-//! (factory -> token -> policy; factory -> permission; {escrow, channel, fx} -> token). Each module names its own in `invariants.rs`.
+//! (fx -> {payment, settlement, escrow, channel} -> token -> policy -> identity; factory -> {token, permission}). Each
+//! module names its own in `invariants.rs`.
 //!
 //! **Pure.** No I/O, no clock, no randomness, no async, no floats, no unordered iteration.
 #![deny(
@@ -31,6 +32,7 @@ pub mod factory;
 pub mod fx;
 mod gas;
 mod genesis;
+pub mod identity;
 pub mod invariants;
 mod memory;
 mod payment;
@@ -49,8 +51,9 @@ mod view;
 use alloy_primitives::{Address, Bytes};
 
 pub use address::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, MARKER_CODE, Module, PAYMENT_ADDRESS,
-    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, is_module, singleton_addresses, token_address, token_index,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, MARKER_CODE, Module,
+    PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, is_module, singleton_addresses,
+    token_address, token_index,
 };
 pub use context::{CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS, Storage, WORD_GAS};
 pub use errors::{Explanation, explain};
@@ -76,6 +79,7 @@ pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Re
         Some(Module::Escrow) => escrow::dispatch(context, input),
         Some(Module::Channel) => channel::dispatch(context, input),
         Some(Module::Settlement) => settlement::dispatch(context, input),
+        Some(Module::Identity) => identity::dispatch(context, input),
         Some(Module::Token(token)) => token::dispatch(context, token, input),
         None => calls::unknown(input),
     }

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS,
-    SETTLEMENT_ADDRESS, calls, channel,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, PERMISSION_ADDRESS,
+    POLICY_ADDRESS, SETTLEMENT_ADDRESS, calls, channel,
     errors::{Declaration, declarations},
-    escrow, factory, fx, gas, permission, policy, settlement,
+    escrow, factory, fx, gas, identity, permission, policy, settlement,
     slots::TypeBook,
     token,
 };
@@ -30,7 +30,7 @@ struct Subject {
     layout: fn(&mut TypeBook) -> Vec<Value>,
 }
 
-fn subjects() -> [Subject; 8] {
+fn subjects() -> [Subject; 9] {
     [
         Subject {
             folder: "token",
@@ -87,6 +87,13 @@ fn subjects() -> [Subject; 8] {
             address: SETTLEMENT_ADDRESS.to_string(),
             source: settlement::SOURCE,
             layout: settlement::layout::Layout::members,
+        },
+        Subject {
+            folder: "identity",
+            title: "Identity registry",
+            address: IDENTITY_ADDRESS.to_string(),
+            source: identity::SOURCE,
+            layout: identity::layout::Layout::members,
         },
     ]
 }
@@ -315,5 +322,6 @@ mod tests {
         check::<settlement::ISettlement::ISettlementCalls, settlement::ISettlement::ISettlementErrors>(
             settlement::SOURCE,
         );
+        check::<identity::IIdentity::IIdentityCalls, identity::IIdentity::IIdentityErrors>(identity::SOURCE);
     }
 }

@@ -58,7 +58,7 @@ macro_rules! unsigned_field {
         }
     )*};
 }
-unsigned_field!(u8, u32, u64, u128);
+unsigned_field!(u8, u16, u32, u64, u128);
 
 impl Field for U256 {
     const BYTES: usize = 32;

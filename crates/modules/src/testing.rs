@@ -6,6 +6,7 @@ use florin_types::{
     Access, Currency, Genesis, GenesisNode, GenesisPolicy, GenesisToken, GenesisTokenRoles, NodeRole, Rules,
     RulesSchedule,
 };
+use proptest::test_runner::Config as ProptestConfig;
 use secp256k1::{Message, SECP256K1, SecretKey, ecdsa::RecoverableSignature, ecdsa::RecoveryId};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,11 +20,6 @@ pub(crate) struct Ledger {
     pub(crate) storage: MemoryStorage,
     pub(crate) rules: Rules,
     pub(crate) timestamp_ms: u64,
-}
-
-/// Cases of a property test: so many in the gate, and as many as PROPTEST_CASES says elsewhere.
-pub(crate) fn cases(gate: u32) -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(gate)
 }
 
 /// An address for tests.
@@ -127,6 +123,12 @@ pub(crate) fn sign(secret: &SecretKey, digest: B256) -> (u8, B256, B256) {
     let (id, compact) = signature.serialize_compact();
     let v = 27 + u8::try_from(i32::from(id)).expect("0 or 1");
     (v, B256::from_slice(&compact[..32]), B256::from_slice(&compact[32..]))
+}
+
+/// Cases of a property test: few in the gate, as many as `PROPTEST_CASES` says elsewhere.
+pub(crate) fn cases(in_the_gate: u32) -> ProptestConfig {
+    let wished = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(wished.unwrap_or(in_the_gate))
 }
 
 /// A number as the ABI has it.

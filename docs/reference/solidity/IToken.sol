@@ -18,9 +18,9 @@ interface IToken {
     function balanceOf(address account) external view returns (uint256);
     /// Units that the spender may still move out of the owner's balance; the maximum is never used up.
     function allowance(address owner, address spender) external view returns (uint256);
-    /// Moves the caller's units.
+    /// Moves the caller's units. False if a holding limit parked them instead: they are on hold for the payee.
     function transfer(address to, uint256 amount) external returns (bool);
-    /// Moves units of another within the caller's allowance.
+    /// Moves units of another within the caller's allowance. False if a holding limit parked them instead.
     function transferFrom(address from, address to, uint256 amount) external returns (bool);
     /// Sets the spender's allowance over the caller's units.
     function approve(address spender, uint256 amount) external returns (bool);
@@ -37,7 +37,7 @@ interface IToken {
     /// Moves units of another within the caller's allowance, with a memo and a payment reference.
     function transferFromWithMemo(address from, address to, uint256 amount, bytes32 memo, string calldata paymentReference) external returns (bool);
 
-    /// What a payment is for; follows the Transfer event of the same movement.
+    /// What a payment is for; follows the Transfer or Parked event of the same movement.
     event TransferWithMemo(address indexed from, address indexed to, uint256 value, bytes32 indexed memo, string paymentReference);
 
     // ----- ERC-2612 and ERC-5267 ---------------------------------------------------------------------------------
@@ -147,7 +147,28 @@ interface IToken {
     /// Units on hold became free again.
     event HoldReleased(uint64 indexed holdId, address indexed owner, uint256 amount);
 
+    // ----- holding limits ----------------------------------------------------------------------------------------
+
+    /// Units that are on hold for the account and count to its holding limit.
+    function pendingCreditOf(address account) external view returns (uint256);
+    /// Where units go that the account may not hold, under a limit that sweeps; zero if nowhere.
+    function linkedAccountOf(address account) external view returns (address);
+    /// Links the account that takes what the caller may not hold; zero undoes it.
+    function setLinkedAccount(address linkedAccount) external;
+    /// Pays parked units to their payee, as far as its limit has room; the maximum stands for all. Anyone.
+    function claimParked(uint64 holdId, uint256 amount) external;
+    /// Gives parked units back to their payer. The payer, or the payee who declines them.
+    function releaseParked(uint64 holdId) external;
+
+    /// The account that takes what the holder may not hold changed.
+    event LinkedAccountSet(address indexed account, address indexed linkedAccount);
+    /// A holding limit parked a payment: follows the Held event.
+    event Parked(uint64 indexed holdId, address indexed from, address indexed to, uint256 value);
+
     // ----- policy ------------------------------------------------------------------------------------------------
+
+    /// Dry run of a transfer: whether the units would reach the payee; else the policy that forbids it, a code, its values and the number of a remedy. A zero operator is none.
+    function checkTransfer(address from, address to, address operator, uint256 amount) external view returns (bool allowed, uint64 policyId, uint8 code, uint256[] memory values, uint8 remedy);
 
     /// Policy that every movement must satisfy; 0 admits everyone.
     function policyId() external view returns (uint64);
@@ -213,6 +234,18 @@ interface IToken {
     error UnfreezeExceedsFrozen(address account, uint256 frozen, uint256 amount);
     /// The token's policy does not admit the account. Ask the policy's admin.
     error PolicyForbids(uint64 policyId, address account);
+    /// More than the payer may pay in a movement (period 0), a day (1) or a month (2). Pay less, or wait for the next period.
+    error PaymentLimitExceeded(uint64 policyId, uint8 period, uint256 limit, uint256 used, uint256 amount);
+    /// More than the payee may hold over all its addresses. Pay less, or let the payee spend or link an account first.
+    error HoldingLimitExceeded(uint64 policyId, uint256 limit, uint256 held, uint256 amount);
+    /// Payments of this day reach the threshold without persons (missing 1), exchange that covers it (2) or acknowledgement (3). Let both institutions exchange their data first.
+    error TravelRuleUnmet(uint64 policyId, uint8 missing, uint256 threshold, uint256 total, uint256 amount);
+    /// The linked account cannot hold units or is the holder itself. Name another account.
+    error LinkedAccountInvalid(address account);
+    /// The hold is no parked payment. Take the number from a Parked event.
+    error HoldNotParked(uint64 holdId);
+    /// The caller is neither payer nor payee of the parked units. Ask one of them.
+    error ParkedPartyRequired(uint64 holdId, address caller);
     /// No policy has this number. Ask the policy registry for policyCount.
     error PolicyUnknown(uint64 policyId);
 }

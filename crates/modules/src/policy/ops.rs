@@ -1,10 +1,10 @@
-//! Operations of the policy registry: checks, then effects, then the event.
+//! Lists and combinations: checks, then effects, then the event.
 
 use alloy_primitives::{Address, U256};
 use florin_types::StateFault;
 
 use super::{
-    IPolicy,
+    IPolicy, Kind,
     layout::{Policy, layout},
 };
 use crate::{
@@ -24,56 +24,18 @@ pub const BATCH_MAX: usize = 256;
 pub const LISTS_MAX: usize = 16;
 /// Most combinations on a way from a policy down to a list.
 pub const DEPTH_MAX: u8 = 4;
+/// Most rules that one movement may meet.
+pub const RULES_MAX: u8 = 4;
 
-/// What a created policy is. The numbers are part of the ABI and of storage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Admits its members only.
-    Allow = 1,
-    /// Admits everyone but its members.
-    Deny = 2,
-    /// Admits whom all of its operands admit.
-    AllOf = 3,
-    /// Admits whom any of its operands admits.
-    AnyOf = 4,
-}
-
-impl Kind {
-    fn from_number(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::Allow),
-            2 => Some(Self::Deny),
-            3 => Some(Self::AllOf),
-            4 => Some(Self::AnyOf),
-            _ => None,
-        }
+impl Policy {
+    /// Whether there is more than lists: then each decision leaves a receipt.
+    pub(super) fn is_more_than_lists(self) -> bool {
+        self.extent > 0
     }
 
-    fn number(self) -> u8 {
-        match self {
-            Self::Allow => 1,
-            Self::Deny => 2,
-            Self::AllOf => 3,
-            Self::AnyOf => 4,
-        }
-    }
-
-    fn is_list(self) -> bool {
-        matches!(self, Self::Allow | Self::Deny)
-    }
-
-    /// The kind of a list, or a revert.
-    pub(super) fn list(number: u8) -> Result<Self, Failure> {
-        Self::from_number(number)
-            .filter(|kind| kind.is_list())
-            .ok_or_else(|| revert(IPolicy::PolicyKindInvalid { kind: number }))
-    }
-
-    /// The kind of a combination, or a revert.
-    pub(super) fn combination(number: u8) -> Result<Self, Failure> {
-        Self::from_number(number)
-            .filter(|kind| !kind.is_list())
-            .ok_or_else(|| revert(IPolicy::PolicyKindInvalid { kind: number }))
+    /// Rules in the policy.
+    pub(super) fn rules(self) -> u8 {
+        self.extent.saturating_sub(1)
     }
 }
 
@@ -107,52 +69,6 @@ pub fn get(context: &mut Context<'_>, policy: u64) -> Result<(Option<Kind>, Poli
     }
 }
 
-/// Whether the policy admits the account.
-pub fn is_allowed(context: &mut Context<'_>, policy: u64, account: Address) -> Result<bool, Failure> {
-    admits(context, policy, account, DEPTH_MAX)
-}
-
-/// The first of the accounts that the policy does not admit.
-pub fn first_forbidden(
-    context: &mut Context<'_>,
-    policy: u64,
-    accounts: impl IntoIterator<Item = Address>,
-) -> Result<Option<Address>, Failure> {
-    if policy == OPEN {
-        return Ok(None);
-    }
-    for account in accounts {
-        if !is_allowed(context, policy, account)? {
-            return Ok(Some(account));
-        }
-    }
-    Ok(None)
-}
-
-/// Recursion is bounded twice: by what [`create_combination`] accepts and, should storage lie, by `depth_left`.
-fn admits(context: &mut Context<'_>, policy: u64, account: Address, depth_left: u8) -> Result<bool, Failure> {
-    let kind = match (policy, get(context, policy)?.0) {
-        (OPEN, _) => return Ok(true),
-        (_, None) => return Ok(false),
-        (_, Some(kind)) => kind,
-    };
-    if kind.is_list() {
-        let listed = layout().members.at(context, &policy)?.at(context, &account)?.read(context)?;
-        return Ok(listed == (kind == Kind::Allow));
-    }
-    let Some(depth_left) = depth_left.checked_sub(1) else {
-        return Err(StateFault(format!("policy {policy} is nested deeper than {DEPTH_MAX}")).into());
-    };
-    // All of: one "no" decides. Any of: one "yes" decides.
-    let decisive = kind == Kind::AnyOf;
-    for operand in operands(context, policy)? {
-        if admits(context, operand, account, depth_left)? == decisive {
-            return Ok(decisive);
-        }
-    }
-    Ok(!decisive)
-}
-
 /// Whether the account is on the list.
 pub fn is_member(context: &mut Context<'_>, policy: u64, account: Address) -> Result<bool, Failure> {
     require_list(context, policy)?;
@@ -165,7 +81,7 @@ pub fn operands_of(context: &mut Context<'_>, policy: u64) -> Result<Vec<u64>, F
     operands(context, policy)
 }
 
-fn operands(context: &mut Context<'_>, policy: u64) -> Result<Vec<u64>, Failure> {
+pub(super) fn operands(context: &mut Context<'_>, policy: u64) -> Result<Vec<u64>, Failure> {
     let operands = layout().operands.at(context, &policy)?.all(context)?;
     operands
         .into_iter()
@@ -184,9 +100,9 @@ pub(super) fn pending_admin(context: &mut Context<'_>, policy: u64) -> Result<Ad
 
 /// Makes a list.
 pub fn create_list(context: &mut Context<'_>, kind: u8, admin: Address, members: &[Address]) -> Result<u64, Failure> {
-    let kind = Kind::list(kind)?;
+    let kind = Kind::parse(kind, Kind::is_list)?;
     ensure(can_hold(admin), || IPolicy::PolicyAdminInvalid { admin })?;
-    check_batch(members)?;
+    check_batch(members.len())?;
     found(context, kind, admin, members)
 }
 
@@ -198,7 +114,7 @@ pub(crate) fn found(
     members: &[Address],
 ) -> Result<u64, Failure> {
     ensure(can_hold(admin), || IPolicy::PolicyAdminInvalid { admin })?;
-    let record = Policy { kind: kind.number(), depth: 0, lists: 1, admin, member_count: 0 };
+    let record = Policy { kind: kind.number(), lists: 1, admin, ..Policy::default() };
     let policy = create(context, record)?;
     let creator = context.caller();
     context.emit(POLICY_ADDRESS, &IPolicy::ListCreated { policyId: policy, kind: kind.number(), admin, creator })?;
@@ -208,10 +124,10 @@ pub(crate) fn found(
 
 /// Makes a combination of existing policies.
 pub fn create_combination(context: &mut Context<'_>, kind: u8, operands: &[u64]) -> Result<u64, Failure> {
-    let kind = Kind::combination(kind)?;
+    let kind = Kind::parse(kind, Kind::is_combination)?;
     ensure(operands.len() >= 2, || IPolicy::CombinationTooSmall { length: U256::from(operands.len()) })?;
-    let (depth, lists) = measure(context, operands)?;
-    let policy = create(context, Policy { kind: kind.number(), depth, lists, admin: Address::ZERO, member_count: 0 })?;
+    let record = measure(context, kind, operands)?;
+    let policy = create(context, record)?;
     let array = layout().operands.at(context, &policy)?;
     operands.iter().try_for_each(|operand| array.push(context, U256::from(*operand)))?;
     let creator = context.caller();
@@ -228,29 +144,43 @@ pub fn create_combination(context: &mut Context<'_>, kind: u8, operands: &[u64])
         .map(|()| policy)
 }
 
-/// Depth of a combination of `operands` and the lists that it may ask, both within bounds. A built-in policy counts as
-/// a list, so that the number of operands is bounded too; it is tested first, before anything is read.
-fn measure(context: &mut Context<'_>, operands: &[u64]) -> Result<(u8, u8), Failure> {
+/// The record of a combination of `operands`: its depth, the lists that it may ask and its rules, all within bounds. A
+/// built-in policy counts as a list, so that the number of operands is bounded too; it is tested first, before anything
+/// is read.
+fn measure(context: &mut Context<'_>, kind: Kind, operands: &[u64]) -> Result<Policy, Failure> {
     let too_wide =
         |lists: usize| IPolicy::CombinationTooWide { lists: U256::from(lists), listsMax: U256::from(LISTS_MAX) };
     ensure(operands.len() <= LISTS_MAX, || too_wide(operands.len()))?;
-    let (mut depth, mut lists) = (0u8, 0usize);
+    let (mut depth, mut lists, mut rules, mut more) = (0u8, 0usize, 0u8, false);
     for operand in operands {
         ensure_exists(context, *operand)?;
         let (_, record) = get(context, *operand)?;
+        ensure(kind == Kind::AllOf || record.rules() == 0, || IPolicy::CombinationOfRules { policyId: *operand })?;
         depth = depth.max(record.depth);
         lists = lists.saturating_add(usize::from(record.lists).max(1));
+        rules = rules.saturating_add(record.rules());
+        more |= record.is_more_than_lists();
     }
     ensure(lists <= LISTS_MAX, || too_wide(lists))?;
+    let depth = deeper(depth)?;
+    ensure(rules <= RULES_MAX, || IPolicy::TooManyRules { rules: U256::from(rules), rulesMax: U256::from(RULES_MAX) })?;
+    let extent = if more { rules.saturating_add(1) } else { 0 };
+    let lists = u8::try_from(lists).unwrap_or(u8::MAX);
+    Ok(Policy { kind: kind.number(), depth, lists, extent, ..Policy::default() })
+}
+
+/// Depth of what stands above a policy of this depth.
+pub(super) fn deeper(depth: u8) -> Result<u8, Failure> {
     let depth = depth.saturating_add(1);
     ensure(depth <= DEPTH_MAX, || IPolicy::CombinationTooDeep {
         depth: U256::from(depth),
         depthMax: U256::from(DEPTH_MAX),
     })?;
-    Ok((depth, u8::try_from(lists).unwrap_or(u8::MAX)))
+    Ok(depth)
 }
 
-fn create(context: &mut Context<'_>, record: Policy) -> Result<u64, Failure> {
+/// Gives a new policy its number.
+pub(super) fn create(context: &mut Context<'_>, record: Policy) -> Result<u64, Failure> {
     let created = layout().created.read(context)?;
     let policy = created.checked_add(FIRST_CREATED).ok_or_else(|| revert(IPolicy::PoliciesExhausted {}))?;
     layout().created.write(context, created.saturating_add(1))?;
@@ -271,14 +201,17 @@ pub fn remove_members(context: &mut Context<'_>, policy: u64, accounts: &[Addres
 }
 
 fn change_members(context: &mut Context<'_>, policy: u64, accounts: &[Address], listed: bool) -> Result<(), Failure> {
-    let record = require_admin(context, policy)?;
-    check_batch(accounts)?;
+    let record = require_list(context, policy)?;
+    require_admin(context, policy, record)?;
+    check_batch(accounts.len())?;
+    // Written only if a membership changes.
+    let record = Policy { version: record.version.saturating_add(1), ..record };
     set_members(context, policy, record, accounts, listed)
 }
 
-fn check_batch(accounts: &[Address]) -> Result<(), Failure> {
-    ensure(accounts.len() <= BATCH_MAX, || IPolicy::BatchTooLarge {
-        length: U256::from(accounts.len()),
+pub(super) fn check_batch(length: usize) -> Result<(), Failure> {
+    ensure(length <= BATCH_MAX, || IPolicy::BatchTooLarge {
+        length: U256::from(length),
         lengthMax: U256::from(BATCH_MAX),
     })
 }
@@ -316,11 +249,16 @@ fn set_members(
 
 // ----- government ----------------------------------------------------------------------------------------------------
 
-/// The record of a list that the caller governs.
-fn require_admin(context: &mut Context<'_>, policy: u64) -> Result<Policy, Failure> {
-    let record = require_list(context, policy)?;
+/// Reverts unless the caller governs the policy.
+pub(super) fn require_admin(context: &mut Context<'_>, policy: u64, record: Policy) -> Result<(), Failure> {
     let (admin, caller) = (record.admin, context.caller());
-    ensure(admin == caller, || IPolicy::PolicyAdminRequired { policyId: policy, caller, admin })?;
+    ensure(admin == caller, || IPolicy::PolicyAdminRequired { policyId: policy, caller, admin })
+}
+
+/// A list or rule.
+fn require_governed(context: &mut Context<'_>, policy: u64) -> Result<Policy, Failure> {
+    let (kind, record) = get(context, policy)?;
+    ensure(kind.is_some_and(Kind::is_governed), || IPolicy::PolicyNotList { policyId: policy })?;
     Ok(record)
 }
 
@@ -330,17 +268,19 @@ fn require_list(context: &mut Context<'_>, policy: u64) -> Result<Policy, Failur
     Ok(record)
 }
 
-/// Offers a list to a new admin; zero withdraws the offer.
+/// Offers a list or rule to a new admin; zero withdraws the offer.
 pub fn propose_admin(context: &mut Context<'_>, policy: u64, new_admin: Address) -> Result<(), Failure> {
-    let admin = require_admin(context, policy)?.admin;
+    let record = require_governed(context, policy)?;
+    require_admin(context, policy, record)?;
+    let admin = record.admin;
     ensure(new_admin.is_zero() || can_hold(new_admin), || IPolicy::PolicyAdminInvalid { admin: new_admin })?;
     layout().pending_admins.at(context, &policy)?.write(context, new_admin)?;
     context.emit(POLICY_ADDRESS, &IPolicy::AdminProposed { policyId: policy, admin, pendingAdmin: new_admin })
 }
 
-/// Takes an offered list over.
+/// Takes an offered list or rule over.
 pub fn accept_admin(context: &mut Context<'_>, policy: u64) -> Result<(), Failure> {
-    let record = require_list(context, policy)?;
+    let record = require_governed(context, policy)?;
     let (pending, caller) = (pending_admin(context, policy)?, context.caller());
     // The zero address never calls, so that an absent offer is nobody's.
     ensure(pending == caller && !caller.is_zero(), || IPolicy::PolicyAdminNotProposed {

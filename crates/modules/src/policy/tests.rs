@@ -9,6 +9,14 @@ use alloy_primitives::Address;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
+mod conditions;
+mod holding;
+mod limits;
+mod model;
+mod people;
+mod receipts;
+mod travel;
+
 const TO: Address = POLICY_ADDRESS;
 
 fn allowed(ledger: &mut Ledger, policy: u64, who: Address) -> bool {
@@ -16,11 +24,11 @@ fn allowed(ledger: &mut Ledger, policy: u64, who: Address) -> bool {
 }
 
 fn list(ledger: &mut Ledger, kind: Kind, members: &[Address]) -> u64 {
-    ledger.ok(COMPLIANCE, TO, createListCall { kind: kind as u8, admin: COMPLIANCE, members: members.to_vec() })
+    ledger.ok(COMPLIANCE, TO, createListCall { kind: kind.number(), admin: COMPLIANCE, members: members.to_vec() })
 }
 
 fn combine(ledger: &mut Ledger, kind: Kind, operands: &[u64]) -> u64 {
-    ledger.ok(account(9), TO, createCombinationCall { kind: kind as u8, operands: operands.to_vec() })
+    ledger.ok(account(9), TO, createCombinationCall { kind: kind.number(), operands: operands.to_vec() })
 }
 
 #[test]
@@ -260,7 +268,7 @@ fn admits(models: &[Model], index: usize, who: u8) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(crate::testing::cases(96))]
 
     /// Random lists, random combinations over whatever exists, random changes: the registry answers as the model does.
     #[test]

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 
-use super::{IToken::*, controls, holds, ops, permit, roles};
+use super::{IToken::*, controls, holds, ops, parking, permit, preview, roles};
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
@@ -26,15 +26,17 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         Call::totalSupply(_) => view::<totalSupplyCall>(U256::from(ops::total_supply(context, token)?)),
         Call::balanceOf(c) => view::<balanceOfCall>(U256::from(ops::balance_of(context, token, c.account)?)),
         Call::allowance(c) => view::<allowanceCall>(ops::allowance(context, token, c.owner, c.spender)?),
-        Call::transfer(c) => succeed::<transferCall>(context, |x| ops::transfer(x, token, c.to, c.amount)),
+        Call::transfer(c) => mutate::<transferCall, _>(context, |x| ops::transfer(x, token, c.to, c.amount)),
         Call::transferFrom(c) => {
-            succeed::<transferFromCall>(context, |x| ops::transfer_from(x, token, c.from, c.to, c.amount))
+            mutate::<transferFromCall, _>(context, |x| ops::transfer_from(x, token, c.from, c.to, c.amount))
         }
-        Call::approve(c) => succeed::<approveCall>(context, |x| ops::approve(x, token, c.spender, c.amount)),
-        Call::transferWithMemo(c) => succeed::<transferWithMemoCall>(context, |x| {
+        Call::approve(c) => {
+            mutate::<approveCall, _>(context, |x| ops::approve(x, token, c.spender, c.amount).map(|()| true))
+        }
+        Call::transferWithMemo(c) => mutate::<transferWithMemoCall, _>(context, |x| {
             ops::transfer_with_memo(x, token, c.to, c.amount, c.memo, &c.paymentReference)
         }),
-        Call::transferFromWithMemo(c) => succeed::<transferFromWithMemoCall>(context, |x| {
+        Call::transferFromWithMemo(c) => mutate::<transferFromWithMemoCall, _>(context, |x| {
             ops::transfer_from_with_memo(x, token, (c.from, c.to), c.amount, c.memo, &c.paymentReference)
         }),
 
@@ -111,16 +113,28 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
             view::<holdOfCall>((hold.owner, hold.keeper.address(), U256::from(hold.amount)))
         }
 
+        // Holding limits
+        Call::pendingCreditOf(c) => {
+            view::<pendingCreditOfCall>(U256::from(holds::pending_credit(context, token, c.account)?))
+        }
+        Call::linkedAccountOf(c) => view::<linkedAccountOfCall>(parking::linked_account(context, token, c.account)?),
+        Call::setLinkedAccount(c) => {
+            mutate::<setLinkedAccountCall, _>(context, |x| parking::set_linked_account(x, token, c.linkedAccount))
+        }
+        Call::claimParked(c) => {
+            mutate::<claimParkedCall, _>(context, |x| parking::claim_parked(x, token, c.holdId, c.amount))
+        }
+        Call::releaseParked(c) => {
+            mutate::<releaseParkedCall, _>(context, |x| parking::release_parked(x, token, c.holdId))
+        }
+
         // Policy
+        Call::checkTransfer(c) => {
+            let found = preview::check_transfer(context, token, (c.from, c.to), c.operator, c.amount)?;
+            let (values, remedy) = (found.values, found.remedy.number());
+            view::<checkTransferCall>((found.allowed, found.policy, found.code, values, remedy))
+        }
         Call::policyId(_) => view::<policyIdCall>(terms.policy),
         Call::setPolicy(c) => mutate::<setPolicyCall, _>(context, |x| controls::set_policy(x, token, c.newPolicyId)),
     }
-}
-
-/// Answers a call that returns true, as ERC-20 wants it of those that do not revert.
-fn succeed<Call: alloy_sol_types::SolCall<Return = bool>>(
-    context: &mut Context<'_>,
-    operation: impl FnOnce(&mut Context<'_>) -> Result<(), Failure>,
-) -> Result<Bytes, Failure> {
-    mutate::<Call, bool>(context, |context| operation(context).map(|()| true))
 }

@@ -6,20 +6,27 @@
 
 use alloy_primitives::{Address, U256};
 use florin_types::StateFault;
+use std::collections::BTreeMap;
 
 use super::{
     IToken,
+    gate::{admit, admit_plain, movement, refused},
     layout::{HoldParties, HoldRecord, layout},
-    ops::{Holder, admit, moving_terms},
+    ops::{Holder, moving_terms},
+    parking::{plan_sweep, sweep},
 };
 use crate::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, PAYMENT_ADDRESS, SETTLEMENT_ADDRESS, can_hold,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, PAYMENT_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, can_hold,
     context::{Context, Failure, ensure, revert},
+    identity,
+    policy::{self, Movement, Outcome, Purpose},
 };
 
 /// Modules that may keep units on hold. The numbers are part of storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeper {
+    /// Credits that a holding limit parked: the token itself keeps them.
+    Parking = 1,
     /// Pending payments.
     Payment = 5,
     /// Reserves and collateral of participants.
@@ -35,6 +42,7 @@ pub enum Keeper {
 impl Keeper {
     fn number(self) -> u8 {
         match self {
+            Self::Parking => 1,
             Self::Payment => 5,
             Self::Settlement => 6,
             Self::Exchange => 7,
@@ -44,14 +52,15 @@ impl Keeper {
     }
 
     fn from_number(number: u8) -> Option<Self> {
-        [Self::Payment, Self::Settlement, Self::Exchange, Self::Escrow, Self::Channel]
+        [Self::Parking, Self::Payment, Self::Settlement, Self::Exchange, Self::Escrow, Self::Channel]
             .into_iter()
             .find(|keeper| keeper.number() == number)
     }
 
-    /// Address of the module.
+    /// Address of the module; of the policy registry for what it parked.
     pub fn address(self) -> Address {
         match self {
+            Self::Parking => POLICY_ADDRESS,
             Self::Payment => PAYMENT_ADDRESS,
             Self::Settlement => SETTLEMENT_ADDRESS,
             Self::Exchange => EXCHANGE_ADDRESS,
@@ -84,17 +93,35 @@ pub fn spendable_units(context: &mut Context<'_>, token: Address, account: Addre
     Ok(Holder::read(context, token, account)?.free())
 }
 
+/// Units on hold for the account that count as its pending credits.
+pub fn pending_credit(context: &mut Context<'_>, token: Address, account: Address) -> Result<u128, Failure> {
+    layout(token).pending_credits.at(context, &account)?.read(context)
+}
+
 /// A hold; reverts where none was made.
 pub fn hold_of(context: &mut Context<'_>, token: Address, hold: u64) -> Result<Hold, Failure> {
     Ok(read(context, token, hold)?.1)
 }
 
-fn read(context: &mut Context<'_>, token: Address, hold: u64) -> Result<(HoldRecord, Hold), Failure> {
+/// For whom a hold is; zero where that is not known.
+pub(super) fn payee_of(context: &mut Context<'_>, token: Address, hold: u64) -> Result<Address, Failure> {
+    layout(token).holds.at(context, &hold)?.payee.read(context)
+}
+
+/// A hold as it is stored: whether it counts as pending credit besides.
+struct Kept {
+    place: HoldRecord,
+    hold: Hold,
+    pending: bool,
+}
+
+fn read(context: &mut Context<'_>, token: Address, hold: u64) -> Result<(Kept, Hold), Failure> {
     let place = layout(token).holds.at(context, &hold)?;
-    let HoldParties { owner, keeper } = place.parties.read(context)?;
+    let HoldParties { owner, keeper, pending } = place.parties.read(context)?;
     let keeper = Keeper::from_number(keeper).ok_or_else(|| revert(IToken::HoldUnknown { holdId: hold }))?;
     let amount = place.amount.read(context)?;
-    Ok((place, Hold { owner, keeper, amount }))
+    let hold = Hold { owner, keeper, amount };
+    Ok((Kept { place, hold, pending }, hold))
 }
 
 /// Units of all holds together, for the checker: it walks through every hold that was ever made.
@@ -104,6 +131,20 @@ pub(super) fn sum(context: &mut Context<'_>, token: Address) -> Result<U256, Fai
         let amount = layout(token).holds.at(context, &number)?.amount.read(context)?;
         Ok(sum.saturating_add(U256::from(amount)))
     })
+}
+
+/// Pending credits as the holds say, by payee; for the checker.
+pub(super) fn pending_by_payee(context: &mut Context<'_>, token: Address) -> Result<BTreeMap<Address, u128>, Failure> {
+    let made = layout(token).holds_made.read(context)?;
+    let mut sums: BTreeMap<Address, u128> = BTreeMap::new();
+    for number in 1..=made {
+        let (kept, hold) = read(context, token, number)?;
+        if kept.pending {
+            let sum = sums.entry(kept.place.payee.read(context)?).or_default();
+            *sum = sum.saturating_add(hold.amount);
+        }
+    }
+    Ok(sums)
 }
 
 // ----- operations of keepers -----------------------------------------------------------------------------------------
@@ -117,24 +158,105 @@ pub(crate) fn hold(
     owner: Address,
     amount: u128,
 ) -> Result<u64, Failure> {
+    reserve(context, token, keeper, (owner, None), amount)
+}
+
+/// The same for a payee that is known: the units count as its pending credit until they are posted or released. Its
+/// holding limit is asked now, so that what is pending can be posted. Beyond a limit that parks or sweeps they are on
+/// hold without being pending.
+pub(crate) fn hold_for(
+    context: &mut Context<'_>,
+    token: Address,
+    keeper: Keeper,
+    (owner, payee): (Address, Address),
+    amount: u128,
+) -> Result<u64, Failure> {
+    ensure(can_hold(payee), || IToken::ERC20InvalidReceiver { receiver: payee })?;
+    reserve(context, token, keeper, (owner, Some(payee)), amount)
+}
+
+fn reserve(
+    context: &mut Context<'_>,
+    token: Address,
+    keeper: Keeper,
+    (owner, payee): (Address, Option<Address>),
+    amount: u128,
+) -> Result<u64, Failure> {
     let terms = moving_terms(context, token)?;
-    let mut holder = Holder::read(context, token, owner)?;
-    admit(context, terms.policy, [Some(&holder), None, None])?;
-    let units = holder.spendable(U256::from(amount))?;
+    let holder = Holder::read(context, token, owner)?;
+    let reserving = movement(token, Purpose::Hold, U256::from(amount));
+    let reserving = Movement { payer: Some(owner), payee, ..reserving };
+    let decision = admit(context, terms.policy, &reserving, [Some(&holder), None, None])?;
+    holder.spendable(U256::from(amount))?;
+    let pending = match payee {
+        Some(payee) if decision.outcome == Outcome::Admitted => !same_person(context, owner, payee)?,
+        _ => false,
+    };
+    let number = make(context, token, keeper, holder, (payee, pending), amount)?;
+    policy::record(context, decision)?;
+    Ok(number)
+}
+
+/// Whether two addresses belong to one person: what is reserved for another wallet is in a balance of it already.
+fn same_person(context: &mut Context<'_>, owner: Address, payee: Address) -> Result<bool, Failure> {
+    let person = identity::person_of(context, owner)?;
+    Ok(owner == payee || (person != 0 && person == identity::person_of(context, payee)?))
+}
+
+/// Makes a hold of units that were found spendable.
+pub(super) fn make(
+    context: &mut Context<'_>,
+    token: Address,
+    keeper: Keeper,
+    mut holder: Holder,
+    (payee, pending): (Option<Address>, bool),
+    amount: u128,
+) -> Result<u64, Failure> {
     let place = layout(token).holds_made;
     let number = place.read(context)?.checked_add(1).ok_or_else(|| fault(token, "has no more numbers for holds"))?;
     place.write(context, number)?;
     let record = layout(token).holds.at(context, &number)?;
-    record.parties.write(context, HoldParties { owner, keeper: keeper.number() })?;
-    record.amount.write(context, units)?;
-    holder.reserve(units)?;
+    let owner = holder.account;
+    record.parties.write(context, HoldParties { owner, keeper: keeper.number(), pending })?;
+    record.amount.write(context, amount)?;
+    if let Some(payee) = payee {
+        record.payee.write(context, payee)?;
+        if pending {
+            add_pending(context, token, payee, amount)?;
+        }
+    }
+    holder.reserve(amount)?;
     holder.write_with_holds(context, token)?;
     let keeper = keeper.address();
     context.emit(token, &IToken::Held { holdId: number, owner, keeper, amount: U256::from(amount) })?;
     Ok(number)
 }
 
-/// Pays units on hold to `to`; what is not posted stays on hold. Both parties are checked as in any movement.
+fn add_pending(context: &mut Context<'_>, token: Address, payee: Address, units: u128) -> Result<(), Failure> {
+    let place = layout(token).pending_credits.at(context, &payee)?;
+    let sum = place.read(context)?.checked_add(units);
+    place.write(context, sum.ok_or_else(|| fault(token, "pending credits overflow"))?)
+}
+
+/// Units that are pending no more. Answers for whom they were, if the hold counted as pending.
+fn settle_pending(
+    context: &mut Context<'_>,
+    token: Address,
+    kept: &Kept,
+    units: u128,
+) -> Result<Option<Address>, Failure> {
+    if !kept.pending {
+        return Ok(None);
+    }
+    let payee = kept.place.payee.read(context)?;
+    let place = layout(token).pending_credits.at(context, &payee)?;
+    let rest = place.read(context)?.checked_sub(units);
+    place.write(context, rest.ok_or_else(|| fault(token, "pending credits are less than a hold of them"))?)?;
+    Ok(Some(payee))
+}
+
+/// Pays units on hold to `to`; what is not posted stays on hold. Both parties are checked as in any movement. Beyond a
+/// holding limit that parks they stay where they are: on hold.
 pub(crate) fn post_hold(
     context: &mut Context<'_>,
     token: Address,
@@ -144,21 +266,24 @@ pub(crate) fn post_hold(
 ) -> Result<(), Failure> {
     ensure(can_hold(to), || IToken::ERC20InvalidReceiver { receiver: to })?;
     let terms = moving_terms(context, token)?;
-    let (record, hold) = kept(context, token, keeper, number)?;
+    let kept = kept(context, token, keeper, number)?;
+    let hold = kept.hold;
     let mut payer = Holder::read(context, token, hold.owner)?;
     let mut payee = Holder::read(context, token, to)?;
-    admit(context, terms.policy, [Some(&payer), Some(&payee), None])?;
+    let pending = if kept.pending && kept.place.payee.read(context)? == to { amount } else { 0 };
+    let posting = movement(token, Purpose::Post, U256::from(amount));
+    let posting = Movement { payer: Some(hold.owner), payee: Some(to), pending, ..posting };
+    let decision = admit(context, terms.policy, &posting, [Some(&payer), Some(&payee), None])?;
+    let excess = match decision.outcome {
+        Outcome::Parked(refusal) => return Err(refused(terms.policy, refusal)),
+        Outcome::Swept(refusal, units) => Some(plan_sweep(context, token, terms.policy, to, (refusal, units))?),
+        _ => None,
+    };
     let rest = rest(number, hold, amount)?;
     payer.unreserve(amount)?;
-    ensure(amount <= payer.holding.balance.saturating_sub(payer.holding.frozen), || {
-        IToken::InsufficientUnfrozenBalance {
-            sender: hold.owner,
-            balance: U256::from(payer.holding.balance),
-            frozen: U256::from(payer.holding.frozen),
-            needed: U256::from(amount),
-        }
-    })?;
-    record.amount.write(context, rest)?;
+    payer.unfrozen(amount)?;
+    kept.place.amount.write(context, rest)?;
+    settle_pending(context, token, &kept, amount)?;
     if hold.owner != to {
         payer.debit(amount)?;
         payee.credit(amount)?;
@@ -167,7 +292,9 @@ pub(crate) fn post_hold(
     payer.write_with_holds(context, token)?;
     let value = U256::from(amount);
     context.emit(token, &IToken::Transfer { from: hold.owner, to, value })?;
-    context.emit(token, &IToken::HoldPosted { holdId: number, to, amount: value })
+    context.emit(token, &IToken::HoldPosted { holdId: number, to, amount: value })?;
+    policy::record(context, decision)?;
+    excess.map_or(Ok(()), |excess| sweep(context, token, excess))
 }
 
 /// Frees units on hold. Never refused for a pause, a freeze or a policy: nothing moves, and what was given up must not
@@ -178,22 +305,24 @@ pub(crate) fn release_hold(
     (keeper, number): (Keeper, u64),
     amount: u128,
 ) -> Result<(), Failure> {
-    let (record, hold) = kept(context, token, keeper, number)?;
-    let rest = rest(number, hold, amount)?;
-    record.amount.write(context, rest)?;
-    let mut holder = Holder::read(context, token, hold.owner)?;
+    let kept = kept(context, token, keeper, number)?;
+    let rest = rest(number, kept.hold, amount)?;
+    kept.place.amount.write(context, rest)?;
+    settle_pending(context, token, &kept, amount)?;
+    let owner = kept.hold.owner;
+    let mut holder = Holder::read(context, token, owner)?;
     holder.unreserve(amount)?;
     holder.write_with_holds(context, token)?;
-    context.emit(token, &IToken::HoldReleased { holdId: number, owner: hold.owner, amount: U256::from(amount) })
+    context.emit(token, &IToken::HoldReleased { holdId: number, owner, amount: U256::from(amount) })
 }
 
 /// A hold of this keeper. Keepers name only holds that they made, so another one's number is corruption.
-fn kept(context: &mut Context<'_>, token: Address, keeper: Keeper, number: u64) -> Result<(HoldRecord, Hold), Failure> {
-    let (record, hold) = read(context, token, number)?;
+fn kept(context: &mut Context<'_>, token: Address, keeper: Keeper, number: u64) -> Result<Kept, Failure> {
+    let (kept, hold) = read(context, token, number)?;
     if hold.keeper != keeper {
         return Err(fault(token, &format!("hold {number} is kept by {:?}, not by {keeper:?}", hold.keeper)));
     }
-    Ok((record, hold))
+    Ok(kept)
 }
 
 fn rest(number: u64, hold: Hold, amount: u128) -> Result<u128, Failure> {
@@ -216,6 +345,17 @@ impl Holder {
     fn unreserve(&mut self, units: u128) -> Result<(), Failure> {
         self.held = self.held.checked_sub(units).ok_or_else(|| self.unbalanced())?;
         Ok(())
+    }
+
+    /// Reverts unless the units are there and not frozen.
+    fn unfrozen(&self, units: u128) -> Result<(), Failure> {
+        let (balance, frozen) = (self.holding.balance, self.holding.frozen);
+        ensure(units <= balance.saturating_sub(frozen), || IToken::InsufficientUnfrozenBalance {
+            sender: self.account,
+            balance: U256::from(balance),
+            frozen: U256::from(frozen),
+            needed: U256::from(units),
+        })
     }
 
     /// Writes the holder after units on hold changed.
@@ -252,21 +392,27 @@ pub(crate) fn settle_net(context: &mut Context<'_>, token: Address, changes: &[N
     }
     for change in changes.iter().filter(|change| change.debit > 0) {
         let mut payer = Holder::read(context, token, change.account)?;
-        admit(context, terms.policy, [Some(&payer), None, None])?;
+        let debit = movement(token, Purpose::Net, U256::from(change.debit));
+        let debit = Movement { payer: Some(change.account), ..debit };
+        let decision = admit_plain(context, terms.policy, &debit, [Some(&payer), None, None])?;
         let units = payer.spendable(U256::from(change.debit))?;
         payer.debit(units)?;
         payer.write(context)?;
         let (from, to) = (change.account, SETTLEMENT_ADDRESS);
         context.emit(token, &IToken::Transfer { from, to, value: U256::from(units) })?;
+        policy::record(context, decision)?;
     }
     for change in changes.iter().filter(|change| change.credit > 0) {
         ensure(can_hold(change.account), || IToken::ERC20InvalidReceiver { receiver: change.account })?;
         let mut payee = Holder::read(context, token, change.account)?;
-        admit(context, terms.policy, [Some(&payee), None, None])?;
+        let credit = movement(token, Purpose::Net, U256::from(change.credit));
+        let credit = Movement { payee: Some(change.account), ..credit };
+        let decision = admit_plain(context, terms.policy, &credit, [Some(&payee), None, None])?;
         payee.credit(change.credit)?;
         payee.write(context)?;
         let (from, to) = (SETTLEMENT_ADDRESS, change.account);
         context.emit(token, &IToken::Transfer { from, to, value: U256::from(change.credit) })?;
+        policy::record(context, decision)?;
     }
     Ok(())
 }

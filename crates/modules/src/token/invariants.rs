@@ -21,10 +21,12 @@ pub fn check(
     let mut violations = Vec::new();
     let (supply, terms) = (layout(token).supply.read(context)?, layout(token).terms.read(context)?);
     let (mut sum, mut sum_held) = (U256::ZERO, U256::ZERO);
+    let mut pending = holds::pending_by_payee(context, token)?;
     for account in holders {
         let Holder { holding, held, .. } = Holder::read(context, token, account)?;
         sum = sum.saturating_add(U256::from(holding.balance));
         sum_held = sum_held.saturating_add(U256::from(held));
+        pending.entry(account).or_default();
         hold(&mut violations, "token.held_within_balance", held <= holding.balance, || {
             format!("{account} holds {} of token {token} but {held} are on hold", holding.balance)
         });
@@ -39,6 +41,12 @@ pub fn check(
     hold(&mut violations, "token.held_is_sum_of_holds", sum_held == on_hold, || {
         format!("owners of token {token} have {sum_held} on hold, the holds add up to {on_hold}")
     });
+    for (payee, expected) in pending {
+        let found = holds::pending_credit(context, token, payee)?;
+        hold(&mut violations, "token.pending_is_sum_of_holds", found == expected, || {
+            format!("{payee} has {found} of token {token} pending, the holds for it add up to {expected}")
+        });
+    }
     hold(&mut violations, "token.supply_within_cap", supply.total <= supply.cap, || {
         format!("the supply of token {token} is {}, above its cap {}", supply.total, supply.cap)
     });

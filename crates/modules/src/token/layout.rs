@@ -54,6 +54,8 @@ packed! {
         pub owner: Address = 0..20,
         /// The module that may post or release them: a [`super::Keeper`].
         pub keeper: u8 = 20..21,
+        /// Whether they count as pending credit of the payee.
+        pub pending: bool = 21..22,
     }
 }
 
@@ -64,6 +66,8 @@ layout! {
         pub parties: Slot<HoldParties> = 0,
         /// Units that are still on hold.
         pub amount: Slot<u128> = 1,
+        /// For whom they are, where that is known.
+        pub payee: Slot<Address> = 2,
     }
 }
 
@@ -92,6 +96,10 @@ layout! {
         pub holds_made: Slot<u64> = 9,
         /// Holds by number.
         pub holds: Mapping<u64, HoldRecord> = 10,
+        /// Units on hold for an account that count as its pending credits.
+        pub pending_credits: Mapping<Address, Slot<u128>> = 11,
+        /// Where the excess over a holding limit goes, by holder.
+        pub linked_accounts: Mapping<Address, Slot<Address>> = 12,
     }
 }
 

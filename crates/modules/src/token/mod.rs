@@ -4,25 +4,29 @@
 //! **Place in the way of a payment.** The payment itself: [`transfer`] and its siblings end in one function that holds
 //! every rule a movement must satisfy.
 //!
-//! **State.** Name, symbol, terms, supply, one slot a holder, allowances, permits used, roles, holds. See [`layout`].
+//! **State.** Name, symbol, terms, supply, one slot a holder, allowances, permits used, roles, holds, pending credits,
+//! linked accounts. See [`layout`].
 //!
 //! **Invariants.** The balances add up to the supply; the supply is at most the cap; nobody's frozen units exceed the
 //! balance, nor do those on hold; there is an admin; the events since genesis give every balance.
 //!
 //! **Failures.** Typed reverts of [`IToken`]. A movement is refused for the first of these that applies, in this order:
-//! the caller's role; the call's own values (reference, sender, receiver); pause; a frozen party; the policy; the
-//! allowance; the balance; the units not frozen; the units not on hold; the cap.
+//! the caller's role; the call's own values (reference, sender, receiver); pause; a frozen party; the policy and its
+//! rules; the allowance; the balance; the units not frozen; the units not on hold; the cap.
 //!
 //! **Limits.** Supply below 2^128 (an [`florin_types::Amount`]), references of [`PAYMENT_REFERENCE_BYTES_MAX`] bytes.
 
 mod abi;
 mod controls;
 mod dispatch;
+mod gate;
 mod holds;
 pub mod invariants;
 pub mod layout;
 mod ops;
+mod parking;
 mod permit;
+mod preview;
 mod roles;
 
 pub use abi::IToken;
@@ -30,20 +34,22 @@ pub use controls::{
     freeze_units, frozen_units, is_frozen, pause, paused, policy, set_frozen, set_policy, set_supply_cap, supply_cap,
     unfreeze_units, unpause,
 };
-pub use holds::{Hold, Keeper, NetChange, held_units, hold_of, spendable_units};
+pub use holds::{Hold, Keeper, NetChange, held_units, hold_of, pending_credit, spendable_units};
 pub use ops::{
     PAYMENT_REFERENCE_BYTES_MAX, allowance, approve, balance_of, burn, burn_from, currency, is_created, mint, name,
     symbol, total_supply, transfer, transfer_from, transfer_from_with_memo, transfer_with_memo,
 };
+pub use parking::{claim_parked, linked_account, release_parked, set_linked_account};
 pub use permit::{Permit, Signature, domain_separator, nonce, permit, permit_digest};
+pub use preview::{Preview, Remedy, check_transfer};
 pub use roles::{
     ADMIN_ROLE, FREEZER_ROLE, ISSUER_ROLE, PAUSER_ROLE, admin_count, grant_role, has_role, renounce_role, revoke_role,
 };
 
 pub(crate) use abi::SOURCE;
 pub(crate) use dispatch::dispatch;
-pub(crate) use holds::{hold, post_hold, release_hold, settle_net};
-pub(crate) use ops::{ensure_token, initialise, issue, pay};
+pub(crate) use holds::{hold, hold_for, post_hold, release_hold, settle_net};
+pub(crate) use ops::{ensure_token, initialise, issue, pay, pay_for};
 pub(crate) use roles::give;
 
 #[cfg(test)]

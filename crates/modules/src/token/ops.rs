@@ -4,14 +4,17 @@ use alloy_primitives::{Address, B256, U256};
 use florin_types::{Currency, StateFault};
 
 use super::{
-    ISSUER_ROLE, IToken,
+    ISSUER_ROLE, IToken, Keeper,
+    gate::{admit, admit_plain, movement, refused},
+    holds::make,
     layout::{Holding, Supply, Terms, layout},
+    parking::{Sweep, plan_sweep, sweep},
     roles::require_role,
 };
 use crate::{
     can_hold,
     context::{Context, Failure, ensure, revert},
-    policy,
+    policy::{self, Decision, Outcome, Purpose},
     slots::Slot,
 };
 
@@ -155,27 +158,43 @@ pub(crate) fn pay(
     to: Address,
     amount: u128,
 ) -> Result<(), Failure> {
-    move_units(context, token, Movement { from, to, operator: None, amount: U256::from(amount) })
+    pay_for(context, token, Purpose::Transfer, (from, to), amount)
+}
+
+/// The same for another purpose, such as a refund: rules bind each in their own way. Where a holding limit would park
+/// the units it is refused: a module that can wait has them on hold.
+pub(crate) fn pay_for(
+    context: &mut Context<'_>,
+    token: Address,
+    purpose: Purpose,
+    (from, to): (Address, Address),
+    amount: u128,
+) -> Result<(), Failure> {
+    let examined = examine(context, token, Movement { from, to, operator: None, amount: U256::from(amount), purpose })?;
+    match examined.decision.outcome {
+        Outcome::Parked(refusal) => Err(refused(examined.policy, refusal)),
+        _ => carry_out(context, token, examined),
+    }
 }
 
 // ----- transfers -----------------------------------------------------------------------------------------------------
 
-/// Moves the caller's units.
-pub fn transfer(context: &mut Context<'_>, token: Address, to: Address, amount: U256) -> Result<(), Failure> {
+/// Moves the caller's units. False if they were parked instead.
+pub fn transfer(context: &mut Context<'_>, token: Address, to: Address, amount: U256) -> Result<bool, Failure> {
     let from = context.caller();
-    move_units(context, token, Movement { from, to, operator: None, amount })
+    move_units(context, token, Movement::transfer(from, to, None, amount))
 }
 
-/// Moves units of another within the caller's allowance.
+/// Moves units of another within the caller's allowance. False if they were parked instead.
 pub fn transfer_from(
     context: &mut Context<'_>,
     token: Address,
     from: Address,
     to: Address,
     amount: U256,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let operator = Some(context.caller());
-    move_units(context, token, Movement { from, to, operator, amount })
+    move_units(context, token, Movement::transfer(from, to, operator, amount))
 }
 
 /// Moves the caller's units and says what for.
@@ -186,11 +205,12 @@ pub fn transfer_with_memo(
     amount: U256,
     memo: B256,
     reference: &str,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     check_reference(reference)?;
-    transfer(context, token, to, amount)?;
+    let moved = transfer(context, token, to, amount)?;
     let from = context.caller();
-    emit_memo(context, token, Movement { from, to, operator: None, amount }, memo, reference)
+    emit_memo(context, token, (from, to), amount, memo, reference)?;
+    Ok(moved)
 }
 
 /// Moves units of another within the caller's allowance and says what for.
@@ -201,11 +221,12 @@ pub fn transfer_from_with_memo(
     amount: U256,
     memo: B256,
     reference: &str,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     check_reference(reference)?;
     let (from, to) = parties;
-    transfer_from(context, token, from, to, amount)?;
-    emit_memo(context, token, Movement { from, to, operator: None, amount }, memo, reference)
+    let moved = transfer_from(context, token, from, to, amount)?;
+    emit_memo(context, token, parties, amount, memo, reference)?;
+    Ok(moved)
 }
 
 fn check_reference(reference: &str) -> Result<(), Failure> {
@@ -218,43 +239,107 @@ fn check_reference(reference: &str) -> Result<(), Failure> {
 fn emit_memo(
     context: &mut Context<'_>,
     token: Address,
-    movement: Movement,
+    (from, to): (Address, Address),
+    amount: U256,
     memo: B256,
     reference: &str,
 ) -> Result<(), Failure> {
-    let Movement { from, to, amount, .. } = movement;
     context.emit(token, &IToken::TransferWithMemo { from, to, value: amount, memo, paymentReference: reference.into() })
 }
 
 /// Units that change hands.
 #[derive(Clone, Copy)]
-struct Movement {
+pub(super) struct Movement {
     from: Address,
     to: Address,
     /// Who moves the units of another, spending an allowance.
     operator: Option<Address>,
     amount: U256,
+    purpose: Purpose,
 }
 
-/// The one way by which units change hands.
-fn move_units(context: &mut Context<'_>, token: Address, movement: Movement) -> Result<(), Failure> {
-    let Movement { from, to, operator, amount } = movement;
+impl Movement {
+    /// A holder pays.
+    pub(super) fn transfer(from: Address, to: Address, operator: Option<Address>, amount: U256) -> Self {
+        Self { from, to, operator, amount, purpose: Purpose::Transfer }
+    }
+
+    /// The same as the policy sees it.
+    pub(super) fn before_the_policy(self, token: Address) -> policy::Movement {
+        let Self { from, to, operator, amount, purpose } = self;
+        policy::Movement { payer: Some(from), payee: Some(to), operator, ..movement(token, purpose, amount) }
+    }
+}
+
+/// A movement that passed every check, with all that is needed to carry it out.
+pub(super) struct Examined {
+    movement: Movement,
+    payer: Holder,
+    payee: Holder,
+    units: u128,
+    /// What is left of the allowance, and where that stands.
+    allowance: Option<(Slot<U256>, U256)>,
+    /// What the policy says: as it is, parked, or swept.
+    pub(super) decision: Decision,
+    sweep: Option<Sweep>,
+    policy: u64,
+}
+
+/// Every check of a movement; changes nothing, so that the dry run is the same.
+pub(super) fn examine(context: &mut Context<'_>, token: Address, movement: Movement) -> Result<Examined, Failure> {
+    let Movement { from, to, operator, amount, .. } = movement;
     ensure(!from.is_zero(), || IToken::ERC20InvalidSender { sender: from })?;
     ensure(can_hold(to), || IToken::ERC20InvalidReceiver { receiver: to })?;
-    let terms = moving_terms(context, token)?;
-    let mut payer = Holder::read(context, token, from)?;
-    let mut payee = Holder::read(context, token, to)?;
+    let Terms { policy, .. } = moving_terms(context, token)?;
+    let payer = Holder::read(context, token, from)?;
+    let payee = Holder::read(context, token, to)?;
     let helper = read_operator(context, token, operator)?;
-    admit(context, terms.policy, [Some(&payer), Some(&payee), helper.as_ref()])?;
-    spend_allowance(context, token, from, operator, amount)?;
+    let parties = [Some(&payer), Some(&payee), helper.as_ref()];
+    let decision = admit(context, policy, &movement.before_the_policy(token), parties)?;
+    let sweep = match decision.outcome {
+        Outcome::Swept(refusal, excess) => Some(plan_sweep(context, token, policy, to, (refusal, excess))?),
+        _ => None,
+    };
+    let allowance = allowance_left(context, token, from, operator, amount)?;
     let units = payer.spendable(amount)?;
+    Ok(Examined { movement, payer, payee, units, allowance, decision, sweep, policy })
+}
+
+/// The one way by which units change hands. False if they were parked instead.
+fn move_units(context: &mut Context<'_>, token: Address, movement: Movement) -> Result<bool, Failure> {
+    let examined = examine(context, token, movement)?;
+    let parked = matches!(examined.decision.outcome, Outcome::Parked(_));
+    if parked {
+        park(context, token, examined)?
+    } else {
+        carry_out(context, token, examined)?
+    }
+    Ok(!parked)
+}
+
+fn carry_out(context: &mut Context<'_>, token: Address, examined: Examined) -> Result<(), Failure> {
+    let Examined { movement, mut payer, mut payee, units, allowance, decision, sweep: excess, .. } = examined;
+    let Movement { from, to, amount, .. } = movement;
+    write_allowance(context, allowance)?;
     if from != to {
         payer.debit(units)?;
         payee.credit(units)?;
         payer.write(context)?;
         payee.write(context)?;
     }
-    context.emit(token, &IToken::Transfer { from, to, value: amount })
+    context.emit(token, &IToken::Transfer { from, to, value: amount })?;
+    policy::record(context, decision)?;
+    excess.map_or(Ok(()), |excess| sweep(context, token, excess))
+}
+
+/// The units wait on hold with their payer until the payee may hold them.
+fn park(context: &mut Context<'_>, token: Address, examined: Examined) -> Result<(), Failure> {
+    let Examined { movement, payer, units, allowance, decision, .. } = examined;
+    let Movement { from, to, amount, .. } = movement;
+    write_allowance(context, allowance)?;
+    let number = make(context, token, Keeper::Parking, payer, (Some(to), false), units)?;
+    context.emit(token, &IToken::Parked { holdId: number, from, to, value: amount })?;
+    policy::record(context, decision)
 }
 
 /// Terms of a token whose units may move at all.
@@ -272,36 +357,29 @@ fn read_operator(
     operator.map(|account| Holder::read(context, token, account)).transpose()
 }
 
-/// What a movement asks of everyone who takes part: nobody frozen, all admitted by the policy.
-pub(super) fn admit(context: &mut Context<'_>, policy: u64, parties: [Option<&Holder>; 3]) -> Result<(), Failure> {
-    for party in parties.into_iter().flatten() {
-        ensure(!party.holding.blocked, || IToken::AccountFrozen { account: party.account })?;
-    }
-    let accounts = parties.into_iter().flatten().map(|party| party.account);
-    match policy::first_forbidden(context, policy, accounts)? {
-        Some(account) => Err(revert(IToken::PolicyForbids { policyId: policy, account })),
-        None => Ok(()),
-    }
-}
-
-/// Uses up an allowance. The largest allowance is never used up; convention of OpenZeppelin and others.
-fn spend_allowance(
+/// What would be left of an allowance, and where that stands; none where nothing is used up. The largest allowance is
+/// never used up; convention of OpenZeppelin and others.
+fn allowance_left(
     context: &mut Context<'_>,
     token: Address,
     owner: Address,
     operator: Option<Address>,
     amount: U256,
-) -> Result<(), Failure> {
-    let Some(spender) = operator else { return Ok(()) };
+) -> Result<Option<(Slot<U256>, U256)>, Failure> {
+    let Some(spender) = operator else { return Ok(None) };
     let place = allowance_place(context, token, owner, spender)?;
     let allowance = place.read(context)?;
     if allowance == U256::MAX {
-        return Ok(());
+        return Ok(None);
     }
     let rest = allowance
         .checked_sub(amount)
         .ok_or_else(|| revert(IToken::ERC20InsufficientAllowance { spender, allowance, needed: amount }))?;
-    place.write(context, rest)
+    Ok(Some((place, rest)))
+}
+
+fn write_allowance(context: &mut Context<'_>, allowance: Option<(Slot<U256>, U256)>) -> Result<(), Failure> {
+    allowance.map_or(Ok(()), |(place, rest)| place.write(context, rest))
 }
 
 // ----- allowances ----------------------------------------------------------------------------------------------------
@@ -333,8 +411,16 @@ pub fn mint(context: &mut Context<'_>, token: Address, to: Address, amount: U256
     ensure(can_hold(to), || IToken::ERC20InvalidReceiver { receiver: to })?;
     let terms = moving_terms(context, token)?;
     let payee = Holder::read(context, token, to)?;
-    admit(context, terms.policy, [Some(&payee), None, None])?;
-    issue_to(context, token, payee, amount)
+    let minting = policy::Movement { payee: Some(to), ..movement(token, Purpose::Mint, amount) };
+    let decision = admit(context, terms.policy, &minting, [Some(&payee), None, None])?;
+    let excess = match decision.outcome {
+        Outcome::Parked(refusal) => return Err(refused(terms.policy, refusal)),
+        Outcome::Swept(refusal, units) => Some(plan_sweep(context, token, terms.policy, to, (refusal, units))?),
+        _ => None,
+    };
+    issue_to(context, token, payee, amount)?;
+    policy::record(context, decision)?;
+    excess.map_or(Ok(()), |excess| sweep(context, token, excess))
 }
 
 /// Brings units into existence without an issuer: genesis does.
@@ -382,16 +468,19 @@ fn destroy(
     let terms = moving_terms(context, token)?;
     let mut holder = Holder::read(context, token, from)?;
     let helper = read_operator(context, token, operator)?;
-    admit(context, terms.policy, [Some(&holder), helper.as_ref(), None])?;
-    spend_allowance(context, token, from, operator, amount)?;
+    let burning = policy::Movement { payer: Some(from), operator, ..movement(token, Purpose::Burn, amount) };
+    let decision = admit_plain(context, terms.policy, &burning, [Some(&holder), helper.as_ref(), None])?;
+    let allowance = allowance_left(context, token, from, operator, amount)?;
     let units = holder.spendable(amount)?;
     let place = layout(token).supply;
     let supply = place.read(context)?;
     let total = supply.total.checked_sub(units).ok_or_else(|| holder.unbalanced())?;
+    write_allowance(context, allowance)?;
     holder.debit(units)?;
     holder.write(context)?;
     place.write(context, Supply { total, ..supply })?;
-    context.emit(token, &IToken::Transfer { from, to: Address::ZERO, value: amount })
+    context.emit(token, &IToken::Transfer { from, to: Address::ZERO, value: amount })?;
+    policy::record(context, decision)
 }
 
 // ----- creation ------------------------------------------------------------------------------------------------------
@@ -402,14 +491,14 @@ pub(crate) fn initialise(
     token: Address,
     name: &str,
     currency: Currency,
-    (policy, supply_cap): (u64, U256),
+    (policy_id, supply_cap): (u64, U256),
 ) -> Result<(), Failure> {
-    crate::policy::ensure_exists(context, policy)?;
+    policy::ensure_exists(context, policy_id)?;
     let cap = super::controls::checked_cap(0, supply_cap)?;
     let layout = layout(token);
     layout.name.write(context, name)?;
     layout.symbol.write(context, currency.symbol())?;
     layout.supply.write(context, Supply { total: 0, cap })?;
     let decimals = currency.digits();
-    layout.terms.write(context, Terms { policy, admins: 0, decimals, paused: false, created: true })
+    layout.terms.write(context, Terms { policy: policy_id, admins: 0, decimals, paused: false, created: true })
 }

@@ -354,7 +354,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases(48)))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn exchange_does_what_the_model_does(operations in prop::collection::vec(operation(), 1..40)) {

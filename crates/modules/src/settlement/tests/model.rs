@@ -4,7 +4,7 @@
 //! take the last instruction from whoever is short, over amounts that it adds up anew each time.
 
 use super::*;
-use crate::{Failure, token::invariants::EventBook};
+use crate::{Failure, testing::cases, token::invariants::EventBook};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -571,13 +571,8 @@ fn balances() -> impl Strategy<Value = Vec<u128>> {
     prop::collection::vec(prop_oneof![Just(0u128), 0u128..60], usize::from(BANKS))
 }
 
-/// As many cases as the gate has time for; more by `PROPTEST_CASES`.
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn a_scheme_does_what_the_model_does(

@@ -1,0 +1,118 @@
+//! Limits on what a payer pays and on what a payee holds, per person over all addresses.
+
+use alloy_primitives::Address;
+
+use super::{
+    Kind,
+    calendar::{day, month},
+    decide::{Broken, Case, Entry, Outcome, Refusal, is_exempt, subject},
+    layout::{Period, Spent, layout},
+    rules::{HoldingOutcome, terms_of},
+};
+use crate::{
+    context::{Context, Failure},
+    identity,
+    slots::Slot,
+};
+
+/// Periods as errors number them.
+const TRANSACTION: u8 = 0;
+const DAY: u8 = 1;
+const MONTH: u8 = 2;
+
+// ----- payments ------------------------------------------------------------------------------------------------------
+
+/// What a payment limit says.
+pub(super) fn payment(context: &mut Context<'_>, policy: u64, case: &mut Case<'_, '_>) -> Result<Outcome, Failure> {
+    let purpose = case.movement.purpose;
+    let Some(payer) = case.movement.payer.filter(|_| purpose.is_limited()) else { return Ok(Outcome::Admitted) };
+    let (exempt, terms) = terms_of(context, Kind::PaymentLimit, policy)?;
+    if is_exempt(context, exempt, payer)? {
+        return Ok(Outcome::Admitted);
+    }
+    let amount = case.movement.amount;
+    if amount > terms.first {
+        let (limit, used) = (terms.first, 0);
+        return Ok(Outcome::Refused(Refusal::Rule(Broken::Payment {
+            policy,
+            period: TRANSACTION,
+            limit,
+            used,
+            amount,
+        })));
+    }
+    let spent = spent(context, policy, case.movement.token, (case.payer, payer))?;
+    let now_ms = context.env().timestamp_ms;
+    let periods = [(DAY, spent.day, day(now_ms), terms.per_day), (MONTH, spent.month, month(now_ms), terms.per_month)];
+    for (period, place, number, limit) in periods {
+        // What is unlimited is not counted.
+        if limit == u128::MAX {
+            continue;
+        }
+        let used = case.evidence.figure(context, |x| Ok(place.read(x)?.amount_in(number)))?;
+        let Some(total) = used.checked_add(amount).filter(|total| *total <= limit) else {
+            return Ok(Outcome::Refused(Refusal::Rule(Broken::Payment { policy, period, limit, used, amount })));
+        };
+        if purpose.is_counted() {
+            case.entries.push(Entry::Counted(place, Period { number, amount: total }));
+        }
+    }
+    Ok(Outcome::Admitted)
+}
+
+fn spent(
+    context: &mut Context<'_>,
+    policy: u64,
+    token: Address,
+    (person, account): (u64, Address),
+) -> Result<Spent, Failure> {
+    layout().spent.at(context, &policy)?.at(context, &token)?.at(context, &subject(person, account))
+}
+
+/// What the person of an account, or the account of nobody, has used of a payment limit this day and this month.
+pub(super) fn spent_of(
+    context: &mut Context<'_>,
+    policy: u64,
+    token: Address,
+    account: Address,
+) -> Result<(u128, u128), Failure> {
+    terms_of(context, Kind::PaymentLimit, policy)?;
+    let person = identity::person_of(context, account)?;
+    let spent = spent(context, policy, token, (person, account))?;
+    let now_ms = context.env().timestamp_ms;
+    let mut used = |place: Slot<Period>, number| Ok::<_, Failure>(place.read(context)?.amount_in(number));
+    Ok((used(spent.day, day(now_ms))?, used(spent.month, month(now_ms))?))
+}
+
+// ----- holdings ------------------------------------------------------------------------------------------------------
+
+/// What a holding limit says.
+pub(super) fn holding(context: &mut Context<'_>, policy: u64, case: &mut Case<'_, '_>) -> Result<Outcome, Failure> {
+    let movement = case.movement;
+    let Some(payee) = movement.payee.filter(|_| movement.purpose.is_credit()) else { return Ok(Outcome::Admitted) };
+    let (exempt, terms) = terms_of(context, Kind::HoldingLimit, policy)?;
+    if is_exempt(context, exempt, payee)? {
+        return Ok(Outcome::Admitted);
+    }
+    let person = case.payee;
+    let held = case.evidence.figure(context, |x| {
+        let wallets = if person == 0 { vec![payee] } else { identity::addresses_of(x, person)? };
+        let mut held = 0u128;
+        for wallet in wallets {
+            held = held.saturating_add((movement.holding_of)(x, movement.token, wallet)?);
+        }
+        Ok(held.saturating_sub(movement.pending))
+    })?;
+    let (limit, amount) = (terms.first, movement.amount);
+    let excess = held.saturating_add(amount).saturating_sub(limit).min(amount);
+    // A sum beyond 128 bits is beyond any limit that is not "none".
+    if excess == 0 || limit == u128::MAX {
+        return Ok(Outcome::Admitted);
+    }
+    let refusal = Refusal::Rule(Broken::Holding { policy, limit, held, amount });
+    Ok(match HoldingOutcome::from_number(terms.outcome) {
+        Some(HoldingOutcome::Park) => Outcome::Parked(refusal),
+        Some(HoldingOutcome::Sweep) => Outcome::Swept(refusal, excess),
+        _ => Outcome::Refused(refusal),
+    })
+}
