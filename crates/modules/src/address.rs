@@ -24,7 +24,7 @@ pub const ESCROW_ADDRESS: Address = address!("f100000000000000000000000000000000
 /// Payment channels.
 pub const CHANNEL_ADDRESS: Address = address!("f100000000000000000000000000000000000009");
 
-const SINGLETONS: [Address; 3] = [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS];
+const SINGLETONS: [Address; 4] = [POLICY_ADDRESS, PERMISSION_ADDRESS, FACTORY_ADDRESS, PAYMENT_ADDRESS];
 const SINGLETON_PREFIX: [u8; 12] = [0xf1, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const TOKEN_PREFIX: [u8; 12] = [0xf1, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -41,6 +41,8 @@ pub enum Module {
     Permission,
     /// The token factory.
     Factory,
+    /// Payments.
+    Payment,
     /// The token at this address, whether or not it was created yet.
     Token(Address),
 }
@@ -52,6 +54,7 @@ impl Module {
             POLICY_ADDRESS => Some(Self::Policy),
             PERMISSION_ADDRESS => Some(Self::Permission),
             FACTORY_ADDRESS => Some(Self::Factory),
+            PAYMENT_ADDRESS => Some(Self::Payment),
             _ => token_index(address).map(|_| Self::Token(address)),
         }
     }

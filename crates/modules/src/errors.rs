@@ -9,6 +9,7 @@ use std::fmt;
 use crate::{
     calls::{self, IModule::IModuleErrors},
     factory::{self, IFactory::IFactoryErrors},
+    payment::{self, IPayment::IPaymentErrors},
     permission::{self, IPermission::IPermissionErrors},
     policy::{self, IPolicy::IPolicyErrors},
     token::{self, IToken::ITokenErrors},
@@ -52,6 +53,7 @@ pub fn explain(data: &[u8]) -> Option<Explanation> {
         IPolicyErrors, policy::SOURCE;
         IPermissionErrors, permission::SOURCE;
         IFactoryErrors, factory::SOURCE;
+        IPaymentErrors, payment::SOURCE;
         IModuleErrors, calls::SOURCE;
     }
 }
@@ -139,7 +141,9 @@ mod tests {
     #[test]
     fn every_error_of_every_interface_is_explained() {
         let mut errors = 0;
-        for source in [token::SOURCE, policy::SOURCE, permission::SOURCE, factory::SOURCE, calls::SOURCE] {
+        let sources =
+            [token::SOURCE, policy::SOURCE, permission::SOURCE, factory::SOURCE, payment::SOURCE, calls::SOURCE];
+        for source in sources {
             for error in declarations(source).iter().filter(|item| item.kind == "error") {
                 errors += 1;
                 let sentences = error.comment.matches(". ").count();
@@ -150,6 +154,7 @@ mod tests {
             + IPolicyErrors::COUNT
             + IPermissionErrors::COUNT
             + IFactoryErrors::COUNT
+            + IPaymentErrors::COUNT
             + IModuleErrors::COUNT;
         assert_eq!(errors, declared, "a declaration is not on one line");
     }

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    FACTORY_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, calls,
+    FACTORY_ADDRESS, PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, calls,
     errors::{Declaration, declarations},
-    factory, gas, permission, policy,
+    factory, gas, payment, permission, policy,
     slots::TypeBook,
     token,
 };
@@ -29,7 +29,7 @@ struct Subject {
     layout: fn(&mut TypeBook) -> Vec<Value>,
 }
 
-fn subjects() -> [Subject; 4] {
+fn subjects() -> [Subject; 5] {
     [
         Subject {
             folder: "token",
@@ -58,6 +58,13 @@ fn subjects() -> [Subject; 4] {
             address: PERMISSION_ADDRESS.to_string(),
             source: permission::SOURCE,
             layout: permission::layout::Layout::members,
+        },
+        Subject {
+            folder: "payment",
+            title: "Payment",
+            address: PAYMENT_ADDRESS.to_string(),
+            source: payment::SOURCE,
+            layout: payment::layout::Layout::members,
         },
     ]
 }
@@ -200,5 +207,6 @@ mod tests {
             permission::SOURCE,
         );
         check::<factory::IFactory::IFactoryCalls, factory::IFactory::IFactoryErrors>(factory::SOURCE);
+        check::<payment::IPayment::IPaymentCalls, payment::IPayment::IPaymentErrors>(payment::SOURCE);
     }
 }

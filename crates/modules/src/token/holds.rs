@@ -10,7 +10,7 @@ use florin_types::StateFault;
 use super::{
     IToken,
     layout::{HoldParties, HoldRecord, layout},
-    ops::{Holder, admit, moving_terms},
+    ops::{Holder, admit, ensure_unfrozen, moving_terms},
 };
 use crate::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, PAYMENT_ADDRESS, SETTLEMENT_ADDRESS, can_hold,
@@ -99,10 +99,19 @@ fn read(context: &mut Context<'_>, token: Address, hold: u64) -> Result<(HoldRec
 
 /// Units of all holds together, for the checker: it walks through every hold that was ever made.
 pub(super) fn sum(context: &mut Context<'_>, token: Address) -> Result<U256, Failure> {
+    sum_where(context, token, |_| true)
+}
+
+/// Units that one module keeps on hold, for its checker.
+pub(crate) fn sum_kept(context: &mut Context<'_>, token: Address, keeper: Keeper) -> Result<U256, Failure> {
+    sum_where(context, token, |hold| hold.keeper == keeper)
+}
+
+fn sum_where(context: &mut Context<'_>, token: Address, counts: impl Fn(&Hold) -> bool) -> Result<U256, Failure> {
     let made = layout(token).holds_made.read(context)?;
     (1..=made).try_fold(U256::ZERO, |sum, number| {
-        let amount = layout(token).holds.at(context, &number)?.amount.read(context)?;
-        Ok(sum.saturating_add(U256::from(amount)))
+        let hold = read(context, token, number)?.1;
+        Ok(if counts(&hold) { sum.saturating_add(U256::from(hold.amount)) } else { sum })
     })
 }
 
@@ -118,8 +127,34 @@ pub(crate) fn hold(
     amount: u128,
 ) -> Result<u64, Failure> {
     let terms = moving_terms(context, token)?;
-    let mut holder = Holder::read(context, token, owner)?;
+    let holder = Holder::read(context, token, owner)?;
     admit(context, terms.policy, [Some(&holder), None, None])?;
+    reserve(context, token, keeper, holder, amount)
+}
+
+/// Reserves units of `owner`, whom the policy need not admit yet: nothing moves, and posting asks the policy. For
+/// payments that wait for it.
+pub(crate) fn hold_unadmitted(
+    context: &mut Context<'_>,
+    token: Address,
+    keeper: Keeper,
+    owner: Address,
+    amount: u128,
+) -> Result<u64, Failure> {
+    moving_terms(context, token)?;
+    let holder = Holder::read(context, token, owner)?;
+    ensure_unfrozen([Some(&holder), None, None])?;
+    reserve(context, token, keeper, holder, amount)
+}
+
+fn reserve(
+    context: &mut Context<'_>,
+    token: Address,
+    keeper: Keeper,
+    mut holder: Holder,
+    amount: u128,
+) -> Result<u64, Failure> {
+    let owner = holder.account;
     let units = holder.spendable(U256::from(amount))?;
     let place = layout(token).holds_made;
     let number = place.read(context)?.checked_add(1).ok_or_else(|| fault(token, "has no more numbers for holds"))?;

@@ -267,14 +267,36 @@ fn read_operator(
 
 /// What a movement asks of everyone who takes part: nobody frozen, all admitted by the policy.
 pub(super) fn admit(context: &mut Context<'_>, policy: u64, parties: [Option<&Holder>; 3]) -> Result<(), Failure> {
-    for party in parties.into_iter().flatten() {
-        ensure(!party.holding.blocked, || IToken::AccountFrozen { account: party.account })?;
-    }
+    ensure_unfrozen(parties)?;
     let accounts = parties.into_iter().flatten().map(|party| party.account);
     match policy::first_forbidden(context, policy, accounts)? {
         Some(account) => Err(revert(IToken::PolicyForbids { policyId: policy, account })),
         None => Ok(()),
     }
+}
+
+/// Nobody who takes part is frozen.
+pub(super) fn ensure_unfrozen(parties: [Option<&Holder>; 3]) -> Result<(), Failure> {
+    for party in parties.into_iter().flatten() {
+        ensure(!party.holding.blocked, || IToken::AccountFrozen { account: party.account })?;
+    }
+    Ok(())
+}
+
+/// The policy, and whom it refuses, in a movement that pause and freezes let through; those two revert as in the
+/// movement itself. What may wait for the policy alone is told by this.
+pub(crate) fn policy_refusal(
+    context: &mut Context<'_>,
+    token: Address,
+    from: Address,
+    to: Address,
+) -> Result<Option<(u64, Address)>, Failure> {
+    let terms = moving_terms(context, token)?;
+    let payer = Holder::read(context, token, from)?;
+    let payee = Holder::read(context, token, to)?;
+    ensure_unfrozen([Some(&payer), Some(&payee), None])?;
+    let refused = policy::first_forbidden(context, terms.policy, [from, to])?;
+    Ok(refused.map(|account| (terms.policy, account)))
 }
 
 /// Uses up an allowance. The largest allowance is never used up; convention of OpenZeppelin and others.
