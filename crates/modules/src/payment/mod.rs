@@ -16,6 +16,8 @@
 //! **Limits.** [`EXPIRY_AHEAD_MS_MAX`] of waiting, [`SWEEP_MAX`] payments a sweep, [`RETURNS_MAX`] returns a payment,
 //! [`crate::token::BATCH_ITEMS_MAX`] items a batch.
 
+// Events and orders are flat lists in the ABI, and so are the constructors that `sol!` makes of them.
+#[allow(clippy::too_many_arguments)]
 mod abi;
 mod batches;
 mod calendar;

@@ -1,6 +1,7 @@
 //! Mandates at the edges of their limits, standing orders, and due dates that are paid once.
 
 use super::*;
+use proptest::prelude::*;
 
 const CREDITOR: Address = PAYEE;
 /// 2023-11-14 00:00:00 UTC, before the time of the test ledger.
@@ -265,6 +266,93 @@ fn kinds_have_their_own_function() {
     ledger.reverts(PAYEE, TO, call, MandateKindForbids { mandateId: 2, kind: 2 });
 }
 
+// ----- model ---------------------------------------------------------------------------------------------------------
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// For a due date so many days after the beginning of the day before yesterday.
+    Collect {
+        due: u64,
+        amount: u128,
+    },
+    Wait {
+        days: u64,
+    },
+    Cancel,
+}
+
+/// A mandate as one would keep it on a page: every collection that was ever made.
+#[derive(Clone, Debug, Default)]
+struct Page {
+    /// Day of the collection, due day, amount.
+    collections: Vec<(u64, u64, u128)>,
+    cancelled: bool,
+}
+
+impl Page {
+    /// Whether the terms of [`mandate`] allow a collection on this day; notes it.
+    fn collect(&mut self, day: u64, due_days: u64, amount: u128) -> bool {
+        let sum = |counts: &dyn Fn(u64) -> bool| -> u128 {
+            self.collections.iter().filter(|(on, ..)| counts(*on)).map(|(.., amount)| amount).sum()
+        };
+        let this_week = sum(&|on| on / 7 == day / 7);
+        let allowed = !self.cancelled
+            && day < 100
+            && due_days <= day
+            && self.collections.iter().all(|(_, due, _)| *due < due_days)
+            && self.collections.len() < 5
+            && (1..=100).contains(&amount)
+            && this_week + amount <= 150
+            && sum(&|_| true) + amount <= 400;
+        if allowed {
+            self.collections.push((day, due_days, amount));
+        }
+        allowed
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let amount = prop_oneof![3 => 1u128..101, 4 => Just(50), 4 => Just(100), 1 => Just(0), 1 => Just(101)];
+    prop_oneof![
+        24 => (0u64..4, amount).prop_map(|(due, amount)| Step::Collect { due, amount }),
+        24 => (1u64..8).prop_map(|days| Step::Wait { days }),
+        1 => (60u64..101).prop_map(|days| Step::Wait { days }),
+        1 => Just(Step::Cancel),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+
+    #[test]
+    fn a_mandate_does_what_its_page_says(steps in prop::collection::vec(step(), 1..40)) {
+        let mut ledger = with_mandate(mandate());
+        let mut page = Page::default();
+        let mut day = 0;
+        for step in steps {
+            match step {
+                Step::Collect { due, amount } => {
+                    let due_days = (day + due).saturating_sub(2);
+                    let paid = ledger.call(CREDITOR, TO, collect_call(FROM_MS + due_days * DAY_MS, amount));
+                    prop_assert_eq!(paid.is_ok(), page.collect(day, due_days, amount), "{:?} on {}", step, day);
+                }
+                Step::Wait { days } => {
+                    day += days;
+                    ledger.timestamp_ms += days * DAY_MS;
+                }
+                Step::Cancel => {
+                    let cancelled = ledger.call(PAYER, TO, cancelMandateCall { mandateId: 1 });
+                    prop_assert_eq!(cancelled.is_ok(), !std::mem::replace(&mut page.cancelled, true));
+                }
+            }
+        }
+        let total = page.collections.iter().map(|(.., amount)| amount).sum::<u128>();
+        prop_assert_eq!(balance(&mut ledger, CREDITOR), total);
+        prop_assert_eq!(usage(&mut ledger).0 as usize, page.collections.len());
+        assert_sound(&mut ledger);
+    }
+}
+
 // ----- precedence ----------------------------------------------------------------------------------------------------
 
 #[test]
@@ -359,7 +447,7 @@ fn errors_of_a_collection_come_in_the_promised_order() {
 fn the_invariant_notices_a_mandate_beyond_its_limits() {
     let mut ledger = with_mandate(mandate());
     ledger.ok(CREDITOR, TO, collect_call(FROM_MS, 100));
-    let check = |ledger: &mut Ledger| ledger.run(STRANGER, |context| invariants::check(context)).unwrap();
+    let check = |ledger: &mut Ledger| ledger.run(STRANGER, invariants::check).unwrap();
     assert_eq!(check(&mut ledger), []);
     let usage = layout::layout().mandates.of(&1).usage.place();
     let honest = ledger.storage.slots[&usage];
