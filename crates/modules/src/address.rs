@@ -25,11 +25,12 @@ pub const ESCROW_ADDRESS: Address = address!("f100000000000000000000000000000000
 /// Payment channels.
 pub const CHANNEL_ADDRESS: Address = address!("f100000000000000000000000000000000000009");
 
-const SINGLETONS: [Address; 8] = [
+const SINGLETONS: [Address; 9] = [
     POLICY_ADDRESS,
     PERMISSION_ADDRESS,
     FACTORY_ADDRESS,
     IDENTITY_ADDRESS,
+    PAYMENT_ADDRESS,
     SETTLEMENT_ADDRESS,
     EXCHANGE_ADDRESS,
     ESCROW_ADDRESS,
@@ -61,6 +62,8 @@ pub enum Module {
     Settlement,
     /// The identity registry.
     Identity,
+    /// Payments.
+    Payment,
     /// The token at this address, whether or not it was created yet.
     Token(Address),
 }
@@ -77,6 +80,7 @@ impl Module {
             CHANNEL_ADDRESS => Some(Self::Channel),
             SETTLEMENT_ADDRESS => Some(Self::Settlement),
             IDENTITY_ADDRESS => Some(Self::Identity),
+            PAYMENT_ADDRESS => Some(Self::Payment),
             _ => token_index(address).map(|_| Self::Token(address)),
         }
     }

@@ -13,10 +13,11 @@ use alloy_sol_types::{SolCall, SolInterface, abi::AbiDecoderConfig, sol};
 
 use crate::context::{CALL_GAS, Context, Failure, WORD_GAS, ensure, revert};
 
-/// Most bytes that a call to a module may carry. The longest that any function accepts is a batch of 256 addresses.
+/// Most bytes that a call to a module may carry, unless the module says otherwise: the longest that any function
+/// accepts is a batch of 256 addresses.
 pub const INPUT_BYTES_MAX: usize = 32 * 1024;
-/// Most bytes that decoding one input may allocate.
-const DECODE_BYTES_MAX: usize = 4 * INPUT_BYTES_MAX;
+/// How many times its own bytes decoding an input may allocate.
+const DECODE_FACTOR: usize = 4;
 
 /// Source of [`IModule`], from which the references are generated.
 pub(crate) const SOURCE: &str = include_str!("calls.rs");
@@ -46,18 +47,28 @@ sol! {
 
 /// Checks what is common to all calls and decodes the input into one of the calls of a module.
 pub(crate) fn decode<Calls: SolInterface>(context: &mut Context<'_>, input: &[u8]) -> Result<Calls, Failure> {
+    decode_within(context, input, INPUT_BYTES_MAX)
+}
+
+/// The same for a module whose longest input has `input_bytes_max` bytes.
+pub(crate) fn decode_within<Calls: SolInterface>(
+    context: &mut Context<'_>,
+    input: &[u8],
+    input_bytes_max: usize,
+) -> Result<Calls, Failure> {
     let words = u64::try_from(input.len().div_ceil(32)).unwrap_or(u64::MAX);
     context.charge(CALL_GAS.saturating_add(WORD_GAS.saturating_mul(words)))?;
     let env = context.env();
     ensure(!env.is_delegated, || IModule::DelegateCallForbidden {})?;
     ensure(env.value.is_zero(), || IModule::ValueForbidden { value: env.value })?;
-    ensure(input.len() <= INPUT_BYTES_MAX, || IModule::InputTooLong {
+    ensure(input.len() <= input_bytes_max, || IModule::InputTooLong {
         length: U256::from(input.len()),
-        lengthMax: U256::from(INPUT_BYTES_MAX),
+        lengthMax: U256::from(input_bytes_max),
     })?;
     let (selector, arguments) = split_selector(input);
     ensure(Calls::valid_selector(selector), || IModule::SelectorUnknown { selector: selector.into() })?;
-    let config = AbiDecoderConfig::new().validate(true).memory_limit(DECODE_BYTES_MAX);
+    let memory_max = input_bytes_max.saturating_mul(DECODE_FACTOR);
+    let config = AbiDecoderConfig::new().validate(true).memory_limit(memory_max);
     Calls::abi_decode_raw_with_config(selector, arguments, config)
         .map_err(|_| revert(IModule::ArgumentsMalformed { selector: selector.into() }))
 }

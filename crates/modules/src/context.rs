@@ -72,12 +72,42 @@ pub(crate) fn ensure<E: SolError>(rule: bool, error: impl FnOnce() -> E) -> Resu
     if rule { Ok(()) } else { Err(revert(error())) }
 }
 
+/// What slots cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tariff {
+    /// As the EVM does: EIP-2929, EIP-2200 and EIP-3529.
+    #[default]
+    Evm,
+    /// As [`BATCH_COLD_GAS`] and its siblings say, for the items of a batch. Decision 0061 has the measurements.
+    Batch,
+}
+
+/// Batch tariff: a slot first touched in a transaction.
+pub const BATCH_COLD_GAS: u64 = 2_100;
+/// Batch tariff: a slot touched before; a write that changes nothing, or changes again.
+pub const BATCH_WARM_GAS: u64 = 100;
+/// Batch tariff: the first write of a transaction to a slot that was not empty, beside the touch.
+pub const BATCH_CHANGE_GAS: u64 = 2_900;
+/// Batch tariff: the first write of a transaction to a slot that was empty, beside the touch.
+pub const BATCH_FILL_GAS: u64 = 20_000;
+
+/// Gas of a write in the batch tariff, beside the touch, where `original` is the value before the transaction.
+pub fn batch_write_gas(original: U256, current: U256, value: U256) -> u64 {
+    match (current == value, original == current, original.is_zero()) {
+        (true, _, _) | (false, false, _) => BATCH_WARM_GAS,
+        (false, true, true) => BATCH_FILL_GAS,
+        (false, true, false) => BATCH_CHANGE_GAS,
+    }
+}
+
 /// State as a module sees it. Every method charges what it costs before it acts.
 pub trait Storage {
     /// Value of a slot; zero if never written.
     fn load(&mut self, address: Address, slot: U256) -> Result<U256, Failure>;
     /// Writes a slot.
     fn store(&mut self, address: Address, slot: U256, value: U256) -> Result<(), Failure>;
+    /// From now on slots cost what the tariff says. Warm and cold are remembered across tariffs.
+    fn set_tariff(&mut self, tariff: Tariff);
     /// Emits a log in the name of a module.
     fn log(&mut self, address: Address, topics: Vec<B256>, data: Bytes) -> Result<(), Failure>;
     /// Charges gas for work that storage does not see.
@@ -180,6 +210,18 @@ impl<'a> Context<'a> {
         let log = event.encode_log_data();
         let (topics, data) = log.split();
         self.storage.log(address, topics, data)
+    }
+
+    /// Runs `work` while slots cost what the tariff says.
+    pub(crate) fn at_tariff<T>(
+        &mut self,
+        tariff: Tariff,
+        work: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.storage.set_tariff(tariff);
+        let outcome = work(self);
+        self.storage.set_tariff(Tariff::default());
+        outcome
     }
 
     /// Charges gas.

@@ -13,6 +13,7 @@ use crate::{
     factory::{self, IFactory::IFactoryErrors},
     fx::{self, IExchange::IExchangeErrors},
     identity::{self, IIdentity::IIdentityErrors},
+    payment::{self, IPayment::IPaymentErrors},
     permission::{self, IPermission::IPermissionErrors},
     policy::{self, IPolicy::IPolicyErrors},
     settlement::{self, ISettlement::ISettlementErrors},
@@ -62,6 +63,7 @@ pub fn explain(data: &[u8]) -> Option<Explanation> {
         IExchangeErrors, fx::SOURCE;
         ISettlementErrors, settlement::SOURCE;
         IIdentityErrors, identity::SOURCE;
+        IPaymentErrors, payment::SOURCE;
         IModuleErrors, calls::SOURCE;
     }
 }
@@ -129,6 +131,7 @@ mod tests {
         fx::SOURCE,
         settlement::SOURCE,
         identity::SOURCE,
+        payment::SOURCE,
         calls::SOURCE,
     ];
 
@@ -188,6 +191,7 @@ mod tests {
             + IExchangeErrors::COUNT
             + ISettlementErrors::COUNT
             + IIdentityErrors::COUNT
+            + IPaymentErrors::COUNT
             + IModuleErrors::COUNT;
         assert_eq!(errors, declared, "a declaration is not on one line");
     }

@@ -9,8 +9,8 @@ use florin_types::{Access, NodeRole, Rules};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, PERMISSION_ADDRESS,
-    POLICY_ADDRESS, SETTLEMENT_ADDRESS,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, PAYMENT_ADDRESS,
+    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS,
     channel::IChannel::{
         channelOfCall, closeByPayeeCall, openCall as openChannelCall, startCloseCall, submitStateCall, topUpCall,
     },
@@ -32,6 +32,11 @@ use crate::{
         },
     },
     memory::MemoryStorage,
+    payment::IPayment::{
+        acceptCall, collectCall, createMandateCall, createStandingOrderCall, executeCall as executeStandingOrderCall,
+        expireCall, payBatchCall, payCall, paymentOfCall, postCall, releaseCall as releaseParkedCall,
+        requestPaymentCall, reserveCall, returnPaymentCall, voidPaymentCall,
+    },
     permission,
     permission::IPermission::{addNodeCall, mayTransactCall, setListedCall},
     policy,
@@ -61,6 +66,7 @@ const LIST: u64 = policy::FIRST_CREATED;
 const COMBINATION: u64 = LIST + 4;
 /// sha256 of 32 zero bytes.
 const ZERO_LOCK: B256 = b256!("66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925");
+const TEN: U256 = U256::from_limbs([10, 0, 0, 0]);
 
 /// Tables by module folder.
 pub(crate) fn tables() -> BTreeMap<&'static str, String> {
@@ -72,6 +78,7 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     meter.policy();
     meter.factory();
     meter.token();
+    meter.payment();
     meter.escrow();
     meter.channel();
     meter.fx();
@@ -79,6 +86,42 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     meter.identity();
     meter.rules();
     meter.tables
+}
+
+/// A payment of Alice to the admin.
+fn order(token: Address, number: u8) -> payCall {
+    payCall {
+        token,
+        payee: ADMIN,
+        amount: TEN,
+        uetr: B256::with_last_byte(number),
+        debtorAgent: (*b"COBADEFFXXX").into(),
+        creditorAgent: (*b"DEUTDEFFXXX").into(),
+        endToEnd: B256::repeat_byte(1),
+        purpose: (*b"SUPP").into(),
+        remittance: B256::repeat_byte(2),
+        priority: 0,
+        parkUntilMs: 0,
+    }
+}
+
+/// The same, pending for a second.
+fn reservation(token: Address, number: u8) -> reserveCall {
+    let payment = order(token, number);
+    reserveCall {
+        token,
+        payee: payment.payee,
+        amount: payment.amount,
+        uetr: payment.uetr,
+        debtorAgent: payment.debtorAgent,
+        creditorAgent: payment.creditorAgent,
+        endToEnd: payment.endToEnd,
+        purpose: payment.purpose,
+        remittance: payment.remittance,
+        priority: payment.priority,
+        expiryMs: 1_000,
+        poster: Address::ZERO,
+    }
 }
 
 struct Meter {
@@ -477,5 +520,115 @@ impl Meter {
         let _ = self.run(ADMIN, |context| token::burn(context, eur, U256::from(900_000)));
         let call = claimParkedCall { holdId: hold_id, amount: U256::MAX };
         self.note("token", "all of it", BOB, eur, call);
+    }
+
+    /// Alice pays the admin, who holds units and governs list 2 of the dollar.
+    fn payment(&mut self) {
+        let usd = token_address(2);
+        let uetr = B256::with_last_byte;
+        self.note("payment", "at once, policy of 1 list", ALICE, PAYMENT_ADDRESS, order(usd, 1));
+        let back = returnPaymentCall { payer: ALICE, uetr: uetr(1), number: 1, amount: TEN, reason: (*b"CUST").into() };
+        self.note("payment", "first", ADMIN, PAYMENT_ADDRESS, back);
+        for number in 2..5 {
+            self.note("payment", "no poster, policy of 1 list", ALICE, PAYMENT_ADDRESS, reservation(usd, number));
+        }
+        let post = |number, amount| postCall { payer: ALICE, uetr: uetr(number), amount };
+        self.note("payment", "in full", ADMIN, PAYMENT_ADDRESS, post(2, U256::MAX));
+        self.note("payment", "in part", ADMIN, PAYMENT_ADDRESS, post(3, U256::ONE));
+        self.note("payment", "pending", ADMIN, PAYMENT_ADDRESS, voidPaymentCall { payer: ALICE, uetr: uetr(4) });
+        self.parked(usd);
+        self.note("payment", "settled", BOB, PAYMENT_ADDRESS, paymentOfCall { payer: ALICE, uetr: uetr(1) });
+        self.batches();
+        self.agreements(usd);
+    }
+
+    /// Two payments that the policy refuses at first; one is released, the other runs out of time.
+    fn parked(&mut self, usd: Address) {
+        let members = || vec![ADMIN];
+        let change = |meter: &mut Self, admitted: bool| {
+            let changed = meter.run(ADMIN, |context| match admitted {
+                true => policy::add_members(context, LIST, &members()),
+                false => policy::remove_members(context, LIST, &members()),
+            });
+            changed.is_ok()
+        };
+        if !change(self, false) {
+            return;
+        }
+        for number in 5..7 {
+            let call = payCall { parkUntilMs: 1_000, ..order(usd, number) };
+            self.note("payment", "parked", ALICE, PAYMENT_ADDRESS, call);
+        }
+        if !change(self, true) {
+            return;
+        }
+        let uetr = B256::with_last_byte;
+        self.note("payment", "parked", BOB, PAYMENT_ADDRESS, releaseParkedCall { payer: ALICE, uetr: uetr(5) });
+        self.timestamp_ms = 1_000;
+        self.note("payment", "parked", BOB, PAYMENT_ADDRESS, expireCall { payer: ALICE, uetr: uetr(6) });
+        self.timestamp_ms = 0;
+    }
+
+    /// Batches of the euro, which has no policy, and of the dollar, whose policy is a list of some of the payees.
+    fn batches(&mut self) {
+        let batch = |token, number, count: usize| {
+            let payees = (0x1_0000_u32..).take(count).map(|index| Address::left_padding_from(&index.to_be_bytes()));
+            let items = payees.filter_map(|to| token::BatchItem { to, amount: 1, reference: *b"salary01" }.encode());
+            let items: Vec<u8> = items.flatten().collect();
+            payBatchCall { token, uetr: B256::with_last_byte(number), mode: 1, items: items.into() }
+        };
+        let (eur, usd) = (token_address(1), token_address(2));
+        self.note("payment", "1 item, new holder", ALICE, PAYMENT_ADDRESS, batch(eur, 10, 1));
+        self.note("payment", "1,000 items, new holders", ALICE, PAYMENT_ADDRESS, batch(eur, 11, 1_000));
+        self.note("payment", "1,000 items, holders", ALICE, PAYMENT_ADDRESS, batch(eur, 12, 1_000));
+        self.note("payment", "1,000 items, refused by a list", ALICE, PAYMENT_ADDRESS, batch(usd, 13, 1_000));
+    }
+
+    fn agreements(&mut self, usd: Address) {
+        let to = PAYMENT_ADDRESS;
+        let limit = U256::from(1_000);
+        let mandate = createMandateCall {
+            token: usd,
+            creditor: ADMIN,
+            collectionMax: limit,
+            periodMax: limit,
+            totalMax: limit,
+            countMax: 12,
+            everyDays: 0,
+            everyMonths: 1,
+            validFromMs: 0,
+            validUntilMs: u64::from(u32::MAX),
+            mandateReference: B256::ZERO,
+        };
+        let standing = createStandingOrderCall {
+            token: usd,
+            payee: ADMIN,
+            amount: TEN,
+            countMax: 12,
+            everyDays: 1,
+            everyMonths: 0,
+            firstDueMs: 0,
+            validUntilMs: u64::from(u32::MAX),
+            mandateReference: B256::ZERO,
+        };
+        self.note("payment", "any", ALICE, to, mandate);
+        self.note("payment", "any", ALICE, to, standing);
+        let (end_to_end, remittance) = (B256::ZERO, B256::ZERO);
+        let collect = collectCall { mandateId: 1, dueMs: 0, amount: TEN, endToEnd: end_to_end, remittance };
+        self.note("payment", "first", ADMIN, to, collect);
+        self.note("payment", "first", BOB, to, executeStandingOrderCall { mandateId: 2 });
+        let request = requestPaymentCall {
+            token: usd,
+            debtor: ALICE,
+            amount: TEN,
+            expiryMs: 1_000,
+            creditorAgent: Default::default(),
+            endToEnd: end_to_end,
+            purpose: Default::default(),
+            remittance,
+        };
+        self.note("payment", "any", ADMIN, to, request);
+        let accept = acceptCall { requestId: 1, uetr: B256::with_last_byte(20), debtorAgent: Default::default() };
+        self.note("payment", "any", ALICE, to, accept);
     }
 }

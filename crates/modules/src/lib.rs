@@ -34,8 +34,9 @@ mod gas;
 mod genesis;
 pub mod identity;
 pub mod invariants;
+mod lane;
 mod memory;
-mod payment;
+pub mod payment;
 pub mod permission;
 pub mod policy;
 mod prefetch;
@@ -55,11 +56,14 @@ pub use address::{
     PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, is_module, singleton_addresses,
     token_address, token_index,
 };
-pub use context::{CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS, Storage, WORD_GAS};
+pub use context::{
+    BATCH_CHANGE_GAS, BATCH_COLD_GAS, BATCH_FILL_GAS, BATCH_WARM_GAS, CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS,
+    Storage, Tariff, WORD_GAS, batch_write_gas,
+};
 pub use errors::{Explanation, explain};
 pub use genesis::{GenesisState, GenesisStateError, genesis};
+pub use lane::{PAYMENT_INPUT_BYTES_MAX, is_payment};
 pub use memory::{MemoryStorage, Recover};
-pub use payment::{PAYMENT_INPUT_BYTES_MAX, is_payment};
 pub use prefetch::touched_slots;
 pub use references::references;
 pub use view::{ViewStorage, query};
@@ -80,6 +84,7 @@ pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Re
         Some(Module::Channel) => channel::dispatch(context, input),
         Some(Module::Settlement) => settlement::dispatch(context, input),
         Some(Module::Identity) => identity::dispatch(context, input),
+        Some(Module::Payment) => payment::dispatch(context, input),
         Some(Module::Token(token)) => token::dispatch(context, token, input),
         None => calls::unknown(input),
     }

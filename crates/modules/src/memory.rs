@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes, Log, U256, keccak256};
 use std::collections::BTreeMap;
 
-use crate::context::{Failure, RECOVER_GAS, Storage};
+use crate::context::{BATCH_COLD_GAS, BATCH_WARM_GAS, Failure, RECOVER_GAS, Storage, Tariff, batch_write_gas};
 
 /// Recovers the signer of a digest: `(digest, v, r, s)`.
 pub type Recover = fn(B256, u8, B256, B256) -> Option<Address>;
@@ -26,6 +26,7 @@ pub struct MemoryStorage {
     /// Gas at which charging fails.
     pub gas_max: u64,
     recover: Recover,
+    tariff: Tariff,
     /// Value, before the transaction, of each slot that it touched.
     touched: BTreeMap<(Address, U256), U256>,
 }
@@ -46,6 +47,7 @@ impl MemoryStorage {
             gas_used: 0,
             gas_max: u64::MAX,
             recover,
+            tariff: Tariff::default(),
             touched: BTreeMap::new(),
         }
     }
@@ -54,6 +56,7 @@ impl MemoryStorage {
     pub fn begin(&mut self, gas_max: u64) {
         self.gas_used = 0;
         self.gas_max = gas_max;
+        self.tariff = Tariff::default();
         self.touched.clear();
     }
 
@@ -78,7 +81,11 @@ fn words(length: usize) -> u64 {
 impl Storage for MemoryStorage {
     fn load(&mut self, address: Address, slot: U256) -> Result<U256, Failure> {
         let cold = self.touch((address, slot));
-        self.charge(if cold { 2_100 } else { 100 })?;
+        let (cold_gas, warm_gas) = match self.tariff {
+            Tariff::Evm => (2_100, 100),
+            Tariff::Batch => (BATCH_COLD_GAS, BATCH_WARM_GAS),
+        };
+        self.charge(if cold { cold_gas } else { warm_gas })?;
         Ok(self.value((address, slot)))
     }
 
@@ -86,18 +93,23 @@ impl Storage for MemoryStorage {
         let key = (address, slot);
         let cold = self.touch(key);
         let (original, current) = (self.touched.get(&key).copied().unwrap_or_default(), self.value(key));
-        let write = match (current == value, original == current, original.is_zero()) {
-            (true, _, _) | (false, false, _) => 100,
-            (false, true, true) => 20_000,
-            (false, true, false) => 2_900,
+        let (cold_gas, write) = match (self.tariff, current == value, original == current, original.is_zero()) {
+            (Tariff::Batch, ..) => (BATCH_COLD_GAS, batch_write_gas(original, current, value)),
+            (Tariff::Evm, true, _, _) | (Tariff::Evm, false, false, _) => (2_100, 100),
+            (Tariff::Evm, false, true, true) => (2_100, 20_000),
+            (Tariff::Evm, false, true, false) => (2_100, 2_900),
         };
-        self.charge(if cold { 2_100u64.saturating_add(write) } else { write })?;
+        self.charge(if cold { cold_gas.saturating_add(write) } else { write })?;
         if value.is_zero() {
             self.slots.remove(&key);
         } else {
             self.slots.insert(key, value);
         }
         Ok(())
+    }
+
+    fn set_tariff(&mut self, tariff: Tariff) {
+        self.tariff = tariff;
     }
 
     fn log(&mut self, address: Address, topics: Vec<B256>, data: Bytes) -> Result<(), Failure> {

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, PERMISSION_ADDRESS,
-    POLICY_ADDRESS, SETTLEMENT_ADDRESS, calls, channel,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, PAYMENT_ADDRESS,
+    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, calls, channel,
     errors::{Declaration, declarations},
-    escrow, factory, fx, gas, identity, permission, policy, settlement,
+    escrow, factory, fx, gas, identity, payment, permission, policy, settlement,
     slots::TypeBook,
     token,
 };
@@ -30,7 +30,7 @@ struct Subject {
     layout: fn(&mut TypeBook) -> Vec<Value>,
 }
 
-fn subjects() -> [Subject; 9] {
+fn subjects() -> [Subject; 10] {
     [
         Subject {
             folder: "token",
@@ -94,6 +94,13 @@ fn subjects() -> [Subject; 9] {
             address: IDENTITY_ADDRESS.to_string(),
             source: identity::SOURCE,
             layout: identity::layout::Layout::members,
+        },
+        Subject {
+            folder: "payment",
+            title: "Payment",
+            address: PAYMENT_ADDRESS.to_string(),
+            source: payment::SOURCE,
+            layout: payment::layout::Layout::members,
         },
     ]
 }
@@ -323,5 +330,6 @@ mod tests {
             settlement::SOURCE,
         );
         check::<identity::IIdentity::IIdentityCalls, identity::IIdentity::IIdentityErrors>(identity::SOURCE);
+        check::<payment::IPayment::IPaymentCalls, payment::IPayment::IPaymentErrors>(payment::SOURCE);
     }
 }

@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use florin_types::StateView;
 
 use crate::calls::IModule;
-use crate::context::{CallEnv, Context, Failure, Storage, revert};
+use crate::context::{CallEnv, Context, Failure, Storage, Tariff, revert};
 
 /// A state view as a module's storage: it reads for free and refuses to change anything.
 pub struct ViewStorage<'a> {
@@ -41,6 +41,8 @@ impl Storage for ViewStorage<'_> {
     fn store(&mut self, _: Address, _: U256, _: U256) -> Result<(), Failure> {
         read_only()
     }
+
+    fn set_tariff(&mut self, _: Tariff) {}
 
     fn log(&mut self, _: Address, _: Vec<B256>, _: Bytes) -> Result<(), Failure> {
         read_only()

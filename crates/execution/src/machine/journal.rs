@@ -2,13 +2,13 @@
 //! together.
 
 use alloy_primitives::{Log, uint};
-use florin_modules::{Failure, Storage};
+use florin_modules::{BATCH_COLD_GAS, BATCH_WARM_GAS, Failure, Storage, Tariff, batch_write_gas};
 use florin_types::{Account, Address, B256, Bytes, StateFault, U256};
 use revm::{
     bytecode::Bytecode,
     context::JournalTr as _,
     context_interface::journaled_state::{JournalLoadError, account::JournaledAccountTr as _},
-    interpreter::Gas,
+    interpreter::{Gas, SStoreResult},
 };
 
 use super::{Machine, MachineContext, ViewFault};
@@ -30,11 +30,23 @@ const SECP256K1_HALF_ORDER: U256 = uint!(0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576
 pub(crate) struct JournalStorage<'c, 'a> {
     context: &'c mut MachineContext<'a>,
     gas: Gas,
+    tariff: Tariff,
 }
 
 impl<'c, 'a> JournalStorage<'c, 'a> {
     pub(crate) fn new(context: &'c mut MachineContext<'a>, gas: Gas) -> Self {
-        Self { context, gas }
+        Self { context, gas, tariff: Tariff::default() }
+    }
+
+    /// A write in the batch tariff, which refunds nothing.
+    fn store_in_batch(&mut self, address: Address, slot: U256, value: U256) -> Result<(), Failure> {
+        let skip_cold = self.gas.remaining() < BATCH_COLD_GAS;
+        let journal = &mut self.context.journaled_state;
+        journal.load_account(address).map_err(fault)?;
+        let stored = journal.sstore_skip_cold_load(address, slot, value, skip_cold).map_err(load_failure)?;
+        let SStoreResult { original_value, present_value, new_value } = stored.data;
+        let touch = if stored.is_cold { BATCH_COLD_GAS } else { 0 };
+        self.charge(touch.saturating_add(batch_write_gas(original_value, present_value, new_value)))
     }
 
     /// What is left, and what is to be refunded.
@@ -58,7 +70,10 @@ fn load_failure(error: JournalLoadError<ViewFault>) -> Failure {
 impl Storage for JournalStorage<'_, '_> {
     fn load(&mut self, address: Address, slot: U256) -> Result<U256, Failure> {
         let params = &self.context.cfg.gas_params;
-        let (warm, cold) = (params.warm_storage_read_cost(), params.cold_storage_additional_cost());
+        let (warm, cold) = match self.tariff {
+            Tariff::Evm => (params.warm_storage_read_cost(), params.cold_storage_additional_cost()),
+            Tariff::Batch => (BATCH_WARM_GAS, BATCH_COLD_GAS.saturating_sub(BATCH_WARM_GAS)),
+        };
         self.charge(warm)?;
         let skip_cold = self.gas.remaining() < cold;
         let journal = &mut self.context.journaled_state;
@@ -75,6 +90,9 @@ impl Storage for JournalStorage<'_, '_> {
         if self.gas.remaining() <= self.context.cfg.gas_params.call_stipend() {
             return Err(Failure::OutOfGas);
         }
+        if self.tariff == Tariff::Batch {
+            return self.store_in_batch(address, slot, value);
+        }
         self.charge(self.context.cfg.gas_params.sstore_static_gas())?;
         let skip_cold = self.gas.remaining() < self.context.cfg.gas_params.cold_storage_cost();
         let journal = &mut self.context.journaled_state;
@@ -86,6 +104,10 @@ impl Storage for JournalStorage<'_, '_> {
         self.charge(cost)?;
         self.gas.record_refund(refund);
         Ok(())
+    }
+
+    fn set_tariff(&mut self, tariff: Tariff) {
+        self.tariff = tariff;
     }
 
     fn log(&mut self, address: Address, topics: Vec<B256>, data: Bytes) -> Result<(), Failure> {
@@ -176,6 +198,8 @@ impl Storage for Present<'_, '_> {
     fn store(&mut self, _: Address, _: U256, _: U256) -> Result<(), Failure> {
         read_only()
     }
+
+    fn set_tariff(&mut self, _: Tariff) {}
 
     fn log(&mut self, _: Address, _: Vec<B256>, _: Bytes) -> Result<(), Failure> {
         read_only()

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{CallStatus, TransactionRequest, decode_revert};
-use florin_modules::{FACTORY_ADDRESS, factory::IFactory, is_module};
+use florin_modules::{
+    CallEnv, Context, FACTORY_ADDRESS, MemoryStorage, PAYMENT_ADDRESS, factory::IFactory, is_module,
+    payment::IPayment::payBatchCall, token::BatchItem,
+};
 
 const FORWARDER: Address = Address::repeat_byte(0xf0);
 
@@ -149,6 +152,54 @@ const TRANSFER_TO_A_HOLDER: u64 = 14_158;
 
 /// To a new holder, to an old one, and all of it (with the refund of a cleared slot).
 const PAYMENT_GAS_GOLDEN: (u64, u64, u64) = (52_830, 35_730, 30_954);
+
+/// A batch under the batch tariff costs the same in the machine's journal and in the modules' storage in memory, and what
+/// it changes is the same. Holders, a new holder, one payee twice, and items that are refused.
+#[test]
+fn a_batch_has_one_price_and_one_outcome_everywhere() {
+    let mut chain = Chain::new();
+    let payer = signer(2);
+    let stranger = Address::repeat_byte(0x77);
+    let payees = [signer(3).address(), stranger, stranger, Address::ZERO, payer.address(), signer(4).address()];
+    let items: Vec<u8> = payees
+        .iter()
+        .flat_map(|to| BatchItem { to: *to, amount: 5, reference: *b"salary01" }.encode().unwrap())
+        .collect();
+    let uetr = B256::repeat_byte(1);
+    let input = payBatchCall { token: token(), uetr, mode: 1, items: items.into() }.abi_encode();
+
+    let mut memory = MemoryStorage::default();
+    memory.slots = chain.state.slots.clone();
+    memory.begin(u64::MAX);
+    let env = CallEnv { caller: payer.address(), is_static: false, ..CallEnv::reader(chain.rules()) };
+    florin_modules::dispatch(&mut Context::new(env, &mut memory), PAYMENT_ADDRESS, &input).unwrap();
+
+    let executed = chain.block(&[payer.call(0, PAYMENT_ADDRESS, input.clone())]);
+    assert_eq!(statuses(&executed), [true]);
+    assert_eq!(executed.receipts[0].logs(), memory.logs);
+    let zeros = input.iter().filter(|byte| **byte == 0).count() as u64;
+    let intrinsic = 21_000 + 4 * zeros + 16 * (input.len() as u64 - zeros);
+    assert_eq!(executed.gas_used - intrinsic, memory.gas_used);
+    for (address, slot) in memory.slots.keys().filter(|(address, _)| [token(), PAYMENT_ADDRESS].contains(address)) {
+        assert_eq!(chain.state.slots.get(&(*address, *slot)), memory.slots.get(&(*address, *slot)), "{slot}");
+    }
+    assert_eq!(chain.units(stranger), U256::from(10));
+    assert_eq!(chain.units(payer.address()), U256::from(UNITS - 20));
+}
+
+#[test]
+fn a_batch_is_undone_with_the_contract_that_made_it() {
+    let mut chain = chain_with(CALL, End::Revert);
+    let before = chain.units(FORWARDER);
+    let items: Vec<u8> =
+        BatchItem { to: Address::repeat_byte(0x77), amount: 5, reference: [0; 8] }.encode().unwrap().into();
+    let call = payBatchCall { token: token(), uetr: B256::repeat_byte(1), mode: 0, items: items.into() };
+    let input = forward(PAYMENT_ADDRESS, &call.abi_encode());
+    let executed = chain.block(&[signer(2).call(0, FORWARDER, input)]);
+    assert_eq!(statuses(&executed), [false]);
+    assert_eq!((chain.units(FORWARDER), chain.units(Address::repeat_byte(0x77))), (before, U256::ZERO));
+    assert!(chain.state.slots.keys().all(|(address, _)| *address != PAYMENT_ADDRESS), "a trace of it");
+}
 
 #[test]
 fn tokens_come_into_being_with_their_marker() {

@@ -21,6 +21,14 @@ fn holding_of(context: &mut Context<'_>, token: Address, account: Address) -> Re
     Ok(balance.saturating_add(pending_credit(context, token, account)?))
 }
 
+/// Nobody who takes part is frozen.
+pub(super) fn ensure_unfrozen(parties: [Option<&Holder>; 3]) -> Result<(), Failure> {
+    for party in parties.into_iter().flatten() {
+        ensure(!party.holding.blocked, || IToken::AccountFrozen { account: party.account })?;
+    }
+    Ok(())
+}
+
 /// What a movement asks of everyone who takes part. The decision may be to divert it; [`super::policy::record`] follows
 /// once the units moved.
 pub(super) fn admit(
@@ -29,9 +37,7 @@ pub(super) fn admit(
     movement: &Movement,
     parties: [Option<&Holder>; 3],
 ) -> Result<Decision, Failure> {
-    for party in parties.into_iter().flatten() {
-        ensure(!party.holding.blocked, || IToken::AccountFrozen { account: party.account })?;
-    }
+    ensure_unfrozen(parties)?;
     let decision = policy::decide(context, policy, movement)?;
     match decision.outcome {
         Outcome::Refused(refusal) => Err(refused(policy, refusal)),

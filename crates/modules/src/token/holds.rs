@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::{
     IToken,
-    gate::{admit, admit_plain, movement, refused},
+    gate::{admit, admit_plain, ensure_unfrozen, movement, refused},
     layout::{HoldParties, HoldRecord, layout},
     ops::{Holder, moving_terms},
     parking::{plan_sweep, sweep},
@@ -126,10 +126,19 @@ fn read(context: &mut Context<'_>, token: Address, hold: u64) -> Result<(Kept, H
 
 /// Units of all holds together, for the checker: it walks through every hold that was ever made.
 pub(super) fn sum(context: &mut Context<'_>, token: Address) -> Result<U256, Failure> {
+    sum_where(context, token, |_| true)
+}
+
+/// Units that one module keeps on hold, for its checker.
+pub(crate) fn sum_kept(context: &mut Context<'_>, token: Address, keeper: Keeper) -> Result<U256, Failure> {
+    sum_where(context, token, |hold| hold.keeper == keeper)
+}
+
+fn sum_where(context: &mut Context<'_>, token: Address, counts: impl Fn(&Hold) -> bool) -> Result<U256, Failure> {
     let made = layout(token).holds_made.read(context)?;
     (1..=made).try_fold(U256::ZERO, |sum, number| {
-        let amount = layout(token).holds.at(context, &number)?.amount.read(context)?;
-        Ok(sum.saturating_add(U256::from(amount)))
+        let hold = read(context, token, number)?.1;
+        Ok(if counts(&hold) { sum.saturating_add(U256::from(hold.amount)) } else { sum })
     })
 }
 
@@ -195,6 +204,22 @@ fn reserve(
     let number = make(context, token, keeper, holder, (payee, pending), amount)?;
     policy::record(context, decision)?;
     Ok(number)
+}
+
+/// Reserves units of `owner` for a payee in a payment that waits for the policy, which need not admit it yet: nothing
+/// moves, and posting asks the policy. The units do not count as pending credit.
+pub(crate) fn hold_unadmitted(
+    context: &mut Context<'_>,
+    token: Address,
+    keeper: Keeper,
+    (owner, payee): (Address, Address),
+    amount: u128,
+) -> Result<u64, Failure> {
+    moving_terms(context, token)?;
+    let holder = Holder::read(context, token, owner)?;
+    ensure_unfrozen([Some(&holder), None, None])?;
+    holder.spendable(U256::from(amount))?;
+    make(context, token, keeper, holder, (Some(payee), false), amount)
 }
 
 /// Whether two addresses belong to one person: what is reserved for another wallet is in a balance of it already.

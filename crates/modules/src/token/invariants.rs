@@ -4,7 +4,7 @@ use alloy_primitives::{Address, Log, U256};
 use alloy_sol_types::SolEvent;
 use std::collections::BTreeMap;
 
-use super::{IToken, holds, layout::layout, ops::Holder};
+use super::{IToken, ItemResult, batch_items, holds, layout::layout, ops::Holder};
 use crate::{
     Module,
     context::{Context, Failure},
@@ -56,7 +56,7 @@ pub fn check(
     Ok(violations)
 }
 
-/// Balances rebuilt from Transfer events alone, token by token. Begin with the balances of genesis, which has no
+/// Balances rebuilt from Transfer and BatchTransfer events alone, token by token. Begin with the balances of genesis, which has no
 /// receipts, and apply the logs of every block in order.
 #[derive(Clone, Debug, Default)]
 pub struct EventBook {
@@ -70,11 +70,27 @@ impl EventBook {
         *balance = balance.saturating_add(U256::from(units));
     }
 
-    /// Applies a log; other logs than a token's Transfer change nothing.
+    /// Applies a log; other logs than a token's Transfer and BatchTransfer change nothing.
     pub fn apply(&mut self, log: &Log) -> Result<(), Violation> {
         let Some(Module::Token(token)) = Module::at(log.address) else { return Ok(()) };
-        let Ok(event) = IToken::Transfer::decode_log(log) else { return Ok(()) };
-        let IToken::Transfer { from, to, value } = event.data;
+        if let Ok(event) = IToken::Transfer::decode_log(log) {
+            let IToken::Transfer { from, to, value } = event.data;
+            return self.change(token, from, to, value);
+        }
+        let Ok(event) = IToken::BatchTransfer::decode_log(log) else { return Ok(()) };
+        let IToken::BatchTransfer { from, items, results } = event.data;
+        let told = batch_items(&items).filter(|items| items.len() == results.len()).ok_or_else(|| Violation {
+            invariant: "token.events_give_balances",
+            found: format!("a batch of {from} has {} bytes of items and {} results", items.len(), results.len()),
+        })?;
+        let settled = told.zip(results.iter()).filter(|(_, result)| **result == ItemResult::Settled.number());
+        for (item, _) in settled {
+            self.change(token, from, item.to, U256::from(item.amount))?;
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, token: Address, from: Address, to: Address, value: U256) -> Result<(), Violation> {
         if !from.is_zero() {
             let balance = self.balances.entry((token, from)).or_default();
             *balance = balance.checked_sub(value).ok_or_else(|| Violation {

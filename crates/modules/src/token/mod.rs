@@ -17,6 +17,7 @@
 //! **Limits.** Supply below 2^128 (an [`florin_types::Amount`]), references of [`PAYMENT_REFERENCE_BYTES_MAX`] bytes.
 
 mod abi;
+mod batch;
 mod controls;
 mod dispatch;
 mod gate;
@@ -30,6 +31,7 @@ mod preview;
 mod roles;
 
 pub use abi::IToken;
+pub use batch::{BATCH_ITEM_BYTES, BATCH_ITEMS_MAX, BatchItem, ItemResult, batch_items};
 pub use controls::{
     freeze_units, frozen_units, is_frozen, pause, paused, policy, set_frozen, set_policy, set_supply_cap, supply_cap,
     unfreeze_units, unpause,
@@ -47,9 +49,10 @@ pub use roles::{
 };
 
 pub(crate) use abi::SOURCE;
+pub(crate) use batch::post_batch;
 pub(crate) use dispatch::dispatch;
-pub(crate) use holds::{hold, hold_for, post_hold, release_hold, settle_net};
-pub(crate) use ops::{ensure_token, initialise, issue, pay, pay_for};
+pub(crate) use holds::{hold, hold_for, hold_unadmitted, post_hold, release_hold, settle_net, sum_kept};
+pub(crate) use ops::{ensure_token, initialise, issue, pay, pay_for, policy_refusal};
 pub(crate) use roles::give;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use florin_types::{Currency, StateFault};
 
 use super::{
     ISSUER_ROLE, IToken, Keeper,
-    gate::{admit, admit_plain, movement, refused},
+    gate::{admit, admit_plain, ensure_unfrozen, movement, refused},
     holds::make,
     layout::{Holding, Supply, Terms, layout},
     parking::{Sweep, plan_sweep, sweep},
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     can_hold,
     context::{Context, Failure, ensure, revert},
-    policy::{self, Decision, Outcome, Purpose},
+    policy::{self, Broken, Decision, Outcome, Purpose, Refusal},
     slots::Slot,
 };
 
@@ -355,6 +355,30 @@ fn read_operator(
     operator: Option<Address>,
 ) -> Result<Option<Holder>, Failure> {
     operator.map(|account| Holder::read(context, token, account)).transpose()
+}
+
+/// The policy, and whom it refuses, in a movement that pause and freezes let through; those two revert as in the
+/// movement itself. What may wait for the policy alone is told by this.
+pub(crate) fn policy_refusal(
+    context: &mut Context<'_>,
+    token: Address,
+    (from, to): (Address, Address),
+    amount: u128,
+) -> Result<Option<(u64, Address)>, Failure> {
+    let terms = moving_terms(context, token)?;
+    let payer = Holder::read(context, token, from)?;
+    let payee = Holder::read(context, token, to)?;
+    ensure_unfrozen([Some(&payer), Some(&payee), None])?;
+    let movement = Movement::transfer(from, to, None, U256::from(amount)).before_the_policy(token);
+    let refusal = match policy::decide(context, terms.policy, &movement)?.outcome {
+        Outcome::Refused(refusal) | Outcome::Parked(refusal) => refusal,
+        Outcome::Admitted | Outcome::Swept(..) => return Ok(None),
+    };
+    Ok(Some(match refusal {
+        Refusal::Account { account, .. } => (terms.policy, account),
+        Refusal::Rule(Broken::Holding { policy, .. }) => (policy, to),
+        Refusal::Rule(Broken::Payment { policy, .. } | Broken::Travel { policy, .. }) => (policy, from),
+    }))
 }
 
 /// What would be left of an allowance, and where that stands; none where nothing is used up. The largest allowance is

@@ -1,0 +1,156 @@
+//! Which calls are payments: they may use the lane of a block that contracts cannot fill.
+
+use alloy_primitives::Address;
+use alloy_sol_types::{SolCall, SolInterface, abi::AbiDecoderConfig};
+
+use crate::{
+    address::token_index,
+    payment::{
+        BATCH_INPUT_BYTES_MAX,
+        IPayment::{self, IPaymentCalls},
+    },
+    token::{
+        IToken::{ITokenCalls, transferCall, transferFromCall, transferFromWithMemoCall, transferWithMemoCall},
+        batch_items,
+    },
+};
+
+/// Most bytes of input that a payment may carry: the longest call with its reference, and room for what wallets append.
+/// Batches alone are longer: they carry what their items need.
+pub const PAYMENT_INPUT_BYTES_MAX: usize = 512;
+
+/// Calls of a token that move units.
+const TRANSFERS: [[u8; 4]; 4] = [
+    transferCall::SELECTOR,
+    transferFromCall::SELECTOR,
+    transferWithMemoCall::SELECTOR,
+    transferFromWithMemoCall::SELECTOR,
+];
+
+/// Calls of the payment module that move units or put them on hold, each of a fixed size.
+const PAYMENTS: [[u8; 4]; 7] = [
+    IPayment::payCall::SELECTOR,
+    IPayment::reserveCall::SELECTOR,
+    IPayment::postCall::SELECTOR,
+    IPayment::releaseCall::SELECTOR,
+    IPayment::collectCall::SELECTOR,
+    IPayment::executeCall::SELECTOR,
+    IPayment::acceptCall::SELECTOR,
+];
+
+/// Whether a call is a payment that may use the reserved lane: a well-formed transfer of a token's units, with or
+/// without memo, in its holder's name or by allowance; a call of the payment module that moves units; or a batch. It
+/// needs no state and is the same for ever for the same bytes.
+pub fn is_payment(to: Address, input: &[u8]) -> bool {
+    let Some((selector, arguments)) = input.split_first_chunk::<4>() else { return false };
+    if to == crate::PAYMENT_ADDRESS && *selector == IPayment::payBatchCall::SELECTOR {
+        return is_batch(input.len(), arguments);
+    }
+    if input.len() > PAYMENT_INPUT_BYTES_MAX {
+        return false;
+    }
+    let config = config(PAYMENT_INPUT_BYTES_MAX);
+    if to == crate::PAYMENT_ADDRESS {
+        return PAYMENTS.contains(selector)
+            && IPaymentCalls::abi_decode_raw_with_config(*selector, arguments, config).is_ok();
+    }
+    token_index(to).is_some()
+        && TRANSFERS.contains(selector)
+        && ITokenCalls::abi_decode_raw_with_config(*selector, arguments, config).is_ok()
+}
+
+/// A batch brings its items and little else: bytes beside them would be bulk data in the lane.
+fn is_batch(length: usize, arguments: &[u8]) -> bool {
+    if length > BATCH_INPUT_BYTES_MAX {
+        return false;
+    }
+    let call = IPayment::payBatchCall::abi_decode_raw_with_config(arguments, config(BATCH_INPUT_BYTES_MAX));
+    call.is_ok_and(|call| {
+        let beside = length.saturating_sub(call.items.len());
+        batch_items(&call.items).is_some() && beside <= PAYMENT_INPUT_BYTES_MAX
+    })
+}
+
+fn config(input_bytes_max: usize) -> AbiDecoderConfig {
+    AbiDecoderConfig::new().validate(true).memory_limit(input_bytes_max.saturating_mul(4))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        PAYMENT_ADDRESS, POLICY_ADDRESS,
+        token::{BATCH_ITEM_BYTES, BATCH_ITEMS_MAX, IToken::approveCall},
+        token_address,
+    };
+    use alloy_primitives::{B256, U256};
+
+    fn transfer() -> Vec<u8> {
+        transferCall { to: Address::repeat_byte(1), amount: U256::ONE }.abi_encode()
+    }
+
+    fn with_memo(reference: usize) -> Vec<u8> {
+        transferWithMemoCall {
+            to: Address::repeat_byte(1),
+            amount: U256::ONE,
+            memo: B256::ZERO,
+            paymentReference: "r".repeat(reference),
+        }
+        .abi_encode()
+    }
+
+    fn batch(bytes: usize) -> Vec<u8> {
+        let (token, items) = (token_address(1), vec![7; bytes].into());
+        IPayment::payBatchCall { token, uetr: B256::repeat_byte(1), mode: 1, items }.abi_encode()
+    }
+
+    #[test]
+    fn movements_of_tokens_are_payments() {
+        assert!(is_payment(token_address(1), &transfer()));
+        assert!(is_payment(token_address(u64::MAX), &with_memo(140)));
+        assert!(is_payment(token_address(1), &[transfer(), vec![7; 32]].concat()), "wallets append attribution");
+    }
+
+    #[test]
+    fn calls_that_move_units_are_payments() {
+        let post = IPayment::postCall { payer: Address::ZERO, uetr: B256::ZERO, amount: U256::MAX }.abi_encode();
+        let accept = IPayment::acceptCall { requestId: 1, uetr: B256::ZERO, debtorAgent: [0; 11].into() }.abi_encode();
+        for call in [&post, &accept] {
+            assert!(is_payment(PAYMENT_ADDRESS, call));
+            assert!(!is_payment(token_address(1), call), "a token does not know it");
+            assert!(!is_payment(PAYMENT_ADDRESS, &call[..call.len() - 1]), "cut arguments");
+        }
+        let long = [post, vec![0; PAYMENT_INPUT_BYTES_MAX]].concat();
+        assert!(!is_payment(PAYMENT_ADDRESS, &long), "bulk data");
+        let sweep = IPayment::sweepCall { payers: vec![], uetrs: vec![] }.abi_encode();
+        assert!(!is_payment(PAYMENT_ADDRESS, &sweep), "moves nothing");
+        assert!(!is_payment(PAYMENT_ADDRESS, &transfer()), "not its call");
+    }
+
+    #[test]
+    fn batches_are_payments_as_far_as_they_carry_items() {
+        for items in [1, 2, BATCH_ITEMS_MAX] {
+            assert!(is_payment(PAYMENT_ADDRESS, &batch(items * BATCH_ITEM_BYTES)), "{items} items");
+        }
+        for bytes in [0, 1, BATCH_ITEM_BYTES - 1, BATCH_ITEM_BYTES + 1, (BATCH_ITEMS_MAX + 1) * BATCH_ITEM_BYTES] {
+            assert!(!is_payment(PAYMENT_ADDRESS, &batch(bytes)), "{bytes} bytes");
+        }
+        let bulky = [batch(BATCH_ITEM_BYTES), vec![0; PAYMENT_INPUT_BYTES_MAX]].concat();
+        assert!(!is_payment(PAYMENT_ADDRESS, &bulky), "bulk data beside the items");
+        assert!(!is_payment(token_address(1), &batch(BATCH_ITEM_BYTES)));
+    }
+
+    #[test]
+    fn nothing_else_is() {
+        assert!(!is_payment(Address::repeat_byte(9), &transfer()), "a contract");
+        assert!(!is_payment(POLICY_ADDRESS, &transfer()), "another module");
+        assert!(!is_payment(token_address(1), &[]), "no input");
+        assert!(!is_payment(token_address(1), &transfer()[..67]), "cut arguments");
+        assert!(!is_payment(token_address(1), &with_memo(PAYMENT_INPUT_BYTES_MAX)), "bulk data");
+        let approve = approveCall { spender: Address::ZERO, amount: U256::ONE }.abi_encode();
+        assert!(!is_payment(token_address(1), &approve), "moves nothing");
+        let mut dirty = transfer();
+        dirty[4] = 1;
+        assert!(!is_payment(token_address(1), &dirty), "dirty address");
+    }
+}
