@@ -3,7 +3,19 @@
 //! Each module's `invariants.rs` holds its predicates. The simulation runs them after every block; `florin inspect`
 //! runs them on demand.
 
+use alloy_primitives::Log;
 use std::fmt;
+
+use crate::{
+    channel,
+    context::{Context, Failure},
+    escrow, factory,
+    fx::invariants::TradeBook,
+    identity,
+    payment::invariants::PaymentBook,
+    permission, policy, settlement,
+    token::invariants::EventBook,
+};
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +29,40 @@ pub struct Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "invariant {} does not hold: {}", self.invariant, self.found)
+    }
+}
+
+/// What events tell of every module, and every invariant of every module. Begin with the balances of genesis, which has
+/// no receipts, and apply the logs of every block in order.
+#[derive(Clone, Debug, Default)]
+pub struct Books {
+    /// Balances.
+    pub balances: EventBook,
+    payments: PaymentBook,
+    trades: TradeBook,
+}
+
+impl Books {
+    /// Applies a log; logs that no book follows change nothing.
+    pub fn apply(&mut self, log: &Log) -> Result<(), Violation> {
+        self.balances.apply(log)?;
+        self.payments.apply(log)?;
+        self.trades.apply(log)
+    }
+
+    /// Holds the state against the books, and against what needs no events; empty where everything holds.
+    pub fn check(&self, context: &mut Context<'_>) -> Result<Vec<Violation>, Failure> {
+        let mut violations = self.balances.check(context)?;
+        violations.extend(factory::invariants::check(context)?);
+        violations.extend(policy::invariants::check(context)?);
+        violations.extend(permission::invariants::check(context)?);
+        violations.extend(identity::invariants::check(context)?);
+        violations.extend(self.payments.check(context)?);
+        violations.extend(settlement::invariants::check(context)?);
+        violations.extend(self.trades.check(context)?);
+        violations.extend(escrow::invariants::check(context)?);
+        violations.extend(channel::invariants::check(context)?);
+        Ok(violations)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     IDENTITY_ADDRESS,
     calls::{decode, mutate, view},
     context::{Context, Failure},
+    typed_data,
 };
 
 /// Answers a call to the registry. One table, so that the compiler sees that no function is missing.
@@ -76,9 +77,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
         Call::linkNonce(c) => view::<linkNonceCall>(links::link_of(context, c.account)?.1.nonce),
         Call::DOMAIN_SEPARATOR(_) => view::<DOMAIN_SEPARATORCall>(links::domain_separator(context)?),
         Call::eip712Domain(_) => view::<eip712DomainCall>((
-            links::DOMAIN_FIELDS.into(),
+            typed_data::DOMAIN_FIELDS.into(),
             links::DOMAIN_NAME.into(),
-            links::DOMAIN_VERSION.into(),
+            typed_data::DOMAIN_VERSION.into(),
             U256::from(context.env().chain_id),
             IDENTITY_ADDRESS,
             B256::ZERO,

@@ -14,21 +14,16 @@ use crate::{
     IDENTITY_ADDRESS, can_hold,
     context::{Context, Failure, ensure, revert},
     slots::Slot,
+    typed_data,
 };
 
 /// Most addresses of a person. What asks for all wallets of a person is bounded by it.
 pub const ADDRESSES_MAX: u64 = 32;
 
-/// `keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")`.
-pub(super) const DOMAIN_TYPE: B256 = b256!("8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f");
 /// `keccak256("Link(uint64 personId,address account,uint64 nonce,uint64 expiresMs)")`.
 pub(super) const LINK_TYPE: B256 = b256!("fa274dc108d1a1fa228dd5584a0a37a872892b6f281aeaa9fbc011645707284f");
 /// Name in the domain.
 pub(super) const DOMAIN_NAME: &str = "Florin Identity";
-/// Version in the domain.
-pub(super) const DOMAIN_VERSION: &str = "1";
-/// Fields of the domain that are used: name, version, chain id, contract (ERC-5267).
-pub(super) const DOMAIN_FIELDS: [u8; 1] = [0x0f];
 
 /// An account's consent to a link, by EIP-712.
 #[derive(Clone, Copy, Debug)]
@@ -146,11 +141,7 @@ pub fn link_by_signature(
 
 /// EIP-712 domain separator of the registry.
 pub(super) fn domain_separator(context: &mut Context<'_>) -> Result<B256, Failure> {
-    let name_hash = context.keccak(DOMAIN_NAME.as_bytes())?;
-    let version_hash = context.keccak(DOMAIN_VERSION.as_bytes())?;
-    let chain_id = U256::from(context.env().chain_id);
-    let domain = (DOMAIN_TYPE, name_hash, version_hash, chain_id, IDENTITY_ADDRESS).abi_encode();
-    context.keccak(&domain)
+    typed_data::domain_separator(context, DOMAIN_NAME, IDENTITY_ADDRESS)
 }
 
 /// What the account signs.
@@ -162,9 +153,8 @@ pub fn link_digest(
     expires_ms: u64,
 ) -> Result<B256, Failure> {
     let fields = (LINK_TYPE, U256::from(person), account, U256::from(nonce), U256::from(expires_ms));
-    let link_hash = context.keccak(&fields.abi_encode())?;
     let domain = domain_separator(context)?;
-    context.keccak(&[&[0x19, 0x01], domain.as_slice(), link_hash.as_slice()].concat())
+    typed_data::digest(context, domain, &fields.abi_encode())
 }
 
 // ----- undoing -------------------------------------------------------------------------------------------------------

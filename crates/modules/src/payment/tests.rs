@@ -19,6 +19,7 @@ mod model;
 mod pending;
 mod precedence;
 mod requests;
+mod rules;
 
 const TO: Address = PAYMENT_ADDRESS;
 /// Payer, payee and poster of most scenarios. The payer has 1,000, the payee nothing.
@@ -126,11 +127,6 @@ fn deny(ledger: &mut Ledger, who: Address, on: bool) {
     } else {
         ledger.ok(COMPLIANCE, POLICY_ADDRESS, removeMembersCall { policyId: 2, accounts: vec![who] });
     }
-}
-
-/// Cases of a property: few in the gate, as many as `PROPTEST_CASES` says elsewhere.
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(96)
 }
 
 /// Events alone give every balance and every payment, and every invariant holds.

@@ -11,15 +11,14 @@ use super::{
 use crate::{
     SETTLEMENT_ADDRESS, can_hold,
     context::{Context, Failure, ensure, revert},
-    token::{self, IToken},
+    token,
 };
 
 // ----- schemes -------------------------------------------------------------------------------------------------------
 
 /// Makes a scheme that the caller operates.
 pub fn create_scheme(context: &mut Context<'_>, token: Address, bypass: bool, rule: u8) -> Result<u64, Failure> {
-    let known = crate::token_index(token).is_some() && token::is_created(context, token)?;
-    ensure(known, || IToken::TokenUnknown { token })?;
+    token::ensure_token(context, token)?;
     ensure(rule <= RULE_PREFUNDED, || ISettlement::DefaultRuleUnknown { rule })?;
     let made = layout().schemes_made.read(context)?;
     // Instructions name their scheme in 32 bits.

@@ -179,7 +179,7 @@ fn a_signature_is_bound_to_every_value() {
 fn the_typed_data_is_what_wallets_build() {
     assert_eq!(links::LINK_TYPE, keccak256("Link(uint64 personId,address account,uint64 nonce,uint64 expiresMs)"));
     let domain_type = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
-    assert_eq!(links::DOMAIN_TYPE, keccak256(domain_type));
+    assert_eq!(crate::typed_data::DOMAIN_TYPE, keccak256(domain_type));
     let mut ledger = office();
     let domain = ledger.ok(account(1), TO, eip712DomainCall {});
     assert_eq!((domain.fields.0, domain.name.as_str(), domain.version.as_str()), ([0x0f], "Florin Identity", "1"));

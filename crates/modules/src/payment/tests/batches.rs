@@ -283,7 +283,7 @@ fn expected(wishes: &[Wish], mut free: u128, blocked: &[u8], denied: &[u8]) -> (
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(crate::testing::cases(96))]
 
     #[test]
     fn a_batch_does_what_one_would_do_by_hand(

@@ -322,7 +322,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(crate::testing::cases(96))]
 
     #[test]
     fn a_mandate_does_what_its_page_says(steps in prop::collection::vec(step(), 1..40)) {

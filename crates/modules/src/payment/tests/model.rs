@@ -183,16 +183,28 @@ impl Model {
                 }
                 fits
             }
-            Operation::Deny { who, on: true } => self.denied.insert(who) || true,
-            Operation::Deny { who, on: false } => self.denied.remove(&who) || true,
-            Operation::Block { who, on: true } => self.blocked.insert(who) || true,
-            Operation::Block { who, on: false } => self.blocked.remove(&who) || true,
+            Operation::Deny { who, on } => {
+                set(&mut self.denied, who, on);
+                true
+            }
+            Operation::Block { who, on } => {
+                set(&mut self.blocked, who, on);
+                true
+            }
             Operation::Pause { on } => std::mem::replace(&mut self.paused, on) != on,
             Operation::Wait { ms } => {
                 self.now_ms += ms;
                 true
             }
         }
+    }
+}
+
+fn set(set: &mut BTreeSet<u8>, who: u8, on: bool) {
+    if on {
+        set.insert(who);
+    } else {
+        set.remove(&who);
     }
 }
 
@@ -321,7 +333,7 @@ fn compare(ledger: &mut Ledger, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(crate::testing::cases(96))]
 
     #[test]
     fn payments_do_what_the_model_does(operations in prop::collection::vec(operation(), 1..120)) {

@@ -1,0 +1,124 @@
+//! Payments under limits of the token's policy: what counts, what waits, what no limit binds.
+
+use super::*;
+use crate::{
+    policy::{
+        CLOSED,
+        IPolicy::{PaymentLimitExceeded, createHoldingLimitCall, createPaymentLimitCall},
+    },
+    testing::{ADMIN, GOVERNOR},
+    token::{BatchItem, ItemResult},
+};
+
+const DAY_MS: u64 = 86_400_000;
+
+/// A ledger whose EUR may be paid up to 100 a day, at the first instant of a day, and that limit.
+fn limited() -> (Ledger, u64) {
+    let mut ledger = world();
+    ledger.timestamp_ms = 20_000 * DAY_MS;
+    let (none, per_day) = (U256::MAX, units(100));
+    let call = createPaymentLimitCall {
+        admin: GOVERNOR,
+        exemptPolicyId: CLOSED,
+        perTransaction: none,
+        perDay: per_day,
+        perMonth: none,
+    };
+    let limit = ledger.ok(GOVERNOR, POLICY_ADDRESS, call);
+    ledger.ok(ADMIN, eur(), setPolicyCall { newPolicyId: limit });
+    (ledger, limit)
+}
+
+fn exceeded(limit: u64, used: u128, amount: u128) -> PaymentLimitExceeded {
+    let (most, used, amount) = (units(100), units(used), units(amount));
+    PaymentLimitExceeded { policyId: limit, period: 1, limit: most, used, amount }
+}
+
+fn batch(items: &[(Address, u128)], number: u8) -> payBatchCall {
+    let encoded = items.iter().flat_map(|(to, amount)| {
+        BatchItem { to: *to, amount: *amount, reference: [0; 8] }.encode().expect("a small amount")
+    });
+    payBatchCall { token: eur(), uetr: uetr(number), mode: 1, items: encoded.collect::<Vec<u8>>().into() }
+}
+
+#[test]
+fn each_item_of_a_batch_counts_for_the_payers_limit() {
+    let (mut ledger, limit) = limited();
+    let paid = ledger.ok(PAYER, TO, batch(&[(PAYEE, 60), (POSTER, 50), (STRANGER, 40)], 1));
+    let refused = ItemResult::PolicyMustAdmitPayment.number();
+    assert_eq!(paid.results.to_vec(), [0, refused, 0]);
+    assert_eq!(paid.total, units(100));
+    ledger.reverts(PAYER, TO, order(1, 2), exceeded(limit, 100, 1));
+    assert_sound(&mut ledger);
+}
+
+#[test]
+fn a_batch_diverts_nothing() {
+    let mut ledger = world();
+    for (number, outcome) in [(1, 1), (2, 2), (3, 3)] {
+        let call = createHoldingLimitCall { admin: GOVERNOR, exemptPolicyId: CLOSED, limit: units(50), outcome };
+        let limit = ledger.ok(GOVERNOR, POLICY_ADDRESS, call);
+        ledger.ok(ADMIN, eur(), setPolicyCall { newPolicyId: limit });
+        let payee = account(0x40 + number);
+        let paid = ledger.ok(PAYER, TO, batch(&[(payee, 30), (payee, 30), (payee, 20)], number));
+        assert_eq!(paid.results.to_vec(), [0, ItemResult::PolicyMustAdmitPayment.number(), 0]);
+        assert_eq!(balance(&mut ledger, payee), 50);
+    }
+    assert_sound(&mut ledger);
+}
+
+#[test]
+fn a_payment_beyond_a_limit_waits_for_the_next_day() {
+    let (mut ledger, limit) = limited();
+    ledger.ok(PAYER, TO, order(80, 1));
+    ledger.reverts(PAYER, TO, order(30, 2), exceeded(limit, 80, 30));
+    let park_until_ms = ledger.timestamp_ms + 2 * DAY_MS;
+    let parked = ledger.ok(PAYER, TO, payCall { parkUntilMs: park_until_ms, ..order(30, 2) });
+    assert_eq!(parked, State::Parked.number());
+    let (_, event) = ledger.last_event::<PaymentParked>();
+    assert_eq!((event.policyId, event.account), (limit, PAYER));
+    ledger.reverts(STRANGER, TO, release_call(2), exceeded(limit, 80, 30));
+    ledger.timestamp_ms += DAY_MS;
+    ledger.ok(STRANGER, TO, release_call(2));
+    assert_eq!(balance(&mut ledger, PAYEE), 110);
+    ledger.reverts(PAYER, TO, order(71, 3), exceeded(limit, 30, 71));
+    assert_sound(&mut ledger);
+}
+
+/// A return is a refund: it neither asks the limit of who pays back nor uses it up.
+#[test]
+fn returns_do_not_count() {
+    let (mut ledger, limit) = limited();
+    ledger.ok(PAYER, TO, order(100, 1));
+    ledger.ok(PAYEE, eur(), transferCall { to: STRANGER, amount: units(80) });
+    ledger.ok(STRANGER, eur(), transferCall { to: PAYEE, amount: units(80) });
+    ledger.ok(PAYEE, TO, return_call(1, 1, 90));
+    ledger.reverts(PAYEE, eur(), transferCall { to: STRANGER, amount: units(21) }, exceeded(limit, 80, 21));
+    assert_sound(&mut ledger);
+}
+
+#[test]
+fn a_reservation_is_pending_credit_of_its_payee() {
+    let mut ledger = world();
+    let call = createHoldingLimitCall { admin: GOVERNOR, exemptPolicyId: CLOSED, limit: units(100), outcome: 2 };
+    let limit = ledger.ok(GOVERNOR, POLICY_ADDRESS, call);
+    ledger.ok(ADMIN, eur(), setPolicyCall { newPolicyId: limit });
+    let pending = |ledger: &mut Ledger| ledger.ok(STRANGER, eur(), pendingCreditOfCall { account: PAYEE });
+    let first = reservation(&ledger, 70, 1);
+    ledger.ok(PAYER, TO, first);
+    assert_eq!(pending(&mut ledger), units(70));
+    // Beyond the limit units are on hold without being pending, and a payment that may wait does.
+    let second = reservation(&ledger, 40, 2);
+    ledger.ok(PAYER, TO, second);
+    let park_until_ms = ledger.timestamp_ms + 10_000;
+    let parked = ledger.ok(PAYER, TO, payCall { parkUntilMs: park_until_ms, ..order(40, 3) });
+    assert_eq!((parked, pending(&mut ledger)), (State::Parked.number(), units(70)));
+    let (_, event) = ledger.last_event::<PaymentParked>();
+    assert_eq!((event.policyId, event.account), (limit, PAYEE));
+    // What was pending is posted; what was not asks again.
+    ledger.ok(PAYEE, TO, post_call(1, U256::MAX));
+    assert_eq!((pending(&mut ledger), balance(&mut ledger, PAYEE)), (U256::ZERO, 70));
+    assert!(ledger.call(PAYEE, TO, post_call(2, units(40))).is_err());
+    assert_eq!(ledger.ok(PAYEE, TO, post_call(2, units(30))), units(30));
+    assert_sound(&mut ledger);
+}
