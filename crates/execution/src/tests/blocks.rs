@@ -27,7 +27,7 @@ fn genesis_is_golden() {
 }
 
 /// Changes only with the state that a genesis file gives.
-const GENESIS_GOLDEN: &str = "0x1531e45187b54cbf5373e66978a02e84d31555a73fa1def67075106d70402c32";
+const GENESIS_GOLDEN: &str = "0xdf8bcefb2726dd916143d2d93f85c2326af6438f9f2aebc3adac7ce128c124de";
 
 /// keccak256 over every key and value in order.
 fn digest(changes: &Changeset) -> B256 {
