@@ -5,11 +5,24 @@
 //! it made is encoded again and must give the same bytes: an encoding is canonical or refused.
 
 use alloy_eips::Encodable2718 as _;
+use alloy_sol_types::SolCall as _;
 use florin_client::{Signer, TxEip1559};
 use florin_consensus::{NodeSecret, ThresholdShare, deal_from_seed, decode_block, decode_gossip};
 use florin_execution::decode_revert;
 use florin_modules::{
-    CallEnv, Context, Failure, MemoryStorage, dispatch, is_payment, singleton_addresses, token_address,
+    CallEnv, Context, Failure, MemoryStorage,
+    channel::IChannel::submitStateCall,
+    dispatch,
+    escrow::IEscrow::{self, Terms},
+    fx::IExchange::{Order, Quote, executeCall},
+    identity::IIdentity::registerPersonCall,
+    is_payment,
+    payment::IPayment::{payBatchCall, sweepCall},
+    policy::IPolicy::{createCombinationCall, createTravelRuleCall},
+    settlement::ISettlement::submitCall,
+    singleton_addresses,
+    token::IToken::balanceOfCall,
+    token_address,
 };
 use florin_proof::{
     Namespace, NetworkKey, StateProof, decode_account, decode_slot, encode_account, encode_slot, verify_finality,
@@ -175,12 +188,10 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let genesis = genesis_of(&node, dealing.threshold_public.clone()).to_json().expect("it can be written");
     let header = Header { extra_data: Extension::default().commitment().into(), ..Block::header_template() };
     let block = Block::new(header, Extension::default(), Vec::new());
-    let balance_of = [&[0x70, 0xa0, 0x82, 0x31][..], &[0; 32]].concat();
     let mut seeds = vec![
         ("transaction", signed_transaction()),
         ("extension", Extension::default().encode().to_vec()),
         ("genesis", genesis.into_bytes()),
-        ("module_call", balance_of),
         ("state_value", U256::from(7_000).to_be_bytes_trimmed_vec()),
         ("network_key", dealing.threshold_public.to_vec()),
         ("network_key", KNOWN_POINT.to_vec()),
@@ -188,6 +199,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("node_keys", dealing.shares[0].1.to_bytes().to_vec()),
         ("amount", b"12345.67".to_vec()),
     ];
+    seeds.extend(module_calls().into_iter().map(|call| ("module_call", call)));
     let block = block.expect("an empty block can be made").encode();
     // A batch of one: its count and its length before it.
     let transaction = signed_transaction();
@@ -196,6 +208,65 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     seeds.push(("peer_message", block.clone()));
     seeds.push(("block", block));
     seeds
+}
+
+/// A call of every module that has anything but numbers to decode, and of some that have not.
+fn module_calls() -> Vec<Vec<u8>> {
+    let (token, account, hash, amount) = (token_address(1), Address::repeat_byte(1), B256::repeat_byte(2), U256::ONE);
+    let item = [account.as_slice(), &[0; 11], &[1], b"salary01"].concat();
+    let terms = Terms {
+        token,
+        payee: account,
+        amount,
+        deadlineMs: 1,
+        deadlineOutcome: 1,
+        hashLock: hash,
+        approvers: vec![account, token],
+        approvalsNeeded: 1,
+        parts: vec![amount],
+        arbiter: Address::ZERO,
+        rulingMs: 0,
+        silenceOutcome: 0,
+        agreementHash: hash,
+    };
+    let quote = Quote {
+        provider: account,
+        epoch: 0,
+        nonce: hash,
+        taker: Address::ZERO,
+        sellToken: token,
+        buyToken: token_address(2),
+        sellAmount: amount,
+        buyAmount: amount,
+        leastAmount: amount,
+        side: 1,
+        rounding: 1,
+        fee: U256::ZERO,
+        expiresAtMs: u64::MAX,
+    };
+    let order = Order {
+        amount,
+        maxSent: amount,
+        minReceived: amount,
+        payee: account,
+        uetr: hash,
+        debtorAgent: hash,
+        creditorAgent: hash,
+        remittanceHash: hash,
+    };
+    let signature = florin_types::Bytes::from(vec![27; 65]);
+    vec![
+        balanceOfCall { account }.abi_encode(),
+        registerPersonCall { kind: 2, lei: "5493001KJTIIGC8Y1R12".into() }.abi_encode(),
+        createCombinationCall { kind: 3, operands: vec![2, 3] }.abi_encode(),
+        createTravelRuleCall { admin: account, exemptPolicyId: 1, threshold: amount }.abi_encode(),
+        payBatchCall { token, uetr: hash, mode: 1, items: item.repeat(2).into() }.abi_encode(),
+        sweepCall { payers: vec![account], uetrs: vec![hash] }.abi_encode(),
+        submitCall { schemeId: 1, creditor: account, amount, priority: 2, instructionReference: hash }.abi_encode(),
+        executeCall { quote, signature: signature.clone(), order }.abi_encode(),
+        IEscrow::openCall { terms }.abi_encode(),
+        submitStateCall { channelId: 1, cumulative: amount, signature, payNow: true }.abi_encode(),
+    ]
 }
 
 fn signed_transaction() -> Vec<u8> {

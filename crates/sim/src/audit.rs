@@ -1,32 +1,34 @@
 //! The modules' invariants after every final block.
 //!
 //! The audit follows the final chain once, from genesis, on whichever machine has the next block: that machines agree is
-//! checked elsewhere. It keeps a book of balances that only events write, and holds every state against it.
+//! checked elsewhere. It keeps books that only events write, and holds every state against them.
 
 use crate::Violation;
 use florin_consensus::Node;
 use florin_modules::{
-    CallEnv, Failure, factory, invariants, permission, policy, query, token::invariants::EventBook, token_address,
+    CallEnv, Failure,
+    invariants::{self, Books},
+    query, token_address,
 };
 use florin_state::{LedgerError, with_view};
 use florin_types::{Genesis, Height, Rules, StateView};
 
 /// How far the chain was followed, and what its events add up to.
 pub(crate) struct Audit {
-    book: EventBook,
+    books: Books,
     next: Height,
 }
 
 impl Audit {
     /// An audit that begins with the balances of genesis.
     pub(crate) fn new(genesis: &Genesis) -> Self {
-        let mut book = EventBook::default();
+        let mut books = Books::default();
         for (index, token) in (1..).zip(&genesis.tokens) {
             for (holder, units) in &token.balances {
-                book.credit_genesis(token_address(index), *holder, *units);
+                books.balances.credit_genesis(token_address(index), *holder, *units);
             }
         }
-        Self { book, next: 0 }
+        Self { books, next: 0 }
     }
 
     /// Blocks, genesis among them, after which every invariant was checked.
@@ -53,10 +55,10 @@ impl Audit {
                 found: violation.found,
             };
             for log in block.receipts.iter().flat_map(|receipt| receipt.logs()) {
-                self.book.apply(log).map_err(broken)?;
+                self.books.apply(log).map_err(broken)?;
             }
-            let (book, rules) = (self.book.clone(), node.genesis().rules.at(height).clone());
-            let violations = with_view(reader, move |view| violations(view, &rules, &book)).await;
+            let (books, rules) = (self.books.clone(), node.genesis().rules.at(height).clone());
+            let violations = with_view(reader, move |view| violations(view, &rules, &books)).await;
             let violations = violations.map_err(|failure| Violation::Unreadable(failure.to_string()))?;
             if let Some(first) = violations.into_iter().next() {
                 return Err(broken(first));
@@ -71,15 +73,9 @@ impl Audit {
 pub(crate) fn violations(
     view: &dyn StateView,
     rules: &Rules,
-    book: &EventBook,
+    books: &Books,
 ) -> Result<Vec<invariants::Violation>, Failure> {
-    query(view, CallEnv::reader(rules), |context| {
-        let mut violations = book.check(context)?;
-        violations.extend(factory::invariants::check(context)?);
-        violations.extend(policy::invariants::check(context)?);
-        violations.extend(permission::invariants::check(context)?);
-        Ok(violations)
-    })
+    query(view, CallEnv::reader(rules), |context| books.check(context))
 }
 
 #[cfg(test)]
@@ -93,14 +89,14 @@ mod tests {
         let workload = Workload::new(3);
         let genesis = workload.genesis();
         let (state, mut audit) = (genesis_state(&genesis).unwrap(), Audit::new(&genesis));
-        let found = |audit: &Audit| violations(&state, genesis.rules.at(0), &audit.book).unwrap();
+        let found = |audit: &Audit| violations(&state, genesis.rules.at(0), &audit.books).unwrap();
         assert_eq!(found(&audit), []);
-        audit.book.credit_genesis(TOKEN, workload.addresses().next().unwrap(), 1);
+        audit.books.balances.credit_genesis(TOKEN, workload.addresses().next().unwrap(), 1);
         let named: Vec<_> = found(&audit).iter().map(|violation| violation.invariant).collect();
         assert_eq!(named, ["token.events_give_balances"]);
         // A book that knows one holder only cannot add up to the supply.
-        let mut short = EventBook::default();
-        short.credit_genesis(TOKEN, workload.addresses().next().unwrap(), START_BALANCE);
+        let mut short = Books::default();
+        short.balances.credit_genesis(TOKEN, workload.addresses().next().unwrap(), START_BALANCE);
         let named = violations(&state, genesis.rules.at(0), &short).unwrap();
         assert_eq!(named.iter().map(|violation| violation.invariant).collect::<Vec<_>>(), ["token.supply_is_sum"]);
     }

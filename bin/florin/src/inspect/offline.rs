@@ -15,9 +15,8 @@ use crate::{
 use alloy_primitives::{Address, B256};
 use florin_modules::{
     CallEnv, Failure as ModuleFailure,
-    invariants::Violation,
-    permission, policy, query,
-    token::{self, invariants::EventBook},
+    invariants::{Books, Violation},
+    query, token,
 };
 use florin_proof::{Namespace, NetworkKey, StateItem};
 use florin_state::{FinalizedBlock, Ledger, LedgerConfig, LedgerError, page_cache, with_view};
@@ -193,34 +192,30 @@ pub(crate) fn proof(path: &Path, item: StateItem) -> Result<ProofReport, Failure
     })
 }
 
-/// The modules' invariants: the book that events make is compared with the state.
+/// The modules' invariants: the books that events make are compared with the state.
 pub(crate) fn state(path: &Path) -> Result<StateReport, Failure> {
     look(path, |opened| async move {
         let head = opened.ledger.head().block.height();
-        let book = event_book(&opened, head).await?;
+        let books = event_books(&opened, head).await?;
+        let book = &books.balances;
         let (tokens, holders) = (book.tokens(), book.tokens().iter().map(|token| book.holders(*token).len()).sum());
         let count = tokens.len();
         let rules = opened.genesis.rules.at(head).clone();
         let reader = opened.ledger.state(head).await.map_err(ledger_failure)?;
         let checked = with_view(reader, move |view: &dyn StateView| -> Result<Vec<Violation>, String> {
-            query(view, CallEnv::reader(&rules), |context| {
-                let mut violations = book.check(context)?;
-                violations.extend(policy::invariants::check(context)?);
-                violations.extend(permission::invariants::check(context)?);
-                Ok(violations)
-            })
-            .map_err(|failure| module_failure(&failure))
+            query(view, CallEnv::reader(&rules), |context| books.check(context))
+                .map_err(|failure| module_failure(&failure))
         });
         let violations = checked.await.map_err(fault)?.iter().map(ToString::to_string).collect();
         Ok(StateReport { height: head, tokens: count, holders, violations })
     })
 }
 
-async fn event_book(opened: &Opened, head: Height) -> Result<EventBook, Failure> {
-    let mut book = EventBook::default();
+async fn event_books(opened: &Opened, head: Height) -> Result<Books, Failure> {
+    let mut books = Books::default();
     for (index, token) in (1u64..).zip(&opened.genesis.tokens) {
         for (account, minor) in &token.balances {
-            book.credit_genesis(florin_modules::token_address(index), *account, *minor);
+            books.balances.credit_genesis(florin_modules::token_address(index), *account, *minor);
         }
     }
     for height in 1..=head {
@@ -233,7 +228,7 @@ async fn event_book(opened: &Opened, head: Height) -> Result<EventBook, Failure>
             )
         })?;
         for log in found.receipts.iter().flat_map(|receipt| receipt.logs()) {
-            book.apply(log).map_err(|violation| {
+            books.apply(log).map_err(|violation| {
                 Failure::damaged(
                     "inspect.invariant",
                     format_args!("block {height}: {violation}"),
@@ -242,7 +237,7 @@ async fn event_book(opened: &Opened, head: Height) -> Result<EventBook, Failure>
             })?;
         }
     }
-    Ok(book)
+    Ok(books)
 }
 
 /// What a directory holds.
