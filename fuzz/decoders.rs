@@ -176,11 +176,18 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let header = Header { extra_data: Extension::default().commitment().into(), ..Block::header_template() };
     let block = Block::new(header, Extension::default(), Vec::new());
     let balance_of = [&[0x70, 0xa0, 0x82, 0x31][..], &[0; 32]].concat();
+    let expire_payment = [&[0x09, 0xcb, 0x76, 0xf3][..], &[0; 64]].concat();
+    let word = |number: u64| U256::from(number).to_be_bytes::<32>();
+    // payBatch(token, uetr, 1, items): one item of 40 bytes, padded to whole words.
+    let batch = [&[0x4a, 0xc7, 0x30, 0x0b][..], token_address(1).into_word().as_slice(), &[1; 32], &word(1), &word(128)];
+    let pay_batch = [&batch.concat(), &word(40)[..], &[1; 40], &[0; 24]].concat();
     let mut seeds = vec![
         ("transaction", signed_transaction()),
         ("extension", Extension::default().encode().to_vec()),
         ("genesis", genesis.into_bytes()),
         ("module_call", balance_of),
+        ("module_call", expire_payment),
+        ("module_call", pay_batch),
         ("state_value", U256::from(7_000).to_be_bytes_trimmed_vec()),
         ("network_key", dealing.threshold_public.to_vec()),
         ("network_key", KNOWN_POINT.to_vec()),

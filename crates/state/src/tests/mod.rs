@@ -3,6 +3,7 @@
 mod crash;
 mod history;
 mod kill;
+mod measure;
 mod proofs;
 mod record;
 mod suspend;
