@@ -40,6 +40,9 @@ interface IToken {
     /// What a payment is for; follows the Transfer event of the same movement.
     event TransferWithMemo(address indexed from, address indexed to, uint256 value, bytes32 indexed memo, string paymentReference);
 
+    /// Units moved in a batch. Items of 40 bytes: payee 20, amount 12, reference 8. One result an item: those of 0 moved, and no Transfer event tells of them.
+    event BatchTransfer(address indexed from, bytes items, bytes results);
+
     // ----- ERC-2612 and ERC-5267 ---------------------------------------------------------------------------------
 
     /// Sets an allowance by the owner's signature (EIP-712); the deadline is in seconds.
