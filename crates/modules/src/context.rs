@@ -83,13 +83,13 @@ pub enum Tariff {
 }
 
 /// Batch tariff: a slot first touched in a transaction.
-pub const BATCH_COLD_GAS: u64 = 2_100;
+pub const BATCH_COLD_GAS: u64 = 1_500;
 /// Batch tariff: a slot touched before; a write that changes nothing, or changes again.
 pub const BATCH_WARM_GAS: u64 = 100;
 /// Batch tariff: the first write of a transaction to a slot that was not empty, beside the touch.
-pub const BATCH_CHANGE_GAS: u64 = 2_900;
+pub const BATCH_CHANGE_GAS: u64 = 2_500;
 /// Batch tariff: the first write of a transaction to a slot that was empty, beside the touch.
-pub const BATCH_FILL_GAS: u64 = 20_000;
+pub const BATCH_FILL_GAS: u64 = 7_000;
 
 /// Gas of a write in the batch tariff, beside the touch, where `original` is the value before the transaction.
 pub fn batch_write_gas(original: U256, current: U256, value: U256) -> u64 {

@@ -232,6 +232,54 @@ fn employee(number: usize) -> Address {
     Address::left_padding_from(&(0x1000_0000 + number).to_be_bytes())
 }
 
+/// Gas of a transaction that pays so many employees, one unit each.
+fn gas(ledger: &mut Ledger, number: u8, count: usize) -> u64 {
+    use alloy_sol_types::SolCall;
+    let items: Vec<BatchItem> = (0..count).map(|index| item(employee(index), 1)).collect();
+    let input = batch(0, number, &items).abi_encode();
+    ledger.send(PAYER, TO, &input).unwrap();
+    let zeros = input.iter().filter(|byte| **byte == 0).count() as u64;
+    let calldata = 4 * zeros + 16 * (input.len() as u64 - zeros);
+    21_000 + calldata + ledger.storage.gas_used
+}
+
+/// Thousands of items under one signature: a full batch to holders, more than half of one to new holders, and a list
+/// that is asked for each payee in between.
+#[test]
+fn thousands_of_items_fit_into_a_transaction() {
+    let mut ledger = world();
+    ledger.ok(crate::testing::ISSUER, eur(), mintCall { to: PAYER, amount: units(10_000) });
+    ledger.ok(crate::testing::ADMIN, eur(), setPolicyCall { newPolicyId: 0 });
+    let most = ledger.rules.transaction_gas_max;
+    let new = gas(&mut ledger, 1, 1_700);
+    assert!(new <= most, "{new}");
+    gas(&mut ledger, 2, BATCH_ITEMS_MAX);
+    let full = gas(&mut ledger, 3, BATCH_ITEMS_MAX);
+    assert!(full <= most, "{full}");
+    ledger.ok(crate::testing::ADMIN, eur(), setPolicyCall { newPolicyId: 2 });
+    let listed = gas(&mut ledger, 4, 2_500);
+    assert!(listed <= most, "{listed}");
+    assert_sound(&mut ledger);
+}
+
+/// What follows in the same transaction costs what it always does, whether the batch succeeded or not.
+#[test]
+fn the_tariff_of_a_batch_ends_with_it() {
+    use crate::{Context, Storage};
+    for (mode, amount, paid) in [(0, 1, true), (0, 1_001, false), (1, 1_001, true)] {
+        let mut ledger = world();
+        let items = encode(&[item(PAYEE, amount)]);
+        let rules = ledger.rules.clone();
+        let env = crate::CallEnv { rules: &rules, ..ledger.env(PAYER) };
+        let mut context = Context::new(env, &mut ledger.storage);
+        let found = pay_batch(&mut context, eur(), uetr(1), mode, &items);
+        assert_eq!(found.is_ok(), paid);
+        let before = ledger.storage.gas_used;
+        ledger.storage.store(TO, U256::from(1_000), U256::ONE).unwrap();
+        assert_eq!(ledger.storage.gas_used - before, 22_100);
+    }
+}
+
 /// A hint is a slot that the batch certainly reads: a word with every bit set is a used UETR, or a value of no type.
 #[test]
 fn hints_are_slots_that_a_batch_reads() {
