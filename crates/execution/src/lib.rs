@@ -41,6 +41,7 @@ mod rejection;
 mod request;
 mod revert;
 mod simulate;
+mod simulate_blocks;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -57,6 +58,9 @@ pub use revert::{RevertReason, decode_revert};
 pub use simulate::{
     AccessListOutcome, CallError, CallLimits, CallOutcome, CallStatus, Overrides, call, create_access_list,
     estimate_gas,
+};
+pub use simulate_blocks::{
+    BlockRequest, Refusal, SIMULATED_BLOCKS_MAX, SimulateError, SimulateOptions, SimulatedBlock, simulate_blocks,
 };
 pub use trace::{TraceError, TraceLimits, trace_block, trace_call, trace_transaction};
 
