@@ -27,7 +27,7 @@ fn genesis_is_golden() {
 }
 
 /// Changes only with the state that a genesis file gives.
-const GENESIS_GOLDEN: &str = "0x1531e45187b54cbf5373e66978a02e84d31555a73fa1def67075106d70402c32";
+const GENESIS_GOLDEN: &str = "0x623685d439cdb46d707c5070c9f5e5f210335015b833359e9000acee13d0e6b5";
 
 /// keccak256 over every key and value in order.
 fn digest(changes: &Changeset) -> B256 {
