@@ -68,10 +68,8 @@ use std::{
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 const REPLAY_BUFFER: NonZeroUsize = NZUsize!(1_048_576);
 const WRITE_BUFFER: NonZeroUsize = NZUsize!(262_144);
-/// Views in one file of undecided blocks and votes.
-const VIEWS_PER_SECTION: NonZeroU64 = NZU64!(4_096);
-/// Heights in one file of final blocks and of certificates: pruning drops whole files.
-const BLOCKS_PER_SECTION: NonZeroU64 = NZU64!(64);
+/// Heights, or views of undecided blocks, in one file: pruning drops whole files.
+const ITEMS_PER_SECTION: NonZeroU64 = NZU64!(64);
 /// Views that votes and undecided blocks are kept behind the newest final one.
 const VIEWS_RETAINED: ViewDelta = ViewDelta::new(256);
 /// Missing blocks asked for at once while catching up.
@@ -318,7 +316,7 @@ impl<E: Runtime> Starting<E> {
             partition_prefix: self.partition("marshal"),
             mailbox_size: MAILBOX,
             view_retention: VIEWS_RETAINED,
-            prunable_items_per_section: VIEWS_PER_SECTION,
+            prunable_items_per_section: ITEMS_PER_SECTION,
             page_cache: self.page_cache.clone(),
             replay_buffer: REPLAY_BUFFER,
             key_write_buffer: WRITE_BUFFER,
@@ -578,7 +576,7 @@ where
         value_partition: format!("{partition}-value"),
         compression: None,
         codec_config: (),
-        items_per_section: BLOCKS_PER_SECTION,
+        items_per_section: ITEMS_PER_SECTION,
         key_write_buffer: WRITE_BUFFER,
         value_write_buffer: WRITE_BUFFER,
         replay_buffer: REPLAY_BUFFER,

@@ -3,7 +3,7 @@
 //! **Place in the way of a payment.** A validator signs its votes with its share; three of four shares make the
 //! certificate that proves a block final.
 //!
-//! **Invariants.** A [`CommitteeKey`] fits its committee: as many shares as validators, a threshold equal to the quorum
+//! **Invariants.** A committee's key fits its committee: as many shares as validators, a threshold equal to the quorum
 //! of three in every four (2f + 1 of 3f + 1). A [`ThresholdShare`] is only accepted together with a committee key that
 //! it belongs to. Secrets live in memory that is overwritten when it is dropped; `Debug` never shows them.
 //!

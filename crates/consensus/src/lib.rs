@@ -4,8 +4,8 @@
 //! covers: fewer than a third of the validators silent, lost or lying; any node killed at any moment.
 //!
 //! **Place in the way of a payment.** Steps 3 to 6 of `docs/architecture.md`: transactions travel between mempools
-//! ([`gossip`]), the leader builds a block when there is work ([`pace`]), every validator executes it again before it
-//! votes ([`application`]), finality makes it durable and then tells everyone.
+//! (`gossip`), the leader builds a block when there is work (`pace`), every validator executes it again before it
+//! votes (`application`), finality makes it durable and then tells everyone.
 //!
 //! **State.** On disk, under the node's partition prefix: votes (`-simplex`), final blocks and certificates (`-blocks`,
 //! `-finalizations`, `-marshal…`), and what `florin-state` keeps.
@@ -18,7 +18,7 @@
 //! its view). A *fault* of this machine stops the
 //! node with its reason. While no quorum is reachable nothing is final and nothing is lost; [`Node::status`] says why.
 //!
-//! **Limits.** See [`network`] (quotas), [`gossip`] (batches), [`keys::VALIDATORS_MAX`].
+//! **Limits.** See [`network`] (quotas), `gossip` (batches), [`keys::VALIDATORS_MAX`].
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod admission;

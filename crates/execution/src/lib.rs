@@ -1,7 +1,7 @@
 //! A block applied to a state: protocol rules, the Ethereum virtual machine, native modules, receipts.
 //!
-//! **Place in the way of a payment.** [`admit`] is what the pool asks (step 3). The leader fills a block with [`build`],
-//! the others repeat it with [`execute`] (step 4). Both are functions of the state before, the rules and the block, and
+//! **Place in the way of a payment.** [`admit()`] is what the pool asks (step 3). The leader fills a block with [`build`],
+//! the others repeat it with [`execute()`] (step 4). Both are functions of the state before, the rules and the block, and
 //! give a changeset and receipts. [`assemble`], [`check_header`] and [`check_outcome`] bind the outcome to a header.
 //! [`call`], [`estimate_gas`], [`create_access_list`] and the traces answer questions and keep nothing.
 //!
@@ -9,7 +9,7 @@
 //! [`florin_types::Changeset`]; nothing else remains.
 //!
 //! **Invariants.** The same transactions on the same state give the same bytes, whoever runs them. What a leader builds,
-//! [`execute`] repeats. Admission and execution reach the same verdict. Whatever a transaction does it does whole or not
+//! [`execute()`] repeats. Admission and execution reach the same verdict. Whatever a transaction does it does whole or not
 //! at all, modules included. No transaction, block, request or code makes this crate panic.
 //!
 //! **Failures.** A [`Rejection`] is never included and has a permanent code. A revert is included, with its receipt. A
@@ -41,6 +41,7 @@ mod rejection;
 mod request;
 mod revert;
 mod simulate;
+mod simulate_blocks;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -57,6 +58,9 @@ pub use revert::{RevertReason, decode_revert};
 pub use simulate::{
     AccessListOutcome, CallError, CallLimits, CallOutcome, CallStatus, Overrides, call, create_access_list,
     estimate_gas,
+};
+pub use simulate_blocks::{
+    BlockRequest, Refusal, SIMULATED_BLOCKS_MAX, SimulateError, SimulateOptions, SimulatedBlock, simulate_blocks,
 };
 pub use trace::{TraceError, TraceLimits, trace_block, trace_call, trace_transaction};
 

@@ -31,6 +31,12 @@ impl<'a> Overlay<'a> {
     /// The view as a caller of `eth_call` pretends it to be.
     pub(crate) fn pretend(view: &'a dyn StateView, overrides: Option<&StateOverride>) -> Result<Self, CallError> {
         let mut overlay = Self::new(view, Changeset::default());
+        overlay.lay(overrides)?;
+        Ok(overlay)
+    }
+
+    /// Lays what a caller pretends on top.
+    pub(crate) fn lay(&mut self, overrides: Option<&StateOverride>) -> Result<(), CallError> {
         let precompiles = EthPrecompiles::new(SpecId::OSAKA);
         for (address, account) in overrides.into_iter().flatten() {
             let wrong = |rule: &str| Err(CallError::Request(format!("state override of {address}: {rule}")));
@@ -46,24 +52,24 @@ impl<'a> Overlay<'a> {
             if account.state.is_some() && account.state_diff.is_some() {
                 return wrong("both state and stateDiff are given: choose one");
             }
-            let mut present = view.account(*address)?.unwrap_or_default();
+            let mut present = self.account(*address)?.unwrap_or_default();
             present.balance = account.balance.unwrap_or(present.balance);
             present.nonce = account.nonce.unwrap_or(present.nonce);
             if let Some(code) = &account.code {
                 present.code_hash = keccak256(code);
-                overlay.changes.code.insert(present.code_hash, code.clone());
+                self.changes.code.insert(present.code_hash, code.clone());
             }
-            overlay.changes.accounts.insert(*address, (!present.is_empty()).then_some(present));
+            self.changes.accounts.insert(*address, (!present.is_empty()).then_some(present));
             if account.state.is_some() {
-                overlay.replaced.insert(*address);
+                self.replaced.insert(*address);
+                self.changes.slots.retain(|(of, _), _| of != address);
             }
-            overlay.pretends_modules |=
-                is_module(*address) && (account.state.is_some() || account.state_diff.is_some());
+            self.pretends_modules |= is_module(*address) && (account.state.is_some() || account.state_diff.is_some());
             let slots = account.state.iter().chain(&account.state_diff).flatten();
             let word = |word: &B256| U256::from_be_bytes(word.0);
-            overlay.changes.slots.extend(slots.map(|(slot, value)| ((*address, word(slot)), word(value))));
+            self.changes.slots.extend(slots.map(|(slot, value)| ((*address, word(slot)), word(value))));
         }
-        Ok(overlay)
+        Ok(())
     }
 
     /// A module that finds what it never wrote speaks of corruption. Where its storage is pretended, the request is what

@@ -343,7 +343,7 @@ fn with_module_slots(list: AccessList, state: &EvmState) -> AccessList {
     AccessList(touched.into_iter().map(item).collect())
 }
 
-fn outcome(result: ExecutionResult) -> CallOutcome {
+pub(crate) fn outcome(result: ExecutionResult) -> CallOutcome {
     let gas_used = result.tx_gas_used();
     let (status, logs) = match result {
         ExecutionResult::Success { output, logs, .. } => (CallStatus::Success(output.into_data()), logs),

@@ -7,6 +7,7 @@
 //! | -32000 | refused; `data.code` is a permanent code |
 //! | -32002 | took too long |
 //! | -32005 | above a limit; the message names it |
+//! | -38010 to -38026 | `eth_simulateV1`: a simulated block or call breaks a rule |
 //! | -32600, -32601, -32602, -32603, -32700 | JSON-RPC's own |
 
 use alloy_primitives::{B256, Bytes};
@@ -45,6 +46,11 @@ impl RpcError {
     /// A refusal with a permanent code.
     pub(crate) fn refused(code: &'static str, message: impl Into<String>) -> Self {
         Self { code: REFUSED, message: message.into(), data: Some(json!({ "code": code })) }
+    }
+
+    /// A simulated block or call breaks a rule; `eth_simulateV1` has numbers of its own.
+    pub(crate) fn simulation(number: i32, code: &'static str, message: String) -> Self {
+        Self { code: number, message, data: Some(json!({ "code": code })) }
     }
 
     /// A parameter is not what the method takes.

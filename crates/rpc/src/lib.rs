@@ -10,7 +10,7 @@
 //! [`florin_state::Ledger`], positions from [`florin_index::Index`], which this crate feeds.
 //!
 //! **Invariants.** A block is shown when its receipts and logs can be found. The methods are one table, from which the
-//! server, the OpenRPC document ([`openrpc`]) and the reference ([`reference`]) are made. No input makes a handler panic,
+//! server, the OpenRPC document ([`openrpc()`]) and the reference ([`reference()`]) are made. No input makes a handler panic,
 //! and if one did, its request would be answered with an error; a subscription would end with its connection.
 //!
 //! **Failures.** Ethereum's error codes and words, a permanent code in `data.code`, and what to do next.

@@ -87,6 +87,7 @@ block is final when it is shown. `pending` is the latest block, and for nonces a
 | -32000 | refused; `data.code` is a permanent code, the message says the values and what to do |
 | -32002 | timed out |
 | -32005 | above a limit of this node; the message names it |
+| -38010 to -38026 | `eth_simulateV1`: a simulated block or call breaks a rule |
 | -32600, -32601, -32602, -32603, -32700 | JSON-RPC's own; -32602 names the argument |
 
 ## Proofs

@@ -39,6 +39,16 @@ pub enum Violation {
         /// Height before.
         expected: Height,
     },
+    /// A machine did not catch up although all was well again.
+    #[error("machine {machine} still stands at height {found} while another is at {expected}")]
+    Behind {
+        /// The machine.
+        machine: usize,
+        /// Its height.
+        found: Height,
+        /// The highest of all.
+        expected: Height,
+    },
     /// A transaction was accepted but never became final.
     #[error("{count} of the accepted transactions were never final, the first is {first}")]
     NeverFinal {

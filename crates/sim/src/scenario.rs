@@ -266,9 +266,8 @@ impl Run {
             let chain = agreed_chain(cluster).await?;
             let verdict = all_final(&chain, &self.accepted);
             self.workload.forget_final(&chain);
-            let heights: BTreeSet<Height> =
-                cluster.nodes().map(|(_, node)| node.ledger().head().block.height()).collect();
-            if verdict.is_ok() && heights.len() == 1 || context.current() > deadline {
+            let verdict = verdict.and_then(|()| all_caught_up(cluster));
+            if verdict.is_ok() || context.current() > deadline {
                 break verdict.map(|()| chain);
             }
         };
@@ -291,5 +290,15 @@ impl Run {
             refused: self.refused,
             trace: String::new(),
         })
+    }
+}
+
+/// Machines that have caught up differ by the block that is on its way.
+fn all_caught_up(cluster: &Cluster) -> Result<(), Violation> {
+    let heights = || cluster.nodes().map(|(machine, node)| (node.ledger().head().block.height(), machine));
+    let highest = heights().max().unwrap_or_default().0;
+    match heights().min() {
+        Some((found, machine)) if found + 1 < highest => Err(Violation::Behind { machine, found, expected: highest }),
+        _ => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 //! **Purpose.** Keep what the network agreed on: the state under one root ([`Db`]), and the record of every finalised block
 //! ([`Ledger`]), on disk, crash-safe, noticing every damaged byte.
 //!
-//! **Place in the way of a payment.** `execution` turns a block into a changeset; [`write`] puts it into a batch, whose root
+//! **Place in the way of a payment.** `execution` turns a block into a changeset; [`write()`] puts it into a batch, whose root
 //! the header commits to. On finality the engine applies the batch, and [`LedgerWriter`] makes the block's record durable
 //! before anyone is told. `rpc` and `index` read through [`Ledger`].
 //!

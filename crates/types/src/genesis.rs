@@ -2,11 +2,9 @@
 
 use crate::{Currency, RulesSchedule};
 use alloy_primitives::{Address, B256, Bytes, U256};
+use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most nodes that a genesis file may name.
 pub const GENESIS_NODES_MAX: usize = 128;

@@ -172,7 +172,7 @@ pub(crate) fn quota() -> Quota {
 
 /// Runs a ceremony over the encrypted network. Start it on every participant's machine within the timeout.
 ///
-/// The runtime is fixed and the future boxed for the same reason as [`start`](crate::start)'s.
+/// The runtime is fixed and the future boxed for the same reason as [`start`](crate::start())'s.
 pub fn run(
     context: Context,
     config: CeremonyConfig,

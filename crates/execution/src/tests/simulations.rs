@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::{
-    BlockOverrides, CallError, CallLimits, CallOutcome, CallStatus, Overrides, StateOverride, TransactionRequest, call,
-    create_access_list, decode_revert, estimate_gas,
+    BlockOverrides, BlockRequest, CallError, CallLimits, CallOutcome, CallStatus, Overrides, SimulateError,
+    SimulateOptions, StateOverride, TransactionRequest, call, create_access_list, decode_revert, estimate_gas,
+    simulate_blocks,
 };
 use alloy_rpc_types_eth::state::{AccountOverride, StateOverridesBuilder};
 
@@ -244,6 +245,30 @@ fn a_run_that_nobody_waits_for_is_stopped() {
     let stopped =
         create_access_list(&chain.state, CHAIN_ID, chain.rules(), &chain.env(), &to(CONTRACT), &none, &limits);
     assert_eq!(stopped, Err(CallError::Stopped));
+}
+
+#[test]
+fn simulated_blocks_know_each_other() {
+    // Returns the hash of the block that stands two before this one.
+    let code = [0x60, 0x02, 0x43, 0x03, 0x40, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3];
+    let chain = with_code(&code);
+    let request = BlockRequest { calls: vec![to(CONTRACT)], ..BlockRequest::default() };
+    let requests = vec![request; 4];
+    let (options, limits) = (SimulateOptions::default(), CallLimits::default());
+    let blocks =
+        simulate_blocks(&chain.state, CHAIN_ID, chain.rules(), &chain.head, &requests, options, &limits).unwrap();
+    let mut hashes = vec![chain.head.hash()];
+    for (index, simulated) in blocks.iter().enumerate() {
+        assert_eq!(simulated.block.header().parent_hash, *hashes.last().unwrap());
+        if let Some(two_before) = index.checked_sub(1) {
+            let CallStatus::Success(output) = &simulated.outcomes[0].status else { panic!("{simulated:?}") };
+            assert_eq!(B256::from_slice(output), hashes[two_before], "{index}");
+        }
+        hashes.push(simulated.block.hash());
+    }
+    limits.stop.stop();
+    let stopped = simulate_blocks(&chain.state, CHAIN_ID, chain.rules(), &chain.head, &requests, options, &limits);
+    assert!(matches!(stopped, Err(SimulateError::Call { error: CallError::Stopped, .. })), "{stopped:?}");
 }
 
 #[test]

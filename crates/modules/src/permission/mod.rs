@@ -2,7 +2,7 @@
 //! much gas a sender may use where gas costs nothing. Specification: `specs/permission.md`.
 //!
 //! **Place in the way of a payment.** Admission and execution ask [`may_transact`], [`may_deploy`] and [`quota`] before
-//! a transaction costs anything; consensus reads [`nodes`] and [`may_connect`] when peers change.
+//! a transaction costs anything; consensus reads [`nodes()`] and [`may_connect`] when peers change.
 //!
 //! **State.** One slot of settings, one slot an account (listings, roles, gas used), the list of nodes. See [`layout`].
 //!

@@ -81,7 +81,7 @@ impl FromValue for BlockOverrideArgument {
             number: either(&fields, NUMBER)?,
             time: either(&fields, TIME)?,
             coinbase: either(&fields, COINBASE)?,
-            random: either(&fields, RANDOM)?,
+            random: either::<Slot>(&fields, RANDOM)?.map(|random| B256::from(random.0)),
             base_fee: either(&fields, BASE_FEE)?,
             gas_limit: either(&fields, GAS_LIMIT)?,
             difficulty: either(&fields, DIFFICULTY)?,

@@ -10,6 +10,7 @@ pub(crate) mod florin;
 pub(crate) mod logs;
 pub(crate) mod node;
 pub(crate) mod pool;
+pub(crate) mod simulate;
 pub(crate) mod state;
 pub(crate) mod submit;
 mod table;

@@ -1,7 +1,8 @@
 //! The table.
 
 use super::{
-    Method, Param, blocks, calls, fees, florin, logs, node, pool, state, submit, to_json, traces, transactions,
+    Method, Param, blocks, calls, fees, florin, logs, node, pool, simulate, state, submit, to_json, traces,
+    transactions,
 };
 
 const fn required(name: &'static str, schema: &'static str) -> Param {
@@ -245,6 +246,13 @@ pub(crate) const METHODS: &[Method] = &[
         "AccessListResult",
         calls::create_access_list,
         "What a transaction touches (EIP-2930), and its gas with that list."
+    ),
+    method!(
+        "eth_simulateV1",
+        [required("payload", "SimulatePayload"), BLOCK],
+        "SimulatedBlocks",
+        simulate::simulate,
+        "Runs calls in blocks on top of a block and of each other, and keeps nothing. Their state root is zero."
     ),
     // eth: fees
     method!("eth_gasPrice", [], "Quantity", fees::gas_price, "Price of gas in wei that the next block asks for."),

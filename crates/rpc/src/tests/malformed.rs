@@ -28,6 +28,7 @@ fn sample(schema: &str) -> Value {
         "Percentiles" => json!([1, 2]),
         "StateItems" => json!([{ "address": Address::ZERO }]),
         "Call" | "StateOverrides" | "BlockOverrides" | "Filter" | "TraceOptions" | "TraceCallOptions" => json!({}),
+        "SimulatePayload" => json!({ "blockStateCalls": [{}] }),
         other => panic!("no sample of {other}"),
     }
 }

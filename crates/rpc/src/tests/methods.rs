@@ -297,6 +297,96 @@ fn calls_that_fail_say_why() {
 }
 
 #[test]
+fn blocks_are_simulated_one_on_top_of_the_other() {
+    on_a_plain_node(|node| async move {
+        let counter = node.deploy(&developer(), 0, COUNTER).await;
+        let head = node.ok("eth_getBlockByNumber", json!(["latest"])).await;
+        let call = json!({ "from": developer().address(), "to": counter });
+        let rich = json!({ Address::repeat_byte(7).to_string(): { "balance": "0x10" } });
+        let pay = json!({ "from": Address::repeat_byte(7), "to": Address::repeat_byte(8), "value": "0x3" });
+        let payload = json!({
+            "blockStateCalls": [
+                { "calls": [call, call], "stateOverrides": rich },
+                { "calls": [pay, call], "blockOverrides": { "number": "0x4", "time": "0xffffffff", "prevRandao": "0x1" } },
+            ],
+            "traceTransfers": true,
+        });
+        let blocks = node.ok("eth_simulateV1", json!([payload, "latest"])).await;
+        assert_eq!(blocks.as_array().unwrap().len(), 3, "the number that is left out is an empty block");
+        assert_eq!((&blocks[0]["number"], &blocks[0]["parentHash"]), (&json!("0x2"), &head["hash"]));
+        assert_eq!((&blocks[1]["parentHash"], &blocks[2]["parentHash"]), (&blocks[0]["hash"], &blocks[1]["hash"]));
+        assert_eq!(blocks[2]["timestamp"], "0xffffffff");
+        for (block, call, value) in [(0, 0, 1), (0, 1, 2), (2, 1, 3)] {
+            let call = &blocks[block]["calls"][call];
+            assert_eq!((&call["status"], &call["returnData"]), (&json!("0x1"), &json!(word(value))));
+            assert_eq!(
+                (&call["logs"][0]["blockHash"], &call["logs"][0]["address"]),
+                (&blocks[block]["hash"], &json!(counter))
+            );
+        }
+        let transfer = &blocks[2]["calls"][0]["logs"][0];
+        assert_eq!((&transfer["address"], &transfer["data"]), (&json!(Address::repeat_byte(0xee)), &json!(word(3))));
+        let fields: alloy_consensus::Header = serde_json::from_value(blocks[2].clone()).unwrap();
+        assert_eq!(blocks[2]["hash"], json!(fields.hash_slow()));
+        let full = json!({ "blockStateCalls": [{ "calls": [call] }], "returnFullTransactions": true });
+        let full = node.ok("eth_simulateV1", json!([full])).await;
+        assert_eq!(full[0]["transactions"][0]["from"], json!(developer().address()));
+        // Nothing of it is kept.
+        assert_eq!(node.ok("eth_call", json!([{ "to": counter }])).await, word(1));
+        assert_eq!(node.ok("eth_blockNumber", json!([])).await, "0x1");
+    });
+}
+
+#[test]
+fn what_cannot_be_simulated_has_the_numbers_of_the_specification() {
+    on_a_node(RpcConfig { call_gas_max: 5_000_000, ..plain_config() }, |node| async move {
+        let (from, to) = (developer().address(), Address::repeat_byte(8));
+        let poor = Address::repeat_byte(7);
+        let of = |calls: Value| json!([{ "calls": calls }]);
+        for (blocks, number) in [
+            (json!([{ "blockOverrides": { "number": "0x0" } }]), -38020),
+            (json!([{ "blockOverrides": { "time": "0x1" } }]), -38021),
+            (json!([{ "blockOverrides": { "number": "0xffff" } }]), -38026),
+            (json!([{ "blockOverrides": { "number": format!("0x1{}", "0".repeat(40)) } }]), -38026),
+            (json!([{ "blockOverrides": { "gasLimit": "0x5208" }, "calls": [{ "to": to, "gas": "0x5209" }] }]), -38015),
+            (of(json!([{ "from": from, "to": to, "nonce": "0x1" }])), -38011),
+            (of(json!([{ "from": from, "to": to }, { "from": from, "to": to, "nonce": "0x0" }])), -38010),
+            (of(json!([{ "to": to, "gas": "0x1" }])), -38013),
+            (of(json!([{ "from": poor, "to": to, "value": "0x1" }])), -38014),
+            (
+                json!([{ "blockOverrides": { "baseFeePerGas": "0x7" }, "calls": [{ "from": from, "to": to, "gasPrice": "0x6" }] }]),
+                -38012,
+            ),
+            (json!([]), -32602),
+            (json!([{ "call": [] }]), -32602),
+            (json!([{ "calls": vec![json!({}); 1_001] }]), -32602),
+            (json!([{ "calls": [{ "data": "0x1", "input": "0x" }] }]), -32602),
+        ] {
+            let payload = json!({ "blockStateCalls": blocks, "validation": true });
+            let (code, message, _) = node.error("eth_simulateV1", json!([payload])).await;
+            assert_eq!(code, number, "{blocks:.200}: {message}");
+        }
+        // Without validation any nonce goes, and failures are results.
+        let code = |code: &str| json!({ to.to_string(): { "code": code } });
+        let payload = json!({ "blockStateCalls": [{
+            "stateOverrides": code("0x366000600037366000fd"),
+            "calls": [{ "from": from, "to": to, "nonce": "0x63", "data": "0x1234" }],
+        }, { "stateOverrides": code("0xfe"), "calls": [{ "to": to, "gas": "0xf4240" }] }] });
+        let blocks = node.ok("eth_simulateV1", json!([payload])).await;
+        let failed = &blocks[0]["calls"][0];
+        assert_eq!(
+            (&failed["status"], &failed["returnData"], &failed["error"]["code"]),
+            (&json!("0x0"), &json!("0x1234"), &json!(3))
+        );
+        assert_eq!(blocks[1]["calls"][0]["error"]["code"], -32015);
+        // The gas of one simulation is for all calls together.
+        let payload = json!({ "blockStateCalls": [{ "stateOverrides": code("0x5b600056"), "calls": [{ "to": to }, { "to": to }] }] });
+        let (number, ..) = node.error("eth_simulateV1", json!([payload])).await;
+        assert_eq!(number, -38013);
+    });
+}
+
+#[test]
 fn submissions_are_refused_in_ethereums_words_with_a_permanent_code() {
     on_a_plain_node(|node| async move {
         let (from, to) = (developer(), Address::ZERO);
