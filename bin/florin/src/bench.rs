@@ -1,13 +1,14 @@
 //! `florin bench`: how fast, and at what cost.
 //!
-//! Starts a demo network on this machine, or loads one that runs (`--rpc`), with payments that are signed one by one.
-//! Latency counts from the moment a payment was due until a client sees it final. With `--rpc` the payments come from
-//! the demo's load accounts, or from accounts that `--from` funds and that pay everything back at the end. Their keys
-//! follow from the funder's: what a broken run leaves on them, the next one pays back.
+//! Starts a demo network on this machine, or loads one that runs (`--rpc`), with a workload. Latency counts from the moment
+//! a payment was due until a client sees it final. With `--rpc` the payments come from the demo's load accounts, or from
+//! accounts that `--from` funds and that pay everything back at the end. Their keys follow from the funder's: what a broken
+//! run leaves on them, the next one pays back.
 
 use crate::{
     demo::{self, Data, DemoCommand, accounts::People},
     failure::{Exit, Failure},
+    files,
     key::{Keystore, accounts},
     network::NetworkArguments,
     output::Output,
@@ -17,45 +18,82 @@ use crate::{
 };
 use clap::Args;
 use florin_bench::{
-    BenchConfig, BenchError, PAYMENTS_MAX, Progress as BenchProgress, Report, Saturation, derive_signers, fund, refund,
-    saturate,
+    ACCOUNTS_MAX, BenchConfig, BenchError, MeasuredNode, PAYMENTS_MAX, Progress as BenchProgress, Report, Saturation,
+    Workload, chart, compare, derive_signers, fund, refund, saturate,
 };
 use florin_client::{RpcClient, Signer, Token};
 use florin_types::Amount;
-use indicatif::ProgressBar;
-use serde_json::json;
-use std::{path::PathBuf, time::Duration};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// What counts as sustained when the knee is looked for: latency p99, in milliseconds.
+const KNEE_P99_MS: f64 = 1_000.0;
 
 /// Measures payments.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Workloads:
+  payments    payments with UETR and agents, each signed by its payer
+  transfers   ERC-20 transfers of a currency, as ordinary Ethereum transactions
+  batches     thousands of payments under one signature, to --accounts accounts
+  erc20       transfers of an ERC-20 contract in the EVM
+  swap        swaps in a constant-product pool contract, as Uniswap V2's
+  clearing    instructions of banks to gross settlement, with queue and multilateral runs
+  mixed       half transfers, then payments, contract calls and small batches
+
 Examples:
-  florin bench                                       four validators on this machine, 1,000 payments/s for 30 s
-  florin bench --rate 2000 --duration-s 60 --json
-  florin bench --saturate                            raises the rate until p99 exceeds one second
-  florin bench --rpc http://127.0.0.1:8545           loads a `florin demo` that runs
+  florin bench                                        four validators on this machine, 1,000 transfers/s for 30 s
+  florin bench --workload batches --validators 1 --rate 50000 --seconds 20 --json
+  florin bench --knee                                 looks for the highest rate with p99 below one second
+  florin bench --chart run.svg --report run.json      a picture, and a report for --compare
+  florin bench --compare run.json                     the same again, beside what was measured before
+  florin bench --rpc http://127.0.0.1:8545            loads a `florin demo` that runs
   florin bench --rpc http://node:8545 --from tester --token 0xf101…0002 --genesis genesis.json
 
 Only for test currencies: --from pays one minor unit for each payment that a sender will make to accounts of this
 program, which pay each other and then pay all of it back. If they cannot, the same command pays it back later.")]
 pub(crate) struct BenchCommand {
+    /// What is paid: payments, transfers, batches, erc20, swap, clearing or mixed.
+    #[arg(long, value_name = "NAME", default_value_t = Workload::Transfers)]
+    workload: Workload,
     /// Payments a second, all senders together.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     rate: u64,
-    /// How long payments are due, in seconds.
+    /// How long payments are due and measured, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
-    duration_s: u64,
+    seconds: u64,
+    /// How long the same load runs before that, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    warmup: u64,
     /// Validators of the network that is started.
     #[arg(long, value_name = "N", default_value_t = 4, conflicts_with = "rpc",
           value_parser = clap::value_parser!(u16).range(1..=16))]
     validators: u16,
-    /// Start at this rate and raise it by a quarter until p99 exceeds one second.
-    #[arg(long)]
-    saturate: bool,
+    /// Look for the highest rate with p99 below one second, from --rate on, and measure half of it.
+    #[arg(long, conflicts_with_all = ["chart", "report", "compare"])]
+    knee: bool,
+    /// Accounts that batches pay, made before the clock starts. 0 pays the senders.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(..=ACCOUNTS_MAX))]
+    accounts: u64,
+    /// Payments under one signature in the workload of batches.
+    #[arg(long, value_name = "N", default_value_t = 2_500, value_parser = clap::value_parser!(u16).range(1..=3_000))]
+    batch_items: u16,
+    /// Write a picture of the run (SVG).
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
+    /// Write the report (JSON), for --compare.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Show the figures beside those of an earlier report.
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
     /// Load these nodes instead of starting a network; finality is read from the first.
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     rpc: Vec<String>,
-    /// Processes of those nodes, to measure their processor time.
+    /// Processes of those nodes, to measure their processor time and memory.
     #[arg(long, value_name = "PID", value_delimiter = ',', requires = "rpc")]
     pid: Vec<u32>,
     /// Account that funds the senders, in a test currency. Without it the demo's load accounts pay.
@@ -76,6 +114,19 @@ pub(crate) struct BenchCommand {
     passphrase: PassphraseSource,
 }
 
+impl BenchCommand {
+    fn config(&self, rpc_urls: Vec<String>, senders: Vec<Signer>, token: alloy_primitives::Address) -> BenchConfig {
+        BenchConfig {
+            workload: self.workload,
+            warmup_ms: self.warmup.saturating_mul(1_000),
+            batch_items: self.batch_items.into(),
+            // Units that somebody lent go to nobody but the senders, who pay them back.
+            accounts: if self.workload == Workload::Batches && self.from.is_none() { self.accounts } else { 0 },
+            ..BenchConfig::new(rpc_urls, senders, token, self.rate, self.seconds.saturating_mul(1_000))
+        }
+    }
+}
+
 /// Runs `florin bench`.
 pub(crate) fn run(command: BenchCommand, output: Output) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -93,7 +144,7 @@ pub(crate) fn run(command: BenchCommand, output: Output) -> Result<(), Failure> 
 async fn on_new_network(command: &BenchCommand, output: Output) -> Result<(), Failure> {
     let data = Data::temporary("florin-bench-")?;
     match measure_new_network(command, data.path(), output).await {
-        Ok(measured) => measured.show(output),
+        Ok(measured) => measured.show(command, output),
         Err(failure) => Err(data.close_after(failure)),
     }
 }
@@ -110,14 +161,8 @@ async fn measure_new_network(command: &BenchCommand, data: PathBuf, output: Outp
     let progress = demo::progress::Progress::new(output.is_json());
     let (network, _deaths) = demo::Network::start(&demo, data, &progress).await?;
     progress.finish();
-    let mut config = BenchConfig::new(
-        network.rpc_urls(),
-        load_senders(command, &network.people),
-        network.token,
-        command.rate,
-        command.duration_s.saturating_mul(1_000),
-    );
-    config.process_ids = network.pids();
+    let senders = load_senders(command, &network.people);
+    let config = BenchConfig { nodes: network.measured(), ..command.config(network.rpc_urls(), senders, network.token) };
     let measured = until_stopped(measure(command, config, output)).await;
     network.stop().await;
     measured
@@ -128,26 +173,23 @@ async fn on_running_network(command: &BenchCommand, output: Output) -> Result<()
         Some(address) => parse_address(address)?,
         None => florin_modules::token_address(1),
     };
-    let config = |senders| {
-        let duration_ms = command.duration_s.saturating_mul(1_000);
-        let mut config = BenchConfig::new(command.rpc.clone(), senders, address, command.rate, duration_ms);
-        config.process_ids = command.pid.clone();
-        config
-    };
+    let nodes = command.pid.iter().map(|pid| MeasuredNode { process_id: *pid, ..MeasuredNode::default() });
+    let nodes: Vec<_> = nodes.collect();
+    let config = |senders| BenchConfig { nodes: nodes.clone(), ..command.config(command.rpc.clone(), senders, address) };
     let Some(name) = &command.from else {
         let senders = load_senders(command, &People::derive()?);
-        return measure(command, config(senders), output).await?.show(output);
+        return measure(command, config(senders), output).await?.show(command, output);
     };
     let funding = Funding::open(command, name, &address.to_string()).await?;
     let measured = until_stopped(async {
         let config = config(funding.senders.clone());
-        funding.fund(if command.saturate { PAYMENTS_MAX } else { config.payments() }).await?;
+        funding.fund(if command.knee { PAYMENTS_MAX } else { config.payments() }).await?;
         measure(command, config, output).await
     });
     let measured = measured.await;
     // Whatever became of the measurement, the units go home.
     funding.refund().await?;
-    measured?.show(output)
+    measured?.show(command, output)
 }
 
 /// Somebody's units, lent to the senders.
@@ -210,24 +252,48 @@ enum Measured {
 }
 
 impl Measured {
-    fn show(&self, output: Output) -> Result<(), Failure> {
+    fn show(&self, command: &BenchCommand, output: Output) -> Result<(), Failure> {
         match self {
-            Self::Rate(report) => output.show(report, || report.table()),
-            Self::Limit(saturation) => {
-                let value =
-                    json!({ "steps": saturation.steps, "sustained_per_second": saturation.sustained_per_second });
-                output.show(&value, || saturation_text(saturation))
+            Self::Rate(report) => {
+                if let Some(path) = &command.chart {
+                    write(path, &chart(report).map_err(failed)?)?;
+                }
+                if let Some(path) = &command.report {
+                    write(path, &report.to_json().map_err(|error| unreadable(path, &error))?)?;
+                }
+                let before = command.compare.as_deref().map(read_report).transpose()?;
+                output.show(report, || {
+                    let beside = before.map(|before| format!("\n{}", compare(&before, report)));
+                    report.table() + &beside.unwrap_or_default()
+                })
             }
+            Self::Limit(saturation) => output.show(saturation, || saturation_text(saturation)),
         }
     }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| Failure::writing(path, &error))
+}
+
+fn read_report(path: &Path) -> Result<Report, Failure> {
+    serde_json::from_str(&files::read_text(path)?).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &serde_json::Error) -> Failure {
+    Failure::input(
+        "bench.report",
+        format_args!("{} is no report of this program: {error}", path.display()),
+        "give a file that --report wrote",
+    )
 }
 
 async fn measure(command: &BenchCommand, config: BenchConfig, output: Output) -> Result<Measured, Failure> {
     let bar = if output.is_json() { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     bar.enable_steady_tick(Duration::from_millis(120));
-    let show = |progress: BenchProgress| bar.set_message(progress_text(progress));
-    let measured = if command.saturate {
-        Measured::Limit(saturate(config, 1_000.0, show).await.map_err(failed)?)
+    let show = |progress: BenchProgress| show_progress(&bar, progress);
+    let measured = if command.knee {
+        Measured::Limit(saturate(config, KNEE_P99_MS, show).await.map_err(failed)?)
     } else {
         Measured::Rate(Box::new(florin_bench::run(config, show).await.map_err(failed)?))
     };
@@ -235,23 +301,52 @@ async fn measure(command: &BenchCommand, config: BenchConfig, output: Output) ->
     Ok(measured)
 }
 
+fn show_progress(bar: &ProgressBar, progress: BenchProgress) {
+    match progress {
+        BenchProgress::Preparing { what, done, of } => {
+            // A template of ours is well-formed; with another one the bar would only look different.
+            if let Ok(style) = ProgressStyle::with_template("making {msg}: {bar:40} {human_pos}/{human_len}, {eta}") {
+                bar.set_style(style);
+            }
+            bar.set_length(of);
+            bar.set_position(done);
+            bar.set_message(what);
+        }
+        other => {
+            bar.set_style(ProgressStyle::default_spinner());
+            bar.set_message(progress_text(other));
+        }
+    }
+}
+
 fn progress_text(progress: BenchProgress) -> String {
     match progress {
+        BenchProgress::Preparing { what, .. } => format!("making {what}"),
         BenchProgress::Signing { payments } => format!("signing {payments} payments"),
         BenchProgress::Running(second) => format!(
             "second {}: {} accepted, {} settled, p50 {:.0} ms, p99 {:.0} ms",
-            second.second, second.accepted, second.settled, second.latency.p50_ms, second.latency.p99_ms
+            second.second, second.accepted, second.settled, second.latency_ms.p50, second.latency_ms.p99
         ),
         BenchProgress::Settling { left } => format!("waiting for the last {left}"),
     }
 }
 
 fn saturation_text(saturation: &Saturation) -> String {
-    let mut text: String = saturation.steps.iter().map(|step: &Report| step.table() + "\n").collect();
-    text.push_str(&match saturation.sustained_per_second {
-        Some(rate) => format!("sustained with p99 below 1 s: {rate} payments/s\n"),
-        None => "not even the first rate was sustained with p99 below 1 s\n".to_string(),
+    let line = |report: &Report| {
+        let (rate, settled, latency) = (report.rate_per_s, report.settled, &report.latency_ms);
+        format!(
+            "{rate:>10}/s  {settled:>10} of {:>10} settled  p50 {:>8.1} ms  p99 {:>8.1} ms\n",
+            report.payments, latency.p50, latency.p99
+        )
+    };
+    let mut text: String = saturation.steps.iter().map(line).collect();
+    text.push_str(&match saturation.sustained_per_s {
+        Some(rate) => format!("\nsustained with p99 below 1 s: {rate} payments/s\n"),
+        None => "\nnot even the first rate was sustained with p99 below 1 s\n".to_string(),
     });
+    if let Some(half) = &saturation.at_half {
+        text.push_str(&format!("\nAt half of it:\n\n{}", half.table()));
+    }
     text
 }
 

@@ -1,4 +1,4 @@
-//! The load generator: individually signed payments at a fixed rate, and what became of each of them.
+//! The load generator: payments at a fixed rate, and what became of each of them.
 //!
 //! **Purpose.** Say how fast the ledger is, honestly. The load is open: payments are due at fixed times whether or not
 //! the ledger keeps up, and latency is counted from the time a payment was *due*, so that a stall is seen by every
@@ -14,19 +14,29 @@
 //! **Failures.** [`BenchError`]. **Limits.** [`PAYMENTS_MAX`] payments a run; a bounded number of batches under way.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod chart;
+mod clerk;
+mod compare;
 mod config;
+mod cost;
 mod cpu;
 mod fund;
 mod prepare;
 mod report;
 mod run;
 mod saturate;
+mod stage;
+mod workload;
 
 #[cfg(test)]
 mod tests;
 
-pub use config::{BenchConfig, BenchError, PAYMENTS_MAX};
+pub use chart::chart;
+pub use compare::compare;
+pub use config::{ACCOUNTS_MAX, BATCHED_PAYMENTS_MAX, BenchConfig, BenchError, MeasuredNode, PAYMENTS_MAX};
+pub use cost::NodeCost;
 pub use fund::{derive_signers, fund, refund};
-pub use report::{CpuUse, Latency, Report, Second};
+pub use report::{Clearing, Latency, Report, Second};
 pub use run::{Progress, run};
 pub use saturate::{Saturation, saturate};
+pub use workload::Workload;

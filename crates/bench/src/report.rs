@@ -1,55 +1,69 @@
 //! What was measured, for people and for programs.
 
+use crate::{NodeCost, cost::Costs};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt::Write as _};
+
+const KIBIBYTE: f64 = 1_024.0;
+const MEBIBYTE: f64 = 1_048_576.0;
 
 /// Latency from the time a payment was due to the time its final block was seen, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// Half of the payments were faster.
-    pub p50_ms: f64,
+    pub p50: f64,
     /// 90 % were faster.
-    pub p90_ms: f64,
+    pub p90: f64,
     /// 99 % were faster.
-    pub p99_ms: f64,
+    pub p99: f64,
     /// 99.9 % were faster.
-    pub p99_9_ms: f64,
+    pub p999: f64,
     /// The slowest.
-    pub max_ms: f64,
+    pub max: f64,
     /// Their mean.
-    pub mean_ms: f64,
+    pub mean: f64,
 }
 
 impl Latency {
-    /// From latencies in microseconds, in any order. Percentiles are nearest-rank: a value that occurred.
-    pub(crate) fn of(latencies_us: &mut [u64]) -> Self {
-        latencies_us.sort_unstable();
-        let count = latencies_us.len();
-        let Some(last) = latencies_us.last() else { return Self::default() };
+    /// From latencies in microseconds, each of so many payments, in any order. Percentiles are nearest-rank: a value
+    /// that occurred.
+    pub(crate) fn of(latencies: &mut [(u64, u64)]) -> Self {
+        latencies.sort_unstable();
+        let count: u64 = latencies.iter().map(|(_, payments)| payments).sum();
+        let Some((last, _)) = latencies.last() else { return Self::default() };
         let milliseconds = |us: u64| us as f64 / 1_000.0;
-        let rank = |per_mille: usize| {
-            let place = (count * per_mille).div_ceil(1_000).saturating_sub(1);
-            milliseconds(latencies_us.get(place).copied().unwrap_or_default())
+        let rank = |per_mille: u64| {
+            let place = count.saturating_mul(per_mille).div_ceil(1_000).max(1);
+            let mut seen = 0;
+            let found = latencies.iter().find(|(_, payments)| {
+                seen += payments;
+                seen >= place
+            });
+            milliseconds(found.map_or(0, |(us, _)| *us))
         };
-        let sum: u128 = latencies_us.iter().map(|us| u128::from(*us)).sum();
+        let sum: u128 = latencies.iter().map(|(us, payments)| u128::from(*us).saturating_mul((*payments).into())).sum();
         Self {
-            p50_ms: rank(500),
-            p90_ms: rank(900),
-            p99_ms: rank(990),
-            p99_9_ms: rank(999),
-            max_ms: milliseconds(*last),
-            mean_ms: sum as f64 / count as f64 / 1_000.0,
+            p50: rank(500),
+            p90: rank(900),
+            p99: rank(990),
+            p999: rank(999),
+            max: milliseconds(*last),
+            mean: sum as f64 / count.max(1) as f64 / 1_000.0,
         }
     }
 }
 
-/// CPU time of one measured process during the run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CpuUse {
-    /// The process.
-    pub process_id: u32,
-    /// CPU-seconds, user and system; absent where they could not be read to the end (the process may have died).
-    pub cpu_seconds: Option<f64>,
+/// What a clearing day achieved: figures of the settlement module, of the whole day with its warm-up.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Clearing {
+    /// Instructions that settled.
+    pub instructions: u64,
+    /// What they were worth, in minor units.
+    pub value_minor: u128,
+    /// Units that moved for it, in minor units: the rest was saved by offset.
+    pub liquidity_minor: u128,
+    /// Instructions that still wait.
+    pub queued: u64,
 }
 
 /// One second of the run.
@@ -66,18 +80,26 @@ pub struct Second {
     /// Blocks seen final, empty ones included.
     pub blocks: u64,
     /// Latency of those that settled in this second.
-    pub latency: Latency,
+    pub latency_ms: Latency,
 }
 
-/// The measurement.
+/// The measurement. Counts are payments that were due after the warm-up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
+    /// What was paid.
+    pub workload: String,
+    /// Nodes that took payments; on a network that bench started, its validators.
+    pub validators: usize,
     /// Rate asked for, in payments a second.
-    pub rate_per_second: u64,
-    /// How long payments were due, in milliseconds.
+    pub rate_per_s: u64,
+    /// How long payments were due and measured, in milliseconds.
     pub duration_ms: u64,
+    /// How long the same load ran before that, in milliseconds.
+    pub warmup_ms: u64,
     /// Accounts that paid.
     pub senders: usize,
+    /// Accounts that batches paid; 0 where they paid the senders.
+    pub accounts: u64,
     /// Payments that were due.
     pub payments: u64,
     /// Of those, taken by a node.
@@ -93,21 +115,31 @@ pub struct Report {
     pub reverted: u64,
     /// Of those, neither refused nor final when the measurement ended.
     pub unsettled: u64,
-    /// Settled payments a second, from the first due to the last seen final.
-    pub settled_per_second: f64,
+    /// Settled payments a second, from the end of the warm-up to the last seen final.
+    pub payments_per_s: f64,
     /// Latency of all final payments.
-    pub latency: Latency,
+    pub latency_ms: Latency,
     /// How much later than due a payment went out, at most, in milliseconds: large values mean that this machine was
     /// too slow to make the load. Latency includes it.
     pub send_delay_ms_max: f64,
     /// Blocks seen final during the run.
     pub blocks: u64,
-    /// CPU time of the processes that were measured.
-    pub cpu: Vec<CpuUse>,
-    /// CPU-seconds of all those processes for 1,000 settled payments; absent if one could not be measured.
-    pub cpu_seconds_per_1000: Option<f64>,
-    /// CPU-seconds of this load generator while it ran.
-    pub generator_cpu_seconds: Option<f64>,
+    /// Processor time of all measured nodes for 1,000 settled payments, in seconds; absent if one could not be measured.
+    pub cpu_s_per_1000: Option<f64>,
+    /// Most resident memory of all measured nodes together, in MiB.
+    pub memory_mb: Option<f64>,
+    /// Bytes that all nodes sent to each other for 1,000 settled payments.
+    pub wire_bytes_per_1000: Option<f64>,
+    /// Bytes that all nodes wrote to disk for 1,000 settled payments.
+    pub written_bytes_per_1000: Option<f64>,
+    /// Bytes by which the data of all nodes grew for 1,000 settled payments.
+    pub grown_bytes_per_1000: Option<f64>,
+    /// Node by node.
+    pub nodes: Vec<NodeCost>,
+    /// Processor time of this load generator while it was measured, in seconds.
+    pub generator_cpu_s: Option<f64>,
+    /// What a clearing day achieved.
+    pub clearing: Option<Clearing>,
     /// Second by second.
     pub timeline: Vec<Second>,
 }
@@ -123,43 +155,28 @@ impl Report {
         serde_json::to_string_pretty(self)
     }
 
+    /// Adds what the nodes used.
+    pub(crate) fn with_costs(mut self, costs: Costs) -> Self {
+        let sum = |figure: fn(&NodeCost) -> Option<f64>| -> Option<f64> {
+            let all: Option<Vec<f64>> = costs.nodes.iter().map(figure).collect();
+            all.filter(|all| !all.is_empty()).map(|all| all.iter().sum())
+        };
+        let settled = self.settled as f64;
+        let per_1000 = |sum: Option<f64>| sum.filter(|_| settled > 0.0).map(|sum| sum / settled * 1_000.0);
+        self.cpu_s_per_1000 = per_1000(sum(|node| node.cpu_s));
+        self.memory_mb = sum(|node| Some(node.memory_bytes? as f64 / MEBIBYTE));
+        self.wire_bytes_per_1000 = per_1000(sum(|node| Some(node.sent_bytes? as f64)));
+        self.written_bytes_per_1000 = per_1000(sum(|node| Some(node.written_bytes? as f64)));
+        self.grown_bytes_per_1000 = per_1000(sum(|node| Some(node.grown_bytes? as f64)));
+        self.generator_cpu_s = costs.own_cpu_s;
+        self.nodes = costs.nodes;
+        self
+    }
+
     /// An aligned table for people.
     pub fn table(&self) -> String {
-        let latency = &self.latency;
-        let mut rows = vec![
-            (
-                "load",
-                format!(
-                    "{} payments/s for {:.1} s, {} senders",
-                    self.rate_per_second,
-                    self.duration_ms as f64 / 1e3,
-                    self.senders
-                ),
-            ),
-            ("payments due", self.payments.to_string()),
-            ("settled", format!("{} ({:.1} a second)", self.settled, self.settled_per_second)),
-            ("reverted", self.reverted.to_string()),
-            ("rejected", self.rejected_total().to_string()),
-            ("unsettled", self.unsettled.to_string()),
-            ("blocks", self.blocks.to_string()),
-            ("latency p50", format!("{:.1} ms", latency.p50_ms)),
-            ("latency p90", format!("{:.1} ms", latency.p90_ms)),
-            ("latency p99", format!("{:.1} ms", latency.p99_ms)),
-            ("latency p99.9", format!("{:.1} ms", latency.p99_9_ms)),
-            ("latency max", format!("{:.1} ms", latency.max_ms)),
-            ("send delay max", format!("{:.1} ms", self.send_delay_ms_max)),
-        ];
-        if !self.cpu.is_empty() {
-            let per_1000 = self.cpu_seconds_per_1000.map_or("not measured".into(), |seconds| {
-                format!("{seconds:.3} s per 1,000 payments, {} processes", self.cpu.len())
-            });
-            rows.push(("CPU of the nodes", per_1000));
-        }
-        if let Some(seconds) = self.generator_cpu_seconds {
-            rows.push(("CPU of this load", format!("{seconds:.2} s")));
-        }
         let mut table = String::new();
-        for (name, value) in rows {
+        for (name, value) in self.rows() {
             // Writing to a string cannot fail.
             let _ = writeln!(table, "{name:<18} {value}");
         }
@@ -173,6 +190,56 @@ impl Report {
         table
     }
 
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let latency = &self.latency_ms;
+        let load = format!(
+            "{}: {} payments/s for {:.1} s, {} senders, {} nodes",
+            self.workload,
+            self.rate_per_s,
+            self.duration_ms as f64 / 1e3,
+            self.senders,
+            self.validators
+        );
+        let mut rows = vec![
+            ("load", load),
+            ("payments due", self.payments.to_string()),
+            ("settled", format!("{} ({:.1} a second)", self.settled, self.payments_per_s)),
+            ("reverted", self.reverted.to_string()),
+            ("rejected", self.rejected_total().to_string()),
+            ("unsettled", self.unsettled.to_string()),
+            ("blocks", self.blocks.to_string()),
+        ];
+        let percentiles = [
+            ("latency p50", latency.p50),
+            ("latency p90", latency.p90),
+            ("latency p99", latency.p99),
+            ("latency p99.9", latency.p999),
+            ("latency max", latency.max),
+            ("send delay max", self.send_delay_ms_max),
+        ];
+        rows.extend(percentiles.map(|(name, ms)| (name, format!("{ms:.1} ms"))));
+        if !self.nodes.is_empty() {
+            let or_not = |text: Option<String>| text.unwrap_or_else(|| "not measured".into());
+            let each = |bytes: f64| format!("{:.1} KiB per 1,000 payments, all nodes", bytes / KIBIBYTE);
+            let cpu = |seconds| format!("{seconds:.3} s per 1,000 payments, all {} nodes", self.nodes.len());
+            rows.push(("processor", or_not(self.cpu_s_per_1000.map(cpu))));
+            rows.push(("memory", or_not(self.memory_mb.map(|mb| format!("{mb:.0} MiB at most, all nodes")))));
+            rows.push(("sent to peers", or_not(self.wire_bytes_per_1000.map(each))));
+            rows.push(("written to disk", or_not(self.written_bytes_per_1000.map(each))));
+            rows.push(("growth on disk", or_not(self.grown_bytes_per_1000.map(each))));
+        }
+        if let Some(seconds) = self.generator_cpu_s {
+            rows.push(("processor of load", format!("{seconds:.2} s")));
+        }
+        if let Some(clearing) = &self.clearing {
+            let saved = clearing.value_minor.saturating_sub(clearing.liquidity_minor) as f64;
+            let percent = saved / (clearing.value_minor as f64).max(1.0) * 100.0;
+            rows.push(("cleared", format!("{} instructions, {} wait", clearing.instructions, clearing.queued)));
+            rows.push(("liquidity saved", format!("{percent:.1} % of the value settled")));
+        }
+        rows
+    }
+
     fn add_timeline(&self, table: &mut String) {
         let _ = writeln!(table);
         let _ = writeln!(
@@ -181,7 +248,7 @@ impl Report {
             "second", "accepted", "rejected", "settled", "blocks", "p50 ms", "p99 ms", "max ms"
         );
         for second in &self.timeline {
-            let latency = &second.latency;
+            let latency = &second.latency_ms;
             let _ = writeln!(
                 table,
                 "{:>6} {:>9} {:>9} {:>9} {:>7} {:>9.1} {:>9.1} {:>9.1}",
@@ -190,9 +257,9 @@ impl Report {
                 second.rejected,
                 second.settled,
                 second.blocks,
-                latency.p50_ms,
-                latency.p99_ms,
-                latency.max_ms
+                latency.p50,
+                latency.p99,
+                latency.max
             );
         }
     }

@@ -1,9 +1,11 @@
 //! The run itself: senders that keep to the clock, a follower of blocks, and one collector that owns all figures.
 
 use crate::{
-    BenchConfig, BenchError, CpuUse, Latency, Report, Second,
-    cpu::cpu_seconds,
+    BenchConfig, BenchError, Latency, Report, Second,
+    clerk::Clerk,
+    cost::Costs,
     prepare::{Load, prepare},
+    stage::Stage,
 };
 use alloy_primitives::B256;
 use florin_client::{BlockSummary, ClientError, RpcClient, RpcConfig};
@@ -36,10 +38,19 @@ const FOLLOWER_FAILURE_MS_MAX: u64 = 10_000;
 /// What is going on, for a display.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Progress {
+    /// What the load needs is made on the ledger.
+    Preparing {
+        /// Such as "accounts".
+        what: &'static str,
+        /// How many are there.
+        done: u64,
+        /// How many there will be.
+        of: u64,
+    },
     /// Payments are being signed; the clock has not started.
     Signing {
         /// How many.
-        payments: usize,
+        payments: u64,
     },
     /// A second of the run has ended.
     Running(Second),
@@ -71,14 +82,15 @@ enum Event {
 /// Runs a load and measures it. `progress` is called about once a second.
 pub async fn run(config: BenchConfig, progress: impl Fn(Progress) + Send + Sync) -> Result<Report, BenchError> {
     config.validate()?;
-    let client_config = RpcConfig { batch_calls_max: config.batch_max, ..RpcConfig::default() };
+    let client_config = RpcConfig { batch_calls_max: config.request_txs(), ..RpcConfig::default() };
     let nodes: Vec<RpcClient> =
         config.rpc_urls.iter().map(|url| RpcClient::with_config(url, client_config)).collect::<Result<_, _>>()?;
     let followed = nodes.first().cloned().ok_or_else(|| BenchError::Internal { reason: "no node".into() })?;
-    let load = Arc::new(prepare(&config, &followed, &progress).await?);
+    let stage = Stage::set(&config, &followed, &progress).await?;
+    let clerk = Clerk::of(&config, &stage, &followed)?;
+    let load = Arc::new(prepare(&config, &followed, stage, &progress).await?);
     let first_height = followed.block_number().await?.saturating_add(1);
 
-    let cpu_before = Cpu::read(&config.process_ids);
     let start = Instant::now();
     let (events, inbox) = mpsc::channel(4_096);
     let stop = Arc::new(AtomicBool::new(false));
@@ -89,18 +101,25 @@ pub async fn run(config: BenchConfig, progress: impl Fn(Progress) + Send + Sync)
         tasks.spawn(sender.run(config.clone()));
     }
     tasks.spawn(follow(followed.clone(), first_height, events, stop.clone()));
+    if let Some(clerk) = clerk.clone() {
+        tasks.spawn(clerk.work(stop.clone()));
+    }
 
     let mut collector = Collector::new(&config, load.clone(), start);
     collector.collect(inbox, &config, &progress).await?;
     stop.store(true, Ordering::Relaxed);
-    let cpu = Cpu::read(&config.process_ids).since(&cpu_before);
+    let costs = Costs::read(&config.nodes).await.since(&collector.costs_before);
     collector.count_reverted(&followed).await?;
-    Ok(collector.report(&config, cpu))
+    let clearing = match &clerk {
+        Some(clerk) => Some(clerk.figures().await?),
+        None => None,
+    };
+    Ok(Report { clearing, ..collector.report(&config, costs) })
 }
 
-/// When payment `index` is due after the start.
-fn due_after(index: usize, rate_per_second: u64) -> Duration {
-    let nanoseconds = (index as u128).saturating_mul(1_000_000_000) / u128::from(rate_per_second.max(1));
+/// When payment `number` is due after the start.
+fn due_after(number: u64, rate_per_second: u64) -> Duration {
+    let nanoseconds = u128::from(number).saturating_mul(1_000_000_000) / u128::from(rate_per_second.max(1));
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 
@@ -116,20 +135,20 @@ struct NodeSender {
 impl NodeSender {
     async fn run(self, config: BenchConfig) {
         let (nodes, senders) = (config.rpc_urls.len(), config.senders.len());
-        let mine = |payment: &usize| (payment % senders) % nodes == self.index;
-        let mut payments = (0..self.load.payments.len()).filter(mine).peekable();
+        let mine = |tx: &usize| (tx % senders) % nodes == self.index;
+        let mut txs = (0..self.load.txs.len()).filter(mine).peekable();
         let under_way = Arc::new(Semaphore::new(BATCHES_UNDER_WAY_MAX));
         let mut batches = JoinSet::new();
         let mut tick = interval(Duration::from_millis(SEND_TICK_MS));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while payments.peek().is_some() {
+        while txs.peek().is_some() {
             tick.tick().await;
             let elapsed = self.start.elapsed();
             let mut due = Vec::new();
-            while let Some(payment) = payments.next_if(|next| due_after(*next, config.rate_per_second) <= elapsed) {
-                due.push(payment);
+            while let Some(tx) = txs.next_if(|next| self.load.due(*next, config.rate_per_second) <= elapsed) {
+                due.push(tx);
             }
-            for batch in due.chunks(config.batch_max) {
+            for batch in due.chunks(config.request_txs()) {
                 let Ok(permit) = under_way.clone().acquire_owned().await else { return };
                 let sending = self.send(batch.to_vec(), config.rate_per_second);
                 batches.spawn(async move {
@@ -145,12 +164,12 @@ impl NodeSender {
     fn send(&self, batch: Vec<usize>, rate_per_second: u64) -> impl Future<Output = ()> + Send + use<> {
         let (node, load, events, start) = (self.node.clone(), self.load.clone(), self.events.clone(), self.start);
         async move {
-            let first_due = batch.first().map(|first| due_after(*first, rate_per_second)).unwrap_or_default();
+            let first_due = batch.first().map(|first| load.due(*first, rate_per_second)).unwrap_or_default();
             let delay = start.elapsed().saturating_sub(first_due);
-            let signed: Vec<_> = batch.iter().filter_map(|payment| load.payments.get(*payment).cloned()).collect();
+            let signed: Vec<_> = batch.iter().filter_map(|tx| Some(load.txs.get(*tx)?.signed.clone())).collect();
             let outcomes = match node.send_batch(&signed).await {
                 Ok(results) => batch.into_iter().zip(results.iter().map(Delivery::of)).collect(),
-                Err(error) => batch.into_iter().map(|payment| (payment, Delivery::of_error(&error))).collect(),
+                Err(error) => batch.into_iter().map(|tx| (tx, Delivery::of_error(&error))).collect(),
             };
             // The collector may have ended: then nobody counts any more.
             let _ = events.send(Event::Sent { delay, outcomes }).await;
@@ -200,52 +219,72 @@ async fn follow(node: RpcClient, mut height: Height, events: mpsc::Sender<Event>
     }
 }
 
-/// What a node has shown of a payment.
+impl Load {
+    /// When a transaction is due after the start: with the last of its payments, which arrive one by one.
+    fn due(&self, tx: usize, rate_per_second: u64) -> Duration {
+        let last = self.txs.get(tx).map(|tx| tx.before.saturating_add(tx.payments).saturating_sub(1));
+        due_after(last.unwrap_or(u64::MAX), rate_per_second)
+    }
+}
+
+/// What a node has shown of a transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Fate {
     accepted: bool,
     settled: bool,
+    reverted: bool,
 }
 
+/// Owns all figures. They are payments, whatever the number of transactions.
 struct Collector {
     load: Arc<Load>,
     start: Instant,
+    /// From when on payments are measured.
+    measured_start: Instant,
+    /// Payments that only warm the nodes up.
+    warmup: u64,
     rate_per_second: u64,
     fates: Vec<Fate>,
-    /// Refused payments that are not final either, with the reason.
+    /// Refused transactions that are not final either, with the reason.
     refused: BTreeMap<usize, String>,
     delivery_failures: BTreeMap<String, u64>,
-    latencies_us: Vec<u64>,
+    /// Latency in microseconds, of so many payments.
+    latencies: Vec<(u64, u64)>,
     send_delay: Duration,
     last_settled: Instant,
-    settled: u64,
-    reverted: u64,
+    /// Payments whose transaction is neither refused nor final.
+    undecided: u64,
     blocks: u64,
     /// Heights of blocks with payments of ours.
     heights: Vec<Height>,
     second: Second,
-    second_latencies_us: Vec<u64>,
+    second_latencies: Vec<(u64, u64)>,
     timeline: Vec<Second>,
+    /// What the nodes had used when measuring began.
+    costs_before: Costs,
 }
 
 impl Collector {
     fn new(config: &BenchConfig, load: Arc<Load>, start: Instant) -> Self {
+        let measured_start = start + Duration::from_millis(config.warmup_ms);
         Self {
             start,
+            measured_start,
+            warmup: config.due_within(config.warmup_ms),
             rate_per_second: config.rate_per_second,
-            fates: vec![Fate::default(); load.payments.len()],
+            fates: vec![Fate::default(); load.txs.len()],
             refused: BTreeMap::new(),
             delivery_failures: BTreeMap::new(),
-            latencies_us: Vec::with_capacity(load.payments.len()),
+            latencies: Vec::with_capacity(load.txs.len()),
             send_delay: Duration::ZERO,
-            last_settled: start,
-            settled: 0,
-            reverted: 0,
+            last_settled: measured_start,
+            undecided: load.payments,
             blocks: 0,
             heights: Vec::new(),
             second: Second::default(),
-            second_latencies_us: Vec::new(),
+            second_latencies: Vec::new(),
             timeline: Vec::new(),
+            costs_before: Costs::default(),
             load,
         }
     }
@@ -257,11 +296,17 @@ impl Collector {
         config: &BenchConfig,
         progress: &impl Fn(Progress),
     ) -> Result<(), BenchError> {
-        let deadline = self.start + Duration::from_millis(config.duration_ms.saturating_add(config.settle_ms_max));
+        let running = Duration::from_millis(config.warmup_ms.saturating_add(config.duration_ms));
+        let deadline = self.start + running + Duration::from_millis(config.settle_ms_max);
         let mut second = interval(Duration::from_secs(1));
         second.tick().await;
-        while self.undecided() > 0 {
+        let mut warm = false;
+        while self.undecided > 0 {
             tokio::select! {
+                () = tokio::time::sleep_until(self.measured_start), if !warm => {
+                    warm = true;
+                    self.costs_before = Costs::read(&config.nodes).await;
+                }
                 event = inbox.recv() => match event {
                     Some(Event::Sent { delay, outcomes }) => self.sent(delay, outcomes),
                     Some(Event::Block { seen, block }) => self.block(seen, &block),
@@ -269,9 +314,9 @@ impl Collector {
                     None => break,
                 },
                 _ = second.tick() => {
-                    let running = self.start.elapsed() < Duration::from_millis(config.duration_ms);
+                    let is_running = self.start.elapsed() < running;
                     let ended = self.end_second();
-                    progress(if running { Progress::Running(ended) } else { Progress::Settling { left: self.undecided() } });
+                    progress(if is_running { Progress::Running(ended) } else { Progress::Settling { left: self.undecided } });
                 }
                 () = tokio::time::sleep_until(deadline) => break,
             }
@@ -280,26 +325,27 @@ impl Collector {
         Ok(())
     }
 
-    /// Payments that are neither refused nor final.
-    fn undecided(&self) -> u64 {
-        (self.fates.len() as u64).saturating_sub(self.refused.len() as u64).saturating_sub(self.settled)
+    /// Payments of a transaction.
+    fn payments(&self, tx: usize) -> u64 {
+        self.load.txs.get(tx).map_or(0, |tx| tx.payments)
     }
 
     fn sent(&mut self, delay: Duration, outcomes: Vec<(usize, Delivery)>) {
         self.send_delay = self.send_delay.max(delay);
-        for (payment, delivery) in outcomes {
-            let Some(fate) = self.fates.get_mut(payment) else { continue };
+        for (tx, delivery) in outcomes {
+            let payments = self.payments(tx);
+            let Some(fate) = self.fates.get_mut(tx) else { continue };
             match delivery {
                 Delivery::Accepted => {
                     fate.accepted = true;
-                    self.second.accepted += 1;
+                    self.second.accepted += payments;
                 }
-                Delivery::Unknown(reason) => *self.delivery_failures.entry(reason).or_default() += 1,
+                Delivery::Unknown(reason) => *self.delivery_failures.entry(reason).or_default() += payments,
                 Delivery::Refused(reason) => {
-                    self.second.rejected += 1;
+                    self.second.rejected += payments;
                     // What is final already was taken, whatever this answer says.
-                    if !fate.settled {
-                        self.refused.insert(payment, reason);
+                    if !fate.settled && self.refused.insert(tx, reason).is_none() {
+                        self.undecided = self.undecided.saturating_sub(payments);
                     }
                 }
             }
@@ -309,34 +355,37 @@ impl Collector {
     fn block(&mut self, seen: Instant, block: &BlockSummary) {
         self.blocks += 1;
         self.second.blocks += 1;
-        let before = self.settled;
-        for hash in &block.transactions {
-            self.settle(seen, hash);
-        }
-        if self.settled > before {
+        let ours = block.transactions.iter().filter(|hash| self.settle(seen, hash)).count();
+        if ours > 0 {
             self.heights.push(block.number);
         }
     }
 
-    fn settle(&mut self, seen: Instant, hash: &B256) {
-        let Some(payment) = self.load.by_hash.get(hash).copied() else { return };
-        let Some(fate) = self.fates.get_mut(payment).filter(|fate| !fate.settled) else { return };
-        *fate = Fate { accepted: true, settled: true };
-        self.refused.remove(&payment);
-        let due = self.start + due_after(payment, self.rate_per_second);
+    /// Whether this was one of ours.
+    fn settle(&mut self, seen: Instant, hash: &B256) -> bool {
+        let Some(index) = self.load.by_hash.get(hash).copied() else { return false };
+        let Some(tx) = self.load.txs.get(index) else { return false };
+        let Some(fate) = self.fates.get_mut(index).filter(|fate| !fate.settled) else { return true };
+        (fate.accepted, fate.settled) = (true, true);
+        if self.refused.remove(&index).is_none() {
+            self.undecided = self.undecided.saturating_sub(tx.payments);
+        }
+        self.second.settled += tx.payments;
+        let due = self.start + self.load.due(index, self.rate_per_second);
         let latency_us = u64::try_from(seen.saturating_duration_since(due).as_micros()).unwrap_or(u64::MAX);
-        self.latencies_us.push(latency_us);
-        self.second_latencies_us.push(latency_us);
-        self.settled += 1;
-        self.second.settled += 1;
-        self.last_settled = seen;
+        self.second_latencies.push((latency_us, tx.payments));
+        if tx.before >= self.warmup {
+            self.latencies.push((latency_us, tx.payments));
+            self.last_settled = seen;
+        }
+        true
     }
 
     fn end_second(&mut self) -> Second {
         let next = Second { second: self.second.second + 1, ..Second::default() };
         let mut ended = std::mem::replace(&mut self.second, next);
-        ended.latency = Latency::of(&mut self.second_latencies_us);
-        self.second_latencies_us.clear();
+        ended.latency_ms = Latency::of(&mut self.second_latencies);
+        self.second_latencies.clear();
         self.timeline.push(ended);
         ended
     }
@@ -352,65 +401,60 @@ impl Collector {
         for height in &self.heights {
             let height = alloy_primitives::U64::from(*height);
             let outcomes: Vec<Outcome> = node.call("eth_getBlockReceipts", json!([height])).await?;
-            let failed = outcomes.iter().filter(|outcome| outcome.status.is_zero());
-            let ours = failed.filter(|outcome| self.load.by_hash.contains_key(&outcome.transaction_hash)).count();
-            self.reverted += ours as u64;
+            for failed in outcomes.iter().filter(|outcome| outcome.status.is_zero()) {
+                let ours = self.load.by_hash.get(&failed.transaction_hash);
+                if let Some(fate) = ours.and_then(|tx| self.fates.get_mut(*tx)) {
+                    fate.reverted = true;
+                }
+            }
         }
         Ok(())
     }
 
-    fn report(mut self, config: &BenchConfig, cpu: Cpu) -> Report {
-        let final_payments = self.settled;
-        let settled = final_payments.saturating_sub(self.reverted);
-        let seconds = (self.last_settled - self.start).as_secs_f64();
-        let unsettled = self.undecided();
+    /// Measured payments of the transactions that satisfy `is`.
+    fn count(&self, is: impl Fn(&Fate) -> bool) -> u64 {
+        let measured = self.load.txs.iter().zip(&self.fates).filter(|(tx, _)| tx.before >= self.warmup);
+        measured.filter(|(_, fate)| is(fate)).map(|(tx, _)| tx.payments).sum()
+    }
+
+    fn report(mut self, config: &BenchConfig, costs: Costs) -> Report {
+        let settled = self.count(|fate| fate.settled && !fate.reverted);
+        let seconds = self.last_settled.saturating_duration_since(self.measured_start).as_secs_f64();
         let mut rejected: BTreeMap<String, u64> = BTreeMap::new();
-        for reason in self.refused.into_values() {
-            *rejected.entry(reason).or_default() += 1;
+        let refused = std::mem::take(&mut self.refused);
+        for (tx, reason) in refused {
+            if self.load.txs.get(tx).is_some_and(|tx| tx.before >= self.warmup) {
+                *rejected.entry(reason).or_default() += self.payments(tx);
+            }
         }
-        let all: Option<Vec<f64>> = cpu.processes.iter().map(|process| process.cpu_seconds).collect();
-        let per_1000 = all.filter(|all| !all.is_empty() && settled > 0);
+        let payments = self.count(|_| true);
+        let reverted = self.count(|fate| fate.reverted);
+        let unsettled = payments
+            .saturating_sub(settled)
+            .saturating_sub(reverted)
+            .saturating_sub(rejected.values().sum());
         Report {
-            rate_per_second: config.rate_per_second,
+            workload: config.workload.name().into(),
+            validators: config.rpc_urls.len(),
+            rate_per_s: config.rate_per_second,
             duration_ms: config.duration_ms,
+            warmup_ms: config.warmup_ms,
             senders: config.senders.len(),
-            payments: self.fates.len() as u64,
-            accepted: self.fates.iter().filter(|fate| fate.accepted).count() as u64,
+            accounts: config.accounts,
+            payments,
+            accepted: self.count(|fate| fate.accepted),
             rejected,
-            delivery_failures: self.delivery_failures,
+            delivery_failures: std::mem::take(&mut self.delivery_failures),
             settled,
-            reverted: self.reverted,
+            reverted,
             unsettled,
-            settled_per_second: if seconds > 0.0 { settled as f64 / seconds } else { 0.0 },
-            latency: Latency::of(&mut self.latencies_us),
+            payments_per_s: if seconds > 0.0 { settled as f64 / seconds } else { 0.0 },
+            latency_ms: Latency::of(&mut self.latencies),
             send_delay_ms_max: self.send_delay.as_secs_f64() * 1_000.0,
             blocks: self.blocks,
-            cpu_seconds_per_1000: per_1000.map(|all| all.iter().sum::<f64>() / settled as f64 * 1_000.0),
-            cpu: cpu.processes,
-            generator_cpu_seconds: cpu.own,
             timeline: self.timeline,
+            ..Report::default()
         }
-    }
-}
-
-/// CPU times of the measured processes and of this one.
-struct Cpu {
-    processes: Vec<CpuUse>,
-    own: Option<f64>,
-}
-
-impl Cpu {
-    fn read(process_ids: &[u32]) -> Self {
-        let read = |process_id: &u32| CpuUse { process_id: *process_id, cpu_seconds: cpu_seconds(*process_id) };
-        Self { processes: process_ids.iter().map(read).collect(), own: cpu_seconds(std::process::id()) }
-    }
-
-    fn since(self, before: &Self) -> Self {
-        let difference = |after: Option<f64>, before: Option<f64>| Some(after? - before?);
-        let processes = self.processes.into_iter().zip(&before.processes).map(|(after, before)| CpuUse {
-            process_id: after.process_id,
-            cpu_seconds: difference(after.cpu_seconds, before.cpu_seconds),
-        });
-        Self { processes: processes.collect(), own: difference(self.own, before.own) }
+        .with_costs(costs)
     }
 }

@@ -1,4 +1,4 @@
-//! Bounded HTTP: one POST, one answer, within a time and a size.
+//! Bounded HTTP: one request, one answer, within a time and a size.
 
 use crate::ClientError;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -42,6 +42,13 @@ impl Default for RpcConfig {
     }
 }
 
+/// Text that a server has at `url`, such as a node's metrics, within the bounds of `config`.
+pub async fn get_text(url: &str, config: &RpcConfig) -> Result<String, ClientError> {
+    let http = Http::new(url, config)?;
+    let answer = http.within_time("GET", http.get()).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
 pub(crate) struct Http {
     client: Client<HttpConnector, Full<Bytes>>,
     uri: Uri,
@@ -79,11 +86,24 @@ impl Http {
 
     /// Posts JSON and reads the whole answer. `method` is for errors only.
     pub(crate) async fn post(&self, method: &str, body: Vec<u8>) -> Result<Bytes, ClientError> {
-        let exchange = self.exchange(method, body);
+        self.within_time(method, self.exchange(method, body)).await
+    }
+
+    async fn within_time(
+        &self,
+        method: &str,
+        exchange: impl Future<Output = Result<Bytes, ClientError>>,
+    ) -> Result<Bytes, ClientError> {
         tokio::time::timeout(Duration::from_millis(self.timeout_ms), exchange).await.unwrap_or_else(|_| {
             let (url, method) = (self.url.clone(), method.into());
             Err(ClientError::Timeout { url, method, timeout_ms: self.timeout_ms })
         })
+    }
+
+    /// Gets what lies at the address.
+    async fn get(&self) -> Result<Bytes, ClientError> {
+        let request = Request::get(self.uri.clone()).body(Full::default()).map_err(|error| self.unreachable(&error))?;
+        self.send("GET", request).await
     }
 
     async fn exchange(&self, method: &str, body: Vec<u8>) -> Result<Bytes, ClientError> {
@@ -91,6 +111,10 @@ impl Http {
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| self.unreachable(&error))?;
+        self.send(method, request).await
+    }
+
+    async fn send(&self, method: &str, request: Request<Full<Bytes>>) -> Result<Bytes, ClientError> {
         let response = self.client.request(request).await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let answer = self.read(method, response).await;

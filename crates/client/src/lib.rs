@@ -33,7 +33,7 @@ mod verify_tests;
 pub use alloy_consensus::TxEip1559;
 pub use alloy_rpc_types_eth::TransactionReceipt;
 pub use error::ClientError;
-pub use http::RpcConfig;
+pub use http::{RpcConfig, get_text};
 pub use inclusion::{ProvenBlock, ProvenReceipt};
 pub use rpc::{BlockSummary, RpcClient};
 pub use signer::{Permit, SignedTx, Signer, SignerError};

@@ -34,7 +34,7 @@ const INSIDE: &[(&str, &[&str])] = &[
         ],
     ),
     ("florin-client", &["florin-types", "florin-modules", "florin-proof"]),
-    ("florin-bench", &["florin-types", "florin-client"]),
+    ("florin-bench", &["florin-types", "florin-modules", "florin-client"]),
     (
         "florin-sim",
         &["florin-types", "florin-modules", "florin-execution", "florin-state", "florin-consensus", "florin-client"],

@@ -219,9 +219,14 @@ impl Network {
         self.rpc_urls().iter().map(|url| connect(url)).collect()
     }
 
-    /// Processes of the nodes.
-    pub(crate) fn pids(&self) -> Vec<u32> {
-        self.nodes.iter().map(|node| node.pid).collect()
+    /// What can be measured of the nodes.
+    pub(crate) fn measured(&self) -> Vec<florin_bench::MeasuredNode> {
+        let measured = |node: &RunningNode| florin_bench::MeasuredNode {
+            process_id: node.pid,
+            metrics_url: node.serving.monitoring_url.as_ref().map(|url| format!("{url}/metrics")),
+            data: Some(node.directory.join("data")),
+        };
+        self.nodes.iter().map(measured).collect()
     }
 
     /// Stops every node.
