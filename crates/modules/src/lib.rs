@@ -41,6 +41,8 @@ pub mod permission;
 pub mod policy;
 mod prefetch;
 mod references;
+#[cfg(test)]
+mod scenarios;
 pub mod settlement;
 pub mod slots;
 #[cfg(test)]
