@@ -131,6 +131,17 @@ pub(crate) fn cases(in_the_gate: u32) -> ProptestConfig {
     ProptestConfig::with_cases(wished.unwrap_or(in_the_gate))
 }
 
+/// Cases of a model: lists of less than `operations_max` random operations, each length as likely as another. The nightly
+/// run says in `FLORIN_MODEL_OPERATIONS` over how many operations a model is to go; a tenth is added, so that chance
+/// does not fall short of it.
+pub(crate) fn model_cases(in_the_gate: u32, operations_max: u32) -> ProptestConfig {
+    let wished = std::env::var("FLORIN_MODEL_OPERATIONS").ok().and_then(|count| count.parse::<u32>().ok());
+    match wished {
+        Some(operations) => ProptestConfig::with_cases((operations / operations_max + 1) * 22 / 10),
+        None => cases(in_the_gate),
+    }
+}
+
 /// A number as the ABI has it.
 pub(crate) fn units(number: u128) -> U256 {
     U256::from(number)

@@ -5,7 +5,7 @@ use crate::{
     CHANNEL_ADDRESS, CallEnv, Context, ESCROW_ADDRESS, Failure, MemoryStorage,
     calls::IModule,
     dispatch,
-    testing::{FREEZER, Ledger, PAUSER, account, cases, key, sign, units, world},
+    testing::{FREEZER, Ledger, PAUSER, account, key, model_cases, sign, units, world},
     token::{
         self,
         IToken::{self, pauseCall, setAddressFrozenCall, transferCall, unpauseCall},

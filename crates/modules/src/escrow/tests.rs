@@ -6,7 +6,7 @@ use crate::{
     calls::IModule,
     dispatch,
     policy::IPolicy::addMembersCall,
-    testing::{COMPLIANCE, FREEZER, Ledger, PAUSER, account, cases, units, world},
+    testing::{COMPLIANCE, FREEZER, Ledger, PAUSER, account, model_cases, units, world},
     token::{
         self,
         IToken::{self, freezePartialTokensCall, pauseCall, setAddressFrozenCall, unpauseCall},

@@ -8,7 +8,7 @@ use crate::{
     dispatch,
     factory::IFactory::createTokenCall,
     policy::IPolicy::addMembersCall,
-    testing::{ADMIN, COMPLIANCE, FREEZER, ISSUER, Ledger, PAUSER, account, cases, key, sign, units, world},
+    testing::{ADMIN, COMPLIANCE, FREEZER, ISSUER, Ledger, PAUSER, account, key, model_cases, sign, units, world},
     token::{
         self,
         IToken::{self, grantRoleCall, mintCall, pauseCall, setAddressFrozenCall, unpauseCall},

@@ -18,6 +18,7 @@ mod scale;
 mod schemes;
 mod solver;
 mod window;
+mod window_model;
 
 const TO: Address = SETTLEMENT_ADDRESS;
 const OPERATOR: Address = Address::repeat_byte(0x50);

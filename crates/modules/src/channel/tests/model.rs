@@ -342,7 +342,7 @@ fn compare(ledger: &mut Ledger, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(cases(48))]
+    #![proptest_config(model_cases(48, 60))]
 
     #[test]
     fn channels_do_what_the_model_does(operations in prop::collection::vec(operation(), 1..60)) {

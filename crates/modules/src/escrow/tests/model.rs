@@ -466,7 +466,7 @@ fn rebuild(ledger: &Ledger) -> BTreeMap<u64, (U256, U256, U256)> {
 }
 
 proptest! {
-    #![proptest_config(cases(96))]
+    #![proptest_config(model_cases(96, 80))]
 
     #[test]
     fn escrows_do_what_the_model_does(operations in prop::collection::vec(operation(), 1..80)) {

@@ -354,7 +354,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 proptest! {
-    #![proptest_config(cases(48))]
+    #![proptest_config(model_cases(48, 40))]
 
     #[test]
     fn exchange_does_what_the_model_does(operations in prop::collection::vec(operation(), 1..40)) {

@@ -3,6 +3,7 @@
 //! The model knows nothing of slots, holds or UETR mappings: it is a list of payments and what each account has.
 
 use super::*;
+use crate::testing::model_cases;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -333,7 +334,7 @@ fn compare(ledger: &mut Ledger, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(crate::testing::cases(96))]
+    #![proptest_config(model_cases(96, 120))]
 
     #[test]
     fn payments_do_what_the_model_does(operations in prop::collection::vec(operation(), 1..120)) {

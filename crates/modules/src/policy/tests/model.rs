@@ -5,7 +5,7 @@ use super::{people::*, *};
 use crate::{
     Failure, IDENTITY_ADDRESS,
     identity::IIdentity::unlinkCall,
-    testing::cases,
+    testing::model_cases,
     token::{
         IToken::{
             balanceOfCall, checkTransferCall, claimParkedCall, pendingCreditOfCall, releaseParkedCall,
@@ -485,7 +485,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 proptest! {
-    #![proptest_config(cases(96))]
+    #![proptest_config(model_cases(96, 60))]
 
     #[test]
     fn payments_under_rules_do_what_the_model_does(operations in prop::collection::vec(operation(), 1..60)) {

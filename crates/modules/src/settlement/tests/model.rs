@@ -4,7 +4,7 @@
 //! take the last instruction from whoever is short, over amounts that it adds up anew each time.
 
 use super::*;
-use crate::{Failure, testing::cases, token::invariants::EventBook};
+use crate::{Failure, testing::model_cases, token::invariants::EventBook};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -572,7 +572,7 @@ fn balances() -> impl Strategy<Value = Vec<u128>> {
 }
 
 proptest! {
-    #![proptest_config(cases(64))]
+    #![proptest_config(model_cases(64, 50))]
 
     #[test]
     fn a_scheme_does_what_the_model_does(
