@@ -3,6 +3,8 @@
 //!
 //! Every call is a transaction of its own, so that each slot is cold when it is first touched.
 
+mod rest;
+
 use alloy_primitives::{Address, B256, U256, b256};
 use alloy_sol_types::{SolCall, SolEvent};
 use florin_types::{Access, NodeRole, Rules};
@@ -15,6 +17,7 @@ use crate::{
         channelOfCall, closeByPayeeCall, openCall as openChannelCall, startCloseCall, submitStateCall, topUpCall,
     },
     context::{CallEnv, Context, Failure},
+    costs::{Call, CostCase},
     dispatch,
     escrow::IEscrow::{
         Terms, approveCall as approvePartCall, concludeCall, openCall, releaseCall as releasePartCall, revealCall,
@@ -74,18 +77,28 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     if let Err(failure) = meter.prepare() {
         return BTreeMap::from([("token", format!("the scenario failed: {failure:?}\n"))]);
     }
-    meter.permission();
-    meter.policy();
-    meter.factory();
-    meter.token();
-    meter.payment();
-    meter.escrow();
-    meter.channel();
-    meter.fx();
-    meter.settlement();
-    meter.identity();
-    meter.rules();
+    meter.everything();
+    let mut rest = Meter::default();
+    if rest.prepare().is_ok() {
+        rest.rest();
+    }
+    for (folder, table) in rest.tables {
+        meter.tables.entry(folder).or_default().push_str(&table);
+    }
     meter.tables
+}
+
+/// The same calls, with what [`crate::cost_cases`] and the page of costs say of them.
+pub(crate) fn measured() -> Vec<CostCase> {
+    let mut cases = Vec::new();
+    for scenario in [Meter::everything, Meter::rest] {
+        let mut meter = Meter { keeps_cases: true, ..Meter::default() };
+        if meter.prepare().is_ok() {
+            scenario(&mut meter);
+        }
+        cases.append(&mut meter.cases);
+    }
+    cases
 }
 
 /// A payment of Alice to the admin.
@@ -129,16 +142,40 @@ struct Meter {
     rules: Rules,
     timestamp_ms: u64,
     tables: BTreeMap<&'static str, String>,
+    /// Whether calls are kept as cases, with the state before each.
+    keeps_cases: bool,
+    cases: Vec<CostCase>,
 }
 
 impl Default for Meter {
     fn default() -> Self {
         let storage = MemoryStorage::new(|_, _, _, _| Some(ALICE));
-        Self { storage, rules: Rules::default(), timestamp_ms: 0, tables: BTreeMap::new() }
+        Self {
+            storage,
+            rules: Rules::default(),
+            timestamp_ms: 0,
+            tables: BTreeMap::new(),
+            keeps_cases: false,
+            cases: Vec::new(),
+        }
     }
 }
 
 impl Meter {
+    fn everything(&mut self) {
+        self.permission();
+        self.policy();
+        self.factory();
+        self.token();
+        self.payment();
+        self.escrow();
+        self.channel();
+        self.fx();
+        self.settlement();
+        self.identity();
+        self.rules();
+    }
+
     fn run<T>(
         &mut self,
         caller: Address,
@@ -150,15 +187,38 @@ impl Meter {
         operation(&mut Context::new(env, &mut self.storage))
     }
 
+    /// Makes a call that is not noted. Where it fails, what depends on it is noted as failing.
+    fn quietly<C: SolCall>(&mut self, caller: Address, to: Address, call: C) {
+        let _ = self.run(caller, |context| dispatch(context, to, &call.abi_encode()));
+    }
+
     /// Runs a call and notes its gas.
     fn note<C: SolCall>(&mut self, folder: &'static str, what: &str, caller: Address, to: Address, call: C) {
-        let result = self.run(caller, |context| dispatch(context, to, &call.abi_encode()));
+        let input = call.abi_encode();
+        let before = self.keeps_cases.then(|| self.storage.clone());
+        let result = self.run(caller, |context| dispatch(context, to, &input));
         let gas = match result {
             Ok(_) => self.storage.gas_used.to_string(),
             Err(failure) => format!("{failure:?}"),
         };
         let name = C::SIGNATURE.split('(').next().unwrap_or_default();
         let _ = writeln!(self.tables.entry(folder).or_default(), "{gas:>8}  {name}: {what}");
+        if let Some(before) = before {
+            let (keys_touched, keys_written) = self.storage.keys();
+            let call = Call { caller, to, input, timestamp_ms: self.timestamp_ms };
+            let gas = self.storage.gas_used;
+            let what = what.into();
+            self.cases.push(CostCase {
+                module: folder,
+                function: name,
+                what,
+                gas,
+                keys_touched,
+                keys_written,
+                before,
+                call,
+            });
+        }
     }
 
     fn prepare(&mut self) -> Result<(), Failure> {

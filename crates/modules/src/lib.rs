@@ -26,6 +26,7 @@ mod address;
 pub mod calls;
 pub mod channel;
 mod context;
+mod costs;
 mod errors;
 pub mod escrow;
 pub mod factory;
@@ -41,12 +42,12 @@ pub mod permission;
 pub mod policy;
 mod prefetch;
 mod references;
-#[cfg(test)]
-mod scenarios;
 pub mod settlement;
 pub mod slots;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod token;
 mod typed_data;
 mod view;
@@ -62,6 +63,7 @@ pub use context::{
     BATCH_CHANGE_GAS, BATCH_COLD_GAS, BATCH_FILL_GAS, BATCH_WARM_GAS, CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS,
     Storage, Tariff, WORD_GAS, batch_write_gas,
 };
+pub use costs::{CostCase, cost_cases};
 pub use errors::{Explanation, explain};
 pub use genesis::{GenesisState, GenesisStateError, genesis};
 pub use lane::{PAYMENT_INPUT_BYTES_MAX, is_payment};

@@ -177,7 +177,7 @@ impl Story {
         self.ledger.storage.logs.iter().for_each(|log| book.apply(log).unwrap());
         let found = self.ledger.run(account(9), |context| book.check(context)).unwrap();
         assert_eq!(found, [], "{name}: events alone give every balance");
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/scenarios/golden").join(format!("{name}.txt"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/scenarios/golden").join(format!("{name}.txt"));
         let expected = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
             self.text == expected,
