@@ -10,7 +10,7 @@ use florin_types::Rules;
 use std::fmt::Write as _;
 
 use crate::{
-    context::{CallEnv, Context, Failure},
+    context::{CallEnv, Context, Failure, Storage},
     dispatch, gas,
     memory::MemoryStorage,
     references,
@@ -55,7 +55,7 @@ impl CostCase {
     }
 
     /// Makes the call. Answers what the module answers.
-    pub fn run(&self, rules: &Rules, storage: &mut MemoryStorage) -> Result<Bytes, Failure> {
+    pub fn run(&self, rules: &Rules, storage: &mut dyn Storage) -> Result<Bytes, Failure> {
         let Call { caller, to, input, timestamp_ms } = &self.call;
         let env = CallEnv {
             caller: *caller,
