@@ -658,7 +658,7 @@ impl Meter {
             everyMonths: 1,
             validFromMs: 0,
             validUntilMs: u64::from(u32::MAX),
-            mandateReference: B256::ZERO,
+            mandateReference: B256::with_last_byte(1),
         };
         let standing = createStandingOrderCall {
             token: usd,
@@ -669,7 +669,7 @@ impl Meter {
             everyMonths: 0,
             firstDueMs: 0,
             validUntilMs: u64::from(u32::MAX),
-            mandateReference: B256::ZERO,
+            mandateReference: B256::with_last_byte(2),
         };
         self.note("payment", "any", ALICE, to, mandate);
         self.note("payment", "any", ALICE, to, standing);

@@ -23,6 +23,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::arithmetic_side_effects))]
 
 mod address;
+mod calendar;
 pub mod calls;
 pub mod channel;
 mod context;

@@ -372,7 +372,11 @@ pub(crate) fn policy_refusal(
     let movement = Movement::transfer(from, to, None, U256::from(amount)).before_the_policy(token);
     let refusal = match policy::decide(context, terms.policy, &movement)?.outcome {
         Outcome::Refused(refusal) | Outcome::Parked(refusal) => refusal,
-        Outcome::Admitted | Outcome::Swept(..) => return Ok(None),
+        Outcome::Swept(refusal, units) => match plan_sweep(context, token, terms.policy, to, (refusal, units)) {
+            Err(Failure::Revert(_)) => refusal,
+            planned => return planned.map(|_| None),
+        },
+        Outcome::Admitted => return Ok(None),
     };
     Ok(Some(match refusal {
         Refusal::Account { account, .. } => (terms.policy, account),
