@@ -13,6 +13,7 @@ mod day;
 mod errors;
 mod model;
 mod queue;
+mod refused;
 mod run;
 mod scale;
 mod schemes;

@@ -134,13 +134,14 @@ fn positions(context: &mut Context<'_>, book: &Book, id: u64) -> Result<(Vec<Par
             continue;
         }
         let seat = book.seat(context, index)?;
-        let barred = !book.may_take_part(context, &seat)?;
-        let available = if debit > 0 { available(context, book, &seat, debit)? } else { 0 };
         let account = seat.account();
+        let change = NetChange { account, debit, credit };
+        let barred = !book.may_take_part(context, &seat)? || !token::admits_net(context, book.token(), &change)?;
+        let available = if debit > 0 { available(context, book, &seat, debit)? } else { 0 };
         if defaulter.is_none() && (barred || debit > available) {
             defaulter = Some(Defaulter { account, barred, needed: debit, available });
         }
-        parties.push(Party { seat, change: NetChange { account, debit, credit } });
+        parties.push(Party { seat, change });
     }
     Ok((parties, defaulter))
 }

@@ -217,21 +217,20 @@ fn queues_end_before_the_barred() {
     }
 }
 
-/// Frozen between the beginning and the end: nothing moves, the run is given up, and the next one leaves that bank out.
+/// What stops the whole token stops a run; who waits for it in vain gives the run up after ten minutes.
 #[test]
-fn a_freeze_in_a_run_stops_it_whole() {
-    use crate::token::IToken::AccountFrozen;
-    let mut scheme = Scheme::fifo(&[5, 0]);
-    let mut more = Scheme { submitted: 50, ..scheme };
-    more.ledger.ok(OPERATOR, TO, admitParticipantCall { schemeId: 1, account: account(3) });
-    more.ledger.ok(account(3), TO, joinCall { schemeId: 1 });
-    scheme = more;
+fn a_pause_in_a_run_stops_it_whole() {
+    use crate::{
+        testing::PAUSER,
+        token::IToken::{EnforcedPause, pauseCall, unpauseCall},
+    };
+    let mut scheme = Scheme::fifo(&[5, 0, 0]);
     let ids = [scheme.queue(1, 2, 20), scheme.queue(2, 3, 20), scheme.queue(3, 1, 15)];
     let run = scheme.ledger.ok(OPERATOR, TO, startRunCall { schemeId: 1 });
     while scheme.advance(1) != 4 {}
-    scheme.freeze(1, true);
+    scheme.ledger.ok(PAUSER, eur(), pauseCall {});
     let call = || advanceRunCall { schemeId: 1, steps: 1 };
-    scheme.ledger.reverts(account(9), TO, call(), AccountFrozen { account: account(1) });
+    scheme.ledger.reverts(account(9), TO, call(), EnforcedPause {});
     let abandon = || abandonRunCall { schemeId: 1 };
     scheme.ledger.timestamp_ms += 599_999;
     let young = RunNotAbandonable { schemeId: 1, run, phase: 4 };
@@ -239,8 +238,7 @@ fn a_freeze_in_a_run_stops_it_whole() {
     scheme.ledger.timestamp_ms += 1;
     scheme.ledger.ok(account(9), TO, abandon());
     assert_eq!((scheme.advance(1), scheme.statuses(&ids)), (0, vec![1, 1, 1]));
-    assert_eq!(scheme.run(), (2, 0, 0));
-    scheme.freeze(1, false);
+    scheme.ledger.ok(PAUSER, eur(), unpauseCall {});
     scheme.check();
     assert_eq!(scheme.run(), (1, 3, 55));
 }
