@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, U256};
 use super::{
     ISettlement,
     book::{Book, Seat},
-    codes::{self, RULE_PREFUNDED, TIME_MAX_MS, status, window as state},
+    codes::{self, RULE_PREFUNDED, TIME_MAX_MS, member, status, window as state},
     lanes::record,
     layout::{Flows, Instruction, Window, layout},
     queue::{scheme_number, take_number},
@@ -136,7 +136,8 @@ fn positions(context: &mut Context<'_>, book: &Book, id: u64) -> Result<(Vec<Par
         let seat = book.seat(context, index)?;
         let account = seat.account();
         let change = NetChange { account, debit, credit };
-        let barred = !book.may_take_part(context, &seat)? || !token::admits_net(context, book.token(), &change)?;
+        let active = seat.member.status == member::ACTIVE;
+        let barred = !(active && token::admits_net(context, book.token(), &change)?);
         let available = if debit > 0 { available(context, book, &seat, debit)? } else { 0 };
         if defaulter.is_none() && (barred || debit > available) {
             defaulter = Some(Defaulter { account, barred, needed: debit, available });

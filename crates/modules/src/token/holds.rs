@@ -438,13 +438,16 @@ pub(crate) fn settle_net(context: &mut Context<'_>, token: Address, changes: &[N
     Ok(())
 }
 
-/// Whether the policy, its rules included, admits one account's net change as it would be asked in [`settle_net`]. Changes
-/// nothing. What others of the same person give or get in the same settlement is not foreseen.
+/// Whether an account may take part in a net settlement with this change: it is not frozen, and the policy, its rules
+/// included, admits it. Changes nothing. What others of the same person give or get in the same settlement is not foreseen.
 pub(crate) fn admits_net(context: &mut Context<'_>, token: Address, change: &NetChange) -> Result<bool, Failure> {
-    if change.debit == 0 && change.credit == 0 {
-        return Ok(true);
+    if Holder::read(context, token, change.account)?.holding.blocked {
+        return Ok(false);
     }
     let policy = terms(context, token)?.policy;
+    if change.debit == 0 && change.credit == 0 {
+        return policy::is_allowed(context, policy, change.account);
+    }
     Ok(policy::decide(context, policy, &net_movement(token, change))?.outcome == Outcome::Admitted)
 }
 
