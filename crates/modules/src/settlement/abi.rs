@@ -108,7 +108,7 @@ sol! {
 
         // ----- multilateral run --------------------------------------------------------------------------------------
 
-        /// Begins a run over the whole queue. Operator, or active participant ten seconds after the last one began.
+        /// Begins a run over the whole queue. Operator, or before the cut-off active participant ten seconds after the last one began.
         function startRun(uint64 schemeId) external returns (uint32 run);
         /// Does the next steps of a run and answers its phase, 0 when it has ended. Anyone.
         function advanceRun(uint64 schemeId, uint32 steps) external returns (uint8 phase);

@@ -83,6 +83,10 @@ pub fn start_run(context: &mut Context<'_>, scheme: u64) -> Result<u32, Failure>
     let mut book = Book::read(context, scheme)?;
     let by_operator = starts_as_operator(context, &book)?;
     book.ensure_open()?;
+    // The day closes once no run is in progress: participants must not put that off.
+    if !by_operator {
+        book.ensure_before_cut_off(context)?;
+    }
     book.ensure_idle(context)?;
     let earlier = book.place.run.read(context)?;
     ensure_not_too_soon(context, &book, earlier, by_operator)?;

@@ -283,6 +283,19 @@ fn participants_start_runs_with_a_pause_between() {
     scheme.ledger.ok(OPERATOR, TO, start());
 }
 
+/// Closing the day waits for a run, so that from the cut-off on only the operator begins one.
+#[test]
+fn no_participant_keeps_the_day_open_by_runs() {
+    let mut scheme = Scheme::fifo(&[0, 0]);
+    let id = scheme.queue(1, 2, 10);
+    scheme.ledger.timestamp_ms = CUT_OFF_MS;
+    let late = CutOffPassed { schemeId: 1, cutOffMs: CUT_OFF_MS, nowMs: CUT_OFF_MS };
+    scheme.ledger.reverts(account(1), TO, startRunCall { schemeId: 1 }, late);
+    assert_eq!(scheme.run(), (2, 0, 0), "the operator's last try");
+    assert!(scheme.ledger.ok(account(9), TO, closeDayCall { schemeId: 1, steps: 10 }));
+    assert_eq!(scheme.status(id), 5);
+}
+
 /// The same queue gives the same set and, cut in the same way or another, the same proof.
 #[test]
 fn a_run_s_proof_does_not_depend_on_how_it_is_cut() {
