@@ -48,7 +48,9 @@ pub use views::{
     bilateral_limit_of, day_of, figures_of, forecast, instruction_by_reference, instruction_of, liquidity_of,
     participant_at, participant_of, position_of, run_of, scheme_of, window_of,
 };
-pub use window::{abort_window, assign, close_window, open_window, prefund, settle_window, start_settlement, withdraw_prefund};
+pub use window::{
+    abort_window, assign, close_window, open_window, prefund, settle_window, start_settlement, withdraw_prefund,
+};
 
 pub(crate) use abi::SOURCE;
 pub(crate) use dispatch::dispatch;

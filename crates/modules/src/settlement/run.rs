@@ -323,7 +323,7 @@ fn settle(context: &mut Context<'_>, stage: &mut Stage) -> Result<bool, Failure>
         // Who is active, limits and flows stand still during a run: what can have changed is the token's.
         if !token::admits_net(context, stage.book.token(), &change)? {
             bar(context, stage, &seat, set)?;
-        } else if change.debit > 0 && signed(change.debit) > stage.book.free_units(context, &seat)? {
+        } else if is_short_now(context, &stage.book, &seat, set)? {
             stage.list.insert(at(seat.index));
         }
         debits = debits.saturating_add(change.debit);
@@ -365,6 +365,15 @@ fn bar(context: &mut Context<'_>, stage: &mut Stage, seat: &Seat, set: Flows) ->
     let values = [seat.index.into(), i128::MIN.cast_unsigned(), set.outward, set.inward];
     stage.proof = chain(context, stage.proof, &values)?;
     Ok(())
+}
+
+/// Whether units have gone that the set counts on. Who has no reserve is short only by a debit.
+fn is_short_now(context: &mut Context<'_>, book: &Book, seat: &Seat, set: Flows) -> Result<bool, Failure> {
+    let net = signed(set.outward).saturating_sub(signed(set.inward));
+    if set.outward == 0 || (net <= 0 && !seat.member.bounded) {
+        return Ok(false);
+    }
+    Ok(net > book.free_units(context, seat)?)
 }
 
 /// What a participant gives or gets if its set settles.

@@ -38,6 +38,8 @@ struct Scheme {
     ledger: Ledger,
     id: u64,
     submitted: u64,
+    /// Whether the latest run of the model's test had moved units before something else happened.
+    late: bool,
 }
 
 impl Scheme {
@@ -70,7 +72,7 @@ impl Scheme {
             ledger.ok(OPERATOR, TO, admitParticipantCall { schemeId: id, account: account(bank) });
             ledger.ok(account(bank), TO, joinCall { schemeId: id });
         }
-        Self { ledger, id, submitted: 0 }
+        Self { ledger, id, submitted: 0, late: false }
     }
 
     fn open(&mut self, value_date: u32) {

@@ -106,8 +106,12 @@ pub fn abort_window(context: &mut Context<'_>, id: u64) -> Result<(), Failure> {
     book.write_day(context)?;
     window.state = state::ABORTED;
     layout().windows.at(context, &id)?.write(context, window)?;
-    let event =
-        ISettlement::WindowAborted { windowId: id, defaulter: Address::ZERO, needed: U256::ZERO, available: U256::ZERO };
+    let event = ISettlement::WindowAborted {
+        windowId: id,
+        defaulter: Address::ZERO,
+        needed: U256::ZERO,
+        available: U256::ZERO,
+    };
     context.emit(SETTLEMENT_ADDRESS, &event)
 }
 

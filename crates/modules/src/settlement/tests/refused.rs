@@ -22,8 +22,13 @@ impl Scheme {
     /// From now on nobody pays more than so much at once.
     fn limit_payments(&mut self, limit: u128) {
         let (admin, most) = (ADMIN, units(limit));
-        let call =
-            createPaymentLimitCall { admin, exemptPolicyId: NOBODY, perTransaction: most, perDay: NONE, perMonth: NONE };
+        let call = createPaymentLimitCall {
+            admin,
+            exemptPolicyId: NOBODY,
+            perTransaction: most,
+            perDay: NONE,
+            perMonth: NONE,
+        };
         let policy = self.ledger.ok(ADMIN, POLICY_ADDRESS, call);
         self.ledger.ok(ADMIN, eur(), setPolicyCall { newPolicyId: policy });
     }

@@ -199,6 +199,29 @@ fn who_spends_its_money_during_a_run_is_left_out_by_it() {
     scheme.check();
 }
 
+/// Whoever falls below its reserve is left out, whether it spent its units before the run or in it.
+#[test]
+fn who_goes_below_its_reserve_during_a_run_is_left_out_by_it() {
+    for late in [false, true] {
+        let mut scheme = Scheme::fifo(&[10, 0, 0]);
+        scheme.ledger.ok(account(1), TO, setReserveCall { schemeId: 1, amount: units(10) });
+        let ids = [(1, 2), (2, 3), (3, 1)].map(|(from, to)| scheme.queue(from, to, 5));
+        let spend = transferCall { to: ADMIN, amount: units(5) };
+        if !late {
+            scheme.ledger.ok(account(1), eur(), spend.clone());
+        }
+        scheme.ledger.ok(OPERATOR, TO, startRunCall { schemeId: 1 });
+        if late {
+            while scheme.advance(1) != 4 {}
+            scheme.ledger.ok(account(1), eur(), spend);
+        }
+        while scheme.advance(1) != 0 {}
+        let run = scheme.ledger.ok(OPERATOR, TO, runOfCall { schemeId: 1 });
+        assert_eq!((run.outcome, scheme.statuses(&ids)), (2, vec![1, 1, 1]), "late: {late}");
+        scheme.check();
+    }
+}
+
 #[test]
 fn queues_end_before_the_barred() {
     for steps in [1, 2, 5, 1_000] {

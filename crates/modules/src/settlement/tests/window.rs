@@ -175,7 +175,8 @@ impl Scheme {
         self.ledger.reverts(account(9), TO, call(), early);
         self.ledger.timestamp_ms = from;
         self.ledger.ok(account(9), TO, call());
-        let expected = WindowAborted { windowId: window, defaulter: Address::ZERO, needed: U256::ZERO, available: U256::ZERO };
+        let expected =
+            WindowAborted { windowId: window, defaulter: Address::ZERO, needed: U256::ZERO, available: U256::ZERO };
         assert_eq!(self.ledger.last_event::<WindowAborted>().1, expected);
         self.ledger.reverts(account(9), TO, call(), WindowStatusInvalid { windowId: window, state: 4 });
     }
