@@ -31,9 +31,9 @@ pub fn trade_count(context: &mut Context<'_>) -> Result<u64, Failure> {
     layout().trades.read(context)
 }
 
-/// Trade of a UETR; 0 for none.
-pub fn trade_of_uetr(context: &mut Context<'_>, uetr: B256) -> Result<u64, Failure> {
-    layout().payments.at(context, &uetr)?.read(context)
+/// Trade of a debtor's UETR; 0 for none.
+pub fn trade_of_uetr(context: &mut Context<'_>, debtor: Address, uetr: B256) -> Result<u64, Failure> {
+    layout().payments.at(context, &debtor)?.at(context, &uetr)?.read(context)
 }
 
 /// Executes a quote.
@@ -96,7 +96,8 @@ fn check_order(context: &mut Context<'_>, order: &Order, payer: Address) -> Resu
     if uetr.is_zero() {
         return Ok(());
     }
-    let trade = trade_of_uetr(context, uetr)?;
+    let debtor = context.caller();
+    let trade = trade_of_uetr(context, debtor, uetr)?;
     ensure(trade == 0, || IExchange::ExchangeUetrUsed { uetr, tradeId: trade })
 }
 
@@ -139,8 +140,8 @@ fn record_payment(context: &mut Context<'_>, number: u64, order: &Order) -> Resu
     if order.uetr.is_zero() {
         return Ok(());
     }
-    layout().payments.at(context, &order.uetr)?.write(context, number)?;
     let debtor = context.caller();
+    layout().payments.at(context, &debtor)?.at(context, &order.uetr)?.write(context, number)?;
     context.emit(
         EXCHANGE_ADDRESS,
         &IExchange::CrossBorderPaid {

@@ -94,10 +94,19 @@ pub const FORECAST_MAX: u32 = 2_048;
 pub const RUN_STALE_MS: u64 = 600_000;
 /// Time between the beginnings of two runs, if a participant starts the second.
 pub const RUN_PAUSE_MS: u64 = 10_000;
+/// How long after its deadline, or after the cut-off if it got none, a window without outcome may be aborted by anyone.
+pub const WINDOW_STALE_MS: u64 = 3_600_000;
+/// Longest business day, and longest time to fund a window: a week.
+pub const TIME_AHEAD_MS_MAX: u64 = 7 * 24 * 3_600_000;
 /// Why an instruction was rejected: the cut-off came.
 pub const REASON_CUT_OFF: u8 = 1;
 /// Largest time that fits its place, in milliseconds.
-pub(super) const TIME_MAX_MS: u64 = (1 << 48) - 1;
+const TIME_MAX_MS: u64 = (1 << 48) - 1;
+
+/// Whether a time lies ahead, and not too far.
+pub(super) fn is_ahead(time_ms: u64, now_ms: u64) -> bool {
+    time_ms > now_ms && time_ms <= now_ms.saturating_add(TIME_AHEAD_MS_MAX).min(TIME_MAX_MS)
+}
 
 /// An amount above zero and within bounds.
 pub(super) fn amount(value: U256) -> Result<u128, Failure> {

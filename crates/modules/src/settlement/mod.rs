@@ -34,7 +34,8 @@ mod window;
 pub use abi::ISettlement;
 pub use codes::{
     AMOUNT_MAX, BILATERAL_LIMITS_MAX, FORECAST_MAX, OFFSET_MAX, PARTICIPANTS_MAX, PRIORITIES, QUEUE_MAX,
-    REASON_CUT_OFF, RULE_ABORT, RULE_PREFUNDED, RUN_PAUSE_MS, RUN_STALE_MS, STEPS_MAX, URGENT,
+    REASON_CUT_OFF, RULE_ABORT, RULE_PREFUNDED, RUN_PAUSE_MS, RUN_STALE_MS, STEPS_MAX, TIME_AHEAD_MS_MAX, URGENT,
+    WINDOW_STALE_MS,
 };
 pub use day::{close_day, open_day};
 pub use queue::{NewInstruction, cancel, hold, offset, release, reprioritise, submit, swap, unhold};
@@ -47,7 +48,9 @@ pub use views::{
     bilateral_limit_of, day_of, figures_of, forecast, instruction_by_reference, instruction_of, liquidity_of,
     participant_at, participant_of, position_of, run_of, scheme_of, window_of,
 };
-pub use window::{assign, close_window, open_window, prefund, settle_window, start_settlement, withdraw_prefund};
+pub use window::{
+    abort_window, assign, close_window, open_window, prefund, settle_window, start_settlement, withdraw_prefund,
+};
 
 pub(crate) use abi::SOURCE;
 pub(crate) use dispatch::dispatch;

@@ -13,6 +13,7 @@ mod day;
 mod errors;
 mod model;
 mod queue;
+mod refused;
 mod run;
 mod scale;
 mod schemes;
@@ -38,6 +39,8 @@ struct Scheme {
     ledger: Ledger,
     id: u64,
     submitted: u64,
+    /// Whether the latest run of the model's test had moved units before something else happened.
+    late: bool,
 }
 
 impl Scheme {
@@ -70,7 +73,7 @@ impl Scheme {
             ledger.ok(OPERATOR, TO, admitParticipantCall { schemeId: id, account: account(bank) });
             ledger.ok(account(bank), TO, joinCall { schemeId: id });
         }
-        Self { ledger, id, submitted: 0 }
+        Self { ledger, id, submitted: 0, late: false }
     }
 
     fn open(&mut self, value_date: u32) {
