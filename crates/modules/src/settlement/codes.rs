@@ -94,6 +94,12 @@ pub const FORECAST_MAX: u32 = 2_048;
 pub const RUN_STALE_MS: u64 = 600_000;
 /// Time between the beginnings of two runs, if a participant starts the second.
 pub const RUN_PAUSE_MS: u64 = 10_000;
+/// Pledges of a participant that have units at once.
+pub const PLEDGES_MAX: u8 = 16;
+/// Parts of a minor unit in which prices of collateral are written.
+pub const PRICE_SCALE: u64 = 1_000_000_000;
+/// The whole, in basis points.
+pub const BASIS_POINTS: u32 = 10_000;
 /// Why an instruction was rejected: the cut-off came.
 pub const REASON_CUT_OFF: u8 = 1;
 /// Largest time that fits its place, in milliseconds.

@@ -4,6 +4,7 @@ use super::{
     ISettlement,
     book::{Book, Seat},
     codes::{self, REASON_CUT_OFF, TIME_MAX_MS, status},
+    credit,
     lanes::{self, Walk},
     layout::Day,
     solver::Steps,
@@ -42,7 +43,8 @@ fn is_date(value_date: u32) -> bool {
     (1..=31).contains(&days) && (1..=12).contains(&month) && (1970..=9999).contains(&year)
 }
 
-/// Rejects what is unsettled and closes the day when nothing is left; answers whether it is closed.
+/// Rejects what is unsettled, collects intraday credit, and closes the day when nothing is left; answers whether it is
+/// closed.
 pub fn close_day(context: &mut Context<'_>, scheme: u64, steps: u32) -> Result<bool, Failure> {
     let mut book = Book::read(context, scheme)?;
     let phase = book.day.phase;
@@ -57,9 +59,10 @@ pub fn close_day(context: &mut Context<'_>, scheme: u64, steps: u32) -> Result<b
         ensure(windows == 0, || ISettlement::WindowsUnresolved { schemeId: scheme, windows })?;
         book.day.phase = codes::day::CLOSING;
         book.day.cursor = 0;
+        credit::begin_collection(context, &book)?;
         context.emit(SETTLEMENT_ADDRESS, &ISettlement::DayClosing { schemeId: scheme, day: book.day.number })?;
     }
-    let closed = reject_all(context, &mut book, &mut steps)?;
+    let closed = reject_all(context, &mut book, &mut steps)? && credit::collect_due(context, &book, &mut steps)?;
     if closed {
         book.day.phase = codes::day::CLOSED;
         context.emit(SETTLEMENT_ADDRESS, &ISettlement::DayClosed { schemeId: scheme, day: book.day.number })?;

@@ -285,6 +285,62 @@ packed! {
 }
 
 packed! {
+    /// Who lends intraday credit in a scheme, and to how many.
+    pub struct Lending {
+        /// The operator who set the line; zero while none was set.
+        pub lender: Address = 0..20,
+        /// Participants that owe something.
+        pub borrowers: u32 = 20..24,
+        /// Next seat whose credit is collected at the close.
+        pub cursor: u32 = 24..28,
+    }
+}
+
+packed! {
+    /// How much intraday credit a scheme has.
+    pub struct CreditSums {
+        /// Most units that may be lent at once.
+        pub line: u128 = 0..12,
+        /// Units that are lent.
+        pub lent: u128 = 12..24,
+    }
+}
+
+packed! {
+    /// What a participant borrowed.
+    pub struct Credit {
+        /// Units that it owes.
+        pub outstanding: u128 = 0..12,
+        /// Whether they fell due and were not paid.
+        pub overdue: bool = 12..13,
+        /// Pledges ever used; their numbers are below.
+        pub pledges: u8 = 13..14,
+    }
+}
+
+packed! {
+    /// What a token is worth as collateral.
+    pub struct Collateral {
+        /// Billionths of a minor unit of the scheme's token for one minor unit; 0 if it is not eligible.
+        pub price: u128 = 0..12,
+        /// Part of the value that does not count, in basis points.
+        pub haircut: u32 = 12..14,
+        /// From when on the price values nothing.
+        pub expires_ms: u64 = 14..20,
+    }
+}
+
+packed! {
+    /// Units pledged.
+    pub struct Pledge {
+        /// The token; zero where nothing was pledged.
+        pub token: Address = 0..20,
+        /// The token's number of the hold.
+        pub hold: u64 = 20..28,
+    }
+}
+
+packed! {
     /// A bilateral limit.
     pub struct PairLimit {
         /// Most net outflow in a day, plus 1; 0 if there is no limit.
@@ -331,6 +387,8 @@ layout! {
         pub marks: Slot<Marks> = 7,
         /// Hold of the token with what it reserved for windows; 0 if it did not.
         pub prefund: Slot<u64> = 8,
+        /// What it borrowed.
+        pub credit: Slot<Credit> = 9,
     }
 }
 
@@ -375,6 +433,14 @@ layout! {
         pub pairs: Mapping<u64, Pair> = 17,
         /// Counterparties of a participant, by seat and number, as seat * 2^32 + number.
         pub counterparties: Mapping<u64, Slot<u32>> = 18,
+        /// Who lends intraday credit.
+        pub lending: Slot<Lending> = 19,
+        /// How much of it.
+        pub credit_sums: Slot<CreditSums> = 20,
+        /// What tokens are worth as collateral.
+        pub collaterals: Mapping<Address, Slot<Collateral>> = 21,
+        /// Pledges of a participant, by seat and number, as seat * 2^32 + number.
+        pub pledges: Mapping<u64, Slot<Pledge>> = 22,
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
     board::marks_of,
     book::{Book, Seat, net_outflow},
     codes::{self, FORECAST_MAX, phase, status, window as state},
+    credit,
     lanes::{Walk, standing},
     layout::{Flows, Instruction, layout},
     queue::existing,
@@ -217,6 +218,73 @@ pub fn position_of(
     let seat = known(context, &book, account)?;
     let Flows { outward, inward } = layout().positions.at(context, &id)?.at(context, &seat.index)?.read(context)?;
     Ok(ISettlement::positionOfReturn { gives: U256::from(outward), gets: U256::from(inward) })
+}
+
+// ----- intraday credit -----------------------------------------------------------------------------------------------
+
+/// Who lends, and how much.
+pub fn credit_line_of(context: &mut Context<'_>, scheme: u64) -> Result<ISettlement::creditLineOfReturn, Failure> {
+    let place = Book::read(context, scheme)?.place;
+    let (lending, sums) = (place.lending.read(context)?, place.credit_sums.read(context)?);
+    Ok(ISettlement::creditLineOfReturn {
+        lender: lending.lender,
+        line: U256::from(sums.line),
+        lent: U256::from(sums.lent),
+        borrowers: lending.borrowers,
+    })
+}
+
+/// What a token is worth as collateral.
+pub fn collateral_of(
+    context: &mut Context<'_>,
+    scheme: u64,
+    token: Address,
+) -> Result<ISettlement::collateralOfReturn, Failure> {
+    let place = Book::read(context, scheme)?.place;
+    let collateral = place.collaterals.at(context, &token)?.read(context)?;
+    Ok(ISettlement::collateralOfReturn {
+        price: U256::from(collateral.price),
+        haircut: collateral.haircut,
+        expiresMs: collateral.expires_ms,
+    })
+}
+
+/// A pledge and its present value.
+pub fn pledge_of(
+    context: &mut Context<'_>,
+    scheme: u64,
+    account: Address,
+    number: u8,
+) -> Result<ISettlement::pledgeOfReturn, Failure> {
+    let book = Book::read(context, scheme)?;
+    let seat = known(context, &book, account)?;
+    let pledged = credit::existing_pledge(context, &book, &seat, number)?;
+    Ok(ISettlement::pledgeOfReturn {
+        token: pledged.token,
+        holdId: pledged.hold,
+        amount: U256::from(pledged.units),
+        value: U256::from(credit::value_of(context, &book, &pledged)?),
+    })
+}
+
+/// What a participant owes and may draw.
+pub fn credit_of(
+    context: &mut Context<'_>,
+    scheme: u64,
+    account: Address,
+) -> Result<ISettlement::creditOfReturn, Failure> {
+    let book = Book::read(context, scheme)?;
+    let seat = known(context, &book, account)?;
+    let record = seat.place.credit.read(context)?;
+    let value = credit::collateral_value(context, &book, &seat)?;
+    Ok(ISettlement::creditOfReturn {
+        outstanding: U256::from(record.outstanding),
+        overdue: record.overdue,
+        value: U256::from(value),
+        available: U256::from(credit::available(context, &book, &seat, value)?),
+        shortfall: U256::from(record.outstanding.saturating_sub(value)),
+        pledges: record.pledges,
+    })
 }
 
 // ----- forecast ------------------------------------------------------------------------------------------------------
