@@ -9,6 +9,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, U256};
 
+mod credit;
 mod day;
 mod errors;
 mod model;
