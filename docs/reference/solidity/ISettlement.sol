@@ -156,6 +156,46 @@ interface ISettlement {
     /// What was reserved is free.
     event PrefundWithdrawn(uint64 indexed schemeId, address indexed account, uint64 holdId, uint256 amount);
 
+    // ----- intraday credit ---------------------------------------------------------------------------------------
+
+    /// Makes the caller the lender of intraday credit, with so many of its own units lent at once at most. Operator.
+    function setCreditLine(uint64 schemeId, uint256 amount) external;
+    /// Says what a token is worth as collateral: billionths of a minor unit of the scheme's token for one minor unit, less
+    /// the haircut in basis points, until the expiry. A price of zero ends it. Operator.
+    function setCollateral(uint64 schemeId, address token, uint256 price, uint32 haircut, uint64 expiresMs) external;
+    /// Puts units of the caller on hold as collateral. Active participant; at most 16 pledges with units.
+    function pledge(uint64 schemeId, address token, uint256 amount) external returns (uint8 pledgeId);
+    /// Frees units of a pledge that the credit does not need. Whoever pledged.
+    function withdrawCollateral(uint64 schemeId, uint8 pledgeId, uint256 amount) external;
+    /// Borrows units until the day closes, within the value of the pledges. Active participant.
+    function drawCredit(uint64 schemeId, uint256 amount) external;
+    /// Pays part of what the caller owes, or all with the largest number; answers what was paid. The borrower.
+    function repayCredit(uint64 schemeId, uint256 amount) external returns (uint256 repaid);
+    /// Takes of an overdue borrower's pledge what is owed, at the price in force; answers units taken and debt paid. The
+    /// lender.
+    function realiseCollateral(uint64 schemeId, address account, uint8 pledgeId) external returns (uint256 units, uint256 amount);
+    /// Records that a borrower owes more than its pledges are worth. Anyone.
+    function callMargin(uint64 schemeId, address account) external;
+
+    /// So many of the lender's units may be lent at once.
+    event CreditLineSet(uint64 indexed schemeId, address indexed lender, uint256 amount);
+    /// What a token is worth as collateral.
+    event CollateralSet(uint64 indexed schemeId, address indexed token, uint256 price, uint32 haircut, uint64 expiresMs);
+    /// Units were pledged.
+    event CollateralPledged(uint64 indexed schemeId, address indexed account, address indexed token, uint8 pledgeId, uint64 holdId, uint256 amount);
+    /// Units of a pledge are free.
+    event CollateralWithdrawn(uint64 indexed schemeId, address indexed account, uint8 pledgeId, uint256 amount);
+    /// Units were lent; the borrower now owes so many.
+    event CreditDrawn(uint64 indexed schemeId, address indexed account, uint256 amount, uint256 outstanding);
+    /// Units were paid back, by the borrower or at the close of the day; the borrower still owes so many.
+    event CreditRepaid(uint64 indexed schemeId, address indexed account, uint256 amount, uint256 outstanding);
+    /// The day closed and credit is not paid back: it is overdue.
+    event CreditFellDue(uint64 indexed schemeId, address indexed account, uint32 indexed day, uint256 outstanding);
+    /// Collateral went to the lender, and the debt fell.
+    event CollateralRealised(uint64 indexed schemeId, address indexed account, address indexed token, uint8 pledgeId, uint256 units, uint256 amount, uint256 outstanding);
+    /// A borrower owes more than its pledges are worth.
+    event MarginCalled(uint64 indexed schemeId, address indexed account, uint256 outstanding, uint256 value);
+
     // ----- views -------------------------------------------------------------------------------------------------
 
     /// A scheme's terms.
@@ -187,6 +227,16 @@ interface ISettlement {
     function windowOf(uint64 windowId) external view returns (uint64 schemeId, uint8 state, uint32 count, uint256 value, uint64 fundBeforeMs);
     /// What a participant gives and gets in a window.
     function positionOf(uint64 windowId, address account) external view returns (uint256 gives, uint256 gets);
+
+    /// Who lends intraday credit, how much at once, what is lent now, and to how many.
+    function creditLineOf(uint64 schemeId) external view returns (address lender, uint256 line, uint256 lent, uint32 borrowers);
+    /// What a token is worth as collateral; from the expiry on nothing.
+    function collateralOf(uint64 schemeId, address token) external view returns (uint256 price, uint32 haircut, uint64 expiresMs);
+    /// A pledge: its token, the token's hold, the units that the hold has, and what they are worth now.
+    function pledgeOf(uint64 schemeId, address account, uint8 pledgeId) external view returns (address token, uint64 holdId, uint256 amount, uint256 value);
+    /// A participant's credit: what it owes, whether that is overdue, what its pledges are worth now, what it may draw, and
+    /// by how much the pledges fall short.
+    function creditOf(uint64 schemeId, address account) external view returns (uint256 outstanding, bool overdue, uint256 value, uint256 available, uint256 shortfall, uint8 pledges);
 
     // ----- errors ------------------------------------------------------------------------------------------------
 
@@ -280,4 +330,32 @@ interface ISettlement {
     error PrefundInUse(uint64 schemeId, address account, uint64 holdId);
     /// Nothing is reserved, or the scheme's windows are not prefunded. Prefund in a prefunded scheme.
     error PrefundMissing(uint64 schemeId, address account);
+    /// Units are lent by another lender than the scheme's operator. Wait until they are paid back, then set a new line.
+    error CreditLenderDiffers(uint64 schemeId, address lender, address operator);
+    /// The caller does not lend in the scheme. Ask its lender.
+    error LenderRequired(uint64 schemeId, address caller, address lender);
+    /// A scheme's own token is no collateral in it. Choose another token.
+    error CollateralInvalid(uint64 schemeId, address token);
+    /// A price is below 2^94, a haircut at most 10000 basis points, an expiry in the future. Correct them.
+    error CollateralTermsInvalid(uint256 price, uint32 haircut, uint64 expiresMs, uint64 nowMs);
+    /// The token has no price in force, or what is pledged is worth less than a minor unit. Ask the operator for a price.
+    error CollateralPriceMissing(uint64 schemeId, address token);
+    /// The participant has as many pledges as it may. Withdraw one first.
+    error PledgesExhausted(uint64 schemeId, address account, uint256 pledgesMax);
+    /// The participant has no such pledge. Take it from the CollateralPledged event.
+    error PledgeUnknown(uint64 schemeId, address account, uint8 pledgeId);
+    /// The pledges are worth less than what would be owed. Pledge more, draw less, or repay.
+    error CollateralInsufficient(uint64 schemeId, address account, uint256 value, uint256 needed);
+    /// The scheme would lend more than its line. Draw less, or wait for repayments.
+    error CreditLineExceeded(uint64 schemeId, uint256 line, uint256 lent, uint256 amount);
+    /// Credit fell due and is not paid back. Repay it first.
+    error CreditIsOverdue(uint64 schemeId, address account, uint256 outstanding);
+    /// Nothing of the participant is overdue. Wait for the close of the day.
+    error CreditNotOverdue(uint64 schemeId, address account);
+    /// The participant owes credit. Repay it first.
+    error CreditOutstanding(uint64 schemeId, address account, uint256 outstanding);
+    /// A repayment is above zero and no more than what is owed. Choose one between, or the largest number for all.
+    error RepaymentInvalid(uint256 amount, uint256 outstanding);
+    /// The pledges are worth what is owed. Nothing is to be called.
+    error MarginSuffices(uint64 schemeId, address account, uint256 outstanding, uint256 value);
 }
