@@ -14,6 +14,7 @@ pub(super) mod status {
     pub(crate) const REJECTED: u8 = 5;
     pub(crate) const ASSIGNED: u8 = 6;
     pub(crate) const WAITING: u8 = 7;
+    pub(crate) const LATER: u8 = 8;
 }
 
 /// Statuses of a participant.
@@ -102,6 +103,8 @@ pub const PRICE_SCALE: u64 = 1_000_000_000;
 pub const BASIS_POINTS: u32 = 10_000;
 /// Why an instruction was rejected: the cut-off came.
 pub const REASON_CUT_OFF: u8 = 1;
+/// Why an instruction was rejected: its value date went by before anyone presented it.
+pub const REASON_VALUE_DATE: u8 = 2;
 /// Largest time that fits its place, in milliseconds.
 pub(super) const TIME_MAX_MS: u64 = (1 << 48) - 1;
 

@@ -37,7 +37,7 @@ pub fn open_day(context: &mut Context<'_>, scheme: u64, value_date: u32, cut_off
 }
 
 /// Whether a number looks like YYYYMMDD. Calendars of holidays are the operator's.
-fn is_date(value_date: u32) -> bool {
+pub(super) fn is_date(value_date: u32) -> bool {
     let (days, month_and_year) = (value_date.wrapping_rem(100), value_date.wrapping_div(100));
     let (month, year) = (month_and_year.wrapping_rem(100), month_and_year.wrapping_div(100));
     (1..=31).contains(&days) && (1..=12).contains(&month) && (1970..=9999).contains(&year)

@@ -2,7 +2,7 @@
 
 use alloy_primitives::Bytes;
 
-use super::{ISettlement::*, credit, day, queue, run, scheme, views, window};
+use super::{ISettlement::*, credit, day, later, queue, run, scheme, views, window};
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
@@ -53,6 +53,16 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
             };
             queue::submit(x, c.schemeId, &new)
         }),
+        Call::submitLater(c) => mutate::<submitLaterCall, _>(context, |x| {
+            let new = queue::NewInstruction {
+                creditor: c.creditor,
+                amount: c.amount,
+                priority: c.priority,
+                reference: c.instructionReference,
+            };
+            later::submit_later(x, c.schemeId, &new, (c.valueDate, c.notBeforeMs))
+        }),
+        Call::present(c) => mutate::<presentCall, _>(context, |x| later::present(x, c.instructionId)),
         Call::cancel(c) => mutate::<cancelCall, _>(context, |x| queue::cancel(x, c.instructionId)),
         Call::holdInstruction(c) => mutate::<holdInstructionCall, _>(context, |x| queue::hold(x, c.instructionId)),
         Call::unholdInstruction(c) => {

@@ -254,14 +254,15 @@ packed! {
         pub debtor: u32 = 12..14,
         /// Seat of the creditor.
         pub creditor: u32 = 14..16,
-        /// Position in its lane, or number of its window.
+        /// Position in its lane, number of its window, or the value date for which it waits.
         pub position: u32 = 16..20,
         /// 0 urgent, 1 high, 2 normal.
         pub priority: u8 = 20..21,
-        /// 1 queued, 2 on hold, 3 settled, 4 cancelled, 5 rejected, 6 in a window, 7 waiting for the end of a run.
-        /// "Queued" before its lane's head means settled, and "in a window" what the window became.
+        /// 1 queued, 2 on hold, 3 settled, 4 cancelled, 5 rejected, 6 in a window, 7 waiting for the end of a run, 8 for
+        /// its value date. "Queued" before its lane's head means settled, "in a window" what the window became, and
+        /// "waiting for its value date" after that date rejected.
         pub status: u8 = 21..22,
-        /// When it was submitted.
+        /// When it was submitted; for what waits for its value date, when it may be presented.
         pub submitted_ms: u64 = 22..28,
         /// The scheme.
         pub scheme: u32 = 28..32,

@@ -24,6 +24,7 @@ mod day;
 mod dispatch;
 pub mod invariants;
 mod lanes;
+mod later;
 pub mod layout;
 mod queue;
 mod run;
@@ -35,14 +36,15 @@ mod window;
 pub use abi::ISettlement;
 pub use codes::{
     AMOUNT_MAX, BASIS_POINTS, BILATERAL_LIMITS_MAX, FORECAST_MAX, OFFSET_MAX, PARTICIPANTS_MAX, PLEDGES_MAX,
-    PRICE_SCALE, PRIORITIES, QUEUE_MAX, REASON_CUT_OFF, RULE_ABORT, RULE_PREFUNDED, RUN_PAUSE_MS, RUN_STALE_MS,
-    STEPS_MAX, URGENT,
+    PRICE_SCALE, PRIORITIES, QUEUE_MAX, REASON_CUT_OFF, REASON_VALUE_DATE, RULE_ABORT, RULE_PREFUNDED, RUN_PAUSE_MS,
+    RUN_STALE_MS, STEPS_MAX, URGENT,
 };
 pub use credit::{
     call_margin, draw_credit, pledge, realise_collateral, repay_credit, set_collateral, set_credit_line,
     withdraw_collateral,
 };
 pub use day::{close_day, open_day};
+pub use later::{present, submit_later};
 pub use queue::{NewInstruction, cancel, hold, offset, release, reprioritise, submit, swap, unhold};
 pub use run::{abandon_run, advance_run, start_run};
 pub use scheme::{

@@ -9,6 +9,7 @@ use super::{
     codes::{self, FORECAST_MAX, phase, status, window as state},
     credit,
     lanes::{Walk, standing},
+    later,
     layout::{Flows, Instruction, layout},
     queue::existing,
     solver::{Payment, Position, QueueState, Table, signed},
@@ -144,6 +145,7 @@ pub fn instruction_by_reference(context: &mut Context<'_>, debtor: Address, refe
 pub(super) fn status_of(context: &mut Context<'_>, book: &Book, instruction: &Instruction) -> Result<u8, Failure> {
     match instruction.status {
         status::QUEUED if settled_in_run(context, book, instruction)? => Ok(status::SETTLED),
+        status::LATER if later::went_by(context, book, instruction) => Ok(status::REJECTED),
         status::ASSIGNED => {
             let (_, window) = window::read(context, instruction.position.into())?;
             Ok(match window.state {
