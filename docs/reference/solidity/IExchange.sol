@@ -65,8 +65,8 @@ interface IExchange {
     function providerOf(address account) external view returns (bool active, uint64 epoch);
     /// Whether a provider's nonce is used up.
     function isNonceUsed(address provider, bytes32 nonce) external view returns (bool);
-    /// Trade of a UETR; 0 for none.
-    function tradeOfUetr(bytes32 uetr) external view returns (uint64);
+    /// Trade of a debtor's UETR; 0 for none.
+    function tradeOfUetr(address debtor, bytes32 uetr) external view returns (uint64);
     /// Number of trades; they are numbered from 1.
     function tradeCount() external view returns (uint64);
     /// The fields of the EIP-712 domain.

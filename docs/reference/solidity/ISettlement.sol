@@ -70,6 +70,11 @@ interface ISettlement {
     /// Hands in a payment of the caller to another participant. It settles at once, or queues, or waits for the end of
     /// a run. Priority 0 urgent, 1 high, 2 normal. The reference is used once by each debtor. Active participant.
     function submit(uint64 schemeId, address creditor, uint256 amount, uint8 priority, bytes32 instructionReference) external returns (uint64 instructionId, uint8 status);
+    /// Hands in a payment of the caller for a later value date, not to settle before a time of that day; 0 if at any.
+    /// Active participant.
+    function submitLater(uint64 schemeId, address creditor, uint256 amount, uint8 priority, bytes32 instructionReference, uint32 valueDate, uint64 notBeforeMs) external returns (uint64 instructionId);
+    /// Submits such a payment on its day, or records that the day went by; answers its status. Anyone.
+    function present(uint64 instructionId) external returns (uint8 status);
     /// Takes an instruction out for good. Its debtor.
     function cancel(uint64 instructionId) external;
     /// Takes an instruction out of the queue until it is put back. Its debtor.
@@ -91,13 +96,15 @@ interface ISettlement {
     event InstructionQueued(uint64 indexed instructionId, uint8 priority, uint32 position);
     /// An instruction waits for the end of a run.
     event InstructionWaiting(uint64 indexed instructionId, uint32 run);
+    /// An instruction waits for its value date, and for a time of that day.
+    event InstructionForLater(uint64 indexed instructionId, uint32 valueDate, uint64 notBeforeMs);
     /// An instruction settled, by itself or in a bilateral offset.
     event InstructionSettled(uint64 indexed instructionId, uint64 indexed schemeId);
     /// An instruction was cancelled by its debtor.
     event InstructionCancelled(uint64 indexed instructionId);
     /// An instruction is on hold.
     event InstructionHeld(uint64 indexed instructionId);
-    /// An instruction will not settle. Reason 1: cut-off.
+    /// An instruction will not settle. Reason 1: cut-off, 2: its value date went by.
     event InstructionRejected(uint64 indexed instructionId, uint8 reason);
 
     // ----- multilateral run --------------------------------------------------------------------------------------
@@ -211,7 +218,8 @@ interface ISettlement {
     /// A participant's liquidity: what it has, what is queued out and in, what flowed today, in less out.
     function liquidityOf(uint64 schemeId, address account) external view returns (uint256 balance, uint256 spendable, uint256 reserve, uint256 queuedOut, uint256 queuedIn, uint32 queued, int256 netPosition);
     /// An instruction. Status 1 queued, 2 on hold, 3 settled, 4 cancelled, 5 rejected, 6 in a window, 7 waiting for the
-    /// end of a run. The position is the window's number for what was assigned to one.
+    /// end of a run, 8 for its value date. The position is the window's number for what was assigned to one; for status 8
+    /// it is the value date, and submittedMs the time before which it does not settle.
     function instructionOf(uint64 instructionId) external view returns (uint64 schemeId, address debtor, address creditor, uint256 amount, uint8 priority, uint8 status, uint32 position, uint64 submittedMs);
     /// The number of the instruction with which a debtor used a reference; 0 if it did not.
     function instructionByReference(address debtor, bytes32 instructionReference) external view returns (uint64 instructionId);
@@ -294,6 +302,12 @@ interface ISettlement {
     error DayNotClosed(uint64 schemeId, uint8 phase);
     /// The value date does not follow the one before, or is not written YYYYMMDD. Choose a later one.
     error ValueDateInvalid(uint32 valueDate, uint32 previousValueDate);
+    /// The time before which an instruction is not to settle does not fit, or is past the open day's cut-off. Choose an earlier one.
+    error NotBeforeInvalid(uint64 notBeforeMs, uint64 notBeforeMsMax);
+    /// The day of the instruction's value date is not open. Present it on that day.
+    error ValueDateNotCome(uint64 instructionId, uint32 valueDate, uint32 currentValueDate);
+    /// The instruction is not to settle before a time that has not come. Present it then.
+    error InstructionTooEarly(uint64 instructionId, uint64 notBeforeMs, uint64 nowMs);
     /// The cut-off is not in the future. Choose a later one.
     error CutOffInvalid(uint64 cutOffMs, uint64 nowMs);
     /// The cut-off of the day has come. Submit on the next business day.
