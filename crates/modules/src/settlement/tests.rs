@@ -12,6 +12,7 @@ use alloy_primitives::{Address, B256, U256};
 mod credit;
 mod day;
 mod errors;
+mod figures;
 mod later;
 mod model;
 mod queue;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     context::{Context, Failure, ensure, revert},
-    token,
+    token::{self, Keeper},
 };
 
 /// A seat of an account that was ever admitted; reverts for others.
@@ -119,6 +119,31 @@ pub fn liquidity_of(
     })
 }
 
+/// Where a participant's units are, by the module that keeps them.
+pub fn funds_of(
+    context: &mut Context<'_>,
+    scheme: u64,
+    account: Address,
+) -> Result<ISettlement::fundsOfReturn, Failure> {
+    let book = Book::read(context, scheme)?;
+    known(context, &book, account)?;
+    let token = book.token();
+    let mut kept = |keeper: Keeper| token::held_by(context, token, account, keeper.number()).map(U256::from);
+    let (parked, payments, settlement) = (kept(Keeper::Parking)?, kept(Keeper::Payment)?, kept(Keeper::Settlement)?);
+    let (quotes, escrows, channels) = (kept(Keeper::Exchange)?, kept(Keeper::Escrow)?, kept(Keeper::Channel)?);
+    Ok(ISettlement::fundsOfReturn {
+        balance: U256::from(token::balance_of(context, token, account)?),
+        spendable: U256::from(token::spendable_units(context, token, account)?),
+        frozen: U256::from(token::frozen_units(context, token, account)?),
+        parked,
+        payments,
+        settlement,
+        quotes,
+        escrows,
+        channels,
+    })
+}
+
 /// An instruction.
 pub fn instruction_of(context: &mut Context<'_>, id: u64) -> Result<ISettlement::instructionOfReturn, Failure> {
     let instruction = existing(context, id)?;
@@ -195,6 +220,20 @@ pub fn figures_of(context: &mut Context<'_>, scheme: u64) -> Result<ISettlement:
         value: U256::from(value.settled),
         liquidityUsed: U256::from(value.used),
         delayMs: U256::from(counts.delay_ms),
+    })
+}
+
+/// What the figures say.
+pub fn ratios_of(context: &mut Context<'_>, scheme: u64) -> Result<ISettlement::ratiosOfReturn, Failure> {
+    let place = Book::read(context, scheme)?.place;
+    let (value, counts) = (place.value.read(context)?, place.counts.read(context)?);
+    let (settled, used) = (U256::from(value.settled), U256::from(value.used));
+    let whole = U256::from(codes::BASIS_POINTS);
+    let nothing_moved = if settled.is_zero() { U256::ZERO } else { U256::MAX };
+    Ok(ISettlement::ratiosOfReturn {
+        liquiditySaved: settled.saturating_sub(used),
+        turnover: settled.saturating_mul(whole).checked_div(used).unwrap_or(nothing_moved),
+        meanDelayMs: U256::from(counts.delay_ms.checked_div(counts.settled.into()).unwrap_or_default()),
     })
 }
 
