@@ -217,6 +217,9 @@ interface ISettlement {
     function bilateralLimitOf(uint64 schemeId, address account, address counterparty) external view returns (uint256 amount, int256 netOutflow);
     /// A participant's liquidity: what it has, what is queued out and in, what flowed today, in less out.
     function liquidityOf(uint64 schemeId, address account) external view returns (uint256 balance, uint256 spendable, uint256 reserve, uint256 queuedOut, uint256 queuedIn, uint32 queued, int256 netPosition);
+    /// Where a participant's units are: spendable, frozen in part, parked, and on hold for pending payments, settlement, quotes,
+    /// escrows and channels. The address as a whole may be frozen besides.
+    function fundsOf(uint64 schemeId, address account) external view returns (uint256 balance, uint256 spendable, uint256 frozen, uint256 parked, uint256 payments, uint256 settlement, uint256 quotes, uint256 escrows, uint256 channels);
     /// An instruction. Status 1 queued, 2 on hold, 3 settled, 4 cancelled, 5 rejected, 6 in a window, 7 waiting for the
     /// end of a run, 8 for its value date. The position is the window's number for what was assigned to one; for status 8
     /// it is the value date, and submittedMs the time before which it does not settle.
@@ -231,6 +234,9 @@ interface ISettlement {
     function forecast(uint64 schemeId, address account, uint256 injected) external view returns (uint8 state, uint64 count, uint256 value);
     /// Number and value settled, liquidity used for it, and milliseconds that instructions spent in the queue.
     function figuresOf(uint64 schemeId) external view returns (uint64 count, uint256 value, uint256 liquidityUsed, uint256 delayMs);
+    /// What the figures say: value less liquidity used; value over liquidity used in basis points (the largest number if nothing
+    /// moved); mean milliseconds in the queue.
+    function ratiosOf(uint64 schemeId) external view returns (uint256 liquiditySaved, uint256 turnover, uint256 meanDelayMs);
     /// A window: state 0 open, 1 closed, 2 pending settlement, 3 settled, 4 aborted.
     function windowOf(uint64 windowId) external view returns (uint64 schemeId, uint8 state, uint32 count, uint256 value, uint64 fundBeforeMs);
     /// What a participant gives and gets in a window.
