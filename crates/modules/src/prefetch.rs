@@ -96,12 +96,12 @@ fn exchange_slots(sender: Address, input: &[u8], slots: &mut Vec<(Address, U256)
     match IExchangeCalls::abi_decode(input) {
         Ok(IExchangeCalls::execute(c)) => {
             quote_slots(&c.quote, sender, c.order.payee, slots);
-            order_slots(&c.order, slots);
+            order_slots(&c.order, sender, slots);
         }
         Ok(IExchangeCalls::executeVia(c)) => {
             quote_slots(&c.first, sender, c.second.provider, slots);
             quote_slots(&c.second, c.first.provider, c.order.payee, slots);
-            order_slots(&c.order, slots);
+            order_slots(&c.order, sender, slots);
         }
         _ => {}
     }
@@ -121,9 +121,11 @@ fn quote_slots(quote: &Quote, payer: Address, payee: Address, slots: &mut Vec<(A
     }
 }
 
-fn order_slots(order: &Order, slots: &mut Vec<(Address, U256)>) {
+/// A cross-border payment is recorded in both modules, by its debtor.
+fn order_slots(order: &Order, debtor: Address, slots: &mut Vec<(Address, U256)>) {
     if !order.uetr.is_zero() {
-        slots.push(fx::layout::layout().payments.of(&order.uetr).place());
+        slots.push(fx::layout::layout().payments.of(&debtor).of(&order.uetr).place());
+        slots.push(payment::layout::layout().payments.of(&debtor).of(&order.uetr).head.place());
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     EXCHANGE_ADDRESS,
     context::{Context, Failure},
     invariants::{Violation, hold},
+    payment,
 };
 
 /// Trades as events tell them. Apply the logs of every block since genesis in order.
@@ -70,6 +71,10 @@ impl TradeBook {
             let named = trade_of_uetr(context, *debtor, *uetr)?;
             hold(&mut violations, "fx.uetr_names_its_trade", named == *number, || {
                 format!("UETR {uetr} of {debtor} is of trade {number}, the state says {named}")
+            });
+            let paid = payment::is_settled(context, *debtor, *uetr)?;
+            hold(&mut violations, "fx.cross_border_is_a_payment", paid, || {
+                format!("trade {number} is no settled payment {uetr} of {debtor}")
             });
         }
         Ok(violations)

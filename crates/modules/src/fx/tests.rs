@@ -19,6 +19,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, SolError, SolEvent, SolInterface, SolValue};
 use secp256k1::SecretKey;
 
+mod cross_border;
 mod hostile;
 mod model;
 

@@ -142,7 +142,7 @@ impl Meter {
             everyMonths: 1,
             validFromMs: 0,
             validUntilMs: u64::from(u32::MAX),
-            mandateReference: B256::ZERO,
+            mandateReference: B256::with_last_byte(1),
         };
         self.quietly(ALICE, to, mandate);
         self.note(folder, ANY, ALICE, to, IPayment::cancelMandateCall { mandateId: 1 });

@@ -36,51 +36,82 @@ pub struct NewInstruction {
 /// status.
 pub fn submit(context: &mut Context<'_>, scheme: u64, new: &NewInstruction) -> Result<(u64, u8), Failure> {
     let mut book = Book::read(context, scheme)?;
-    let caller = context.caller();
-    let debtor = book.active(context, caller)?;
+    let (instruction, parties) = drafted(context, &book, new)?;
+    book.ensure_open()?;
+    book.ensure_before_cut_off(context)?;
+    let id = announce(context, &book, new)?;
+    let status = go(context, &mut book, id, instruction, &parties)?;
+    Ok((id, status))
+}
+
+/// Debtor and creditor of an instruction.
+pub(super) type Parties = (Seat, Seat);
+
+/// What an instruction must be whenever it settles, and its record, which nobody has written yet.
+pub(super) fn drafted(
+    context: &mut Context<'_>,
+    book: &Book,
+    new: &NewInstruction,
+) -> Result<(Instruction, Parties), Failure> {
+    let debtor = book.active(context, context.caller())?;
     let creditor = book.counterparty(context, &debtor, new.creditor)?;
     let amount = codes::amount(new.amount)?;
     codes::priority(new.priority)?;
     ensure(!new.reference.is_zero(), || ISettlement::InstructionReferenceMissing {})?;
-    book.ensure_open()?;
-    book.ensure_before_cut_off(context)?;
-    let id = take_number(context, caller, new.reference)?;
-    let mut instruction = Instruction {
+    let instruction = Instruction {
         amount,
         debtor: debtor.index,
         creditor: creditor.index,
         priority: new.priority,
         status: status::QUEUED,
         submitted_ms: context.env().timestamp_ms,
-        scheme: scheme_number(&book)?,
+        scheme: scheme_number(book)?,
         position: 0,
     };
+    Ok((instruction, (debtor, creditor)))
+}
+
+/// Gives an instruction its number, and tells of it.
+pub(super) fn announce(context: &mut Context<'_>, book: &Book, new: &NewInstruction) -> Result<u64, Failure> {
+    let debtor = context.caller();
+    let id = take_number(context, debtor, new.reference)?;
     context.emit(
         SETTLEMENT_ADDRESS,
         &ISettlement::InstructionSubmitted {
             instructionId: id,
-            schemeId: scheme,
+            schemeId: book.id,
             instructionReference: new.reference,
-            debtor: caller,
+            debtor,
             creditor: new.creditor,
             amount: new.amount,
             priority: new.priority,
         },
     )?;
+    Ok(id)
+}
+
+/// Settles an instruction at once, or queues it, or lets it wait for the end of a run; answers its status.
+pub(super) fn go(
+    context: &mut Context<'_>,
+    book: &mut Book,
+    id: u64,
+    mut instruction: Instruction,
+    (debtor, creditor): &Parties,
+) -> Result<u8, Failure> {
     if book.day.running {
-        wait(context, &mut book, id, &mut instruction)?;
-    } else if goes_first(context, &book, &debtor, new.priority)?
-        && covered(context, &book, &debtor, &creditor, &instruction)?
+        wait(context, book, id, &mut instruction)?;
+    } else if goes_first(context, book, debtor, instruction.priority)?
+        && covered(context, book, debtor, creditor, &instruction)?
     {
-        settle_alone(context, &book, id, &mut instruction, (&debtor, &creditor))?;
+        settle_alone(context, book, id, &mut instruction, (debtor, creditor))?;
     } else {
-        count_in(&mut book)?;
-        enter(context, &book, id, &mut instruction, &debtor)?;
-        offset_queues(context, &mut book, &debtor, &creditor)?;
+        count_in(book)?;
+        enter(context, book, id, &mut instruction, debtor)?;
+        offset_queues(context, book, debtor, creditor)?;
         instruction = record(context, id)?.read(context)?;
     }
     book.write_day(context)?;
-    Ok((id, instruction.status))
+    Ok(instruction.status)
 }
 
 /// The next number, taken by a reference that its debtor uses for the first time.
@@ -298,9 +329,14 @@ fn leading(context: &mut Context<'_>, book: &Book, debtor: &Seat, creditor: &Sea
 /// Takes an instruction out for good.
 pub fn cancel(context: &mut Context<'_>, id: u64) -> Result<(), Failure> {
     let (mut book, debtor, mut instruction) = own(context, id)?;
-    ensure_stands(context, &book, id, &instruction, &[status::QUEUED, status::HELD])?;
-    withdraw(context, &book, &instruction, &debtor)?;
-    count_out(&mut book, 1)?;
+    // What waits for its value date stands in no lane, and no run knows it.
+    if instruction.status == status::LATER {
+        ensure_status(context, &book, id, &instruction, &[status::LATER])?;
+    } else {
+        ensure_stands(context, &book, id, &instruction, &[status::QUEUED, status::HELD])?;
+        withdraw(context, &book, &instruction, &debtor)?;
+        count_out(&mut book, 1)?;
+    }
     instruction.status = status::CANCELLED;
     record(context, id)?.write(context, instruction)?;
     book.write_day(context)?;
@@ -384,6 +420,16 @@ fn ensure_stands(
     allowed: &[u8],
 ) -> Result<(), Failure> {
     book.ensure_idle(context)?;
+    ensure_status(context, book, id, instruction, allowed)
+}
+
+fn ensure_status(
+    context: &mut Context<'_>,
+    book: &Book,
+    id: u64,
+    instruction: &Instruction,
+    allowed: &[u8],
+) -> Result<(), Failure> {
     let status = super::views::status_of(context, book, instruction)?;
     ensure(allowed.contains(&status), || ISettlement::InstructionStatusInvalid { instructionId: id, status })
 }

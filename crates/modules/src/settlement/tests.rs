@@ -9,8 +9,11 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, U256};
 
+mod credit;
 mod day;
 mod errors;
+mod figures;
+mod later;
 mod model;
 mod queue;
 mod refused;

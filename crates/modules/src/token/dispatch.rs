@@ -104,6 +104,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         }),
 
         // Holds
+        Call::heldBalanceBy(c) => {
+            view::<heldBalanceByCall>(U256::from(holds::held_by(context, token, c.account, c.keeper)?))
+        }
         Call::heldBalanceOf(c) => view::<heldBalanceOfCall>(U256::from(holds::held_units(context, token, c.account)?)),
         Call::spendableBalanceOf(c) => {
             view::<spendableBalanceOfCall>(U256::from(holds::spendable_units(context, token, c.account)?))

@@ -20,6 +20,7 @@ use crate::{
     context::{Context, Failure, ensure, revert},
     identity,
     policy::{self, Movement, Outcome, Purpose},
+    slots::{Mapping, Slot},
 };
 
 /// Modules that may keep units on hold. The numbers are part of storage.
@@ -40,7 +41,8 @@ pub enum Keeper {
 }
 
 impl Keeper {
-    fn number(self) -> u8 {
+    /// Its number in storage and in views.
+    pub fn number(self) -> u8 {
         match self {
             Self::Parking => 1,
             Self::Payment => 5,
@@ -86,6 +88,15 @@ pub struct Hold {
 /// Units of the account that are on hold.
 pub fn held_units(context: &mut Context<'_>, token: Address, account: Address) -> Result<u128, Failure> {
     Ok(Holder::read(context, token, account)?.held)
+}
+
+/// Units of the account that are on hold with the keeper of this number; none where there is no such keeper.
+pub fn held_by(context: &mut Context<'_>, token: Address, account: Address, keeper: u8) -> Result<u128, Failure> {
+    kept_place(token).at(context, &account)?.at(context, &keeper)?.read(context)
+}
+
+fn kept_place(token: Address) -> Mapping<Address, Mapping<u8, Slot<u128>>> {
+    layout(token).kept
 }
 
 /// Units that the account may move: neither frozen nor on hold.
@@ -152,6 +163,20 @@ pub(super) fn pending_by_payee(context: &mut Context<'_>, token: Address) -> Res
             let sum = sums.entry(kept.place.payee.read(context)?).or_default();
             *sum = sum.saturating_add(hold.amount);
         }
+    }
+    Ok(sums)
+}
+
+/// Units on hold as the holds say, by owner and keeper; for the checker.
+pub(super) fn kept_by_owner(
+    context: &mut Context<'_>,
+    token: Address,
+) -> Result<BTreeMap<(Address, u8), u128>, Failure> {
+    let mut sums: BTreeMap<(Address, u8), u128> = BTreeMap::new();
+    for number in 1..=layout(token).holds_made.read(context)? {
+        let hold = read(context, token, number)?.1;
+        let sum = sums.entry((hold.owner, hold.keeper.number())).or_default();
+        *sum = sum.saturating_add(hold.amount);
     }
     Ok(sums)
 }
@@ -252,6 +277,9 @@ pub(super) fn make(
     }
     holder.reserve(amount)?;
     holder.write_with_holds(context, token)?;
+    let place = kept_place(token).at(context, &owner)?.at(context, &keeper.number())?;
+    let kept = place.read(context)?.checked_add(amount);
+    place.write(context, kept.ok_or_else(|| fault(token, "units that a keeper has overflow"))?)?;
     let keeper = keeper.address();
     context.emit(token, &IToken::Held { holdId: number, owner, keeper, amount: U256::from(amount) })?;
     Ok(number)
@@ -263,13 +291,18 @@ fn add_pending(context: &mut Context<'_>, token: Address, payee: Address, units:
     place.write(context, sum.ok_or_else(|| fault(token, "pending credits overflow"))?)
 }
 
-/// Units that are pending no more. Answers for whom they were, if the hold counted as pending.
+/// Units that are on hold no more: their keeper has them no longer, and they are not pending. Whatever shortens a hold
+/// comes through here. Answers for whom they were, if the hold counted as pending.
 fn settle_pending(
     context: &mut Context<'_>,
     token: Address,
     kept: &Kept,
     units: u128,
 ) -> Result<Option<Address>, Failure> {
+    let Hold { owner, keeper, .. } = kept.hold;
+    let place = kept_place(token).at(context, &owner)?.at(context, &keeper.number())?;
+    let rest = place.read(context)?.checked_sub(units);
+    place.write(context, rest.ok_or_else(|| fault(token, "a keeper has less than a hold of it"))?)?;
     if !kept.pending {
         return Ok(None);
     }

@@ -41,6 +41,12 @@ pub fn check(
     hold(&mut violations, "token.held_is_sum_of_holds", sum_held == on_hold, || {
         format!("owners of token {token} have {sum_held} on hold, the holds add up to {on_hold}")
     });
+    for ((owner, keeper), expected) in holds::kept_by_owner(context, token)? {
+        let found = holds::held_by(context, token, owner, keeper)?;
+        hold(&mut violations, "token.kept_is_sum_of_holds", found == expected, || {
+            format!("keeper {keeper} has {found} of {owner}'s token {token}, the holds add up to {expected}")
+        });
+    }
     for (payee, expected) in pending {
         let found = holds::pending_credit(context, token, payee)?;
         hold(&mut violations, "token.pending_is_sum_of_holds", found == expected, || {

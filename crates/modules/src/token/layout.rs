@@ -100,6 +100,8 @@ layout! {
         pub pending_credits: Mapping<Address, Slot<u128>> = 11,
         /// Where the excess over a holding limit goes, by holder.
         pub linked_accounts: Mapping<Address, Slot<Address>> = 12,
+        /// Units on hold, by owner and keeper.
+        pub kept: Mapping<Address, Mapping<u8, Slot<u128>>> = 40,
     }
 }
 

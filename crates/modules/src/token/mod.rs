@@ -36,7 +36,7 @@ pub use controls::{
     freeze_units, frozen_units, is_frozen, pause, paused, policy, set_frozen, set_policy, set_supply_cap, supply_cap,
     unfreeze_units, unpause,
 };
-pub use holds::{Hold, Keeper, NetChange, held_units, hold_of, pending_credit, spendable_units};
+pub use holds::{Hold, Keeper, NetChange, held_by, held_units, hold_of, pending_credit, spendable_units};
 pub use ops::{
     PAYMENT_REFERENCE_BYTES_MAX, allowance, approve, balance_of, burn, burn_from, currency, is_created, mint, name,
     symbol, total_supply, transfer, transfer_from, transfer_from_with_memo, transfer_with_memo,
@@ -52,7 +52,7 @@ pub(crate) use abi::SOURCE;
 pub(crate) use batch::post_batch;
 pub(crate) use dispatch::dispatch;
 pub(crate) use holds::{admits_net, hold, hold_for, hold_unadmitted, post_hold, release_hold, settle_net, sum_kept};
-pub(crate) use ops::{admits_pay, ensure_token, initialise, issue, pay, pay_for, policy_refusal};
+pub(crate) use ops::{admits_pay, collect, ensure_token, initialise, issue, pay, pay_for, policy_refusal};
 pub(crate) use roles::give;
 
 #[cfg(test)]

@@ -192,6 +192,36 @@ pub(crate) fn admits_pay(
     }
 }
 
+/// Moves what `from` may move of an amount that it owes, as it agreed before, and answers how much that was. Never
+/// refused for a rule of the token: where pause, freeze or policy forbid the payment as it is, nothing moves.
+pub(crate) fn collect(
+    context: &mut Context<'_>,
+    token: Address,
+    (from, to): (Address, Address),
+    owed: u128,
+) -> Result<u128, Failure> {
+    let terms = terms(context, token)?;
+    let mut payer = Holder::read(context, token, from)?;
+    let mut payee = Holder::read(context, token, to)?;
+    let units = payer.free().min(owed);
+    let stopped = terms.paused || payer.holding.blocked || payee.holding.blocked;
+    if units == 0 || from == to || stopped || !can_hold(to) {
+        return Ok(0);
+    }
+    let paying = Movement { from, to, operator: None, amount: U256::from(units), purpose: Purpose::Transfer };
+    let decision = policy::decide(context, terms.policy, &paying.before_the_policy(token))?;
+    if decision.outcome != Outcome::Admitted {
+        return Ok(0);
+    }
+    payer.debit(units)?;
+    payee.credit(units)?;
+    payer.write(context)?;
+    payee.write(context)?;
+    context.emit(token, &IToken::Transfer { from, to, value: U256::from(units) })?;
+    policy::record(context, decision)?;
+    Ok(units)
+}
+
 // ----- transfers -----------------------------------------------------------------------------------------------------
 
 /// Moves the caller's units. False if they were parked instead.
