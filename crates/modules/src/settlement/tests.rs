@@ -12,6 +12,7 @@ use alloy_primitives::{Address, B256, U256};
 mod day;
 mod errors;
 mod model;
+mod nets;
 mod queue;
 mod refused;
 mod run;
