@@ -86,17 +86,8 @@ async fn pay(command: PayCommand, output: Output) -> Result<(), Failure> {
         token.transfer_with_memo(&payer, to, amount, memo, &reference).await
     };
     let sent = sent.map_err(refused)?;
-    let waited = token.wait_final(&sent, command.timeout_ms).await;
-    let paid = match waited {
-        Ok(_) | Err(ClientError::Reverted { .. }) => {
-            network.verifier.receipt(&network.client, sent.hash).await.map_err(client_failure)
-        }
-        Err(error) => Err(client_failure(error)),
-    };
-    let paid = paid.map_err(|failure| after_sending(failure, sent.hash))?;
-    let paid = paid.ok_or_else(|| {
-        after_sending(Failure::unavailable("pay.not_final", "the payment is not final", "wait"), sent.hash)
-    })?;
+    let paid = network.verifier.wait_receipt(&network.client, sent.hash, command.timeout_ms).await;
+    let paid = paid.map_err(|error| after_sending(client_failure(error), sent.hash))?;
     if !paid.receipt.status() {
         return Err(Failure::refused(
             "pay.reverted",
