@@ -130,7 +130,8 @@ fn a_broken_invariant_is_named_on_a_node_that_runs() {
 #[test]
 fn a_channel_is_not_closed_with_an_old_state_while_it_is_watched() {
     let directory = TempDir::new().unwrap();
-    let demo = Running::demo(&directory.path().join("demo"), &["--validators", "1"]);
+    let data = directory.path().join("demo");
+    let demo = Running::demo(&data, &["--validators", "1"]);
     let (payer, payee, helper) = (key(&demo, "bank-a"), key(&demo, "bank-b"), key(&demo, "developer"));
     let token: Address = demo.value["tokens"][0]["address"].as_str().unwrap().parse().unwrap();
     let modules = Modules::new(RpcClient::new(&demo.text("rpc_url")).unwrap(), CHAIN_ID);
@@ -170,9 +171,23 @@ fn a_channel_is_not_closed_with_an_old_state_while_it_is_watched() {
         assert_eq!((channel.status, channel.owed), (2, U256::from(700)), "the payee gets what was signed");
         assert!(watch.look(&helper).await.unwrap().is_empty(), "it is challenged once");
         // A watch that starts anew asks the channel itself: the closing was before its time.
-        let mut again = ChannelWatch::new(modules.clone(), CHAIN_ID);
-        assert!(again.keep(state(1, 800)).await.unwrap());
-        assert!(matches!(&again.look(&helper).await.unwrap()[..], [Watched::Challenged { channel_id: 1, .. }]));
+        let states = directory.path().join("states.json");
+        std::fs::write(&states, serde_json::to_string(&[state(1, 800)]).unwrap()).unwrap();
+        let at = |name: &str| data.join(name).display().to_string();
+        let (states, rpc) = (states.display().to_string(), demo.text("rpc_url"));
+        let (keystore, passphrase, genesis) = (at("keystore"), at("passphrase"), at("genesis.json"));
+        let command = ["watch", "--once", "--states", &states, "--from", "developer", "--rpc", &rpc];
+        let trust = ["--keystore", &keystore, "--passphrase-file", &passphrase, "--genesis", &genesis];
+        let shown = succeed(command.iter().chain(&trust));
+        assert_eq!((&shown["outcome"], &shown["cumulative_minor"]), (&json!("challenged"), &json!("800")), "{shown}");
+        // A state that the payer did not sign is no state, and one beyond the deposit cannot be shown: both are said.
+        for (wrong, code) in [
+            (SignedState::sign(&helper, CHAIN_ID, 1, U256::from(900)).unwrap(), "client.channel_state"),
+            (state(1, 1_001), "watch.unanswered"),
+        ] {
+            std::fs::write(&states, serde_json::to_string(&[wrong]).unwrap()).unwrap();
+            assert_eq!(fail(command.iter().chain(&trust)).1["code"], code);
+        }
     });
     assert!(demo.stop().success());
 }
