@@ -33,6 +33,18 @@ pub struct Explanation {
     pub rule: String,
 }
 
+impl Explanation {
+    /// The rule that was broken: the first sentence of [`Self::rule`].
+    pub fn broken(&self) -> &str {
+        self.rule.split_once(". ").map_or(self.rule.as_str(), |(broken, _)| broken)
+    }
+
+    /// What to do now: the sentences after the first. Empty only for a rule of one sentence, which no module has.
+    pub fn remedy(&self) -> &str {
+        self.rule.split_once(". ").map_or("", |(_, remedy)| remedy)
+    }
+}
+
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({}): {}", self.code, self.values, self.rule)
