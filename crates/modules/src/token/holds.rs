@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PAYMENT_ADDRESS, POLICY_ADDRESS,
-    SETTLEMENT_ADDRESS, can_hold,
+    SETTLEMENT_ADDRESS, VOUCHER_ADDRESS, can_hold,
     context::{Context, Failure, ensure, revert},
     identity,
     policy::{self, Movement, Outcome, Purpose},
@@ -43,10 +43,12 @@ pub enum Keeper {
     Escrow = 8,
     /// Payment channels.
     Channel = 9,
+    /// Vouchers.
+    Voucher = 10,
 }
 
 impl Keeper {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Parking,
         Self::Reserve,
         Self::Redemption,
@@ -55,6 +57,7 @@ impl Keeper {
         Self::Exchange,
         Self::Escrow,
         Self::Channel,
+        Self::Voucher,
     ];
 
     fn number(self) -> u8 {
@@ -67,6 +70,7 @@ impl Keeper {
             Self::Exchange => 7,
             Self::Escrow => 8,
             Self::Channel => 9,
+            Self::Voucher => 10,
         }
     }
 
@@ -84,6 +88,7 @@ impl Keeper {
             Self::Exchange => EXCHANGE_ADDRESS,
             Self::Escrow => ESCROW_ADDRESS,
             Self::Channel => CHANNEL_ADDRESS,
+            Self::Voucher => VOUCHER_ADDRESS,
         }
     }
 }
