@@ -18,6 +18,7 @@ use crate::{
     policy::{self, IPolicy::IPolicyErrors},
     settlement::{self, ISettlement::ISettlementErrors},
     token::{self, IToken::ITokenErrors},
+    voucher::{self, IVoucher::IVoucherErrors},
 };
 
 /// A module's error in words.
@@ -76,6 +77,7 @@ pub fn explain(data: &[u8]) -> Option<Explanation> {
         ISettlementErrors, settlement::SOURCE;
         IIdentityErrors, identity::SOURCE;
         IPaymentErrors, payment::SOURCE;
+        IVoucherErrors, voucher::SOURCE;
         IModuleErrors, calls::SOURCE;
     }
 }
@@ -144,6 +146,7 @@ mod tests {
         settlement::SOURCE,
         identity::SOURCE,
         payment::SOURCE,
+        voucher::SOURCE,
         calls::SOURCE,
     ];
 
@@ -204,6 +207,7 @@ mod tests {
             + ISettlementErrors::COUNT
             + IIdentityErrors::COUNT
             + IPaymentErrors::COUNT
+            + IVoucherErrors::COUNT
             + IModuleErrors::COUNT;
         assert_eq!(errors, declared, "a declaration is not on one line");
     }

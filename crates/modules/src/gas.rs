@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, PAYMENT_ADDRESS,
-    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS,
+    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, VOUCHER_ADDRESS,
     channel::IChannel::{
         channelOfCall, closeByPayeeCall, openCall as openChannelCall, startCloseCall, submitStateCall, topUpCall,
     },
@@ -58,6 +58,10 @@ use crate::{
         setAddressFrozenCall, transferCall, transferFromCall, transferWithMemoCall,
     },
     token_address,
+    voucher::IVoucher::{
+        VoucherTerms, createCall as createVoucherCall, createManyCall, expireCall as expireVoucherCall, giveBackCall,
+        handCall, spendCall, voucherOfCall,
+    },
 };
 
 const ADMIN: Address = Address::repeat_byte(0xaa);
@@ -170,6 +174,7 @@ impl Meter {
         self.payment();
         self.escrow();
         self.channel();
+        self.voucher();
         self.fx();
         self.settlement();
         self.identity();
@@ -357,6 +362,36 @@ impl Meter {
         }
         self.timestamp_ms = 1;
         self.note("escrow", "refund", ADMIN, to, concludeCall { escrowId: 3, payNow: true });
+    }
+
+    fn voucher(&mut self) {
+        let (to, folder, other) = (VOUCHER_ADDRESS, "voucher", Address::repeat_byte(0x55));
+        let before_ms = self.timestamp_ms;
+        let terms = VoucherTerms {
+            token: token_address(1),
+            payeePolicyId: LIST,
+            spendFromMs: 0,
+            spendUntilMs: 0,
+            expiresMs: 1_000,
+            transferable: true,
+            purposeHash: B256::repeat_byte(1),
+        };
+        let create = createVoucherCall { terms: terms.clone(), beneficiary: CAROL, amount: TEN };
+        self.note(folder, "first", ALICE, to, create.clone());
+        self.note(folder, "another", ALICE, to, create);
+        let beneficiaries: Vec<Address> = (0x20..0x84).map(Address::repeat_byte).collect();
+        let many = createManyCall { terms, beneficiaries, amounts: vec![TEN; 100] };
+        self.note(folder, "100 beneficiaries", ALICE, to, many);
+        let spend = |amount| spendCall { voucherId: 1, payee: ADMIN, amount, paymentReference: B256::ZERO };
+        self.note(folder, "in part, policy of 1 list", CAROL, to, spend(U256::ONE));
+        self.note(folder, "a part", CAROL, to, handCall { voucherId: 1, to: other, amount: U256::ONE });
+        self.note(folder, "in full, policy of 1 list", CAROL, to, spend(U256::MAX));
+        self.note(folder, "all", CAROL, to, handCall { voucherId: 2, to: other, amount: U256::MAX });
+        self.note(folder, "in part", other, to, giveBackCall { voucherId: 2, amount: U256::ONE });
+        self.note(folder, "a voucher", BOB, to, voucherOfCall { voucherId: 1 });
+        self.timestamp_ms = 1_000;
+        self.note(folder, "what is left", ADMIN, to, expireVoucherCall { voucherId: 2 });
+        self.timestamp_ms = before_ms;
     }
 
     fn channel(&mut self) {

@@ -10,11 +10,11 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, PAYMENT_ADDRESS,
-    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, calls, channel, costs,
+    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, VOUCHER_ADDRESS, calls, channel, costs,
     errors::{Declaration, declarations},
     escrow, factory, fx, gas, identity, payment, permission, policy, settlement,
     slots::TypeBook,
-    token,
+    token, voucher,
 };
 
 const GOLDEN: &str = "crates/modules/src";
@@ -31,7 +31,7 @@ struct Subject {
     layout: fn(&mut TypeBook) -> Vec<Value>,
 }
 
-fn subjects() -> [Subject; 10] {
+fn subjects() -> [Subject; 11] {
     [
         Subject {
             folder: "token",
@@ -102,6 +102,13 @@ fn subjects() -> [Subject; 10] {
             address: PAYMENT_ADDRESS.to_string(),
             source: payment::SOURCE,
             layout: payment::layout::Layout::members,
+        },
+        Subject {
+            folder: "voucher",
+            title: "Vouchers",
+            address: VOUCHER_ADDRESS.to_string(),
+            source: voucher::SOURCE,
+            layout: voucher::layout::Layout::members,
         },
     ]
 }
@@ -344,5 +351,6 @@ mod tests {
         );
         check::<identity::IIdentity::IIdentityCalls, identity::IIdentity::IIdentityErrors>(identity::SOURCE);
         check::<payment::IPayment::IPaymentCalls, payment::IPayment::IPaymentErrors>(payment::SOURCE);
+        check::<voucher::IVoucher::IVoucherCalls, voucher::IVoucher::IVoucherErrors>(voucher::SOURCE);
     }
 }

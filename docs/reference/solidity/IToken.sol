@@ -183,6 +183,82 @@ interface IToken {
     /// The policy changed.
     event PolicyChanged(uint64 previousPolicyId, uint64 newPolicyId);
 
+    // ----- backing and issuers -----------------------------------------------------------------------------------
+
+    /// States the reserve of a token that is backed by attestation. Equals keccak256("ATTESTOR_ROLE").
+    function ATTESTOR_ROLE() external view returns (bytes32);
+    /// How units are backed: kind 0 not, 1 by units of the reserve token, 2 by attestation.
+    function backing() external view returns (uint8 kind, address reserveToken);
+    /// Sets the backing, once and before the first unit: kind 1 names the reserve token, kind 2 the zero address. Admin.
+    function setBacking(uint8 kind, address reserveToken) external;
+    /// Everyone who ever had a quota, at most 64.
+    function issuers() external view returns (address[] memory);
+    /// An issuer of a backed token: units of the reserve token on hold for it now, and the number of that hold.
+    function issuerOf(address issuer) external view returns (uint256 quota, uint256 outstanding, uint256 reserve, uint64 holdId);
+    /// Sets how many units an issuer may have outstanding. Admin.
+    function setIssuerQuota(address issuer, uint256 quota) external;
+    /// Puts units of the reserve token on hold as the caller's reserve. Issuer.
+    function pledgeReserve(uint256 amount) external;
+    /// Frees units of the caller's reserve that nothing outstanding needs. Whoever pledged.
+    function releaseReserve(uint256 amount) external;
+    /// The reserve as last attested; at expiresMs it counts no more.
+    function attestation() external view returns (uint256 amount, uint64 attestedMs, uint64 expiresMs, bytes32 reportHash);
+    /// States the reserve that is held elsewhere, until expiresMs, with the hash of the report. Attestor.
+    function attestReserve(uint256 amount, uint64 expiresMs, bytes32 reportHash) external;
+
+    /// The token is backed from now on.
+    event BackingSet(uint8 kind, address indexed reserveToken);
+    /// An issuer's quota changed.
+    event IssuerQuotaSet(address indexed issuer, uint256 previousQuota, uint256 newQuota);
+    /// Units of the reserve token were put on hold; the reserve is now so much under this number.
+    event ReservePledged(address indexed issuer, uint256 amount, uint256 reserve, uint64 holdId);
+    /// Units of the reserve token are free again.
+    event ReserveReleased(address indexed issuer, uint256 amount, uint256 reserve);
+    /// A reserve was stated.
+    event ReserveAttested(address indexed attestor, uint256 amount, uint64 expiresMs, bytes32 reportHash);
+
+    // ----- redemption --------------------------------------------------------------------------------------------
+
+    /// Number of redemptions; they are numbered from 1.
+    function redemptionCount() external view returns (uint64);
+    /// A redemption: status is 1 pending, 2 fulfilled, 3 refused, 4 withdrawn, 5 expired; left are units on hold now.
+    function redemptionOf(uint64 redemptionId) external view returns (address holder, address issuer, uint64 holdId, uint8 status, uint64 deadlineMs, uint256 amount, uint256 redeemed, uint256 left, bytes32 endToEnd, bytes4 reason);
+    /// Puts the caller's units on hold for an issuer to redeem before the deadline.
+    function requestRedemption(address issuer, uint256 amount, bytes32 endToEnd, uint64 deadlineMs) external returns (uint64 redemptionId);
+    /// Burns units on hold, all for the maximum; with payOut the holder gets as many of the issuer's reserve. Its issuer.
+    function fulfilRedemption(uint64 redemptionId, uint256 amount, bool payOut) external;
+    /// Frees the units and says why in four characters. Its issuer.
+    function refuseRedemption(uint64 redemptionId, bytes4 reason) external;
+    /// Frees the units. Its holder.
+    function withdrawRedemption(uint64 redemptionId) external;
+    /// Frees the units once the deadline has come. Anyone.
+    function expireRedemption(uint64 redemptionId) external;
+
+    /// A holder asks for redemption; follows the Held event.
+    event RedemptionRequested(uint64 indexed redemptionId, address indexed holder, address indexed issuer, uint256 amount, bytes32 endToEnd, uint64 deadlineMs, uint64 holdId);
+    /// Units were burned, and paid out of the reserve if paidOut says so.
+    event RedemptionFulfilled(uint64 indexed redemptionId, uint256 amount, bool paidOut);
+    /// A redemption has come to its end; status as in redemptionOf.
+    event RedemptionEnded(uint64 indexed redemptionId, uint8 status, bytes4 reason, uint256 released);
+
+    // ----- rules under notice ------------------------------------------------------------------------------------
+
+    /// How long a change of a rule is published before it is in force, in milliseconds; 0 for at once.
+    function noticeTime() external view returns (uint64);
+    /// Lengthens the notice time at once, or publishes a shorter one under the notice that holds. Admin.
+    function setNoticeTime(uint64 noticeMs) external;
+    /// The change of a rule (1 policy, 2 cap, 3 notice time) that is not in force yet; zeros where there is none.
+    function pendingChange(uint8 rule) external view returns (uint256 value, uint64 fromMs);
+    /// Takes back a change that is not in force yet. Admin.
+    function withdrawChange(uint8 rule) external;
+
+    /// The notice time changed at once.
+    event NoticeTimeChanged(uint64 previousMs, uint64 newMs);
+    /// A rule will have this value from that instant on.
+    event RuleChangePublished(uint8 indexed rule, uint256 previousValue, uint256 newValue, uint64 fromMs);
+    /// A change will not come.
+    event RuleChangeWithdrawn(uint8 indexed rule, uint256 value);
+
     // ----- errors ------------------------------------------------------------------------------------------------
 
     /// No token was created at this address. Ask the factory for addressOf(symbol).
@@ -217,7 +293,7 @@ interface IToken {
     error AccessControlUnauthorizedAccount(address account, bytes32 neededRole);
     /// The confirmation is not the caller. Renounce from the account that holds the role.
     error AccessControlBadConfirmation();
-    /// The token has no such role. Use one of its four.
+    /// The token has no such role. Use one that the token names.
     error RoleUnknown(bytes32 role);
     /// The role cannot be given to the zero address or to a module. Name an account or a contract.
     error RoleHolderInvalid(address account);
@@ -253,4 +329,58 @@ interface IToken {
     error ParkedPartyRequired(uint64 holdId, address caller);
     /// No policy has this number. Ask the policy registry for policyCount.
     error PolicyUnknown(uint64 policyId);
+    /// The backing is set once. Make another token for another backing.
+    error BackingAlreadySet(uint8 kind);
+    /// Units exist that nothing would back. Set the backing before the first unit, or burn them all.
+    error BackingTooLate(uint256 supply);
+    /// Kind 1 names another token of this ledger with the same decimals, kind 2 the zero address. Name such a one.
+    error BackingInvalid(uint8 kind, address reserveToken);
+    /// The token is not backed. Set its backing first, or do without quotas.
+    error TokenUnbacked();
+    /// The token's backing is of another kind. Ask backing() and do what its kind provides for.
+    error BackingKindRequired(uint8 needed, uint8 kind);
+    /// A quota is below 2^128. Choose a smaller one.
+    error QuotaInvalid(uint256 quota);
+    /// The token has as many issuers as it can have. Use one of them.
+    error IssuersTooMany(uint256 issuersMax);
+    /// The issuer would have more outstanding than its quota. Mint less, redeem first, or ask an admin for more.
+    error IssuerQuotaExceeded(address issuer, uint256 quota, uint256 outstanding, uint256 amount);
+    /// The issuer has fewer units outstanding. Burn at most that, and pass on what others issued.
+    error OutstandingExceeded(address issuer, uint256 outstanding, uint256 amount);
+    /// The reserve would not cover what is issued. Pledge more or have more attested, or mint less.
+    error ReserveExceeded(uint256 reserve, uint256 issued, uint256 amount);
+    /// The attestation has expired or was never given. Ask an attestor for a new one.
+    error AttestationExpired(uint64 expiresMs, uint64 nowMs);
+    /// An attestation ends after now and within the longest term. Choose another end.
+    error AttestationTermInvalid(uint64 expiresMs, uint64 nowMs, uint64 expiresMsMax);
+    /// The hash of the report is zero. Name the report that the amount rests on.
+    error ReportHashMissing();
+    /// A reserve is below 2^128, and what is pledged or released above zero. Name such an amount.
+    error ReserveAmountInvalid(uint256 amount);
+    /// Units outstanding need the reserve. Release at most the rest, or redeem first.
+    error ReserveInUse(address issuer, uint256 reserve, uint256 outstanding, uint256 amount);
+    /// The account issues no units of this token. Ask one that does.
+    error IssuerUnknown(address issuer);
+    /// An amount is above zero and below 2^128. Name such a one, or the maximum for all that is left.
+    error RedemptionAmountInvalid(uint256 amount);
+    /// The deadline lies after now and within the longest term. Choose another.
+    error RedemptionDeadlineInvalid(uint64 deadlineMs, uint64 nowMs, uint64 deadlineMsMax);
+    /// No redemption has this number. Take it from the RedemptionRequested event.
+    error RedemptionUnknown(uint64 redemptionId);
+    /// The caller is not the party that may do this. Call from the holder or the issuer, as the function says.
+    error RedemptionPartyRequired(uint64 redemptionId, address caller, address party);
+    /// The redemption has ended. Request another one.
+    error RedemptionNotPending(uint64 redemptionId, uint8 status);
+    /// The deadline has come. Let it expire; the holder may request another one.
+    error RedemptionLate(uint64 redemptionId, uint64 deadlineMs, uint64 nowMs);
+    /// The deadline has not come. Wait for it, or let the holder withdraw.
+    error RedemptionNotDue(uint64 redemptionId, uint64 deadlineMs, uint64 nowMs);
+    /// A refusal says why. Give the four characters of a status reason code.
+    error RedemptionReasonMissing(uint64 redemptionId);
+    /// The notice time is longer than any token may have. Choose a shorter one.
+    error NoticeTimeInvalid(uint64 noticeMs, uint64 noticeMsMax);
+    /// A change of this rule is published and not in force yet. Wait for it, or withdraw it first.
+    error ChangePending(uint8 rule, uint64 fromMs);
+    /// No change of this rule is pending. Nothing is to be withdrawn.
+    error NoChangePending(uint8 rule);
 }

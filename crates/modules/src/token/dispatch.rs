@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 
-use super::{IToken::*, controls, holds, ops, parking, permit, preview, roles};
+use super::{IToken::*, controls, holds, issuance, notice, ops, parking, permit, preview, redemption, roles};
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
@@ -139,5 +139,82 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         }
         Call::policyId(_) => view::<policyIdCall>(terms.policy),
         Call::setPolicy(c) => mutate::<setPolicyCall, _>(context, |x| controls::set_policy(x, token, c.newPolicyId)),
+
+        // Backing and issuers
+        Call::ATTESTOR_ROLE(_) => view::<ATTESTOR_ROLECall>(roles::ATTESTOR_ROLE),
+        Call::backing(_) => {
+            let backing = issuance::backing(context, token)?;
+            view::<backingCall>((backing.kind, backing.reserve_token))
+        }
+        Call::setBacking(c) => {
+            mutate::<setBackingCall, _>(context, |x| issuance::set_backing(x, token, c.kind, c.reserveToken))
+        }
+        Call::issuers(_) => view::<issuersCall>(issuance::issuers(context, token)?),
+        Call::issuerOf(c) => {
+            let issuer = issuance::issuer_of(context, token, c.issuer)?;
+            let [quota, outstanding, reserve] = [issuer.quota, issuer.outstanding, issuer.reserve].map(U256::from);
+            view::<issuerOfCall>((quota, outstanding, reserve, issuer.hold))
+        }
+        Call::setIssuerQuota(c) => {
+            mutate::<setIssuerQuotaCall, _>(context, |x| issuance::set_issuer_quota(x, token, c.issuer, c.quota))
+        }
+        Call::pledgeReserve(c) => {
+            mutate::<pledgeReserveCall, _>(context, |x| issuance::pledge_reserve(x, token, c.amount))
+        }
+        Call::releaseReserve(c) => {
+            mutate::<releaseReserveCall, _>(context, |x| issuance::release_reserve(x, token, c.amount))
+        }
+        Call::attestation(_) => {
+            let (stated, report) = issuance::attestation(context, token)?;
+            view::<attestationCall>((U256::from(stated.amount), stated.attested_ms, stated.expires_ms, report))
+        }
+        Call::attestReserve(c) => mutate::<attestReserveCall, _>(context, |x| {
+            issuance::attest_reserve(x, token, c.amount, c.expiresMs, c.reportHash)
+        }),
+
+        // Redemption
+        Call::redemptionCount(_) => view::<redemptionCountCall>(redemption::redemption_count(context, token)?),
+        Call::redemptionOf(c) => {
+            let found = redemption::redemption_of(context, token, c.redemptionId)?;
+            view::<redemptionOfCall>(redemptionOfReturn {
+                holder: found.head.holder,
+                issuer: found.goal.issuer,
+                holdId: found.goal.hold,
+                status: found.head.status,
+                deadlineMs: found.head.deadline_ms,
+                amount: U256::from(found.amounts.amount),
+                redeemed: U256::from(found.amounts.redeemed),
+                left: U256::from(found.left),
+                endToEnd: found.end_to_end,
+                reason: found.goal.reason.to_be_bytes().into(),
+            })
+        }
+        Call::requestRedemption(c) => mutate::<requestRedemptionCall, _>(context, |x| {
+            redemption::request_redemption(x, token, (c.issuer, c.amount), c.endToEnd, c.deadlineMs)
+        }),
+        Call::fulfilRedemption(c) => mutate::<fulfilRedemptionCall, _>(context, |x| {
+            redemption::fulfil_redemption(x, token, c.redemptionId, c.amount, c.payOut)
+        }),
+        Call::refuseRedemption(c) => mutate::<refuseRedemptionCall, _>(context, |x| {
+            redemption::refuse_redemption(x, token, c.redemptionId, c.reason.0)
+        }),
+        Call::withdrawRedemption(c) => {
+            mutate::<withdrawRedemptionCall, _>(context, |x| redemption::withdraw_redemption(x, token, c.redemptionId))
+        }
+        Call::expireRedemption(c) => {
+            mutate::<expireRedemptionCall, _>(context, |x| redemption::expire_redemption(x, token, c.redemptionId))
+        }
+
+        // Rules under notice
+        Call::noticeTime(_) => view::<noticeTimeCall>(notice::notice_time(context, token)?),
+        Call::setNoticeTime(c) => {
+            mutate::<setNoticeTimeCall, _>(context, |x| notice::set_notice_time(x, token, c.noticeMs))
+        }
+        Call::pendingChange(c) => {
+            view::<pendingChangeCall>(notice::pending_change(context, token, c.rule)?.unwrap_or_default())
+        }
+        Call::withdrawChange(c) => {
+            mutate::<withdrawChangeCall, _>(context, |x| notice::withdraw_change(x, token, c.rule))
+        }
     }
 }

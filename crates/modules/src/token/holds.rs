@@ -11,12 +11,14 @@ use std::collections::BTreeMap;
 use super::{
     IToken,
     gate::{admit, admit_plain, ensure_unfrozen, movement, refused},
+    issuance::lower_supply,
     layout::{HoldParties, HoldRecord, layout},
     ops::{Holder, moving_terms, terms},
     parking::{plan_sweep, sweep},
 };
 use crate::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, PAYMENT_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, can_hold,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PAYMENT_ADDRESS, POLICY_ADDRESS,
+    SETTLEMENT_ADDRESS, VOUCHER_ADDRESS, can_hold,
     context::{Context, Failure, ensure, revert},
     identity,
     policy::{self, Movement, Outcome, Purpose},
@@ -28,6 +30,10 @@ use crate::{
 pub enum Keeper {
     /// Credits that a holding limit parked: the token itself keeps them.
     Parking = 1,
+    /// Reserves of issuers, in the token that backs theirs: the token itself keeps them.
+    Reserve = 2,
+    /// Units to be redeemed: the token itself keeps them.
+    Redemption = 3,
     /// Pending payments.
     Payment = 5,
     /// Reserves and collateral of participants.
@@ -38,36 +44,53 @@ pub enum Keeper {
     Escrow = 8,
     /// Payment channels.
     Channel = 9,
+    /// Vouchers.
+    Voucher = 10,
 }
 
 impl Keeper {
+    const ALL: [Self; 9] = [
+        Self::Parking,
+        Self::Reserve,
+        Self::Redemption,
+        Self::Payment,
+        Self::Settlement,
+        Self::Exchange,
+        Self::Escrow,
+        Self::Channel,
+        Self::Voucher,
+    ];
+
     /// Its number in storage and in views.
     pub fn number(self) -> u8 {
         match self {
             Self::Parking => 1,
+            Self::Reserve => 2,
+            Self::Redemption => 3,
             Self::Payment => 5,
             Self::Settlement => 6,
             Self::Exchange => 7,
             Self::Escrow => 8,
             Self::Channel => 9,
+            Self::Voucher => 10,
         }
     }
 
     fn from_number(number: u8) -> Option<Self> {
-        [Self::Parking, Self::Payment, Self::Settlement, Self::Exchange, Self::Escrow, Self::Channel]
-            .into_iter()
-            .find(|keeper| keeper.number() == number)
+        Self::ALL.into_iter().find(|keeper| keeper.number() == number)
     }
 
-    /// Address of the module; of the policy registry for what it parked.
+    /// Address of the module; of the policy registry for what it parked, of the factory for what tokens keep.
     pub fn address(self) -> Address {
         match self {
             Self::Parking => POLICY_ADDRESS,
+            Self::Reserve | Self::Redemption => FACTORY_ADDRESS,
             Self::Payment => PAYMENT_ADDRESS,
             Self::Settlement => SETTLEMENT_ADDRESS,
             Self::Exchange => EXCHANGE_ADDRESS,
             Self::Escrow => ESCROW_ADDRESS,
             Self::Channel => CHANNEL_ADDRESS,
+            Self::Voucher => VOUCHER_ADDRESS,
         }
     }
 }
@@ -372,6 +395,35 @@ pub(crate) fn release_hold(
     holder.unreserve(amount)?;
     holder.write_with_holds(context, token)?;
     context.emit(token, &IToken::HoldReleased { holdId: number, owner, amount: U256::from(amount) })
+}
+
+/// Destroys units on hold that `issuer` redeems. A movement for the holder: pause, freezes and policy are asked.
+pub(super) fn burn_hold(
+    context: &mut Context<'_>,
+    token: Address,
+    (keeper, number): (Keeper, u64),
+    issuer: Address,
+    amount: u128,
+) -> Result<(), Failure> {
+    let terms = moving_terms(context, token)?;
+    let kept = kept(context, token, keeper, number)?;
+    let owner = kept.hold.owner;
+    let mut holder = Holder::read(context, token, owner)?;
+    let burning = movement(token, Purpose::Burn, U256::from(amount));
+    let burning = Movement { payer: Some(owner), ..burning };
+    let decision = admit_plain(context, terms.policy, &burning, [Some(&holder), None, None])?;
+    let rest = rest(number, kept.hold, amount)?;
+    holder.unreserve(amount)?;
+    holder.unfrozen(amount)?;
+    lower_supply(context, token, terms, issuer, amount)?;
+    kept.place.amount.write(context, rest)?;
+    settle_pending(context, token, &kept, amount)?;
+    holder.debit(amount)?;
+    holder.write_with_holds(context, token)?;
+    let (to, value) = (Address::ZERO, U256::from(amount));
+    context.emit(token, &IToken::Transfer { from: owner, to, value })?;
+    context.emit(token, &IToken::HoldPosted { holdId: number, to, amount: value })?;
+    policy::record(context, decision)
 }
 
 /// A hold of this keeper. Keepers name only holds that they made, so another one's number is corruption.

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, Log, U256};
 use alloy_sol_types::SolEvent;
 use std::collections::BTreeMap;
 
-use super::{IToken, ItemResult, batch_items, holds, layout::layout, ops::Holder};
+use super::{IToken, ItemResult, batch_items, holds, issuance, layout::layout, ops::Holder, redemption};
 use crate::{
     Module,
     context::{Context, Failure},
@@ -56,6 +56,8 @@ pub fn check(
     hold(&mut violations, "token.supply_within_cap", supply.total <= supply.cap, || {
         format!("the supply of token {token} is {}, above its cap {}", supply.total, supply.cap)
     });
+    issuance::check(context, token, &mut violations)?;
+    redemption::check(context, token, &mut violations)?;
     hold(&mut violations, "token.has_admin", terms.created && terms.admins > 0, || {
         format!("token {token} is created: {}, admins: {}", terms.created, terms.admins)
     });

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 
-use crate::slots::{Located, Mapping, Slot, Text, layout, packed};
+use crate::slots::{Array, Located, Mapping, Slot, Text, layout, packed};
 
 packed! {
     /// What every operation must know of the token.
@@ -17,6 +17,10 @@ packed! {
         pub paused: bool = 17..18,
         /// Whether the token was created.
         pub created: bool = 18..19,
+        /// Rules with a published change, in force by now or not: bit 0 policy, bit 1 cap.
+        pub changes: u8 = 24..25,
+        /// How units are backed: 0 not, 1 by a token of this ledger, 2 by attestation.
+        pub backing: u8 = 25..26,
     }
 }
 
@@ -71,6 +75,140 @@ layout! {
     }
 }
 
+packed! {
+    /// A reserve that is held elsewhere, as its attestor states it.
+    pub struct Attested {
+        /// Units of the reserve.
+        pub amount: u128 = 0..16,
+        /// When it was stated.
+        pub attested_ms: u64 = 16..24,
+        /// From this instant on it counts for nothing.
+        pub expires_ms: u64 = 24..32,
+    }
+}
+
+layout! {
+    /// The statement and what it rests on.
+    pub struct Attestation {
+        /// Amount and time.
+        pub stated: Slot<Attested> = 0,
+        /// Hash of the report.
+        pub report: Slot<B256> = 1,
+    }
+}
+
+packed! {
+    /// How much an issuer may issue and has issued.
+    pub struct IssuerLine {
+        /// Most units that it may have outstanding.
+        pub quota: u128 = 0..16,
+        /// Units minted less those burned and redeemed.
+        pub outstanding: u128 = 16..32,
+    }
+}
+
+packed! {
+    /// What an issuer put up on the ledger.
+    pub struct Pledge {
+        /// Units of the reserve token pledged, less those taken back and paid out.
+        pub pledged: u128 = 0..16,
+        /// Number of their hold in the reserve token; 0 before the first pledge.
+        pub hold: u64 = 16..24,
+        /// Whether the issuer is in the list of issuers.
+        pub listed: bool = 24..25,
+    }
+}
+
+layout! {
+    /// An issuer of a backed token.
+    pub struct IssuerRecord {
+        /// Quota and units outstanding.
+        pub line: Slot<IssuerLine> = 0,
+        /// Reserve on this ledger.
+        pub pledge: Slot<Pledge> = 1,
+    }
+}
+
+packed! {
+    /// Who redeems, and how far it has come.
+    pub struct RedemptionHead {
+        /// Whose units are on hold.
+        pub holder: Address = 0..20,
+        /// From this instant on fulfilment is late.
+        pub deadline_ms: u64 = 20..28,
+        /// 0 none, 1 pending, 2 fulfilled, 3 refused, 4 withdrawn, 5 expired.
+        pub status: u8 = 28..29,
+    }
+}
+
+packed! {
+    /// Who is asked, and where the units are.
+    pub struct RedemptionGoal {
+        /// The issuer.
+        pub issuer: Address = 0..20,
+        /// Number of the hold.
+        pub hold: u64 = 20..28,
+        /// Why it was refused: 4 characters, zero unless refused.
+        pub reason: u32 = 28..32,
+    }
+}
+
+packed! {
+    /// How much.
+    pub struct RedemptionAmounts {
+        /// Units put on hold.
+        pub amount: u128 = 0..16,
+        /// Units burned by the issuer.
+        pub redeemed: u128 = 16..32,
+    }
+}
+
+layout! {
+    /// A request for redemption.
+    pub struct RedemptionRecord {
+        /// Holder, deadline, status.
+        pub head: Slot<RedemptionHead> = 0,
+        /// Issuer and hold.
+        pub goal: Slot<RedemptionGoal> = 1,
+        /// Amounts.
+        pub amounts: Slot<RedemptionAmounts> = 2,
+        /// The holder's end-to-end reference.
+        pub end_to_end: Slot<B256> = 3,
+    }
+}
+
+packed! {
+    /// How long changes of rules are announced before they are in force.
+    pub struct NoticeTime {
+        /// The time, in milliseconds.
+        pub ms: u64 = 0..8,
+        /// The shorter one that follows, where one was published.
+        pub next_ms: u64 = 8..16,
+        /// From when on it is in force; 0 for none.
+        pub from_ms: u64 = 16..24,
+    }
+}
+
+packed! {
+    /// A policy that follows.
+    pub struct PolicyChange {
+        /// Its number.
+        pub policy: u64 = 0..8,
+        /// From when on it is in force.
+        pub from_ms: u64 = 8..16,
+    }
+}
+
+packed! {
+    /// A cap that follows.
+    pub struct CapChange {
+        /// Most units that may exist at once.
+        pub cap: u128 = 0..16,
+        /// From when on it is in force.
+        pub from_ms: u64 = 16..24,
+    }
+}
+
 layout! {
     /// Storage of a token.
     pub struct Layout {
@@ -100,6 +238,24 @@ layout! {
         pub pending_credits: Mapping<Address, Slot<u128>> = 11,
         /// Where the excess over a holding limit goes, by holder.
         pub linked_accounts: Mapping<Address, Slot<Address>> = 12,
+        /// The token that backs this one; zero unless the backing is on the ledger.
+        pub reserve_token: Slot<Address> = 20,
+        /// The reserve as attested.
+        pub attestation: Attestation = 21,
+        /// Everyone who ever had a quota, in order.
+        pub issuers: Array<Address> = 23,
+        /// Quota, units outstanding and reserve, by issuer.
+        pub issued: Mapping<Address, IssuerRecord> = 24,
+        /// Redemptions requested; the next one gets this number plus 1.
+        pub redemptions_made: Slot<u64> = 25,
+        /// Redemptions by number.
+        pub redemptions: Mapping<u64, RedemptionRecord> = 26,
+        /// How long changes are announced.
+        pub notice: Slot<NoticeTime> = 27,
+        /// The policy that follows; counts where the terms say so.
+        pub policy_change: Slot<PolicyChange> = 28,
+        /// The cap that follows; counts where the terms say so.
+        pub cap_change: Slot<CapChange> = 29,
         /// Units on hold, by owner and keeper.
         pub kept: Mapping<Address, Mapping<u8, Slot<u128>>> = 40,
     }

@@ -5,7 +5,7 @@
 //! every rule a movement must satisfy.
 //!
 //! **State.** Name, symbol, terms, supply, one slot a holder, allowances, permits used, roles, holds, pending credits,
-//! linked accounts. See [`layout`].
+//! linked accounts; backing, issuers, redemptions, changes under notice. See [`layout`].
 //!
 //! **Invariants.** The balances add up to the supply; the supply is at most the cap; nobody's frozen units exceed the
 //! balance, nor do those on hold; there is an admin; the events since genesis give every balance.
@@ -23,11 +23,14 @@ mod dispatch;
 mod gate;
 mod holds;
 pub mod invariants;
+mod issuance;
 pub mod layout;
+mod notice;
 mod ops;
 mod parking;
 mod permit;
 mod preview;
+mod redemption;
 mod roles;
 
 pub use abi::IToken;
@@ -37,6 +40,11 @@ pub use controls::{
     unfreeze_units, unpause,
 };
 pub use holds::{Hold, Keeper, NetChange, held_by, held_units, hold_of, pending_credit, spendable_units};
+pub use issuance::{
+    ATTESTATION_MS_MAX, Backing, ISSUERS_MAX, Issuer, attest_reserve, backing, issuer_of, issuers, pledge_reserve,
+    release_reserve, set_backing, set_issuer_quota,
+};
+pub use notice::{NOTICE_MS_MAX, Rule, notice_time, pending_change, set_notice_time, withdraw_change};
 pub use ops::{
     PAYMENT_REFERENCE_BYTES_MAX, allowance, approve, balance_of, burn, burn_from, currency, is_created, mint, name,
     symbol, total_supply, transfer, transfer_from, transfer_from_with_memo, transfer_with_memo,
@@ -44,8 +52,13 @@ pub use ops::{
 pub use parking::{claim_parked, linked_account, release_parked, set_linked_account};
 pub use permit::{Permit, Signature, domain_separator, nonce, permit, permit_digest};
 pub use preview::{Preview, Remedy, check_transfer};
+pub use redemption::{
+    REDEMPTION_MS_MAX, Redemption, RedemptionStatus, expire_redemption, fulfil_redemption, redemption_count,
+    redemption_of, refuse_redemption, request_redemption, withdraw_redemption,
+};
 pub use roles::{
-    ADMIN_ROLE, FREEZER_ROLE, ISSUER_ROLE, PAUSER_ROLE, admin_count, grant_role, has_role, renounce_role, revoke_role,
+    ADMIN_ROLE, ATTESTOR_ROLE, FREEZER_ROLE, ISSUER_ROLE, PAUSER_ROLE, admin_count, grant_role, has_role,
+    renounce_role, revoke_role,
 };
 
 pub(crate) use abi::SOURCE;

@@ -7,7 +7,9 @@ use super::{
     ISSUER_ROLE, IToken, Keeper,
     gate::{admit, admit_plain, ensure_unfrozen, movement, refused},
     holds::make,
+    issuance::{lower_supply, note_issued},
     layout::{Holding, Supply, Terms, layout},
+    notice,
     parking::{Sweep, plan_sweep, sweep},
     roles::require_role,
 };
@@ -23,11 +25,11 @@ pub const PAYMENT_REFERENCE_BYTES_MAX: usize = 140;
 
 // ----- questions -----------------------------------------------------------------------------------------------------
 
-/// Terms of a token that exists; reverts where none was created.
+/// Terms of a token that exists, as they are in force now; reverts where none was created.
 pub(super) fn terms(context: &mut Context<'_>, token: Address) -> Result<Terms, Failure> {
     let terms = layout(token).terms.read(context)?;
     ensure(terms.created, || IToken::TokenUnknown { token })?;
-    Ok(terms)
+    notice::in_force(context, token, terms)
 }
 
 /// Reverts unless a token was created at the address. Whoever is given an address from outside asks this first: what
@@ -491,7 +493,7 @@ pub fn mint(context: &mut Context<'_>, token: Address, to: Address, amount: U256
         Outcome::Swept(refusal, units) => Some(plan_sweep(context, token, terms.policy, to, (refusal, units))?),
         _ => None,
     };
-    issue_to(context, token, payee, amount)?;
+    issue_to(context, token, terms, payee, amount)?;
     policy::record(context, decision)?;
     excess.map_or(Ok(()), |excess| sweep(context, token, excess))
 }
@@ -499,17 +501,27 @@ pub fn mint(context: &mut Context<'_>, token: Address, to: Address, amount: U256
 /// Brings units into existence without an issuer: genesis does.
 pub(crate) fn issue(context: &mut Context<'_>, token: Address, to: Address, amount: U256) -> Result<(), Failure> {
     let payee = Holder::read(context, token, to)?;
-    issue_to(context, token, payee, amount)
+    let terms = terms(context, token)?;
+    issue_to(context, token, terms, payee, amount)
 }
 
-fn issue_to(context: &mut Context<'_>, token: Address, mut payee: Holder, amount: U256) -> Result<(), Failure> {
+fn issue_to(
+    context: &mut Context<'_>,
+    token: Address,
+    terms: Terms,
+    mut payee: Holder,
+    amount: U256,
+) -> Result<(), Failure> {
     let place = layout(token).supply;
-    let supply = place.read(context)?;
-    let units = u128::try_from(amount).ok().filter(|units| *units <= supply.cap.saturating_sub(supply.total));
+    let Supply { total, cap } = place.read(context)?;
+    let caps = notice::caps(context, token, terms, cap)?;
+    let units = u128::try_from(amount).ok().filter(|units| *units <= caps.minting.saturating_sub(total));
     let units = units.ok_or_else(|| {
-        revert(IToken::SupplyCapExceeded { supply: U256::from(supply.total), amount, cap: U256::from(supply.cap) })
+        revert(IToken::SupplyCapExceeded { supply: U256::from(total), amount, cap: U256::from(caps.minting) })
     })?;
-    place.write(context, Supply { total: supply.total.saturating_add(units), ..supply })?;
+    note_issued(context, token, terms, total, units)?;
+    // The cap in force is stored along, so that no stored supply ever exceeds the stored cap.
+    place.write(context, Supply { total: total.saturating_add(units), cap: caps.in_force })?;
     let to = payee.account;
     payee.credit(units)?;
     payee.write(context)?;
@@ -545,13 +557,11 @@ fn destroy(
     let decision = admit_plain(context, terms.policy, &burning, [Some(&holder), helper.as_ref(), None])?;
     let allowance = allowance_left(context, token, from, operator, amount)?;
     let units = holder.spendable(amount)?;
-    let place = layout(token).supply;
-    let supply = place.read(context)?;
-    let total = supply.total.checked_sub(units).ok_or_else(|| holder.unbalanced())?;
+    let issuer = context.caller();
+    lower_supply(context, token, terms, issuer, units)?;
     write_allowance(context, allowance)?;
     holder.debit(units)?;
     holder.write(context)?;
-    place.write(context, Supply { total, ..supply })?;
     context.emit(token, &IToken::Transfer { from, to: Address::ZERO, value: amount })?;
     policy::record(context, decision)
 }
@@ -573,5 +583,5 @@ pub(crate) fn initialise(
     layout.symbol.write(context, currency.symbol())?;
     layout.supply.write(context, Supply { total: 0, cap })?;
     let decimals = currency.digits();
-    layout.terms.write(context, Terms { policy: policy_id, admins: 0, decimals, paused: false, created: true })
+    layout.terms.write(context, Terms { policy: policy_id, decimals, created: true, ..Terms::default() })
 }

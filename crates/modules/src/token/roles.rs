@@ -17,7 +17,10 @@ pub const PAUSER_ROLE: B256 = b256!("65d7a28e3265b37a6474929f336521b332c1681b933
 /// Freezes and thaws: `keccak256("FREEZER_ROLE")`.
 pub const FREEZER_ROLE: B256 = b256!("92de27771f92d6942691d73358b3a4673e4880de8356f8f2cf452be87e02d363");
 
-const ROLES: [B256; 4] = [ADMIN_ROLE, ISSUER_ROLE, PAUSER_ROLE, FREEZER_ROLE];
+/// States the reserve of a token that is backed by attestation: `keccak256("ATTESTOR_ROLE")`.
+pub const ATTESTOR_ROLE: B256 = b256!("a7e0cd0f2772b23ee4c329892293a6bd99d48c306b094d6d008c9a8bb8b731e4");
+
+const ROLES: [B256; 5] = [ADMIN_ROLE, ISSUER_ROLE, PAUSER_ROLE, FREEZER_ROLE, ATTESTOR_ROLE];
 
 /// Whether the account holds the role.
 pub fn has_role(context: &mut Context<'_>, token: Address, role: B256, account: Address) -> Result<bool, Failure> {

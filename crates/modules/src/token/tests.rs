@@ -10,7 +10,10 @@ use crate::{
 use alloy_primitives::{Address, B256, U256, keccak256};
 
 mod holds;
+mod issuance;
 mod model;
+mod notice;
+mod redemption;
 
 fn eur() -> Address {
     token_address(1)

@@ -231,7 +231,7 @@ fn exempt_is_only_who_is_so_on_both_sides() {
 /// A scheme of one's own is no way around the rule: account 1 pays account 2 through a window between the two.
 #[test]
 fn a_net_window_of_ones_own_is_no_way_around_the_rule() {
-    let (mut ledger, policy) = travelling();
+    let (mut ledger, _) = travelling();
     let (payer, payee, to) = (account(1), account(2), SETTLEMENT_ADDRESS);
     let call = createSchemeCall { token: eur(), bypassFifo: false, defaultRule: 0 };
     let scheme = ledger.ok(payer, to, call);
