@@ -93,6 +93,13 @@ fn a_mandate_is_created_once_whatever_the_second_one_says() {
     // The reference is the payer's own: nobody uses it up for another.
     ledger.timestamp_ms = FROM_MS;
     assert_eq!(ledger.ok(account(2), TO, other), 3);
+    assert_sound(&mut ledger);
+    // The checker is checked.
+    let mut book = PaymentBook::default();
+    ledger.storage.logs.iter().for_each(|log| book.apply(log).unwrap());
+    let again = ledger.storage.logs.iter().filter_map(|log| book.apply(log).err());
+    let names: Vec<_> = again.map(|violation| violation.invariant).collect();
+    assert_eq!(names, ["payment.mandate_created_once"; 3]);
 }
 
 #[test]
