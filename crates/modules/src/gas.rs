@@ -532,7 +532,7 @@ impl Meter {
             (limit, "limits of day and month, not the first of the day"),
             (holding, "holding limit, one wallet"),
             (travel, "below the travel rule's threshold, not the first of the day"),
-            (travel + 1, "a condition and three rules, not the first of the day"),
+            (travel.saturating_add(1), "a condition and three rules, not the first of the day"),
         ] {
             let pay = || transferCall { to: ADMIN, amount: U256::from(10) };
             let _ = self.run(ADMIN, |context| token::set_policy(context, eur, policy));
