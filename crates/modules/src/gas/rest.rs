@@ -64,7 +64,7 @@ impl Meter {
     fn rest_of_policy(&mut self) {
         let (to, folder) = (POLICY_ADDRESS, "policy");
         // The holding limit of the token's operations has the number before it.
-        let (holding, jurisdiction) = (COMBINATION + 1, COMBINATION + 2);
+        let (holding, payments, travelling) = (COMBINATION + 1, COMBINATION + 3, COMBINATION + 4);
         let codes = [*b"DE", *b"FR", *b"NL"].map(Into::into).to_vec();
         self.note(folder, "3 codes", ADMIN, to, IPolicy::createJurisdictionConditionCall { kind: 7, codes });
         let (per_transaction, threshold) = (U256::from(1_000), U256::from(500));
@@ -79,7 +79,7 @@ impl Meter {
         let travel = IPolicy::createTravelRuleCall { admin: ADMIN, exemptPolicyId: 1, threshold };
         self.quietly(ADMIN, to, travel);
         let limit = IPolicy::setPaymentLimitCall {
-            policyId: jurisdiction + 1,
+            policyId: payments,
             perTransaction: per_transaction,
             perDay: per_transaction,
             perMonth: per_transaction,
@@ -87,7 +87,7 @@ impl Meter {
         self.note(folder, ANY, ADMIN, to, limit);
         let call = IPolicy::setHoldingLimitCall { policyId: holding, limit: threshold, outcome: 1 };
         self.note(folder, ANY, ADMIN, to, call);
-        let call = IPolicy::setTravelRuleCall { policyId: jurisdiction + 2, threshold: per_transaction };
+        let call = IPolicy::setTravelRuleCall { policyId: travelling, threshold: per_transaction };
         self.note(folder, ANY, ADMIN, to, call);
         let call = IPolicy::removeMembersCall { policyId: LIST + 1, accounts: vec![BOB] };
         self.note(folder, "1 account", ADMIN, to, call);
@@ -255,11 +255,11 @@ impl Meter {
         self.note(folder, "in the day", ALICE, to, limit(NONE));
         self.note(folder, ANY, ALICE, to, ISettlement::setReserveCall { schemeId: 1, amount: TEN });
         self.note(folder, ANY, ALICE, to, ISettlement::setMultilateralLimitCall { schemeId: 1, amount });
-        for (debtor, creditor, number) in [(ALICE, ADMIN, 1), (ALICE, ADMIN, 2), (ADMIN, ALICE, 3)] {
+        for (debtor, creditor, number) in [(ALICE, ADMIN, 1u64), (ALICE, ADMIN, 2), (ADMIN, ALICE, 3)] {
             let submit = ISettlement::submitCall {
                 schemeId: 1,
                 creditor,
-                amount: U256::from(2_000_000 + number),
+                amount: U256::from(number.saturating_add(2_000_000)),
                 priority: 2,
                 instructionReference: B256::from(U256::from(number)),
             };

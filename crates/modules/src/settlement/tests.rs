@@ -4,7 +4,7 @@ use super::{ISettlement::*, invariants};
 use crate::{
     SETTLEMENT_ADDRESS,
     testing::{ADMIN, FREEZER, ISSUER, Ledger, account, units, world},
-    token::IToken::{balanceOfCall, mintCall, setAddressFrozenCall, transferCall},
+    token::IToken::{balanceOfCall, freezePartialTokensCall, mintCall, setAddressFrozenCall, transferCall},
     token_address,
 };
 use alloy_primitives::{Address, B256, U256};

@@ -156,6 +156,16 @@ fn an_allowance_is_used_up_unless_it_is_infinite() {
 }
 
 #[test]
+fn only_the_largest_number_is_an_infinite_allowance() {
+    let mut ledger = world();
+    let almost = U256::MAX - U256::ONE;
+    ledger.ok(account(1), eur(), approveCall { spender: account(2), amount: almost });
+    ledger.ok(account(2), eur(), transferFromCall { from: account(1), to: account(3), amount: units(7) });
+    let left = ledger.ok(account(9), eur(), allowanceCall { owner: account(1), spender: account(2) });
+    assert_eq!(left, almost - units(7));
+}
+
+#[test]
 fn allowances_name_real_parties() {
     let mut ledger = world();
     let call = || approveCall { spender: Address::ZERO, amount: units(1) };

@@ -232,3 +232,23 @@ fn a_window_with_an_outcome_keeps_it() {
     scheme.ledger.reverts(OPERATOR, TO, abortWindowCall { windowId: window }, done);
     scheme.ledger.reverts(OPERATOR, TO, abortWindowCall { windowId: 2 }, WindowUnknown { windowId: 2 });
 }
+/// A freeze of units reaches what is reserved for other debits: what is left does not fund this one, and at the deadline the
+/// window is aborted instead of reverting for ever.
+#[test]
+fn a_partial_freeze_leaves_a_prefunded_debit_unfunded() {
+    let mut scheme = Scheme::new(&[100, 0], false, 1);
+    scheme.ledger.ok(account(1), TO, prefundCall { schemeId: 1, amount: units(50) });
+    let window = scheme.window();
+    scheme.assign(window, 1, 2, 4);
+    let deadline = scheme.pend(window);
+    let freeze = freezePartialTokensCall { userAddress: account(1), amount: units(95) };
+    scheme.ledger.ok(FREEZER, eur(), freeze);
+    let call = || settleWindowCall { windowId: window };
+    let unfunded = UnfundedDebit { windowId: window, account: account(1), needed: units(4), available: units(0) };
+    scheme.ledger.reverts(account(9), TO, call(), unfunded);
+    scheme.ledger.timestamp_ms = deadline;
+    assert!(!scheme.ledger.ok(account(9), TO, call()));
+    assert_eq!((scheme.state(window), scheme.balances(2)), (4, vec![100, 0]));
+    assert!(scheme.close(10), "the day can end");
+    scheme.check();
+}
