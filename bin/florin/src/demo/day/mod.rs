@@ -6,6 +6,7 @@
 //! looked up. Nothing is taken for granted: receipts are proven, and events and balances are held against the story.
 //!
 //! **Goes on.** The day of a kept demo begins where the last one ended: the currency is found again, the scheme is new.
+#![allow(clippy::inconsistent_digit_grouping, reason = "amounts are in cents, which stand apart: 1_250_00 is 1,250.00")]
 
 mod clearing;
 mod close;
