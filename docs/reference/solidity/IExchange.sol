@@ -123,7 +123,7 @@ interface IExchange {
     error OrderPayeeInvalid(address payee);
     /// A payment names a UETR and both agents; an exchange without a UETR names none of its details. Complete or clear them.
     error OrderDetailsInvalid(bytes32 uetr, bytes32 debtorAgent, bytes32 creditorAgent);
-    /// The UETR was used already. It is the same payment: look at its trade instead of paying twice.
+    /// The debtor used this UETR already. It is the same payment: look at its trade instead of paying twice.
     error ExchangeUetrUsed(bytes32 uetr, uint64 tradeId);
     /// The amount lies outside of what the quote offers. Order between these two, or the maximum for all.
     error OrderAmountInvalid(uint256 amount, uint256 least, uint256 most);

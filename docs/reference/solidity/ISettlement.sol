@@ -109,7 +109,7 @@ interface ISettlement {
 
     // ----- multilateral run --------------------------------------------------------------------------------------
 
-    /// Begins a run over the whole queue. Operator, or active participant ten seconds after the last one began.
+    /// Begins a run over the whole queue. Operator, or before the cut-off active participant ten seconds after the last one began.
     function startRun(uint64 schemeId) external returns (uint32 run);
     /// Does the next steps of a run and answers its phase, 0 when it has ended. Anyone.
     function advanceRun(uint64 schemeId, uint32 steps) external returns (uint8 phase);
@@ -141,6 +141,8 @@ interface ISettlement {
     function startWindowSettlement(uint64 windowId, uint64 fundBeforeMs) external;
     /// Settles the window as a whole; from the deadline on it is aborted instead if a debit is unfunded. Anyone.
     function settleWindow(uint64 windowId) external returns (bool settled);
+    /// Aborts a window without outcome, an hour after its deadline or, if it got none, after the cut-off. Anyone.
+    function abortWindow(uint64 windowId) external;
     /// Reserves units of the caller for its net debits. Active participant of a prefunded scheme.
     function prefund(uint64 schemeId, uint256 amount) external;
     /// Frees what the caller reserved, while no window is without outcome. Participant.
@@ -156,7 +158,7 @@ interface ISettlement {
     event WindowSettlementStarted(uint64 indexed windowId, uint64 fundBeforeMs);
     /// Everything in the window settled.
     event WindowSettled(uint64 indexed windowId, uint256 value, uint256 netDebits);
-    /// Nothing in the window settles: this participant could not take part as it should.
+    /// Nothing in the window settles: this participant could not take part as it should, or, if zero, nobody brought it to an outcome.
     event WindowAborted(uint64 indexed windowId, address indexed defaulter, uint256 needed, uint256 available);
     /// Units were reserved for net debits.
     event Prefunded(uint64 indexed schemeId, address indexed account, uint64 holdId, uint256 amount);
@@ -314,7 +316,7 @@ interface ISettlement {
     error ValueDateNotCome(uint64 instructionId, uint32 valueDate, uint32 currentValueDate);
     /// The instruction is not to settle before a time that has not come. Present it then.
     error InstructionTooEarly(uint64 instructionId, uint64 notBeforeMs, uint64 nowMs);
-    /// The cut-off is not in the future. Choose a later one.
+    /// The cut-off is not in the future, or more than a week ahead. Choose another one.
     error CutOffInvalid(uint64 cutOffMs, uint64 nowMs);
     /// The cut-off of the day has come. Submit on the next business day.
     error CutOffPassed(uint64 schemeId, uint64 cutOffMs, uint64 nowMs);
@@ -340,8 +342,10 @@ interface ISettlement {
     error WindowUnknown(uint64 windowId);
     /// The window's state does not allow this. Read it with windowOf.
     error WindowStatusInvalid(uint64 windowId, uint8 state);
-    /// The deadline for funding is not in the future. Choose a later one.
+    /// The deadline for funding is not in the future, or more than a week ahead. Choose another one.
     error FundingDeadlineInvalid(uint64 fundBeforeMs, uint64 nowMs);
+    /// A window is aborted only when it is an hour late. Wait until then, or settle it.
+    error WindowNotAbortable(uint64 windowId, uint64 fromMs, uint64 nowMs);
     /// A net debit is not funded. Pay in before the deadline.
     error UnfundedDebit(uint64 windowId, address account, uint256 needed, uint256 available);
     /// The net debit would exceed what the participant reserved. Prefund more before the window opens.

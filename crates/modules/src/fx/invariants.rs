@@ -39,7 +39,7 @@ impl TradeBook {
         if let Ok(event) = IExchange::CrossBorderPaid::decode_log(log) {
             let before = self.payments.insert((event.debtor, event.uetr), event.tradeId);
             return found(before.is_none() && event.tradeId == self.last, "fx.uetr_names_its_trade", || {
-                format!("UETR {} is of trade {before:?} and of {}", event.uetr, event.tradeId)
+                format!("UETR {} of {} is of trade {before:?} and of {}", event.uetr, event.debtor, event.tradeId)
             });
         }
         Ok(())

@@ -657,6 +657,25 @@ fn a_cross_border_payment_commits_whole_or_not_at_all() {
     sound(&mut ledger);
 }
 
+/// A UETR can be seen before its payment is made. Somebody who is faster pays under it for itself alone.
+#[test]
+fn a_uetr_is_its_debtor_s() {
+    let mut ledger = set_up();
+    let (uetr, agent) = (B256::repeat_byte(0x11), B256::repeat_byte(0xaa));
+    let payment = Order { uetr, debtorAgent: agent, creditorAgent: agent, ..order(units(10)) };
+    ledger.ok(ISSUER, eur(), mintCall { to: ANYONE, amount: units(100) });
+    let first = quote(&ledger);
+    let second = Quote { nonce: B256::repeat_byte(2), ..quote(&ledger) };
+    let call = executing(&mut ledger, first, payment.clone());
+    ledger.ok(ANYONE, TO, call);
+    assert_eq!(ledger.ok(ANYONE, TO, tradeOfUetrCall { debtor: TAKER, uetr }), 0, "it is not paid");
+    let call = executing(&mut ledger, second, payment);
+    ledger.ok(TAKER, TO, call);
+    assert_eq!(ledger.ok(ANYONE, TO, tradeOfUetrCall { debtor: TAKER, uetr }), 2);
+    assert_eq!(ledger.ok(ANYONE, TO, tradeOfUetrCall { debtor: ANYONE, uetr }), 1);
+    sound(&mut ledger);
+}
+
 // ----- static calls and invariants -----------------------------------------------------------------------------------
 
 #[test]

@@ -157,6 +157,13 @@ impl Book {
         Ok(free.min(signed(limit).saturating_sub(net)))
     }
 
+    /// Spendable units less the reserve, whatever the multilateral limit leaves.
+    pub(super) fn free_units(&self, context: &mut Context<'_>, seat: &Seat) -> Result<i128, Failure> {
+        let reserve = signed(self.limits(context, seat)?.reserve);
+        let spendable = signed(token::spendable_units(context, self.token(), seat.account())?);
+        Ok(spendable.saturating_sub(reserve))
+    }
+
     /// A participant's reserve and multilateral limit; who has none costs no read.
     pub(super) fn limits(&self, context: &mut Context<'_>, seat: &Seat) -> Result<Limits, Failure> {
         if seat.member.bounded { seat.place.limits.read(context) } else { Ok(Limits::default()) }

@@ -3,7 +3,7 @@
 use super::{
     ISettlement,
     book::{Book, Seat},
-    codes::{self, REASON_CUT_OFF, TIME_MAX_MS, status},
+    codes::{self, REASON_CUT_OFF, status},
     credit,
     lanes::{self, Walk},
     layout::Day,
@@ -25,10 +25,7 @@ pub fn open_day(context: &mut Context<'_>, scheme: u64, value_date: u32, cut_off
         previousValueDate: previous,
     })?;
     let now = context.env().timestamp_ms;
-    ensure(cut_off_ms > now && cut_off_ms <= TIME_MAX_MS, || ISettlement::CutOffInvalid {
-        cutOffMs: cut_off_ms,
-        nowMs: now,
-    })?;
+    ensure(codes::is_ahead(cut_off_ms, now), || ISettlement::CutOffInvalid { cutOffMs: cut_off_ms, nowMs: now })?;
     let number = book.day.number.saturating_add(1);
     book.day = Day { number, value_date, phase: codes::day::OPEN, opened_ms: now, cut_off_ms, ..Day::default() };
     book.write_day(context)?;

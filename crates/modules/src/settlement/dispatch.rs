@@ -90,6 +90,7 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
             mutate::<startWindowSettlementCall, _>(context, |x| window::start_settlement(x, c.windowId, c.fundBeforeMs))
         }
         Call::settleWindow(c) => mutate::<settleWindowCall, _>(context, |x| window::settle_window(x, c.windowId)),
+        Call::abortWindow(c) => mutate::<abortWindowCall, _>(context, |x| window::abort_window(x, c.windowId)),
         Call::prefund(c) => mutate::<prefundCall, _>(context, |x| window::prefund(x, c.schemeId, c.amount)),
         Call::withdrawPrefund(c) => {
             mutate::<withdrawPrefundCall, _>(context, |x| window::withdraw_prefund(x, c.schemeId))

@@ -37,7 +37,7 @@ pub use abi::ISettlement;
 pub use codes::{
     AMOUNT_MAX, BASIS_POINTS, BILATERAL_LIMITS_MAX, FORECAST_MAX, OFFSET_MAX, PARTICIPANTS_MAX, PLEDGES_MAX,
     PRICE_SCALE, PRIORITIES, QUEUE_MAX, REASON_CUT_OFF, REASON_VALUE_DATE, RULE_ABORT, RULE_PREFUNDED, RUN_PAUSE_MS,
-    RUN_STALE_MS, STEPS_MAX, URGENT,
+    RUN_STALE_MS, STEPS_MAX, TIME_AHEAD_MS_MAX, URGENT, WINDOW_STALE_MS,
 };
 pub use credit::{
     call_margin, draw_credit, pledge, realise_collateral, repay_credit, set_collateral, set_credit_line,
@@ -56,7 +56,9 @@ pub use views::{
     instruction_by_reference, instruction_of, liquidity_of, participant_at, participant_of, pledge_of, position_of,
     ratios_of, run_of, scheme_of, window_of,
 };
-pub use window::{assign, close_window, open_window, prefund, settle_window, start_settlement, withdraw_prefund};
+pub use window::{
+    abort_window, assign, close_window, open_window, prefund, settle_window, start_settlement, withdraw_prefund,
+};
 
 pub(crate) use abi::SOURCE;
 pub(crate) use dispatch::dispatch;

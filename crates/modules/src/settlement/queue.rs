@@ -171,7 +171,10 @@ fn covered(
     if book.bilateral_room(context, debtor, creditor.index)?.is_some_and(|room| amount > room) {
         return Ok(false);
     }
-    Ok(book.may_take_part(context, debtor)? && book.may_take_part(context, creditor)?)
+    if !(book.may_take_part(context, debtor)? && book.may_take_part(context, creditor)?) {
+        return Ok(false);
+    }
+    token::admits_pay(context, book.token(), (debtor.account(), creditor.account()), instruction.amount)
 }
 
 /// Settles an instruction that stands in no lane.
@@ -273,7 +276,16 @@ fn offset_queues(context: &mut Context<'_>, book: &mut Book, first: &Seat, secon
     if solution.count == 0 {
         return Ok(0);
     }
-    let mut paid = [0u128; 2];
+    let paid = [0, 1].map(|side| {
+        let queue = sides.get(side).map(|(_, _, queue)| queue.iter().take(kept(side))).into_iter().flatten();
+        queue.fold(0u128, |sum, (_, instruction)| sum.saturating_add(instruction.amount))
+    });
+    let changes = net_of_two((first.account(), paid[0]), (second.account(), paid[1]));
+    for change in &changes {
+        if !token::admits_net(context, book.token(), change)? {
+            return Ok(0);
+        }
+    }
     for (side, (debtor, creditor, queue)) in sides.into_iter().enumerate() {
         for (id, mut instruction) in queue.into_iter().take(kept(side)) {
             withdraw(context, book, &instruction, debtor)?;
@@ -281,25 +293,17 @@ fn offset_queues(context: &mut Context<'_>, book: &mut Book, first: &Seat, secon
             book.note_flow(context, debtor, creditor, instruction.amount)?;
             book.note_figures(context, 1, (instruction.amount, 0), delay(context, &instruction))?;
             mark_settled(context, book, id, &mut instruction)?;
-            paid[side] = paid[side].saturating_add(instruction.amount);
         }
     }
-    move_net(context, book, (first.account(), paid[0]), (second.account(), paid[1]))?;
+    token::settle_net(context, book.token(), &changes)?;
+    book.note_figures(context, 0, (0, paid[0].abs_diff(paid[1])), 0)?;
     u32::try_from(solution.count).map_err(|_| book.fault("an offset settled too many"))
 }
 
-/// Moves the difference between what two pay each other.
-fn move_net(
-    context: &mut Context<'_>,
-    book: &Book,
-    (first, paid): (Address, u128),
-    (second, got): (Address, u128),
-) -> Result<(), Failure> {
+/// The difference between what two pay each other.
+fn net_of_two((first, paid): (Address, u128), (second, got): (Address, u128)) -> [NetChange; 2] {
     let (debit, credit) = (paid.saturating_sub(got), got.saturating_sub(paid));
-    let changes =
-        [NetChange { account: first, debit, credit }, NetChange { account: second, debit: credit, credit: debit }];
-    token::settle_net(context, book.token(), &changes)?;
-    book.note_figures(context, 0, (0, debit.saturating_add(credit)), 0)
+    [NetChange { account: first, debit, credit }, NetChange { account: second, debit: credit, credit: debit }]
 }
 
 /// Leading instructions of a participant that all pay `creditor`.

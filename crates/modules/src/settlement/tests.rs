@@ -16,6 +16,7 @@ mod figures;
 mod later;
 mod model;
 mod queue;
+mod refused;
 mod run;
 mod scale;
 mod schemes;
@@ -40,6 +41,8 @@ struct Scheme {
     ledger: Ledger,
     id: u64,
     submitted: u64,
+    /// Whether the latest run of the model's test had moved units before something else happened.
+    late: bool,
 }
 
 impl Scheme {
@@ -72,7 +75,7 @@ impl Scheme {
             ledger.ok(OPERATOR, TO, admitParticipantCall { schemeId: id, account: account(bank) });
             ledger.ok(account(bank), TO, joinCall { schemeId: id });
         }
-        Self { ledger, id, submitted: 0 }
+        Self { ledger, id, submitted: 0, late: false }
     }
 
     fn open(&mut self, value_date: u32) {

@@ -6,7 +6,7 @@ use super::{
     ISettlement,
     board::marks_of,
     book::{Book, Seat, net_outflow},
-    codes::{self, FORECAST_MAX, phase, status, window as state},
+    codes::{self, FORECAST_MAX, URGENT, phase, status, window as state},
     credit,
     lanes::{Walk, standing},
     later,
@@ -347,17 +347,20 @@ pub fn forecast(
         queuedMax: U256::from(FORECAST_MAX),
     })?;
     let more = i128::try_from(u128::try_from(injected).unwrap_or(u128::MAX)).unwrap_or(i128::MAX);
-    let mut positions = Vec::new();
+    let (mut positions, mut alone) = (Vec::new(), Vec::new());
     for index in 0..book.terms.seats {
         let more = if index == lucky { more } else { 0 };
-        positions.push(position(context, &book, index, more)?);
+        let position = position(context, &book, index, more)?;
+        alone.push(bounds_alone(context, &book, index, (more, &position))?);
+        positions.push(position);
     }
+    let flows = alone.iter().enumerate().any(|(bank, bounds)| flows_alone(&positions, bank, bounds));
     // A step of the solver is about as much work as a warm read.
     context.charge(u64::from(queued).saturating_mul(100))?;
     let table = Table::new(positions);
     let state = table.state();
     let solution = table.solve();
-    let state = match state {
+    let state = match if flows { QueueState::Flowing } else { state } {
         QueueState::Empty => 0,
         QueueState::Flowing => 1,
         QueueState::Gridlock => 2,
@@ -386,4 +389,29 @@ fn position(context: &mut Context<'_>, book: &Book, index: u32, more: i128) -> R
     let reserve = signed(book.limits(context, &seat)?.reserve);
     let capacity = book.capacity_with(context, &seat, more.saturating_sub(reserve))?;
     Ok(Position { capacity, bilateral, barred: !book.may_take_part(context, &seat)?, queue })
+}
+
+/// Most that each of a participant's first instructions may take by itself: of the one at the head, or of all in a bypass
+/// scheme. An urgent one may use the reserve.
+fn bounds_alone(
+    context: &mut Context<'_>,
+    book: &Book,
+    index: u32,
+    (more, position): (i128, &Position),
+) -> Result<Vec<i128>, Failure> {
+    let seat = book.seat(context, index)?;
+    let urgent = usize::try_from(seat.place.live.read(context)?.count(URGENT)).unwrap_or(usize::MAX);
+    let with_reserve = if urgent > 0 { book.capacity_with(context, &seat, more)? } else { position.capacity };
+    let looked_at = if book.terms.bypass { position.queue.len() } else { position.queue.len().min(1) };
+    Ok((0..looked_at).map(|place| if place < urgent { with_reserve } else { position.capacity }).collect())
+}
+
+/// Whether one of these instructions settles by itself.
+fn flows_alone(positions: &[Position], bank: usize, bounds: &[i128]) -> bool {
+    let Some(position) = positions.get(bank).filter(|position| !position.barred) else { return false };
+    position.queue.iter().zip(bounds).any(|(payment, bound)| {
+        let room = position.bilateral.get(&payment.creditor).copied().unwrap_or(i128::MAX);
+        let open = positions.get(payment.creditor).is_some_and(|creditor| !creditor.barred);
+        open && signed(payment.amount) <= room.min(*bound)
+    })
 }

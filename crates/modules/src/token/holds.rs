@@ -12,7 +12,7 @@ use super::{
     IToken,
     gate::{admit, admit_plain, ensure_unfrozen, movement, refused},
     layout::{HoldParties, HoldRecord, layout},
-    ops::{Holder, moving_terms},
+    ops::{Holder, moving_terms, terms},
     parking::{plan_sweep, sweep},
 };
 use crate::{
@@ -450,9 +450,7 @@ pub(crate) fn settle_net(context: &mut Context<'_>, token: Address, changes: &[N
     }
     for change in changes.iter().filter(|change| change.debit > 0) {
         let mut payer = Holder::read(context, token, change.account)?;
-        let debit = movement(token, Purpose::Net, U256::from(change.debit));
-        let debit = Movement { payer: Some(change.account), ..debit };
-        let decision = admit_plain(context, terms.policy, &debit, [Some(&payer), None, None])?;
+        let decision = admit_plain(context, terms.policy, &net_movement(token, change), [Some(&payer), None, None])?;
         let units = payer.spendable(U256::from(change.debit))?;
         payer.debit(units)?;
         payer.write(context)?;
@@ -463,9 +461,7 @@ pub(crate) fn settle_net(context: &mut Context<'_>, token: Address, changes: &[N
     for change in changes.iter().filter(|change| change.credit > 0) {
         ensure(can_hold(change.account), || IToken::ERC20InvalidReceiver { receiver: change.account })?;
         let mut payee = Holder::read(context, token, change.account)?;
-        let credit = movement(token, Purpose::Net, U256::from(change.credit));
-        let credit = Movement { payee: Some(change.account), ..credit };
-        let decision = admit_plain(context, terms.policy, &credit, [Some(&payee), None, None])?;
+        let decision = admit_plain(context, terms.policy, &net_movement(token, change), [Some(&payee), None, None])?;
         payee.credit(change.credit)?;
         payee.write(context)?;
         let (from, to) = (SETTLEMENT_ADDRESS, change.account);
@@ -473,4 +469,23 @@ pub(crate) fn settle_net(context: &mut Context<'_>, token: Address, changes: &[N
         policy::record(context, decision)?;
     }
     Ok(())
+}
+
+/// Whether an account may take part in a net settlement with this change: it is not frozen, and the policy, its rules
+/// included, admits it. Changes nothing. What others of the same person give or get in the same settlement is not foreseen.
+pub(crate) fn admits_net(context: &mut Context<'_>, token: Address, change: &NetChange) -> Result<bool, Failure> {
+    if Holder::read(context, token, change.account)?.holding.blocked {
+        return Ok(false);
+    }
+    let policy = terms(context, token)?.policy;
+    if change.debit == 0 && change.credit == 0 {
+        return policy::is_allowed(context, policy, change.account);
+    }
+    Ok(policy::decide(context, policy, &net_movement(token, change))?.outcome == Outcome::Admitted)
+}
+
+fn net_movement(token: Address, change: &NetChange) -> Movement {
+    let (party, gives) = (Some(change.account), change.debit > 0);
+    let net = movement(token, Purpose::Net, U256::from(if gives { change.debit } else { change.credit }));
+    if gives { Movement { payer: party, ..net } } else { Movement { payee: party, ..net } }
 }

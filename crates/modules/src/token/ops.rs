@@ -207,6 +207,21 @@ pub(crate) fn collect(
     Ok(units)
 }
 
+/// Whether [`pay`] would move the units now; a pause reverts here as it does there. Changes nothing.
+pub(crate) fn admits_pay(
+    context: &mut Context<'_>,
+    token: Address,
+    (from, to): (Address, Address),
+    amount: u128,
+) -> Result<bool, Failure> {
+    moving_terms(context, token)?;
+    match examine(context, token, Movement::transfer(from, to, None, U256::from(amount))) {
+        Ok(examined) => Ok(!matches!(examined.decision.outcome, Outcome::Parked(_))),
+        Err(Failure::Revert(_)) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
 // ----- transfers -----------------------------------------------------------------------------------------------------
 
 /// Moves the caller's units. False if they were parked instead.

@@ -58,7 +58,7 @@ struct Model {
     used: BTreeSet<(u8, u8)>,
     epochs: [u64; 2],
     retired: [bool; 2],
-    /// Trades by taker and UETR.
+    /// Trades by debtor and UETR.
     uetrs: BTreeMap<(u8, u8), u64>,
     trades: u64,
 }
@@ -382,7 +382,7 @@ proptest! {
         }
         prop_assert_eq!(ledger.ok(ANYONE, TO, tradeCountCall {}), model.trades);
         for ((taker, uetr), trade) in &model.uetrs {
-            let call = tradeOfUetrCall { debtor: party(*taker), uetr: B256::with_last_byte(*uetr) };
+            let call = tradeOfUetrCall { debtor: account(*taker), uetr: B256::with_last_byte(*uetr) };
             prop_assert_eq!(ledger.ok(ANYONE, TO, call), *trade);
         }
         let mut book = TradeBook::default();

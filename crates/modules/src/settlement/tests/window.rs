@@ -162,3 +162,73 @@ fn an_empty_window_settles() {
     scheme.pend(window);
     assert!(scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window }));
 }
+
+// ----- windows that nobody brings to an outcome ----------------------------------------------------------------------
+
+impl Scheme {
+    /// Anyone may abort the window from the end of an hour after `due_ms` on, and not before.
+    fn abort_after(&mut self, window: u64, due_ms: u64) {
+        let call = || abortWindowCall { windowId: window };
+        let from = due_ms + 3_600_000;
+        self.ledger.timestamp_ms = from - 1;
+        let early = WindowNotAbortable { windowId: window, fromMs: from, nowMs: from - 1 };
+        self.ledger.reverts(account(9), TO, call(), early);
+        self.ledger.timestamp_ms = from;
+        self.ledger.ok(account(9), TO, call());
+        let expected =
+            WindowAborted { windowId: window, defaulter: Address::ZERO, needed: U256::ZERO, available: U256::ZERO };
+        assert_eq!(self.ledger.last_event::<WindowAborted>().1, expected);
+        self.ledger.reverts(account(9), TO, call(), WindowStatusInvalid { windowId: window, state: 4 });
+    }
+}
+
+/// The operator is gone: what was reserved comes back, and the day ends.
+#[test]
+fn a_window_that_its_operator_left_gives_back_what_was_reserved() {
+    for closed in [false, true] {
+        let mut scheme = Scheme::new(&[100, 0], false, 1);
+        scheme.ledger.ok(account(1), TO, prefundCall { schemeId: 1, amount: units(60) });
+        let window = scheme.window();
+        let id = scheme.assign(window, 1, 2, 25);
+        if closed {
+            scheme.ledger.ok(OPERATOR, TO, closeWindowCall { windowId: window });
+        }
+        scheme.abort_after(window, CUT_OFF_MS);
+        assert_eq!(scheme.status(id), 5);
+        assert!(scheme.ledger.ok(account(9), TO, closeDayCall { schemeId: 1, steps: 1 }));
+        scheme.ledger.ok(account(1), TO, withdrawPrefundCall { schemeId: 1 });
+        scheme.ledger.ok(account(1), eur(), transferCall { to: ADMIN, amount: units(100) });
+        scheme.check();
+    }
+}
+
+#[test]
+fn a_window_that_cannot_be_settled_is_aborted_an_hour_late() {
+    use crate::{
+        testing::PAUSER,
+        token::IToken::{EnforcedPause, pauseCall},
+    };
+    let mut scheme = Scheme::fifo(&[100, 0]);
+    let window = scheme.window();
+    let id = scheme.assign(window, 1, 2, 25);
+    let deadline = scheme.pend(window);
+    scheme.ledger.ok(PAUSER, eur(), pauseCall {});
+    scheme.ledger.timestamp_ms = deadline;
+    scheme.ledger.reverts(account(9), TO, settleWindowCall { windowId: window }, EnforcedPause {});
+    scheme.abort_after(window, deadline);
+    assert_eq!((scheme.status(id), scheme.balances(2)), (5, vec![100, 0]));
+    scheme.check();
+}
+
+#[test]
+fn a_window_with_an_outcome_keeps_it() {
+    let mut scheme = Scheme::fifo(&[100, 0]);
+    let window = scheme.window();
+    scheme.assign(window, 1, 2, 25);
+    let deadline = scheme.pend(window);
+    scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window });
+    scheme.ledger.timestamp_ms = deadline + 3_600_000;
+    let done = WindowStatusInvalid { windowId: window, state: 3 };
+    scheme.ledger.reverts(OPERATOR, TO, abortWindowCall { windowId: window }, done);
+    scheme.ledger.reverts(OPERATOR, TO, abortWindowCall { windowId: 2 }, WindowUnknown { windowId: 2 });
+}
