@@ -286,7 +286,7 @@ sol! {
         error ParticipantRequired(uint64 schemeId, address account, uint8 status);
         /// The participant's status does not allow this. Suspend active ones, resume suspended ones.
         error ParticipantStatusInvalid(uint64 schemeId, address account, uint8 status);
-        /// The participant is suspended, frozen or outside of the token's policy. Wait until it may take part, or for the deadline.
+        /// The participant is suspended, frozen, or refused by the token's policy or a limit of it. Wait until it may take part, or for the deadline.
         error ParticipantBarred(uint64 schemeId, address account);
         /// Debtor and creditor are the same. Name another participant.
         error SelfSettlement(address account);

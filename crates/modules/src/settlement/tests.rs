@@ -15,6 +15,7 @@ mod errors;
 mod figures;
 mod later;
 mod model;
+mod nets;
 mod queue;
 mod refused;
 mod run;

@@ -145,16 +145,16 @@ impl Defaulter {
     }
 }
 
-/// Net positions that are not zero, in order of seats, and the first participant that fails its own.
+/// Everyone in the window with its net position, in order of seats, and the first participant that fails its own.
 fn positions(context: &mut Context<'_>, book: &Book, id: u64) -> Result<(Vec<Party>, Option<Defaulter>), Failure> {
     let places = layout().positions.at(context, &id)?;
     let (mut parties, mut defaulter) = (Vec::new(), None);
     for index in 0..book.terms.seats {
         let Flows { outward, inward } = places.at(context, &index)?.read(context)?;
-        let (debit, credit) = (outward.saturating_sub(inward), inward.saturating_sub(outward));
-        if debit == 0 && credit == 0 {
+        if outward == 0 && inward == 0 {
             continue;
         }
+        let (debit, credit) = (outward.saturating_sub(inward), inward.saturating_sub(outward));
         let seat = book.seat(context, index)?;
         let account = seat.account();
         let change = NetChange { account, debit, credit };

@@ -106,6 +106,32 @@ fn an_offset_that_a_rule_refuses_is_none() {
     scheme.check();
 }
 
+/// In a window as in a run: whose net is zero moves no units, and may not settle while it is frozen.
+#[test]
+fn a_window_waits_for_the_frozen_with_a_net_of_zero() {
+    let mut scheme = Scheme::fifo(&[50, 50]);
+    let window = scheme.ledger.ok(OPERATOR, TO, openWindowCall { schemeId: 1 });
+    for (debtor, creditor) in [(1, 2), (2, 1)] {
+        let instruction_reference = reference(u64::from(debtor));
+        let call = assignCall {
+            windowId: window,
+            creditor: account(creditor),
+            amount: units(10),
+            instructionReference: instruction_reference,
+        };
+        scheme.ledger.ok(account(debtor), TO, call);
+    }
+    scheme.ledger.ok(OPERATOR, TO, closeWindowCall { windowId: window });
+    let deadline = scheme.ledger.timestamp_ms + 1_000;
+    scheme.ledger.ok(OPERATOR, TO, startWindowSettlementCall { windowId: window, fundBeforeMs: deadline });
+    scheme.freeze(2, true);
+    let barred = ParticipantBarred { schemeId: 1, account: account(2) };
+    scheme.ledger.reverts(account(9), TO, settleWindowCall { windowId: window }, barred);
+    scheme.ledger.timestamp_ms = deadline;
+    assert!(!scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window }));
+    assert_eq!((scheme.statuses(&[1, 2]), scheme.balances(2)), (vec![5; 2], vec![50, 50]));
+}
+
 /// A window that a rule refuses settles in time or is aborted, as one that is not funded.
 #[test]
 fn a_window_that_a_rule_refuses_is_aborted_at_its_deadline() {
