@@ -49,8 +49,9 @@ use crate::{
     },
     settlement::ISettlement::{
         admitParticipantCall, advanceRunCall, assignCall, cancelCall, closeDayCall, closeWindowCall, createSchemeCall,
-        joinCall, openDayCall, openWindowCall, releaseCall, settleWindowCall, startRunCall, startWindowSettlementCall,
-        submitCall,
+        drawCreditCall, joinCall, openDayCall, openWindowCall, pledgeCall, releaseCall, repayCreditCall,
+        setCollateralCall, setCreditLineCall, settleWindowCall, startRunCall, startWindowSettlementCall, submitCall,
+        withdrawCollateralCall,
     },
     token,
     token::IToken::{
@@ -505,7 +506,22 @@ impl Meter {
         self.note(folder, "2 instructions", ADMIN, to, closeWindowCall { windowId: 1 });
         self.note(folder, "2 instructions", ADMIN, to, startWindowSettlementCall { windowId: 1, fundBeforeMs: 1_000 });
         self.note(folder, "2 of 3 participants", ADMIN, to, settleWindowCall { windowId: 1 });
-        self.note(folder, "empty queue", ADMIN, to, closeDayCall { schemeId: 1, steps: 100 });
+        self.credit();
+        self.note(folder, "empty queue, one borrower pays", ADMIN, to, closeDayCall { schemeId: 1, steps: 100 });
+    }
+
+    fn credit(&mut self) {
+        let (to, folder, token) = (SETTLEMENT_ADDRESS, "settlement", token_address(2));
+        self.note(folder, "first", ADMIN, to, setCreditLineCall { schemeId: 1, amount: U256::from(1_000) });
+        let price = U256::from(crate::settlement::PRICE_SCALE);
+        let terms = setCollateralCall { schemeId: 1, token, price, haircut: 1_000, expiresMs: 1_000 };
+        self.note(folder, "first", ADMIN, to, terms);
+        self.note(folder, "first", ALICE, to, pledgeCall { schemeId: 1, token, amount: U256::from(100) });
+        self.note(folder, "one pledge, first", ALICE, to, drawCreditCall { schemeId: 1, amount: TEN });
+        self.note(folder, "one pledge, later", ALICE, to, drawCreditCall { schemeId: 1, amount: TEN });
+        self.note(folder, "in part", ALICE, to, repayCreditCall { schemeId: 1, amount: TEN });
+        let call = withdrawCollateralCall { schemeId: 1, pledgeId: 0, amount: TEN };
+        self.note(folder, "one pledge, in debt", ALICE, to, call);
     }
 
     fn identity(&mut self) {
