@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::{
     IToken,
     gate::{admit, admit_plain, ensure_unfrozen, movement, refused},
-    layout::{HoldParties, HoldRecord, layout},
+    layout::{HoldParties, HoldRecord, ON_HOLD, layout},
     ops::{Holder, moving_terms},
     parking::{plan_sweep, sweep},
 };
@@ -341,6 +341,15 @@ pub(crate) fn release_hold(
     context.emit(token, &IToken::HoldReleased { holdId: number, owner, amount: U256::from(amount) })
 }
 
+/// Takes units away from a hold that is known to have them. Its keeper is not told; the caller changes the owner's
+/// balance and what it has on hold.
+pub(super) fn shorten_hold(context: &mut Context<'_>, token: Address, number: u64, units: u128) -> Result<(), Failure> {
+    let (kept, hold) = read(context, token, number)?;
+    let rest = rest(number, hold, units)?;
+    kept.place.amount.write(context, rest)?;
+    settle_pending(context, token, &kept, units).map(|_| ())
+}
+
 /// A hold of this keeper. Keepers name only holds that they made, so another one's number is corruption.
 fn kept(context: &mut Context<'_>, token: Address, keeper: Keeper, number: u64) -> Result<Kept, Failure> {
     let (kept, hold) = read(context, token, number)?;
@@ -367,14 +376,14 @@ impl Holder {
         Ok(())
     }
 
-    fn unreserve(&mut self, units: u128) -> Result<(), Failure> {
+    pub(super) fn unreserve(&mut self, units: u128) -> Result<(), Failure> {
         self.held = self.held.checked_sub(units).ok_or_else(|| self.unbalanced())?;
         Ok(())
     }
 
     /// Reverts unless the units are there and not frozen.
     fn unfrozen(&self, units: u128) -> Result<(), Failure> {
-        let (balance, frozen) = (self.holding.balance, self.holding.frozen);
+        let (balance, frozen) = (self.holding.balance, self.frozen());
         ensure(units <= balance.saturating_sub(frozen), || IToken::InsufficientUnfrozenBalance {
             sender: self.account,
             balance: U256::from(balance),
@@ -384,8 +393,8 @@ impl Holder {
     }
 
     /// Writes the holder after units on hold changed.
-    fn write_with_holds(mut self, context: &mut Context<'_>, token: Address) -> Result<(), Failure> {
-        self.holding.on_hold = self.held > 0;
+    pub(super) fn write_with_holds(mut self, context: &mut Context<'_>, token: Address) -> Result<(), Failure> {
+        self.holding.set_mark(ON_HOLD, self.held > 0);
         layout(token).held.at(context, &self.account)?.write(context, self.held)?;
         self.write(context)
     }
