@@ -6,12 +6,8 @@ use crate::{
     calls::IModule,
     dispatch,
     policy::IPolicy::addMembersCall,
-    testing::{COMPLIANCE, FREEZER, Ledger, PAUSER, account, cases, units, world},
-    token::{
-        self,
-        IToken::{self, freezePartialTokensCall, pauseCall, setAddressFrozenCall, unpauseCall},
-        Keeper,
-    },
+    testing::{COMPLIANCE, COURT, FREEZER, Ledger, PAUSER, account, cases, seize_from_hold, units, world},
+    token::IToken::{self, freezePartialTokensCall, pauseCall, setAddressFrozenCall, unpauseCall},
     token_address,
 };
 use alloy_primitives::{Address, B256, U256, b256};
@@ -89,10 +85,10 @@ fn freeze(ledger: &mut Ledger, who: Address, freeze: bool) {
     ledger.ok(FREEZER, eur(), setAddressFrozenCall { userAddress: who, freeze });
 }
 
-/// What a seizure does to an escrow: its hold is shorter, and the module is not told.
+/// Seizes by order out of the escrow's hold: the module is not told.
 fn seize(ledger: &mut Ledger, id: u64, amount: u128) {
     let hold = get(ledger, id).holdId;
-    ledger.run(FREEZER, |x| token::release_hold(x, eur(), (Keeper::Escrow, hold), amount)).unwrap();
+    assert_eq!(seize_from_hold(ledger, eur(), hold, amount), Ok(units(amount)));
 }
 
 fn sound(ledger: &mut Ledger) {
@@ -679,6 +675,39 @@ fn a_seizure_takes_undecided_units_first_and_the_rest_goes_on() {
     ledger.timestamp_ms = deadline;
     ledger.ok(ANYONE, TO, payOutCall { escrowId: id });
     assert_eq!(stand(&mut ledger, id), (3, 120, 0, 0, 0, 480));
+    ledger.reverts(ANYONE, TO, payOutCall { escrowId: id }, EscrowNothingDue { escrowId: id });
+    let balances = [PAYER, PAYEE, COURT].map(|who| balance(&mut ledger, who));
+    assert_eq!(balances, [400, 620, 480], "the court and the payee, each once");
+    sound(&mut ledger);
+}
+
+/// A freezing order stops an escrow from paying as far as it reaches, and lets it pay again by itself.
+#[test]
+fn an_order_over_the_payer_stops_paying_until_its_expiry() {
+    let mut ledger = world();
+    let terms = plain(&ledger);
+    let id = open(&mut ledger, terms);
+    let expiry = ledger.timestamp_ms + 5;
+    let order = IToken::issueOrderCall {
+        account: PAYER,
+        payee: Address::ZERO,
+        cap: units(700),
+        expiryMs: expiry,
+        legalReference: B256::repeat_byte(1),
+    };
+    ledger.ok(FREEZER, eur(), order);
+    let error = IToken::InsufficientUnfrozenBalance {
+        sender: PAYER,
+        balance: units(1_000),
+        frozen: units(700),
+        needed: units(301),
+    };
+    ledger.timestamp_ms = expiry - 1;
+    ledger.reverts(PAYER, TO, releaseCall { escrowId: id, amount: units(301) }, error);
+    ledger.ok(PAYER, TO, releaseCall { escrowId: id, amount: units(300) });
+    ledger.timestamp_ms = expiry;
+    ledger.ok(PAYER, TO, releaseCall { escrowId: id, amount: units(300) });
+    assert_eq!(stand(&mut ledger, id), (3, 600, 0, 0, 0, 0));
     sound(&mut ledger);
 }
 

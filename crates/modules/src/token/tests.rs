@@ -11,6 +11,8 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 
 mod holds;
 mod model;
+mod orders;
+mod orders_model;
 
 fn eur() -> Address {
     token_address(1)
