@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 
-use crate::slots::{Located, Mapping, Slot, Text, layout, packed};
+use crate::slots::{Field, Located, Mapping, Slot, Text, layout, packed};
 
 packed! {
     /// What every operation must know of the token.
@@ -39,25 +39,42 @@ packed! {
         pub frozen: u128 = 16..30,
         /// Whether the address as a whole is frozen.
         pub blocked: bool = 30..31,
-        /// [`ON_HOLD`] and [`ORDERED`]: what else is to be read of the holder.
-        pub marks: u8 = 31..32,
+        /// What else is to be read of the holder.
+        pub marks: Marks = 31..32,
     }
 }
 
+/// Marks of a holding: [`ON_HOLD`], [`ORDERED`], both or none. Others were never written by us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks(u8);
+
 /// Mark of a holding: some units are on hold; only then is their number read.
-pub const ON_HOLD: u8 = 1;
+pub const ON_HOLD: Marks = Marks(1);
 /// Mark of a holding: orders are listed for the account; only then are they read.
-pub const ORDERED: u8 = 2;
+pub const ORDERED: Marks = Marks(2);
+
+impl Field for Marks {
+    const BYTES: usize = 1;
+    fn to_bits(self) -> U256 {
+        U256::from(self.0)
+    }
+    fn from_bits(bits: U256) -> Option<Self> {
+        u8::try_from(bits).ok().filter(|marks| marks & !(ON_HOLD.0 | ORDERED.0) == 0).map(Self)
+    }
+    fn solidity(bytes: usize) -> String {
+        u8::solidity(bytes)
+    }
+}
 
 impl Holding {
     /// Whether the mark is set.
-    pub fn is_marked(&self, mark: u8) -> bool {
-        self.marks & mark != 0
+    pub fn is_marked(&self, mark: Marks) -> bool {
+        self.marks.0 & mark.0 != 0
     }
 
     /// Sets or clears a mark.
-    pub fn set_mark(&mut self, mark: u8, set: bool) {
-        self.marks = if set { self.marks | mark } else { self.marks & !mark };
+    pub fn set_mark(&mut self, mark: Marks, set: bool) {
+        self.marks = Marks(if set { self.marks.0 | mark.0 } else { self.marks.0 & !mark.0 });
     }
 }
 

@@ -650,7 +650,11 @@ fn an_order_lies_where_the_layout_says() {
     assert_eq!([at(1), at(2), at(3), at(4)], [word(DEBTOR), word(COURT), units(0x77), decision().into()]);
     assert_eq!(slots[&(eur(), U256::from(32))], U256::ONE);
     assert_eq!(slots[&(eur(), place(word(DEBTOR), 34))], U256::ONE);
-    assert_eq!(slots[&(eur(), place(word(DEBTOR), 4))], units(1_000) | U256::from(2) << 248);
+    let holding = (eur(), place(word(DEBTOR), 4));
+    assert_eq!(slots[&holding], units(1_000) | U256::from(2) << 248);
+    ledger.storage.slots.insert(holding, units(1_000) | U256::from(4) << 248);
+    let unknown = ledger.call(ANYONE, eur(), balanceOfCall { account: DEBTOR });
+    assert!(matches!(unknown, Err(Failure::Fault(_))), "a mark that was never written: {unknown:?}");
 }
 
 /// The checkers are checked: each tampering is named.
