@@ -14,6 +14,7 @@ use alloy_primitives::{Address, B256, U256, b256};
 use alloy_sol_types::{SolCall, SolEvent};
 
 mod model;
+mod orders;
 
 const TO: Address = ESCROW_ADDRESS;
 const ALL: U256 = U256::MAX;
@@ -678,36 +679,6 @@ fn a_seizure_takes_undecided_units_first_and_the_rest_goes_on() {
     ledger.reverts(ANYONE, TO, payOutCall { escrowId: id }, EscrowNothingDue { escrowId: id });
     let balances = [PAYER, PAYEE, COURT].map(|who| balance(&mut ledger, who));
     assert_eq!(balances, [400, 620, 480], "the court and the payee, each once");
-    sound(&mut ledger);
-}
-
-/// A freezing order stops an escrow from paying as far as it reaches, and lets it pay again by itself.
-#[test]
-fn an_order_over_the_payer_stops_paying_until_its_expiry() {
-    let mut ledger = world();
-    let terms = plain(&ledger);
-    let id = open(&mut ledger, terms);
-    let expiry = ledger.timestamp_ms + 5;
-    let order = IToken::issueOrderCall {
-        account: PAYER,
-        payee: Address::ZERO,
-        cap: units(700),
-        expiryMs: expiry,
-        legalReference: B256::repeat_byte(1),
-    };
-    ledger.ok(FREEZER, eur(), order);
-    let error = IToken::InsufficientUnfrozenBalance {
-        sender: PAYER,
-        balance: units(1_000),
-        frozen: units(700),
-        needed: units(301),
-    };
-    ledger.timestamp_ms = expiry - 1;
-    ledger.reverts(PAYER, TO, releaseCall { escrowId: id, amount: units(301) }, error);
-    ledger.ok(PAYER, TO, releaseCall { escrowId: id, amount: units(300) });
-    ledger.timestamp_ms = expiry;
-    ledger.ok(PAYER, TO, releaseCall { escrowId: id, amount: units(300) });
-    assert_eq!(stand(&mut ledger, id), (3, 600, 0, 0, 0, 0));
     sound(&mut ledger);
 }
 
