@@ -83,10 +83,10 @@ pub fn frozen_units(context: &mut Context<'_>, token: Address, account: Address)
 pub fn set_frozen(context: &mut Context<'_>, token: Address, account: Address, frozen: bool) -> Result<(), Failure> {
     require_role(context, token, FREEZER_ROLE)?;
     let mut holder = Holder::read(context, token, account)?;
-    if holder.holding.blocked == frozen {
+    if holder.holding.address_frozen == frozen {
         return Ok(());
     }
-    holder.holding.blocked = frozen;
+    holder.holding.address_frozen = frozen;
     holder.write(context)?;
     let owner = context.caller();
     context.emit(token, &IToken::AddressFrozen { userAddress: account, isFrozen: frozen, owner })

@@ -37,8 +37,8 @@ packed! {
         pub balance: u128 = 0..16,
         /// Units of the balance that may not move.
         pub frozen: u128 = 16..30,
-        /// Whether the address as a whole is frozen.
-        pub blocked: bool = 30..31,
+        /// Whether a freezer froze the address as a whole; an order may besides: ask the holder.
+        pub address_frozen: bool = 30..31,
         /// What else is to be read of the holder.
         pub marks: Marks = 31..32,
     }

@@ -108,7 +108,7 @@ impl Holder {
 
     /// Whether the address as a whole is frozen, by a freezer's call or by an order.
     pub(super) fn blocked(&self) -> bool {
-        self.holding.blocked || self.ordered.whole
+        self.holding.address_frozen || self.ordered.whole
     }
 
     /// Units that the freezer and orders together freeze, be it more than the balance: what comes in is frozen too.
