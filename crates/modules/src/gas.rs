@@ -55,8 +55,9 @@ use crate::{
     },
     token,
     token::IToken::{
-        Parked, approveCall, balanceOfCall, burnCall, checkTransferCall, claimParkedCall, mintCall, permitCall,
-        setAddressFrozenCall, transferCall, transferFromCall, transferWithMemoCall,
+        Parked, approveCall, balanceOfCall, burnCall, checkTransferCall, claimParkedCall, grantRoleCall,
+        issueOrderCall, mintCall, permitCall, seizeCall, setAddressFrozenCall, transferCall, transferFromCall,
+        transferWithMemoCall,
     },
     token_address,
     voucher::IVoucher::{
@@ -328,6 +329,21 @@ impl Meter {
         let call = setAddressFrozenCall { userAddress: BOB, freeze: true };
         self.note("token", "freeze", ADMIN, eur, call);
         self.note("token", "any", BOB, eur, balanceOfCall { account: ALICE });
+        self.orders(eur);
+    }
+
+    /// An order over Alice's units; nothing of it is left in the end.
+    fn orders(&mut self, token: Address) {
+        let role = grantRoleCall { role: token::SEIZER_ROLE, account: CAROL };
+        self.note("token", "seizer", ADMIN, token, role);
+        let reference = B256::repeat_byte(1);
+        let cap = U256::from(20);
+        let order = issueOrderCall { account: ALICE, payee: ADMIN, cap, expiryMs: 1, legalReference: reference };
+        self.note("token", "first of an account", ADMIN, token, order);
+        self.note("token", "to a holder, payer under 1 order", ALICE, token, transferCall { to: ADMIN, amount: TEN });
+        let seize = seizeCall { orderId: 1, amount: TEN, holdIds: Vec::new(), legalReference: reference };
+        self.note("token", "free units, some are left", CAROL, token, seize.clone());
+        self.note("token", "free units, none is left", CAROL, token, seize);
     }
 
     fn escrow(&mut self) {

@@ -73,6 +73,8 @@ sol! {
         function PAUSER_ROLE() external view returns (bytes32);
         /// Freezes and thaws holders. Equals keccak256("FREEZER_ROLE").
         function FREEZER_ROLE() external view returns (bytes32);
+        /// Executes orders. Equals keccak256("SEIZER_ROLE").
+        function SEIZER_ROLE() external view returns (bytes32);
         /// Whether the account holds the role.
         function hasRole(bytes32 role, address account) external view returns (bool);
         /// The role that grants this role: always DEFAULT_ADMIN_ROLE.
@@ -127,7 +129,7 @@ sol! {
 
         /// Whether the address neither sends, receives nor spends for others.
         function isFrozen(address userAddress) external view returns (bool);
-        /// Units of the address that it may not move.
+        /// Units of the address that it may not move, those that orders freeze included.
         function getFrozenTokens(address userAddress) external view returns (uint256);
         /// Freezes or thaws an address as a whole. Freezer.
         function setAddressFrozen(address userAddress, bool freeze) external;
@@ -160,6 +162,42 @@ sol! {
         event HoldPosted(uint64 indexed holdId, address indexed to, uint256 amount);
         /// Units on hold became free again.
         event HoldReleased(uint64 indexed holdId, address indexed owner, uint256 amount);
+
+        // ----- orders ------------------------------------------------------------------------------------------------
+
+        /// Freezes up to cap units of the account until the expiry, what comes in later included; with a payee they may be seized. A cap of 2^256 - 1, without a payee, freezes the whole address. Freezer.
+        function issueOrder(address account, address payee, uint256 cap, uint64 expiryMs, bytes32 legalReference) external returns (uint64 orderId);
+        /// Ends an order at once; the reference is that of the decision to end it. Freezer.
+        function endOrder(uint64 orderId, bytes32 legalReference) external;
+        /// Moves units to the payee of an order: free ones first, then frozen ones, then those of the named holds, which are numbered in rising order, at most 32. The maximum stands for all in reach. Seizer.
+        function seize(uint64 orderId, uint256 amount, uint64[] calldata holdIds, bytes32 legalReference) external returns (uint256 seized);
+        /// Moves units of one hold to the payee of an order. The maximum stands for all in reach. Seizer.
+        function seizeHold(uint64 orderId, uint64 holdId, uint256 amount, bytes32 legalReference) external returns (uint256 seized);
+        /// Forgets orders of the account that are over, so that its payments cost what they did before. Anyone.
+        function pruneOrders(address account) external;
+        /// Says whether nobody may be freezer and seizer at once. Admin.
+        function setRoleSeparation(bool required) external;
+        /// Whether nobody may be freezer and seizer at once; true unless an admin said otherwise.
+        function roleSeparation() external view returns (bool);
+        /// Number of orders ever issued.
+        function orderCount() external view returns (uint64);
+        /// An order; cap and left are 2^256 - 1 where the whole address is frozen, the payee is zero where nothing may be seized.
+        function orderOf(uint64 orderId) external view returns (address account, address payee, uint256 cap, uint256 left, uint64 expiryMs, bytes32 legalReference, bool inForce);
+        /// Orders of the account that are in force, at most 8.
+        function ordersOf(address account) external view returns (uint64[] memory orderIds);
+        /// Units that orders freeze of the account, be it more than it has, and whether the whole address is frozen by one.
+        function frozenByOrders(address account) external view returns (uint256 amount, bool whole);
+
+        /// An order was issued. A zero payee: nothing may be seized.
+        event OrderIssued(uint64 indexed orderId, address indexed account, address indexed payee, uint256 cap, uint64 expiryMs, bytes32 legalReference, address freezer);
+        /// An order was ended before its expiry.
+        event OrderEnded(uint64 indexed orderId, address indexed account, bytes32 legalReference, address freezer);
+        /// A hold was shortened by a seizure; the Seized event of the same movement follows.
+        event HoldSeized(uint64 indexed holdId, uint64 indexed orderId, address indexed owner, uint256 amount);
+        /// Units were seized under an order; follows the Transfer event of the same movement.
+        event Seized(uint64 indexed orderId, address indexed account, address indexed payee, uint256 amount, bytes32 legalReference, address seizer);
+        /// Whether nobody may be freezer and seizer at once changed.
+        event RoleSeparationSet(bool required, address admin);
 
         // ----- holding limits ----------------------------------------------------------------------------------------
 
@@ -306,6 +344,32 @@ sol! {
         error RoleUnknown(bytes32 role);
         /// The role cannot be given to the zero address or to a module. Name an account or a contract.
         error RoleHolderInvalid(address account);
+        /// Freezer and seizer are two keys, and the account holds the other role. Give the role to another account, or let an admin lift the separation.
+        error RolesMustBeSeparate(address account, bytes32 role, bytes32 held);
+        /// Orders concern accounts and contracts, and nobody pays itself. Name an account that can hold units and another one, or nobody, as the payee.
+        error OrderPartiesInvalid(address account, address payee);
+        /// A cap is from 1 to 2^128 - 1 units, or 2^256 - 1 for the whole address, of which nothing can be seized. Name such a cap.
+        error OrderCapInvalid(uint256 cap);
+        /// The expiry has come already or is too far away. Name a block time between.
+        error OrderExpiryInvalid(uint64 expiryMs, uint64 nowMs, uint64 expiryMsMax);
+        /// Each use names the decision that it rests on. Give a salted hash of it.
+        error LegalReferenceMissing();
+        /// The account has as many orders in force as it can have. End one first.
+        error OrdersExhausted(address account, uint256 ordersMax);
+        /// No order has this number. Take it from the OrderIssued event.
+        error OrderUnknown(uint64 orderId);
+        /// The order is over. Obtain a new one.
+        error OrderExpired(uint64 orderId, uint64 expiryMs, uint64 nowMs);
+        /// The order names no payee, so it only freezes. Let the freezer issue one that does.
+        error OrderWithoutPayee(uint64 orderId);
+        /// Holds are named once each, in rising order, and not more than countMax. Sort them, or seize in several calls.
+        error SeizedHoldsInvalid(uint256 count, uint256 countMax);
+        /// The hold is of another owner than the order's account. Name the account's holds, as Held events give them.
+        error SeizedHoldForeign(uint64 holdId, address owner, address account);
+        /// Nothing, or more than is left of the order's cap. Seize at most what is left.
+        error SeizureExceedsOrder(uint64 orderId, uint256 left, uint256 amount);
+        /// The units in reach do not suffice: those not on hold and those of the named holds. Seize what is available, or name more holds.
+        error SeizureOutOfReach(address account, uint256 available, uint256 amount);
         /// The last admin cannot leave. Grant the role to another account first.
         error LastAdmin(address account);
         /// The supply would exceed its cap. Mint less, or ask an admin to raise the cap.

@@ -84,24 +84,24 @@ pub fn unpause(context: &mut Context<'_>, token: Address) -> Result<(), Failure>
 
 // ----- freezing ------------------------------------------------------------------------------------------------------
 
-/// Whether the address as a whole is frozen.
+/// Whether the address as a whole is frozen, by a freezer's call or by an order.
 pub fn is_frozen(context: &mut Context<'_>, token: Address, account: Address) -> Result<bool, Failure> {
-    Ok(Holder::read(context, token, account)?.holding.blocked)
+    Ok(Holder::read(context, token, account)?.blocked())
 }
 
-/// Units of the account that it may not move.
+/// Units of the account that it may not move, orders included; never more than its balance.
 pub fn frozen_units(context: &mut Context<'_>, token: Address, account: Address) -> Result<u128, Failure> {
-    Ok(Holder::read(context, token, account)?.holding.frozen)
+    Ok(Holder::read(context, token, account)?.frozen())
 }
 
 /// Freezes or thaws an address as a whole. What is so already stays without an event.
 pub fn set_frozen(context: &mut Context<'_>, token: Address, account: Address, frozen: bool) -> Result<(), Failure> {
     require_role(context, token, FREEZER_ROLE)?;
     let mut holder = Holder::read(context, token, account)?;
-    if holder.holding.blocked == frozen {
+    if holder.holding.address_frozen == frozen {
         return Ok(());
     }
-    holder.holding.blocked = frozen;
+    holder.holding.address_frozen = frozen;
     holder.write(context)?;
     let owner = context.caller();
     context.emit(token, &IToken::AddressFrozen { userAddress: account, isFrozen: frozen, owner })

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 
-use super::{IToken::*, controls, holds, issuance, notice, ops, parking, permit, preview, redemption, roles};
+use super::{IToken::*, controls, holds, issuance, notice, ops, orders, parking, permit, preview, redemption, roles};
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
@@ -62,6 +62,7 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         Call::ISSUER_ROLE(_) => view::<ISSUER_ROLECall>(roles::ISSUER_ROLE),
         Call::PAUSER_ROLE(_) => view::<PAUSER_ROLECall>(roles::PAUSER_ROLE),
         Call::FREEZER_ROLE(_) => view::<FREEZER_ROLECall>(roles::FREEZER_ROLE),
+        Call::SEIZER_ROLE(_) => view::<SEIZER_ROLECall>(roles::SEIZER_ROLE),
         Call::hasRole(c) => view::<hasRoleCall>(roles::has_role(context, token, c.role, c.account)?),
         Call::getRoleAdmin(_) => view::<getRoleAdminCall>(roles::ADMIN_ROLE),
         Call::adminCount(_) => view::<adminCountCall>(U256::from(terms.admins)),
@@ -114,6 +115,43 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         Call::holdOf(c) => {
             let hold = holds::hold_of(context, token, c.holdId)?;
             view::<holdOfCall>((hold.owner, hold.keeper.address(), U256::from(hold.amount)))
+        }
+
+        // Orders
+        Call::issueOrder(c) => mutate::<issueOrderCall, _>(context, |x| {
+            let (expiry_ms, legal_reference) = (c.expiryMs, c.legalReference);
+            let terms =
+                orders::OrderTerms { account: c.account, payee: c.payee, cap: c.cap, expiry_ms, legal_reference };
+            orders::issue_order(x, token, &terms)
+        }),
+        Call::endOrder(c) => {
+            mutate::<endOrderCall, _>(context, |x| orders::end_order(x, token, c.orderId, c.legalReference))
+        }
+        Call::seize(c) => mutate::<seizeCall, _>(context, |x| {
+            let seizure = orders::Seizure { order: c.orderId, amount: c.amount, legal_reference: c.legalReference };
+            orders::seize(x, token, seizure, &c.holdIds).map(U256::from)
+        }),
+        Call::seizeHold(c) => mutate::<seizeHoldCall, _>(context, |x| {
+            let seizure = orders::Seizure { order: c.orderId, amount: c.amount, legal_reference: c.legalReference };
+            orders::seize_hold(x, token, seizure, c.holdId).map(U256::from)
+        }),
+        Call::pruneOrders(c) => mutate::<pruneOrdersCall, _>(context, |x| orders::prune_orders(x, token, c.account)),
+        Call::setRoleSeparation(c) => {
+            mutate::<setRoleSeparationCall, _>(context, |x| roles::set_role_separation(x, token, c.required))
+        }
+        Call::roleSeparation(_) => view::<roleSeparationCall>(roles::role_separation(context, token)?),
+        Call::orderCount(_) => view::<orderCountCall>(orders::order_count(context, token)?),
+        Call::orderOf(c) => {
+            let order = orders::order_of(context, token, c.orderId)?;
+            let in_force = order.is_in_force(context.env().timestamp_ms);
+            let (cap, left) = (order.shown(order.cap), order.shown(order.left));
+            let orders::Order { account, payee, expiry_ms, legal_reference, .. } = order;
+            view::<orderOfCall>((account, payee, cap, left, expiry_ms, legal_reference, in_force))
+        }
+        Call::ordersOf(c) => view::<ordersOfCall>(orders::orders_of(context, token, c.account)?),
+        Call::frozenByOrders(c) => {
+            let orders::Frozen { units, whole } = orders::frozen_by_orders(context, token, c.account)?;
+            view::<frozenByOrdersCall>((U256::from(units), whole))
         }
 
         // Holding limits

@@ -12,7 +12,7 @@ use super::{
     IToken,
     gate::{admit, admit_plain, ensure_unfrozen, movement, refused},
     issuance::lower_supply,
-    layout::{HoldParties, HoldRecord, layout},
+    layout::{HoldParties, HoldRecord, ON_HOLD, layout},
     ops::{Holder, moving_terms, terms},
     parking::{plan_sweep, sweep},
 };
@@ -397,6 +397,15 @@ pub(crate) fn release_hold(
     context.emit(token, &IToken::HoldReleased { holdId: number, owner, amount: U256::from(amount) })
 }
 
+/// Takes units away from a hold that is known to have them. Its keeper is not told; the caller changes the owner's
+/// balance and what it has on hold.
+pub(super) fn shorten_hold(context: &mut Context<'_>, token: Address, number: u64, units: u128) -> Result<(), Failure> {
+    let (kept, hold) = read(context, token, number)?;
+    let rest = rest(number, hold, units)?;
+    kept.place.amount.write(context, rest)?;
+    settle_pending(context, token, &kept, units).map(|_| ())
+}
+
 /// Destroys units on hold that `issuer` redeems. A movement for the holder: pause, freezes and policy are asked.
 pub(super) fn burn_hold(
     context: &mut Context<'_>,
@@ -452,14 +461,14 @@ impl Holder {
         Ok(())
     }
 
-    fn unreserve(&mut self, units: u128) -> Result<(), Failure> {
+    pub(super) fn unreserve(&mut self, units: u128) -> Result<(), Failure> {
         self.held = self.held.checked_sub(units).ok_or_else(|| self.unbalanced())?;
         Ok(())
     }
 
     /// Reverts unless the units are there and not frozen.
     fn unfrozen(&self, units: u128) -> Result<(), Failure> {
-        let (balance, frozen) = (self.holding.balance, self.holding.frozen);
+        let (balance, frozen) = (self.holding.balance, self.frozen());
         ensure(units <= balance.saturating_sub(frozen), || IToken::InsufficientUnfrozenBalance {
             sender: self.account,
             balance: U256::from(balance),
@@ -469,8 +478,8 @@ impl Holder {
     }
 
     /// Writes the holder after units on hold changed.
-    fn write_with_holds(mut self, context: &mut Context<'_>, token: Address) -> Result<(), Failure> {
-        self.holding.on_hold = self.held > 0;
+    pub(super) fn write_with_holds(mut self, context: &mut Context<'_>, token: Address) -> Result<(), Failure> {
+        self.holding.set_mark(ON_HOLD, self.held > 0);
         layout(token).held.at(context, &self.account)?.write(context, self.held)?;
         self.write(context)
     }
@@ -526,7 +535,7 @@ pub(crate) fn settle_net(context: &mut Context<'_>, token: Address, changes: &[N
 /// Whether an account may take part in a net settlement with this change: it is not frozen, and the policy, its rules
 /// included, admits it. Changes nothing. What others of the same person give or get in the same settlement is not foreseen.
 pub(crate) fn admits_net(context: &mut Context<'_>, token: Address, change: &NetChange) -> Result<bool, Failure> {
-    if Holder::read(context, token, change.account)?.holding.blocked {
+    if Holder::read(context, token, change.account)?.blocked() {
         return Ok(false);
     }
     let policy = terms(context, token)?.policy;

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 
-use crate::slots::{Array, Located, Mapping, Slot, Text, layout, packed};
+use crate::slots::{Array, Field, Located, Mapping, Slot, Text, layout, packed};
 
 packed! {
     /// What every operation must know of the token.
@@ -41,10 +41,44 @@ packed! {
         pub balance: u128 = 0..16,
         /// Units of the balance that may not move.
         pub frozen: u128 = 16..30,
-        /// Whether the address as a whole is frozen.
-        pub blocked: bool = 30..31,
-        /// Whether some units are on hold; only then is their number read.
-        pub on_hold: bool = 31..32,
+        /// Whether a freezer froze the address as a whole; an order may besides: ask the holder.
+        pub address_frozen: bool = 30..31,
+        /// What else is to be read of the holder.
+        pub marks: Marks = 31..32,
+    }
+}
+
+/// Marks of a holding: [`ON_HOLD`], [`ORDERED`], both or none. Others were never written by us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks(u8);
+
+/// Mark of a holding: some units are on hold; only then is their number read.
+pub const ON_HOLD: Marks = Marks(1);
+/// Mark of a holding: orders are listed for the account; only then are they read.
+pub const ORDERED: Marks = Marks(2);
+
+impl Field for Marks {
+    const BYTES: usize = 1;
+    fn to_bits(self) -> U256 {
+        U256::from(self.0)
+    }
+    fn from_bits(bits: U256) -> Option<Self> {
+        u8::try_from(bits).ok().filter(|marks| marks & !(ON_HOLD.0 | ORDERED.0) == 0).map(Self)
+    }
+    fn solidity(bytes: usize) -> String {
+        u8::solidity(bytes)
+    }
+}
+
+impl Holding {
+    /// Whether the mark is set.
+    pub fn is_marked(&self, mark: Marks) -> bool {
+        self.marks.0 & mark.0 != 0
+    }
+
+    /// Sets or clears a mark.
+    pub fn set_mark(&mut self, mark: Marks, set: bool) {
+        self.marks = Marks(if set { self.marks.0 | mark.0 } else { self.marks.0 & !mark.0 });
     }
 }
 
@@ -209,6 +243,78 @@ packed! {
     }
 }
 
+packed! {
+    /// What an order still does, read with every movement of the account.
+    pub struct OrderForce {
+        /// Units of its cap that were not seized.
+        pub left: u128 = 0..16,
+        /// Block time in milliseconds; at this very instant the order is over.
+        pub expiry_ms: u64 = 16..24,
+        /// Whether it freezes the whole address instead of units.
+        pub whole: bool = 24..25,
+    }
+}
+
+packed! {
+    /// Numbers of the orders of an account: those in force, and some that are over and not forgotten yet. Zero is none.
+    pub struct ListedOrders {
+        /// First place.
+        pub order_0: u32 = 0..4,
+        /// Second place.
+        pub order_1: u32 = 4..8,
+        /// Third place.
+        pub order_2: u32 = 8..12,
+        /// Fourth place.
+        pub order_3: u32 = 12..16,
+        /// Fifth place.
+        pub order_4: u32 = 16..20,
+        /// Sixth place.
+        pub order_5: u32 = 20..24,
+        /// Seventh place.
+        pub order_6: u32 = 24..28,
+        /// Eighth place.
+        pub order_7: u32 = 28..32,
+    }
+}
+
+/// Most orders of an account that are in force at once: what one slot lists.
+pub const ORDERS_MAX: usize = 8;
+
+impl ListedOrders {
+    /// The numbers, in order of places.
+    pub fn numbers(self) -> impl Iterator<Item = u32> {
+        let Self { order_0, order_1, order_2, order_3, order_4, order_5, order_6, order_7 } = self;
+        [order_0, order_1, order_2, order_3, order_4, order_5, order_6, order_7]
+            .into_iter()
+            .filter(|number| *number > 0)
+    }
+
+    /// A list of these numbers; what is beyond [`ORDERS_MAX`] is left out.
+    pub fn of(numbers: &[u32]) -> Self {
+        let mut numbers = numbers.iter().copied();
+        let mut next = || numbers.next().unwrap_or_default();
+        let (order_0, order_1, order_2, order_3) = (next(), next(), next(), next());
+        let (order_4, order_5, order_6, order_7) = (next(), next(), next(), next());
+        Self { order_0, order_1, order_2, order_3, order_4, order_5, order_6, order_7 }
+    }
+}
+
+layout! {
+    /// An order of a court or an authority.
+    pub struct OrderRecord {
+        /// What it still does.
+        pub force: Slot<OrderForce> = 0,
+        /// Whose units it concerns.
+        pub account: Slot<Address> = 1,
+        /// Who gets what is seized; zero if nothing may be seized.
+        pub payee: Slot<Address> = 2,
+        /// Most units that it freezes and that may be seized.
+        pub cap: Slot<u128> = 3,
+        /// Hash of the decision.
+        pub legal_reference: Slot<B256> = 4,
+    }
+}
+
 layout! {
     /// Storage of a token.
     pub struct Layout {
@@ -256,6 +362,14 @@ layout! {
         pub policy_change: Slot<PolicyChange> = 28,
         /// The cap that follows; counts where the terms say so.
         pub cap_change: Slot<CapChange> = 29,
+        /// Orders issued; the next one gets this number plus 1.
+        pub orders_issued: Slot<u32> = 32,
+        /// Orders by number.
+        pub orders: Mapping<u32, OrderRecord> = 33,
+        /// Orders of an account.
+        pub listed_orders: Mapping<Address, Slot<ListedOrders>> = 34,
+        /// Whether one account may be freezer and seizer.
+        pub roles_may_meet: Slot<bool> = 35,
         /// Units on hold, by owner and keeper.
         pub kept: Mapping<Address, Mapping<u8, Slot<u128>>> = 40,
     }

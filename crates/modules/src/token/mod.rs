@@ -5,7 +5,7 @@
 //! every rule a movement must satisfy.
 //!
 //! **State.** Name, symbol, terms, supply, one slot a holder, allowances, permits used, roles, holds, pending credits,
-//! linked accounts; backing, issuers, redemptions, changes under notice. See [`layout`].
+//! linked accounts; backing, issuers, redemptions, changes under notice, orders. See [`layout`].
 //!
 //! **Invariants.** The balances add up to the supply; the supply is at most the cap; nobody's frozen units exceed the
 //! balance, nor do those on hold; there is an admin; the events since genesis give every balance.
@@ -27,6 +27,7 @@ mod issuance;
 pub mod layout;
 mod notice;
 mod ops;
+mod orders;
 mod parking;
 mod permit;
 mod preview;
@@ -49,6 +50,10 @@ pub use ops::{
     PAYMENT_REFERENCE_BYTES_MAX, allowance, approve, balance_of, burn, burn_from, currency, is_created, mint, name,
     symbol, total_supply, transfer, transfer_from, transfer_from_with_memo, transfer_with_memo,
 };
+pub use orders::{
+    Frozen, ORDER_AHEAD_MS_MAX, Order, OrderTerms, SEIZED_HOLDS_MAX, Seizure, end_order, issue_order, order_count,
+    order_of, orders_of, prune_orders, seize, seize_hold,
+};
 pub use parking::{claim_parked, linked_account, release_parked, set_linked_account};
 pub use permit::{Permit, Signature, domain_separator, nonce, permit, permit_digest};
 pub use preview::{Preview, Remedy, check_transfer};
@@ -57,8 +62,8 @@ pub use redemption::{
     redemption_of, refuse_redemption, request_redemption, withdraw_redemption,
 };
 pub use roles::{
-    ADMIN_ROLE, ATTESTOR_ROLE, FREEZER_ROLE, ISSUER_ROLE, PAUSER_ROLE, admin_count, grant_role, has_role,
-    renounce_role, revoke_role,
+    ADMIN_ROLE, ATTESTOR_ROLE, FREEZER_ROLE, ISSUER_ROLE, PAUSER_ROLE, SEIZER_ROLE, admin_count, grant_role, has_role,
+    renounce_role, revoke_role, role_separation, set_role_separation,
 };
 
 pub(crate) use abi::SOURCE;

@@ -8,8 +8,9 @@ use super::{
     gate::{admit, admit_plain, ensure_unfrozen, movement, refused},
     holds::make,
     issuance::{lower_supply, note_issued},
-    layout::{Holding, Supply, Terms, layout},
+    layout::{Holding, ON_HOLD, ORDERED, Supply, Terms, layout},
     notice,
+    orders::{Frozen, frozen_by_orders},
     parking::{Sweep, plan_sweep, sweep},
     roles::require_role,
 };
@@ -91,6 +92,8 @@ pub(super) struct Holder {
     pub(super) holding: Holding,
     /// Units of the balance that are on hold.
     pub(super) held: u128,
+    /// What orders freeze, be it more than the balance.
+    pub(super) ordered: Frozen,
     place: Slot<Holding>,
 }
 
@@ -98,8 +101,26 @@ impl Holder {
     pub(super) fn read(context: &mut Context<'_>, token: Address, account: Address) -> Result<Self, Failure> {
         let place = layout(token).holdings.at(context, &account)?;
         let holding = place.read(context)?;
-        let held = if holding.on_hold { layout(token).held.at(context, &account)?.read(context)? } else { 0 };
-        Ok(Self { account, holding, held, place })
+        let on_hold = holding.is_marked(ON_HOLD);
+        let held = if on_hold { layout(token).held.at(context, &account)?.read(context)? } else { 0 };
+        let ordered = holding.is_marked(ORDERED);
+        let ordered = if ordered { frozen_by_orders(context, token, account)? } else { Frozen::default() };
+        Ok(Self { account, holding, held, ordered, place })
+    }
+
+    /// Whether the address as a whole is frozen, by a freezer's call or by an order.
+    pub(super) fn blocked(&self) -> bool {
+        self.holding.address_frozen || self.ordered.whole
+    }
+
+    /// Units that the freezer and orders together freeze, be it more than the balance: what comes in is frozen too.
+    pub(super) fn frozen_in_all(&self) -> u128 {
+        self.holding.frozen.saturating_add(self.ordered.units)
+    }
+
+    /// Units of the balance that are frozen.
+    pub(super) fn frozen(&self) -> u128 {
+        self.frozen_in_all().min(self.holding.balance)
     }
 
     pub(super) fn write(self, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -108,12 +129,12 @@ impl Holder {
 
     /// Units that the holder may move: neither frozen nor on hold. A freeze may cover units on hold.
     pub(super) fn free(&self) -> u128 {
-        self.holding.balance.saturating_sub(self.holding.frozen).saturating_sub(self.held)
+        self.holding.balance.saturating_sub(self.frozen()).saturating_sub(self.held)
     }
 
     /// The amount as units that the holder has and may move.
     pub(super) fn spendable(&self, amount: U256) -> Result<u128, Failure> {
-        let Holding { balance, frozen, .. } = self.holding;
+        let (balance, frozen) = (self.holding.balance, self.frozen());
         let (sender, needed) = (self.account, amount);
         let units = u128::try_from(amount).ok().filter(|units| *units <= balance);
         let balance_word = U256::from(balance);
@@ -206,7 +227,7 @@ pub(crate) fn collect(
     let mut payer = Holder::read(context, token, from)?;
     let mut payee = Holder::read(context, token, to)?;
     let units = payer.free().min(owed);
-    let stopped = terms.paused || payer.holding.blocked || payee.holding.blocked;
+    let stopped = terms.paused || payer.blocked() || payee.blocked();
     if units == 0 || from == to || stopped || !can_hold(to) {
         return Ok(0);
     }

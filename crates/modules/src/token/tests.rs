@@ -13,6 +13,8 @@ mod holds;
 mod issuance;
 mod model;
 mod notice;
+mod orders;
+mod orders_model;
 mod redemption;
 
 fn eur() -> Address {
@@ -57,6 +59,7 @@ fn identities_are_the_published_ones() {
     assert_eq!(ISSUER_ROLE, keccak256("ISSUER_ROLE"));
     assert_eq!(PAUSER_ROLE, keccak256("PAUSER_ROLE"));
     assert_eq!(FREEZER_ROLE, keccak256("FREEZER_ROLE"));
+    assert_eq!(SEIZER_ROLE, keccak256("SEIZER_ROLE"));
     let permit_type = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)";
     assert_eq!(permit::PERMIT_TYPE, keccak256(permit_type));
     let domain_type = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
