@@ -499,8 +499,12 @@ fn an_arbiter_splits_what_is_undecided() {
         ledger.ok(PAYEE, TO, disputeCall { escrowId: id, reasonHash: B256::repeat_byte(4) });
         let exceeded = EscrowExceeded { escrowId: id, left: units(500), amount: units(501) };
         ledger.reverts(ARBITER, TO, ruleCall { escrowId: id, toPayee: units(501), payNow: true }, exceeded);
+        let before = ledger.storage.logs.len();
         ledger.ok(ARBITER, TO, call.clone());
         assert_eq!(stand(&mut ledger, id), (3, paid, refunded, 0, 0, 0));
+        let is_refund = |log: &&alloy_primitives::Log| EscrowRefunded::decode_log(log).is_ok();
+        let refunds = ledger.storage.logs[before..].iter().filter(is_refund).count();
+        assert_eq!(refunds, usize::from(refunded > 0), "no event tells of nothing");
         ledger.reverts(ARBITER, TO, call, EscrowNotOpen { escrowId: id, status: 3 });
         sound(&mut ledger);
     }
