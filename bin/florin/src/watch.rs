@@ -25,8 +25,8 @@ Examples:
   florin watch --states states.json --from watcher --genesis genesis.json
   florin watch --states states.json --from watcher --genesis genesis.json --once --json
 
-The file is a list: [{\"channel_id\": 1, \"cumulative\": \"0x2bc\", \"signature\": \"0x…\"}]. It is read again at every look, so a
-newer state is added by writing it there. A challenge lasts a minute at least: look more often than that.")]
+The file is a list: [{\"channel_id\": 1, \"cumulative\": \"0x2bc\", \"signature\": \"0x…\"}]. It is
+read again at every look, so a newer state is added by writing it there. A challenge lasts a minute at least: look more often than that.")]
 pub(crate) struct WatchCommand {
     /// File with the states that payers signed, as JSON.
     #[arg(long, value_name = "FILE")]
@@ -35,7 +35,8 @@ pub(crate) struct WatchCommand {
     #[arg(long, value_name = "NAME")]
     from: String,
     /// Time between two looks, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=30_000))]
+    #[arg(long, value_name = "MS", default_value_t = 1_000)]
+    #[arg(value_parser = clap::value_parser!(u64).range(100..=30_000))]
     every_ms: u64,
     /// Look once and end; a closing that could not be answered is a failure then.
     #[arg(long)]
@@ -143,7 +144,7 @@ fn value(watched: &Watched) -> Value {
 fn text(watched: &Watched) -> String {
     match watched {
         Watched::Challenged { channel_id, owed, cumulative, sent, .. } => format!(
-            "channel {channel_id}: its payer closes with {owed} minor units, it signed {cumulative}: shown, final in {}",
+            "channel {channel_id}: its payer closes with {owed} minor units, it signed {cumulative}: shown in {}",
             sent.hash
         ),
         Watched::Fair { channel_id, owed } => {

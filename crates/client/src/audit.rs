@@ -5,8 +5,9 @@
 //! What they read is found out by running them: each round fetches everything that the one before missed, until nothing
 //! is missing. Balances, payments and trades are rebuilt from the events of every block since genesis.
 //!
-//! **Trust.** Which block is final at the height is shown by its certificate. What the node says of its state and events
-//! is its word: an operator asks a node of its own. `florin inspect` checks the directory of a stopped node without any word.
+//! **Trust.** Which block is final at the height is shown by its certificate. What the node says of its state and
+//! events is its word: an operator asks a node of its own. `florin inspect` checks the directory of a stopped node
+//! without any word.
 //!
 //! **Limits.** A million slots, ten thousand rounds; the node must still keep the state of that height.
 

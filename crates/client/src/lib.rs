@@ -2,7 +2,7 @@
 //!
 //! **Purpose.** Programs in Rust (the command line, the load generator, a bank's own systems) pay, read and check through
 //! this crate. [`RpcClient`] speaks to one node; [`Modules`] are the ledger's own; [`Token`] is a currency; [`Signer`] is a key; [`Verifier`] decides by
-//! signatures and proofs what a node's answer is worth; [`audit`] checks the modules' invariants.
+//! signatures and proofs what a node's answer is worth; [`audit()`] checks the modules' invariants.
 //!
 //! **Place in the way of a payment.** Step 1, the signed bytes, and the far end of step 7: what is shown to people was
 //! verified here.

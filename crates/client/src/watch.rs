@@ -1,16 +1,17 @@
 //! A watch over payment channels: nobody closes one with an old state while its payee looks away.
 //!
-//! **Purpose.** A payer may start to close a channel with less than it has signed. The payee then has until the end of the
-//! challenge to show the newest state. [`ChannelWatch`] keeps those states, follows the ledger, and shows them in time.
+//! **Purpose.** A payer may start to close a channel with less than it has signed. The payee then has until the end of
+//! the challenge to show the newest state. [`ChannelWatch`] keeps those states, follows the ledger, and shows them in
+//! time.
 //!
 //! **State.** The newest state of each channel that was given, the height up to which closings were read, and the
 //! closings that are not answered yet. Nothing that cannot be given again: a watch that starts anew asks each channel.
 //!
-//! **Invariants.** A state is kept only if the channel's payer signed it, and gives way to a greater one only. A state that
-//! the ledger knows already is not shown: that would be refused.
+//! **Invariants.** A state is kept only if the channel's payer signed it, and gives way to a greater one only. A state
+//! that the ledger knows already is not shown: that would be refused.
 //!
-//! **Failures.** One channel's failure does not keep the others from being answered; an unanswered closing is tried again at
-//! every look, until its challenge is over. **Limits.** [`WATCHED_MAX`] channels.
+//! **Failures.** One channel's failure does not keep the others from being answered; an unanswered closing is tried
+//! again at every look, until its challenge is over. **Limits.** [`WATCHED_MAX`] channels.
 
 use crate::{ClientError, Modules, SignedTx, Signer};
 use alloy_primitives::{Bytes, Signature, U256};
@@ -137,8 +138,8 @@ impl ChannelWatch {
         self.states.is_empty()
     }
 
-    /// Keeps a state, unless a greater one of its channel is kept already; answers whether it is the newest. A state that
-    /// the payer did not sign is an error: it would be refused when it is needed most.
+    /// Keeps a state, unless a greater one of its channel is kept already; answers whether it is the newest. A state
+    /// that the payer did not sign is an error: it would be refused when it is needed most.
     pub async fn keep(&mut self, state: SignedState) -> Result<bool, ClientError> {
         let number = state.channel_id;
         if self.states.get(&number).is_some_and(|kept| kept.cumulative >= state.cumulative) {
@@ -198,7 +199,7 @@ impl ChannelWatch {
         self.open.remove(&number);
     }
 
-    /// Notes the watched channels of new `ChannelClosing` events. Nothing is skipped: the height moves on after reading.
+    /// Notes the watched channels of new `ChannelClosing` events. Nothing is skipped: the height moves on after it.
     async fn read_closings(&mut self) -> Result<(), ClientError> {
         let rpc = self.modules.rpc().clone();
         let head = rpc.block_number().await?;

@@ -194,8 +194,8 @@ async fn know(desk: &mut Desk<'_>, cast: &Cast) -> Result<(), Failure> {
     };
     let given = desk.act(bank_c, IDENTITY_ADDRESS, call, "gives a credential").await?;
     let text = format!(
-        "bank-c registers person {person}, links the address that dara signed for, and gives KYC tier 1. The ledger has a \
-         salted commitment, no name."
+        "bank-c registers person {person}, links the address that dara signed for, and gives KYC tier 1. The ledger \
+         has a salted commitment, no name."
     );
     desk.tell(&[&registered, &linked, &given], &text)
 }

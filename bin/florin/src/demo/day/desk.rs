@@ -1,7 +1,8 @@
 //! Where the day's transactions are signed, sent, waited for and looked at.
 //!
-//! Whoever acts sends through the node of its own bank. What happened is read at the first node and proven: the block by
-//! its certificate, transaction and receipt by the block's roots. A step that does not do what the story says is a failure.
+//! Whoever acts sends through the node of its own bank. What happened is read at the first node and proven: the block
+//! by its certificate, transaction and receipt by the block's roots. A step that does not do what the story says is a
+//! failure.
 
 use super::story::{Mention, Story, grouped};
 use crate::{

@@ -29,7 +29,8 @@ pub(super) async fn run(desk: &mut Desk<'_>, cast: &Cast, day: &Day) -> Result<(
     let expected = (U256::from(sent), U256::from(DOLLARS), U256::from(FEE));
     expect("the cost that is disclosed", (cost.sent, cost.received, cost.fee), expected)?;
     let text = format!(
-        "bank-b signs a firm quote, off the ledger: {} to chiara for {} from alma, of which {} is its fee; valid for {} s.",
+        "bank-b signs a firm quote, off the ledger: {} to chiara for {} from alma, of which {} is its fee; \
+         valid for {} s.",
         day.dusd.show(DOLLARS),
         day.deur.show(sent),
         day.deur.show(FEE),

@@ -75,8 +75,8 @@ async fn dollar(desk: &mut Desk<'_>, cast: &Cast, deur: Money) -> Result<Money, 
     let granted = desk.act(governor, token, call, "becomes issuer").await?;
     let money = Money { token, currency: currency(desk, token).await? };
     let text = format!(
-        "central-bank makes a second currency, {DOLLAR} at {token}: for listed accounts (policy {list}) and for persons \
-         with KYC (policy {kyc})."
+        "central-bank makes a second currency, {DOLLAR} at {token}: for listed accounts (policy {list}) and for \
+         persons with KYC (policy {kyc})."
     );
     desk.tell(&[&condition, &combined, &made, &granted], &text)?;
     Ok(money)
