@@ -51,8 +51,10 @@ use crate::{
     },
     token,
     token::IToken::{
-        Parked, approveCall, balanceOfCall, burnCall, checkTransferCall, claimParkedCall, mintCall, permitCall,
-        setAddressFrozenCall, transferCall, transferFromCall, transferWithMemoCall,
+        Parked, approveCall, balanceOfCall, burnCall, checkTransferCall, claimParkedCall, fulfilRedemptionCall,
+        mintCall, permitCall, pledgeReserveCall, requestRedemptionCall, setAddressFrozenCall, setBackingCall,
+        setIssuerQuotaCall, setNoticeTimeCall, setPolicyCall, transferCall, transferFromCall,
+        transferWithAuthorization_0Call, transferWithMemoCall,
     },
     token_address,
     voucher::IVoucher::{
@@ -90,6 +92,7 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     meter.settlement();
     meter.identity();
     meter.rules();
+    meter.bank_money();
     meter.tables
 }
 
@@ -304,6 +307,54 @@ impl Meter {
         self.note("escrow", "refund", ADMIN, to, concludeCall { escrowId: 3, payNow: true });
     }
 
+    /// A token that euros back: issuing, redeeming, paying by signature, a policy under notice.
+    fn bank_money(&mut self) {
+        let made = self.run(ADMIN, |context| {
+            let new = factory::NewToken {
+                name: "Bank money",
+                symbol: "BANK",
+                decimals: 2,
+                admin: ADMIN,
+                policy: policy::OPEN,
+                supply_cap: U256::from(u128::MAX),
+            };
+            let bank = factory::create(context, &new)?;
+            token::give(context, bank, token::ISSUER_ROLE, ALICE)?;
+            token::set_policy(context, token_address(1), policy::OPEN)?;
+            Ok(bank)
+        });
+        let Ok(to) = made else { return };
+        let (hundred, end_to_end) = (U256::from(100), B256::repeat_byte(1));
+        self.note("token", "once", ADMIN, to, setBackingCall { kind: 1, reserveToken: token_address(1) });
+        self.note("token", "first", ADMIN, to, setIssuerQuotaCall { issuer: ALICE, quota: U256::MAX >> 128 });
+        self.note("token", "first", ALICE, to, pledgeReserveCall { amount: hundred });
+        self.note("token", "a further one", ALICE, to, pledgeReserveCall { amount: hundred });
+        self.note("token", "backed, to a new holder", ALICE, to, mintCall { to: CAROL, amount: hundred });
+        let call = requestRedemptionCall { issuer: ALICE, amount: TEN, endToEnd: end_to_end, deadlineMs: 1_000 };
+        self.note("token", "first", CAROL, to, call);
+        let fulfil = |amount, pay_out| fulfilRedemptionCall { redemptionId: 1, amount, payOut: pay_out };
+        self.note("token", "in part", ALICE, to, fulfil(U256::ONE, false));
+        self.note("token", "the rest, out of the reserve", ALICE, to, fulfil(U256::MAX, true));
+        self.timestamp_ms = 1_000;
+        let call = transferWithAuthorization_0Call {
+            from: ALICE,
+            to: ADMIN,
+            value: TEN,
+            validAfter: U256::ZERO,
+            validBefore: U256::MAX,
+            nonce: end_to_end,
+            v: 27,
+            r: B256::ZERO,
+            s: B256::ZERO,
+        };
+        self.note("token", "to a holder", ADMIN, token_address(1), call);
+        self.note("token", "first", ADMIN, to, setNoticeTimeCall { noticeMs: 1_000 });
+        self.note("token", "under notice", ADMIN, to, setPolicyCall { newPolicyId: LIST });
+        let pay = || transferCall { to: ADMIN, amount: TEN };
+        self.note("token", "to a new holder, a policy under notice", CAROL, to, pay());
+        self.timestamp_ms = 0;
+    }
+
     fn voucher(&mut self) {
         let (to, folder, other) = (VOUCHER_ADDRESS, "voucher", Address::repeat_byte(0x55));
         let before_ms = self.timestamp_ms;
@@ -507,7 +558,7 @@ impl Meter {
             (limit, "limits of day and month, not the first of the day"),
             (holding, "holding limit, one wallet"),
             (travel, "below the travel rule's threshold, not the first of the day"),
-            (travel + 1, "a condition and three rules, not the first of the day"),
+            (travel.saturating_add(1), "a condition and three rules, not the first of the day"),
         ] {
             let pay = || transferCall { to: ADMIN, amount: U256::from(10) };
             let _ = self.run(ADMIN, |context| token::set_policy(context, eur, policy));
