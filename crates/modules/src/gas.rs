@@ -326,7 +326,7 @@ impl Meter {
         let Ok(to) = made else { return };
         let (hundred, end_to_end) = (U256::from(100), B256::repeat_byte(1));
         self.note("token", "once", ADMIN, to, setBackingCall { kind: 1, reserveToken: token_address(1) });
-        self.note("token", "first", ADMIN, to, setIssuerQuotaCall { issuer: ALICE, quota: U256::MAX >> 128 });
+        self.note("token", "first", ADMIN, to, setIssuerQuotaCall { issuer: ALICE, quota: U256::from(u128::MAX) });
         self.note("token", "first", ALICE, to, pledgeReserveCall { amount: hundred });
         self.note("token", "a further one", ALICE, to, pledgeReserveCall { amount: hundred });
         self.note("token", "backed, to a new holder", ALICE, to, mintCall { to: CAROL, amount: hundred });

@@ -122,13 +122,23 @@ mod tests {
     #[test]
     fn payments_by_signature_are_payments() {
         let (from, to, value, nonce) = (Address::repeat_byte(1), Address::repeat_byte(2), U256::ONE, B256::ZERO);
-        let (validAfter, validBefore) = (U256::ZERO, U256::MAX);
+        let (after, before) = (U256::ZERO, U256::MAX);
         let with = |bytes: usize| {
             let signature = vec![7; bytes].into();
-            transferWithAuthorization_1Call { from, to, value, validAfter, validBefore, nonce, signature }.abi_encode()
+            transferWithAuthorization_1Call {
+                from,
+                to,
+                value,
+                validAfter: after,
+                validBefore: before,
+                nonce,
+                signature,
+            }
+            .abi_encode()
         };
         let (v, r, s) = (27, nonce, nonce);
-        let parts = receiveWithAuthorization_0Call { from, to, value, validAfter, validBefore, nonce, v, r, s };
+        let parts =
+            receiveWithAuthorization_0Call { from, to, value, validAfter: after, validBefore: before, nonce, v, r, s };
         assert!(is_payment(token_address(1), &with(65)) && is_payment(token_address(1), &parts.abi_encode()));
         assert!(!is_payment(token_address(1), &with(PAYMENT_INPUT_BYTES_MAX)), "bulk data");
         assert!(!is_payment(token_address(1), &with(65)[..200]), "cut arguments");
