@@ -55,9 +55,10 @@ use crate::{
     },
     token,
     token::IToken::{
-        Parked, approveCall, balanceOfCall, burnCall, checkTransferCall, claimParkedCall, grantRoleCall,
-        issueOrderCall, mintCall, permitCall, seizeCall, setAddressFrozenCall, transferCall, transferFromCall,
-        transferWithMemoCall,
+        Parked, approveCall, balanceOfCall, burnCall, checkTransferCall, claimParkedCall, fulfilRedemptionCall,
+        grantRoleCall, issueOrderCall, mintCall, permitCall, pledgeReserveCall, requestRedemptionCall, seizeCall,
+        setAddressFrozenCall, setBackingCall, setIssuerQuotaCall, setNoticeTimeCall, setPolicyCall, transferCall,
+        transferFromCall, transferWithAuthorization_0Call, transferWithMemoCall,
     },
     token_address,
     voucher::IVoucher::{
@@ -181,6 +182,7 @@ impl Meter {
         self.settlement();
         self.identity();
         self.rules();
+        self.bank_money();
     }
 
     fn run<T>(
@@ -379,6 +381,54 @@ impl Meter {
         }
         self.timestamp_ms = 1;
         self.note("escrow", "refund", ADMIN, to, concludeCall { escrowId: 3, payNow: true });
+    }
+
+    /// A token that euros back: issuing, redeeming, paying by signature, a policy under notice.
+    fn bank_money(&mut self) {
+        let made = self.run(ADMIN, |context| {
+            let new = factory::NewToken {
+                name: "Bank money",
+                symbol: "BANK",
+                decimals: 2,
+                admin: ADMIN,
+                policy: policy::OPEN,
+                supply_cap: U256::from(u128::MAX),
+            };
+            let bank = factory::create(context, &new)?;
+            token::give(context, bank, token::ISSUER_ROLE, ALICE)?;
+            token::set_policy(context, token_address(1), policy::OPEN)?;
+            Ok(bank)
+        });
+        let Ok(to) = made else { return };
+        let (hundred, end_to_end) = (U256::from(100), B256::repeat_byte(1));
+        self.note("token", "once", ADMIN, to, setBackingCall { kind: 1, reserveToken: token_address(1) });
+        self.note("token", "first", ADMIN, to, setIssuerQuotaCall { issuer: ALICE, quota: U256::from(u128::MAX) });
+        self.note("token", "first", ALICE, to, pledgeReserveCall { amount: hundred });
+        self.note("token", "a further one", ALICE, to, pledgeReserveCall { amount: hundred });
+        self.note("token", "backed, to a new holder", ALICE, to, mintCall { to: CAROL, amount: hundred });
+        let call = requestRedemptionCall { issuer: ALICE, amount: TEN, endToEnd: end_to_end, deadlineMs: 1_000 };
+        self.note("token", "first", CAROL, to, call);
+        let fulfil = |amount, pay_out| fulfilRedemptionCall { redemptionId: 1, amount, payOut: pay_out };
+        self.note("token", "in part", ALICE, to, fulfil(U256::ONE, false));
+        self.note("token", "the rest, out of the reserve", ALICE, to, fulfil(U256::MAX, true));
+        self.timestamp_ms = 1_000;
+        let call = transferWithAuthorization_0Call {
+            from: ALICE,
+            to: ADMIN,
+            value: TEN,
+            validAfter: U256::ZERO,
+            validBefore: U256::MAX,
+            nonce: end_to_end,
+            v: 27,
+            r: B256::ZERO,
+            s: B256::ZERO,
+        };
+        self.note("token", "to a holder", ADMIN, token_address(1), call);
+        self.note("token", "first", ADMIN, to, setNoticeTimeCall { noticeMs: 1_000 });
+        self.note("token", "under notice", ADMIN, to, setPolicyCall { newPolicyId: LIST });
+        let pay = || transferCall { to: ADMIN, amount: TEN };
+        self.note("token", "to a new holder, a policy under notice", CAROL, to, pay());
+        self.timestamp_ms = 0;
     }
 
     fn voucher(&mut self) {

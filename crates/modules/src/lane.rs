@@ -13,7 +13,11 @@ use crate::{
     },
     settlement::ISettlement::{self, ISettlementCalls},
     token::{
-        IToken::{ITokenCalls, transferCall, transferFromCall, transferFromWithMemoCall, transferWithMemoCall},
+        IToken::{
+            ITokenCalls, receiveWithAuthorization_0Call, receiveWithAuthorization_1Call, transferCall,
+            transferFromCall, transferFromWithMemoCall, transferWithAuthorization_0Call,
+            transferWithAuthorization_1Call, transferWithMemoCall,
+        },
         batch_items,
     },
 };
@@ -26,11 +30,15 @@ pub const PAYMENT_INPUT_BYTES_MAX: usize = 512;
 pub(crate) const EXCHANGE_INPUT_BYTES_MAX: usize = 1_536;
 
 /// Calls of a token that move units.
-const TRANSFERS: [[u8; 4]; 4] = [
+const TRANSFERS: [[u8; 4]; 8] = [
     transferCall::SELECTOR,
     transferFromCall::SELECTOR,
     transferWithMemoCall::SELECTOR,
     transferFromWithMemoCall::SELECTOR,
+    transferWithAuthorization_0Call::SELECTOR,
+    transferWithAuthorization_1Call::SELECTOR,
+    receiveWithAuthorization_0Call::SELECTOR,
+    receiveWithAuthorization_1Call::SELECTOR,
 ];
 
 /// Calls of the payment module that move units or put them on hold, each of a fixed size.
@@ -52,7 +60,7 @@ const INSTRUCTIONS: [[u8; 4]; 2] = [ISettlement::submitCall::SELECTOR, ISettleme
 const EXCHANGES: [[u8; 4]; 2] = [IExchange::executeCall::SELECTOR, IExchange::executeViaCall::SELECTOR];
 
 /// Whether a call is a payment that may use the reserved lane: a well-formed transfer of a token's units, with or
-/// without memo, in its holder's name or by allowance; a call of the payment module that moves units; a batch; an
+/// without memo, in its holder's name, by allowance or by signature; a call of the payment module that moves units; a batch; an
 /// instruction for settlement; or an exchange. It needs no state and is the same for ever for the same bytes.
 pub fn is_payment(to: Address, input: &[u8]) -> bool {
     let Some((selector, arguments)) = input.split_first_chunk::<4>() else { return false };
@@ -134,6 +142,31 @@ mod tests {
         assert!(is_payment(token_address(1), &transfer()));
         assert!(is_payment(token_address(u64::MAX), &with_memo(140)));
         assert!(is_payment(token_address(1), &[transfer(), vec![7; 32]].concat()), "wallets append attribution");
+    }
+
+    #[test]
+    fn payments_by_signature_are_payments() {
+        let (from, to, value, nonce) = (Address::repeat_byte(1), Address::repeat_byte(2), U256::ONE, B256::ZERO);
+        let (after, before) = (U256::ZERO, U256::MAX);
+        let with = |bytes: usize| {
+            let signature = vec![7; bytes].into();
+            transferWithAuthorization_1Call {
+                from,
+                to,
+                value,
+                validAfter: after,
+                validBefore: before,
+                nonce,
+                signature,
+            }
+            .abi_encode()
+        };
+        let (v, r, s) = (27, nonce, nonce);
+        let parts =
+            receiveWithAuthorization_0Call { from, to, value, validAfter: after, validBefore: before, nonce, v, r, s };
+        assert!(is_payment(token_address(1), &with(65)) && is_payment(token_address(1), &parts.abi_encode()));
+        assert!(!is_payment(token_address(1), &with(PAYMENT_INPUT_BYTES_MAX)), "bulk data");
+        assert!(!is_payment(token_address(1), &with(65)[..200]), "cut arguments");
     }
 
     #[test]

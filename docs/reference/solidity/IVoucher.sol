@@ -38,7 +38,7 @@ interface IVoucher {
     function admits(uint64 voucherId, address payee) external view returns (bool);
 
     /// Units were put on hold for a beneficiary.
-    event VoucherCreated(uint64 indexed voucherId, address indexed sponsor, address indexed beneficiary, address token, uint256 amount, uint64 payeePolicyId, uint64 expiresMs, bytes32 purposeHash);
+    event VoucherCreated(uint64 indexed voucherId, address indexed sponsor, address indexed beneficiary, address token, uint256 amount, uint64 expiresMs, bytes32 purposeHash);
     /// A payee was paid; follows the token's events of the same movement.
     event VoucherSpent(uint64 indexed voucherId, address indexed payee, uint256 amount, bytes32 indexed paymentReference);
     /// Units have another beneficiary, under another number if they were a part.

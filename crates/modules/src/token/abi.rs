@@ -1,6 +1,6 @@
 //! Solidity interface of a token. The text of this file is the reference: `golden/abi.json` is made from it.
 //!
-//! Sources: ERC-20; ERC-2612 (permit); EIP-712 and ERC-5267 (domain); ERC-6093 (errors); OpenZeppelin's AccessControl,
+//! Sources: ERC-20; ERC-2612 (permit); ERC-3009 (payments by signature); ERC-7572 (description); EIP-712 and ERC-5267 (domain); ERC-6093 (errors); OpenZeppelin's AccessControl,
 //! Pausable and ERC20Permit (names of errors and events); ERC-3643 (names of freezing); ERC-165.
 
 use alloy_sol_types::sol;
@@ -63,6 +63,34 @@ sol! {
         /// The fields of the EIP-712 domain.
         function eip712Domain() external view returns (bytes1 fields, string memory name, string memory version, uint256 chainId, address verifyingContract, bytes32 salt, uint256[] memory extensions);
 
+        // ----- ERC-3009 and ERC-7572 ---------------------------------------------------------------------------------
+
+        /// Whether the holder's nonce was used or cancelled.
+        function authorizationState(address authorizer, bytes32 nonce) external view returns (bool);
+        /// Pays by the holder's signature, within a window of block time in seconds. Anyone brings it.
+        function transferWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, uint8 v, bytes32 r, bytes32 s) external;
+        /// The same with the signature as 65 bytes: r, s, v.
+        function transferWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, bytes calldata signature) external;
+        /// Pays the caller by the holder's signature. The payee alone brings it.
+        function receiveWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, uint8 v, bytes32 r, bytes32 s) external;
+        /// The same with the signature as 65 bytes: r, s, v.
+        function receiveWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, bytes calldata signature) external;
+        /// Makes a nonce unusable by the holder's signature. Anyone brings it.
+        function cancelAuthorization(address authorizer, bytes32 nonce, uint8 v, bytes32 r, bytes32 s) external;
+        /// The same with the signature as 65 bytes: r, s, v.
+        function cancelAuthorization(address authorizer, bytes32 nonce, bytes calldata signature) external;
+        /// Where the token is described; empty if nowhere.
+        function contractURI() external view returns (string memory);
+        /// Says where the token is described, in at most 256 bytes. Admin.
+        function setContractURI(string calldata newURI) external;
+
+        /// A payment by signature was made; precedes its Transfer event.
+        event AuthorizationUsed(address indexed authorizer, bytes32 indexed nonce);
+        /// A nonce can be used no more.
+        event AuthorizationCanceled(address indexed authorizer, bytes32 indexed nonce);
+        /// The token is described elsewhere now.
+        event ContractURIUpdated();
+
         // ----- roles -------------------------------------------------------------------------------------------------
 
         /// Grants and revokes roles, sets cap and policy. Equals bytes32(0).
@@ -87,7 +115,7 @@ sol! {
         function revokeRole(bytes32 role, address account) external;
         /// Gives up a role of one's own; the caller repeats its address.
         function renounceRole(bytes32 role, address callerConfirmation) external;
-        /// ERC-165: true for ERC-165 itself and for AccessControl.
+        /// ERC-165: true for ERC-165 itself, AccessControl, ERC-20 and its metadata, permit and the domain of ERC-5267.
         function supportsInterface(bytes4 interfaceId) external view returns (bool);
 
         /// A role was given.
@@ -334,6 +362,16 @@ sol! {
         error ERC2612ExpiredSignature(uint256 deadline);
         /// The permit was not signed by its owner over these values. Check nonce, domain and values, and sign again.
         error ERC2612InvalidSigner(address signer, address owner);
+        /// The authorisation is not valid yet. Bring it after validAfter.
+        error AuthorizationNotYetValid(uint256 validAfter, uint256 nowSeconds);
+        /// The authorisation is valid no more. Ask the holder for a new one.
+        error AuthorizationExpired(uint256 validBefore, uint256 nowSeconds);
+        /// The holder's nonce was used or cancelled. Ask for an authorisation with another one.
+        error AuthorizationSpent(address authorizer, bytes32 nonce);
+        /// The authorisation was not signed by its holder over these values. Check domain and values, and sign again.
+        error AuthorizationSignerInvalid(address signer, address authorizer);
+        /// Only the payee brings this authorisation. Call from its account.
+        error AuthorizationPayeeRequired(address caller, address payee);
         /// The payment reference is too long. Shorten it to lengthMax bytes, or put its hash into the memo.
         error PaymentReferenceTooLong(uint256 length, uint256 lengthMax);
         /// The caller lacks the role. Ask an admin of the token to grant it.

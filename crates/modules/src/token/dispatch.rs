@@ -2,15 +2,15 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 
-use super::{IToken::*, controls, holds, issuance, notice, ops, orders, parking, permit, preview, redemption, roles};
+use super::{
+    Bringer, IToken::*, authorization, controls, holds, issuance, metadata, notice, ops, orders, parking, permit,
+    preview, redemption, roles,
+};
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
     typed_data,
 };
-
-/// Interfaces of ERC-165 that a token has: ERC-165 itself and AccessControl.
-const INTERFACES: [[u8; 4]; 2] = [[0x01, 0xff, 0xc9, 0xa7], [0x79, 0x65, 0xdb, 0x0b]];
 
 /// Answers a call to the token at `token`; reverts where none was created. One table, so that the compiler sees that
 /// no function is missing.
@@ -57,6 +57,40 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
             Vec::new(),
         )),
 
+        // ERC-3009 and ERC-7572
+        Call::authorizationState(c) => {
+            view::<authorizationStateCall>(authorization::authorization_used(context, token, c.authorizer, c.nonce)?)
+        }
+        Call::transferWithAuthorization_0(c) => mutate::<transferWithAuthorization_0Call, _>(context, |x| {
+            let parts = authorization::joined(c.v, c.r, c.s);
+            let payment = (c.from, c.to, c.value, c.validAfter, c.validBefore, c.nonce).into();
+            authorization::pay_by_authorization(x, token, Bringer::Anyone, payment, &parts)
+        }),
+        Call::transferWithAuthorization_1(c) => mutate::<transferWithAuthorization_1Call, _>(context, |x| {
+            let payment = (c.from, c.to, c.value, c.validAfter, c.validBefore, c.nonce).into();
+            authorization::pay_by_authorization(x, token, Bringer::Anyone, payment, &c.signature)
+        }),
+        Call::receiveWithAuthorization_0(c) => mutate::<receiveWithAuthorization_0Call, _>(context, |x| {
+            let parts = authorization::joined(c.v, c.r, c.s);
+            let payment = (c.from, c.to, c.value, c.validAfter, c.validBefore, c.nonce).into();
+            authorization::pay_by_authorization(x, token, Bringer::Payee, payment, &parts)
+        }),
+        Call::receiveWithAuthorization_1(c) => mutate::<receiveWithAuthorization_1Call, _>(context, |x| {
+            let payment = (c.from, c.to, c.value, c.validAfter, c.validBefore, c.nonce).into();
+            authorization::pay_by_authorization(x, token, Bringer::Payee, payment, &c.signature)
+        }),
+        Call::cancelAuthorization_0(c) => mutate::<cancelAuthorization_0Call, _>(context, |x| {
+            let parts = authorization::joined(c.v, c.r, c.s);
+            authorization::cancel_authorization(x, token, c.authorizer, c.nonce, &parts)
+        }),
+        Call::cancelAuthorization_1(c) => mutate::<cancelAuthorization_1Call, _>(context, |x| {
+            authorization::cancel_authorization(x, token, c.authorizer, c.nonce, &c.signature)
+        }),
+        Call::contractURI(_) => view::<contractURICall>(metadata::contract_uri(context, token)?),
+        Call::setContractURI(c) => {
+            mutate::<setContractURICall, _>(context, |x| metadata::set_contract_uri(x, token, &c.newURI))
+        }
+
         // Roles
         Call::DEFAULT_ADMIN_ROLE(_) => view::<DEFAULT_ADMIN_ROLECall>(roles::ADMIN_ROLE),
         Call::ISSUER_ROLE(_) => view::<ISSUER_ROLECall>(roles::ISSUER_ROLE),
@@ -73,7 +107,7 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         Call::renounceRole(c) => {
             mutate::<renounceRoleCall, _>(context, |x| roles::renounce_role(x, token, c.role, c.callerConfirmation))
         }
-        Call::supportsInterface(c) => view::<supportsInterfaceCall>(INTERFACES.contains(&c.interfaceId.0)),
+        Call::supportsInterface(c) => view::<supportsInterfaceCall>(metadata::supports(c.interfaceId.0)),
 
         // Supply
         Call::supplyCap(_) => view::<supplyCapCall>(U256::from(controls::supply_cap(context, token)?)),

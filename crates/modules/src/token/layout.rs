@@ -362,6 +362,10 @@ layout! {
         pub policy_change: Slot<PolicyChange> = 28,
         /// The cap that follows; counts where the terms say so.
         pub cap_change: Slot<CapChange> = 29,
+        /// Nonces of authorisations that were used or cancelled, by holder.
+        pub authorizations: Mapping<Address, Mapping<B256, Slot<bool>>> = 30,
+        /// Where the token is described.
+        pub contract_uri: Text = 31,
         /// Orders issued; the next one gets this number plus 1.
         pub orders_issued: Slot<u32> = 32,
         /// Orders by number.

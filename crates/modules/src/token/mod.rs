@@ -17,6 +17,7 @@
 //! **Limits.** Supply below 2^128 (an [`florin_types::Amount`]), references of [`PAYMENT_REFERENCE_BYTES_MAX`] bytes.
 
 mod abi;
+mod authorization;
 mod batch;
 mod controls;
 mod dispatch;
@@ -25,6 +26,7 @@ mod holds;
 pub mod invariants;
 mod issuance;
 pub mod layout;
+mod metadata;
 mod notice;
 mod ops;
 mod orders;
@@ -35,6 +37,10 @@ mod redemption;
 mod roles;
 
 pub use abi::IToken;
+pub use authorization::{
+    Authorization, Bringer, authorization_digest, authorization_used, cancel_authorization, cancellation_digest,
+    pay_by_authorization,
+};
 pub use batch::{BATCH_ITEM_BYTES, BATCH_ITEMS_MAX, BatchItem, ItemResult, batch_items};
 pub use controls::{
     freeze_units, frozen_units, is_frozen, pause, paused, policy, set_frozen, set_policy, set_supply_cap, supply_cap,
@@ -45,6 +51,7 @@ pub use issuance::{
     ATTESTATION_MS_MAX, Backing, ISSUERS_MAX, Issuer, attest_reserve, backing, issuer_of, issuers, pledge_reserve,
     release_reserve, set_backing, set_issuer_quota,
 };
+pub use metadata::{contract_uri, set_contract_uri};
 pub use notice::{NOTICE_MS_MAX, Rule, notice_time, pending_change, set_notice_time, withdraw_change};
 pub use ops::{
     PAYMENT_REFERENCE_BYTES_MAX, allowance, approve, balance_of, burn, burn_from, currency, is_created, mint, name,

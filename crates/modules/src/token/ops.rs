@@ -193,7 +193,12 @@ pub(crate) fn pay_for(
     (from, to): (Address, Address),
     amount: u128,
 ) -> Result<(), Failure> {
-    let examined = examine(context, token, Movement { from, to, operator: None, amount: U256::from(amount), purpose })?;
+    pay_at_once(context, token, Movement { from, to, operator: None, amount: U256::from(amount), purpose })
+}
+
+/// Carries a movement out as it is, or not at all: what a holding limit would park is refused.
+pub(super) fn pay_at_once(context: &mut Context<'_>, token: Address, movement: Movement) -> Result<(), Failure> {
+    let examined = examine(context, token, movement)?;
     match examined.decision.outcome {
         Outcome::Parked(refusal) => Err(refused(examined.policy, refusal)),
         _ => carry_out(context, token, examined),

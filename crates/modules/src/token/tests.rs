@@ -9,6 +9,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, U256, keccak256};
 
+mod authorization;
 mod holds;
 mod issuance;
 mod model;

@@ -134,7 +134,6 @@ fn make(
         beneficiary,
         token: terms.token,
         amount: U256::from(amount),
-        payeePolicyId: policy,
         expiresMs: terms.expiresMs,
         purposeHash: terms.purposeHash,
     };

@@ -90,7 +90,7 @@ fn sound(ledger: &mut Ledger) -> Vec<&'static str> {
     book.credit_genesis(eur(), account(2), 500);
     ledger.storage.logs.iter().try_for_each(|log| book.apply(log)).unwrap();
     let mut found = ledger.run(ANYONE, |context| book.check(context)).unwrap();
-    found.extend(ledger.run(ANYONE, |context| invariants::check(context)).unwrap());
+    found.extend(ledger.run(ANYONE, invariants::check).unwrap());
     found.into_iter().map(|violation| violation.invariant).collect()
 }
 
@@ -376,7 +376,7 @@ fn invariants_notice_what_they_name() {
         let call = create(&terms(&ledger), 50);
         ledger.ok(SPONSOR, TO, call);
         ledger.storage.slots.insert(slot, word);
-        let found = ledger.run(ANYONE, |context| invariants::check(context)).unwrap();
+        let found = ledger.run(ANYONE, invariants::check).unwrap();
         found.into_iter().map(|violation| violation.invariant).collect()
     };
     let record = layout::layout().vouchers.of(&1);
