@@ -1,4 +1,5 @@
-// Makes docs/demo.svg: what a real run of `florin demo` prints, drawn as a terminal. `node e2e/picture.mjs` renews it.
+// Makes docs/demo.svg: what a real run of `florin demo` prints, drawn as a terminal. `node e2e/picture.mjs` renews it. Of the
+// working day some parts are shown whole; what is left out of the others is marked.
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
@@ -7,10 +8,12 @@ import { until } from "./lib/wait.mjs";
 
 const PULSES = 3;
 const [CHAR_WIDTH, LINE_HEIGHT, MARGIN, BAR_HEIGHT] = [7.25, 17, 16, 30];
+const DAY = ["A working day", "Florin demo"];
+const SHOWN = /^(A working day|The banks clear|What the day came to)/;
 const COMMAND = "$ cargo run --release -- demo";
 
 const output = await record();
-writeFileSync(path.join(REPOSITORY_DIR, "docs", "demo.svg"), draw([COMMAND, ...output]));
+writeFileSync(path.join(REPOSITORY_DIR, "docs", "demo.svg"), draw([COMMAND, ...shortened(output)]));
 
 /** Lines of a demo from its start to its stop. */
 async function record() {
@@ -21,7 +24,22 @@ async function record() {
   await until(() => (text.match(/final in/g) ?? []).length >= PULSES, { what: `${PULSES} pulses`, timeoutMs: 120_000, onTimeout: () => text });
   child.kill("SIGINT");
   await ended;
-  return text.trimEnd().split("\n").map((line) => line.trimEnd());
+  return text.replaceAll(FLORIN_BIN, "florin").trimEnd().split("\n").map((line) => line.trimEnd());
+}
+
+/** The lines without those parts of the day that are too long for a picture. A part begins with a line at the margin. */
+function shortened(lines) {
+  const [begin, end] = DAY.map((text) => lines.findIndex((line) => line.startsWith(text)));
+  const isHeading = (line) => line !== "" && !line.startsWith(" ");
+  let shown = true;
+  return lines.flatMap((line, n) => {
+    if (n < begin || n >= end || line === "") return [line];
+    if (isHeading(line)) {
+      shown = SHOWN.test(line);
+      return shown ? [line] : [line, "  […]"];
+    }
+    return shown ? [line] : [];
+  });
 }
 
 function draw(lines) {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 /// What `cargo xtask --help` prints.
 pub(crate) const USAGE: &str = "\
-cargo xtask test [--rust | --e2e | --suite NAME...] [--kills N]
+cargo xtask test [--rust | --e2e | --nightly | --suite NAME...] [--kills N]
     all Rust tests in release, then every suite in e2e/suites against the release program
     --rust        only the Rust tests
     --e2e         only the suites of real clients
+    --nightly     only the modules against their plain models, each over at least 100,000 random operations
     --suite NAME  only this suite: a file in e2e/suites without its ending (may be given more than once)
     --kills N     how often the kill suite kills a validator (5)
 
@@ -41,6 +42,8 @@ pub(crate) struct Gate {
 pub(crate) struct Selection {
     pub(crate) rust: bool,
     pub(crate) e2e: bool,
+    /// The long run of the modules' models, and nothing else.
+    pub(crate) nightly: bool,
     /// Names of suites; empty for all.
     pub(crate) suites: Vec<String>,
     pub(crate) kills: Option<u32>,
@@ -48,7 +51,7 @@ pub(crate) struct Selection {
 
 impl Selection {
     pub(crate) fn everything() -> Self {
-        Self { rust: true, e2e: true, suites: Vec::new(), kills: None }
+        Self { rust: true, e2e: true, nightly: false, suites: Vec::new(), kills: None }
     }
 }
 
@@ -80,6 +83,7 @@ fn parse_selection(mut words: impl Iterator<Item = String>) -> Result<Selection,
         match word.as_str() {
             "--rust" => selection.e2e = false,
             "--e2e" => selection.rust = false,
+            "--nightly" => selection.nightly = true,
             "--suite" => {
                 selection.rust = false;
                 selection.suites.push(value(&mut words, "--suite")?);
@@ -91,6 +95,10 @@ fn parse_selection(mut words: impl Iterator<Item = String>) -> Result<Selection,
             }
             other => return Err(unknown("test", other)),
         }
+    }
+    let in_part = !selection.rust || !selection.e2e || selection.kills.is_some();
+    if selection.nightly && in_part {
+        return Err("--nightly runs the models and nothing else: give it alone".into());
     }
     if !selection.rust && !selection.e2e {
         return Err(
@@ -131,9 +139,15 @@ mod tests {
     #[test]
     fn tests_run_whole_or_in_part() {
         assert_eq!(parse("test"), Ok(Task::Test(Selection::everything())));
-        let expected =
-            Selection { rust: false, e2e: true, suites: vec!["viem".into(), "kill".into()], kills: Some(100) };
+        let expected = Selection {
+            rust: false,
+            suites: vec!["viem".into(), "kill".into()],
+            kills: Some(100),
+            ..Selection::everything()
+        };
         assert_eq!(parse("test --suite viem --suite kill --kills 100"), Ok(Task::Test(expected)));
+        let nightly = Selection { nightly: true, ..Selection::everything() };
+        assert_eq!(parse("test --nightly"), Ok(Task::Test(nightly)));
         let gate = Gate { only: Some("edges".into()), advisory_db: Some("db".into()) };
         assert_eq!(parse("check --advisory-db db --only edges"), Ok(Task::Check(gate)));
     }
@@ -147,6 +161,8 @@ mod tests {
             ("test --suite", "--suite needs a value"),
             ("test --kills many", "many"),
             ("test --rust --e2e", "nothing is left"),
+            ("test --nightly --e2e", "give it alone"),
+            ("test --kills 3 --nightly", "give it alone"),
             ("check --advisory-db", "--advisory-db needs a value"),
             ("generate all", "all"),
         ] {

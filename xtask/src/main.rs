@@ -59,6 +59,10 @@ fn test(workspace: &Workspace, selection: &Selection, report: &mut Report) {
     if !report.step("release build", build) {
         return;
     }
+    if selection.nightly {
+        rust_tests::run_models(workspace, report);
+        return;
+    }
     if selection.rust {
         rust_tests::run(workspace, report);
     }

@@ -7,6 +7,11 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
+/// Random operations of each model in the nightly run. `testing::model_cases` of the modules reads it.
+const NIGHTLY_OPERATIONS: &str = "100000";
+
+const NIGHTLY_LIMIT: Duration = Duration::from_secs(4 * 3_600);
+
 const ARGUMENTS: &[&str] = &["test", "--release", "--workspace", "--locked", "--no-fail-fast"];
 
 /// Builds all tests and, because the program has tests that start it, the program. One selection of packages for
@@ -17,6 +22,15 @@ pub(crate) fn build(workspace: &Workspace) -> Result<(), String> {
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
     report.step("Rust tests", || Outcome::of_tests(workspace.cargo().args(ARGUMENTS), LIMIT, counts));
+}
+
+/// Only the modules against their models, each over at least [`NIGHTLY_OPERATIONS`] random operations.
+pub(crate) fn run_models(workspace: &Workspace, report: &mut Report) {
+    report.step("models", || {
+        let mut command = workspace.cargo();
+        command.args(ARGUMENTS).args(["--lib", "--", "model"]).env("FLORIN_MODEL_OPERATIONS", NIGHTLY_OPERATIONS);
+        Outcome::of_tests(&mut command, NIGHTLY_LIMIT, counts)
+    });
 }
 
 /// Reads a `test result:` line of cargo.

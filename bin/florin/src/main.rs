@@ -19,6 +19,7 @@ mod pay;
 mod reference;
 mod remote;
 mod telemetry;
+mod watch;
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 use failure::Failure;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
     max_term_width = 110,
     after_help = "\
 Start here:
-  florin demo                   four validators, a central bank and three banks on this machine
+  florin demo                   four validators on this machine, and a working day of their banks
   florin help SUBCOMMAND        examples for each subcommand
 
 Exit codes: 0 done, 2 usage, 3 wrong input, 4 refused by the ledger, 5 not reachable, 6 damaged data, 1 anything else."
@@ -58,6 +59,8 @@ enum Command {
     Key(key::KeyCommand),
     /// Pays, and waits until the payment is final.
     Pay(pay::PayCommand),
+    /// Looks after payment channels, and shows the newest state when a payer closes with an old one.
+    Watch(watch::WatchCommand),
     /// Looks at blocks, transactions, accounts and proofs, over RPC or in a node's directory.
     Inspect(inspect::InspectCommand),
     /// Measures payments a second, latency and processor time.
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Genesis(command) => genesis::run(command, output),
         Command::Key(command) => key::run(command, output),
         Command::Pay(command) => pay::run(command, output),
+        Command::Watch(command) => watch::run(command, output),
         Command::Inspect(command) => inspect::run(command, output),
         Command::Bench(command) => bench::run(command, output),
         Command::Reference(command) => reference::run(&command),

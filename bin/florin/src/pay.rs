@@ -4,7 +4,7 @@
 //! that is printed was verified here: the block by its certificate, the payment by the block's roots. Paying twice is the one thing a script must not do by accident, so a failure after sending names the transaction's hash.
 
 use crate::{
-    failure::{Exit, Failure},
+    failure::Failure,
     key::{Keystore, accounts},
     network::NetworkArguments,
     output::{self, Output},
@@ -13,7 +13,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256};
 use clap::Args;
-use florin_client::{ClientError, ProvenReceipt};
+use florin_client::ProvenReceipt;
 use florin_types::Amount;
 use serde_json::json;
 
@@ -85,18 +85,9 @@ async fn pay(command: PayCommand, output: Output) -> Result<(), Failure> {
     } else {
         token.transfer_with_memo(&payer, to, amount, memo, &reference).await
     };
-    let sent = sent.map_err(refused)?;
-    let waited = token.wait_final(&sent, command.timeout_ms).await;
-    let paid = match waited {
-        Ok(_) | Err(ClientError::Reverted { .. }) => {
-            network.verifier.receipt(&network.client, sent.hash).await.map_err(client_failure)
-        }
-        Err(error) => Err(client_failure(error)),
-    };
-    let paid = paid.map_err(|failure| after_sending(failure, sent.hash))?;
-    let paid = paid.ok_or_else(|| {
-        after_sending(Failure::unavailable("pay.not_final", "the payment is not final", "wait"), sent.hash)
-    })?;
+    let sent = sent.map_err(client_failure)?;
+    let paid = network.verifier.wait_receipt(&network.client, sent.hash, command.timeout_ms).await;
+    let paid = paid.map_err(|error| after_sending(client_failure(error), sent.hash))?;
     if !paid.receipt.status() {
         return Err(Failure::refused(
             "pay.reverted",
@@ -182,17 +173,6 @@ fn read_memo(text: &str) -> Result<B256, Failure> {
         return Err(wrong());
     }
     Ok(B256::right_padding_from(text.as_bytes()))
-}
-
-/// A refusal before anything was included, in the words of the module that refused.
-fn refused(error: ClientError) -> Failure {
-    if let ClientError::Refused { data: Some(data), .. } = &error
-        && let Some(explained) = florin_modules::explain(data)
-    {
-        let message = format!("the ledger refuses this payment: {}({})", explained.code, explained.values);
-        return Failure::new(Exit::Refused, &format!("ledger.{}", explained.code), message, explained.rule);
-    }
-    client_failure(error)
 }
 
 fn after_sending(failure: Failure, hash: B256) -> Failure {

@@ -8,8 +8,13 @@ pub(crate) fn connect(url: &str) -> Result<RpcClient, Failure> {
     RpcClient::new(url).map_err(client_failure)
 }
 
-/// What a node did not answer, for people.
+/// What a node did not answer, for people. What a module of the ledger refused is said in its own words: permanent code,
+/// values and rule, and the remedy as the next step.
 pub(crate) fn client_failure(error: ClientError) -> Failure {
+    if let Some(explained) = error.explanation() {
+        let message = format!("the ledger refuses: {}({}): {}", explained.code, explained.values, explained.broken());
+        return Failure::refused(&format!("ledger.{}", explained.code), message, explained.remedy());
+    }
     let (exit, next) = match &error {
         ClientError::Refused { .. } | ClientError::Reverted { .. } => {
             (Exit::Refused, "correct what the message names, and send again")

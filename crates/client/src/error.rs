@@ -2,6 +2,7 @@
 
 use crate::{SignerError, VerifyError};
 use alloy_primitives::{B256, Bytes};
+use florin_modules::Explanation;
 
 /// Why a call had no usable answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -96,6 +97,14 @@ pub enum ClientError {
     /// Nothing was signed.
     #[error(transparent)]
     Signer(#[from] SignerError),
+    /// A state of a payment channel cannot be kept.
+    #[error("this state of channel {channel_id} is not kept: {reason}; ask the payer to sign it again")]
+    ChannelState {
+        /// The channel.
+        channel_id: u64,
+        /// What is wrong.
+        reason: String,
+    },
     /// The token does not say of itself what a currency must.
     #[error("{token} is not a usable currency: {reason}; check the token's address")]
     Token {
@@ -122,6 +131,16 @@ impl ClientError {
             Self::Unverified(error) => error.code(),
             Self::Signer(error) => error.code(),
             Self::Token { .. } => "token",
+            Self::ChannelState { .. } => "channel_state",
+        }
+    }
+
+    /// What the ledger's module says of a refusal: permanent code, values, rule and remedy. `None` for any other error,
+    /// and for a revert that no module wrote.
+    pub fn explanation(&self) -> Option<Explanation> {
+        match self {
+            Self::Refused { data: Some(data), .. } => florin_modules::explain(data),
+            _ => None,
         }
     }
 

@@ -3,13 +3,14 @@
 //! A header commits to its transactions and to their receipts by two roots. Both lists of the block are read whole and
 //! their roots computed here; a block has at most some thousands of each.
 
-use crate::{ClientError, FinalHeader, RpcClient, TransactionReceipt, Verifier, VerifyError};
+use crate::{ClientError, FinalHeader, RpcClient, TransactionReceipt, Verifier, VerifyError, rpc::RECEIPT_POLL_MS};
 use alloy_consensus::proofs::{calculate_receipt_root, calculate_transaction_root};
 use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{B256, U256, keccak256};
 use florin_types::{Height, ReceiptEnvelope, TxEnvelope};
 use serde::Deserialize;
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 /// A transaction in a final block with its proven outcome: status, logs and cumulative gas are the ledger's, not the
 /// server's word.
@@ -71,6 +72,31 @@ impl Verifier {
         // The hash that stands in the JSON is the server's word: the bytes under the root decide.
         let transactions = block.transactions.iter().map(|tx| keccak256(tx.encoded_2718())).collect();
         Ok(Some(ProvenBlock { header, transactions }))
+    }
+
+    /// Waits until a transaction is final and its block's certificate is here, and proves its receipt. A block may be final
+    /// through a descendant, some moments before the node has what shows it. A proven revert is no error here.
+    pub async fn wait_receipt(
+        &self,
+        rpc: &RpcClient,
+        hash: B256,
+        timeout_ms: u64,
+    ) -> Result<ProvenReceipt, ClientError> {
+        let start = Instant::now();
+        loop {
+            let height = rpc.receipt(hash).await?.and_then(|receipt| receipt.block_number);
+            if let Some(height) = height
+                && rpc.finality(height).await?.is_some()
+                && let Some(proven) = self.receipt(rpc, hash).await?
+            {
+                return Ok(proven);
+            }
+            let waited_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            if waited_ms >= timeout_ms {
+                return Err(ClientError::NotFinal { hash, waited_ms });
+            }
+            tokio::time::sleep(Duration::from_millis(RECEIPT_POLL_MS)).await;
+        }
     }
 
     /// The proven receipt of a transaction, or `None` while the node knows of none.

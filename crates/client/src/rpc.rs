@@ -19,7 +19,7 @@ use std::{
 };
 
 /// How often a receipt is asked for while waiting for finality, in milliseconds.
-const RECEIPT_POLL_MS: u64 = 25;
+pub(crate) const RECEIPT_POLL_MS: u64 = 25;
 
 /// A block as far as one follows the chain with it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -1,13 +1,10 @@
 //! A currency of the ledger, typed.
 
-use crate::{ClientError, Permit, RpcClient, SignedTx, Signer, TransactionReceipt, TxEip1559};
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
+use crate::{ClientError, Modules, Permit, RpcClient, SignedTx, Signer, TransactionReceipt};
+use alloy_primitives::{Address, B256, Bytes, Signature, U256};
 use alloy_sol_types::SolCall;
 use florin_modules::token::IToken;
 use florin_types::{Amount, Currency};
-
-/// Gas that is allowed above the estimate, in percent: state may change between estimate and block.
-const GAS_MARGIN_PERCENT: u64 = 25;
 
 /// A token at its address, through one node. Answers are the node's word; [`crate::Verifier`] proves balances.
 ///
@@ -142,20 +139,7 @@ impl Token {
 
     /// Estimates (which also tells a revert before anything is spent), signs and sends a call to the token.
     async fn submit(&self, signer: &Signer, input: Bytes) -> Result<SignedTx, ClientError> {
-        let gas = self.rpc.estimate_gas(signer.address(), self.address, &input).await?;
-        let margin = gas.saturating_mul(GAS_MARGIN_PERCENT) / 100;
-        let tx = TxEip1559 {
-            chain_id: self.chain_id,
-            nonce: self.rpc.next_nonce(signer.address()).await?,
-            gas_limit: gas.saturating_add(margin),
-            max_fee_per_gas: self.rpc.gas_price().await?,
-            max_priority_fee_per_gas: 0,
-            to: TxKind::Call(self.address),
-            value: U256::ZERO,
-            access_list: Default::default(),
-            input,
-        };
-        let signed = signer.sign(tx)?;
+        let signed = Modules::new(self.rpc.clone(), self.chain_id).sign_input(signer, self.address, input).await?;
         self.rpc.send(&signed).await?;
         Ok(signed)
     }

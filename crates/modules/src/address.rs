@@ -25,7 +25,10 @@ pub const ESCROW_ADDRESS: Address = address!("f100000000000000000000000000000000
 /// Payment channels.
 pub const CHANNEL_ADDRESS: Address = address!("f100000000000000000000000000000000000009");
 
-const SINGLETONS: [Address; 9] = [
+/// Purpose-bound and expiring money.
+pub const VOUCHER_ADDRESS: Address = address!("f10000000000000000000000000000000000000a");
+
+const SINGLETONS: [Address; 10] = [
     POLICY_ADDRESS,
     PERMISSION_ADDRESS,
     FACTORY_ADDRESS,
@@ -35,6 +38,7 @@ const SINGLETONS: [Address; 9] = [
     EXCHANGE_ADDRESS,
     ESCROW_ADDRESS,
     CHANNEL_ADDRESS,
+    VOUCHER_ADDRESS,
 ];
 const SINGLETON_PREFIX: [u8; 12] = [0xf1, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const TOKEN_PREFIX: [u8; 12] = [0xf1, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -64,6 +68,8 @@ pub enum Module {
     Identity,
     /// Payments.
     Payment,
+    /// Vouchers.
+    Voucher,
     /// The token at this address, whether or not it was created yet.
     Token(Address),
 }
@@ -81,6 +87,7 @@ impl Module {
             SETTLEMENT_ADDRESS => Some(Self::Settlement),
             IDENTITY_ADDRESS => Some(Self::Identity),
             PAYMENT_ADDRESS => Some(Self::Payment),
+            VOUCHER_ADDRESS => Some(Self::Voucher),
             _ => token_index(address).map(|_| Self::Token(address)),
         }
     }

@@ -18,6 +18,7 @@ use crate::{
     policy::{self, IPolicy::IPolicyErrors},
     settlement::{self, ISettlement::ISettlementErrors},
     token::{self, IToken::ITokenErrors},
+    voucher::{self, IVoucher::IVoucherErrors},
 };
 
 /// A module's error in words.
@@ -31,6 +32,18 @@ pub struct Explanation {
     pub values: String,
     /// The rule that was broken, and what to do.
     pub rule: String,
+}
+
+impl Explanation {
+    /// The rule that was broken: the first sentence of [`Self::rule`].
+    pub fn broken(&self) -> &str {
+        self.rule.split_once(". ").map_or(self.rule.as_str(), |(broken, _)| broken)
+    }
+
+    /// What to do now: the sentences after the first. Empty only for a rule of one sentence, which no module has.
+    pub fn remedy(&self) -> &str {
+        self.rule.split_once(". ").map_or("", |(_, remedy)| remedy)
+    }
 }
 
 impl fmt::Display for Explanation {
@@ -64,6 +77,7 @@ pub fn explain(data: &[u8]) -> Option<Explanation> {
         ISettlementErrors, settlement::SOURCE;
         IIdentityErrors, identity::SOURCE;
         IPaymentErrors, payment::SOURCE;
+        IVoucherErrors, voucher::SOURCE;
         IModuleErrors, calls::SOURCE;
     }
 }
@@ -132,6 +146,7 @@ mod tests {
         settlement::SOURCE,
         identity::SOURCE,
         payment::SOURCE,
+        voucher::SOURCE,
         calls::SOURCE,
     ];
 
@@ -192,6 +207,7 @@ mod tests {
             + ISettlementErrors::COUNT
             + IIdentityErrors::COUNT
             + IPaymentErrors::COUNT
+            + IVoucherErrors::COUNT
             + IModuleErrors::COUNT;
         assert_eq!(errors, declared, "a declaration is not on one line");
     }

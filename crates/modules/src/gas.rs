@@ -3,6 +3,8 @@
 //!
 //! Every call is a transaction of its own, so that each slot is cold when it is first touched.
 
+mod rest;
+
 use alloy_primitives::{Address, B256, U256, b256};
 use alloy_sol_types::{SolCall, SolEvent};
 use florin_types::{Access, NodeRole, Rules};
@@ -10,11 +12,12 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, PAYMENT_ADDRESS,
-    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS,
+    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, VOUCHER_ADDRESS,
     channel::IChannel::{
         channelOfCall, closeByPayeeCall, openCall as openChannelCall, startCloseCall, submitStateCall, topUpCall,
     },
     context::{CallEnv, Context, Failure},
+    costs::{Call, CostCase},
     dispatch,
     escrow::IEscrow::{
         Terms, approveCall as approvePartCall, concludeCall, openCall, releaseCall as releasePartCall, revealCall,
@@ -46,15 +49,22 @@ use crate::{
     },
     settlement::ISettlement::{
         admitParticipantCall, advanceRunCall, assignCall, cancelCall, closeDayCall, closeWindowCall, createSchemeCall,
-        joinCall, openDayCall, openWindowCall, releaseCall, settleWindowCall, startRunCall, startWindowSettlementCall,
-        submitCall,
+        drawCreditCall, joinCall, openDayCall, openWindowCall, pledgeCall, releaseCall, repayCreditCall,
+        setCollateralCall, setCreditLineCall, settleWindowCall, startRunCall, startWindowSettlementCall, submitCall,
+        withdrawCollateralCall,
     },
     token,
     token::IToken::{
-        Parked, approveCall, balanceOfCall, burnCall, checkTransferCall, claimParkedCall, mintCall, permitCall,
-        setAddressFrozenCall, transferCall, transferFromCall, transferWithMemoCall,
+        Parked, approveCall, balanceOfCall, burnCall, checkTransferCall, claimParkedCall, fulfilRedemptionCall,
+        grantRoleCall, issueOrderCall, mintCall, permitCall, pledgeReserveCall, requestRedemptionCall, seizeCall,
+        setAddressFrozenCall, setBackingCall, setIssuerQuotaCall, setNoticeTimeCall, setPolicyCall, transferCall,
+        transferFromCall, transferWithAuthorization_0Call, transferWithMemoCall,
     },
     token_address,
+    voucher::IVoucher::{
+        VoucherTerms, createCall as createVoucherCall, createManyCall, expireCall as expireVoucherCall, giveBackCall,
+        handCall, spendCall, voucherOfCall,
+    },
 };
 
 const ADMIN: Address = Address::repeat_byte(0xaa);
@@ -74,18 +84,28 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
     if let Err(failure) = meter.prepare() {
         return BTreeMap::from([("token", format!("the scenario failed: {failure:?}\n"))]);
     }
-    meter.permission();
-    meter.policy();
-    meter.factory();
-    meter.token();
-    meter.payment();
-    meter.escrow();
-    meter.channel();
-    meter.fx();
-    meter.settlement();
-    meter.identity();
-    meter.rules();
+    meter.everything();
+    let mut rest = Meter::default();
+    if rest.prepare().is_ok() {
+        rest.rest();
+    }
+    for (folder, table) in rest.tables {
+        meter.tables.entry(folder).or_default().push_str(&table);
+    }
     meter.tables
+}
+
+/// The same calls, with what [`crate::cost_cases`] and the page of costs say of them.
+pub(crate) fn measured() -> Vec<CostCase> {
+    let mut cases = Vec::new();
+    for scenario in [Meter::everything, Meter::rest] {
+        let mut meter = Meter { keeps_cases: true, ..Meter::default() };
+        if meter.prepare().is_ok() {
+            scenario(&mut meter);
+        }
+        cases.append(&mut meter.cases);
+    }
+    cases
 }
 
 /// A payment of Alice to the admin.
@@ -129,16 +149,42 @@ struct Meter {
     rules: Rules,
     timestamp_ms: u64,
     tables: BTreeMap<&'static str, String>,
+    /// Whether calls are kept as cases, with the state before each.
+    keeps_cases: bool,
+    cases: Vec<CostCase>,
 }
 
 impl Default for Meter {
     fn default() -> Self {
         let storage = MemoryStorage::new(|_, _, _, _| Some(ALICE));
-        Self { storage, rules: Rules::default(), timestamp_ms: 0, tables: BTreeMap::new() }
+        Self {
+            storage,
+            rules: Rules::default(),
+            timestamp_ms: 0,
+            tables: BTreeMap::new(),
+            keeps_cases: false,
+            cases: Vec::new(),
+        }
     }
 }
 
 impl Meter {
+    fn everything(&mut self) {
+        self.permission();
+        self.policy();
+        self.factory();
+        self.token();
+        self.payment();
+        self.escrow();
+        self.channel();
+        self.voucher();
+        self.fx();
+        self.settlement();
+        self.identity();
+        self.rules();
+        self.bank_money();
+    }
+
     fn run<T>(
         &mut self,
         caller: Address,
@@ -150,15 +196,38 @@ impl Meter {
         operation(&mut Context::new(env, &mut self.storage))
     }
 
+    /// Makes a call that is not noted. Where it fails, what depends on it is noted as failing.
+    fn quietly<C: SolCall>(&mut self, caller: Address, to: Address, call: C) {
+        let _ = self.run(caller, |context| dispatch(context, to, &call.abi_encode()));
+    }
+
     /// Runs a call and notes its gas.
     fn note<C: SolCall>(&mut self, folder: &'static str, what: &str, caller: Address, to: Address, call: C) {
-        let result = self.run(caller, |context| dispatch(context, to, &call.abi_encode()));
+        let input = call.abi_encode();
+        let before = self.keeps_cases.then(|| self.storage.clone());
+        let result = self.run(caller, |context| dispatch(context, to, &input));
         let gas = match result {
             Ok(_) => self.storage.gas_used.to_string(),
             Err(failure) => format!("{failure:?}"),
         };
         let name = C::SIGNATURE.split('(').next().unwrap_or_default();
         let _ = writeln!(self.tables.entry(folder).or_default(), "{gas:>8}  {name}: {what}");
+        if let Some(before) = before {
+            let (keys_touched, keys_written) = self.storage.keys();
+            let call = Call { caller, to, input, timestamp_ms: self.timestamp_ms };
+            let gas = self.storage.gas_used;
+            let what = what.into();
+            self.cases.push(CostCase {
+                module: folder,
+                function: name,
+                what,
+                gas,
+                keys_touched,
+                keys_written,
+                before,
+                call,
+            });
+        }
     }
 
     fn prepare(&mut self) -> Result<(), Failure> {
@@ -262,6 +331,21 @@ impl Meter {
         let call = setAddressFrozenCall { userAddress: BOB, freeze: true };
         self.note("token", "freeze", ADMIN, eur, call);
         self.note("token", "any", BOB, eur, balanceOfCall { account: ALICE });
+        self.orders(eur);
+    }
+
+    /// An order over Alice's units; nothing of it is left in the end.
+    fn orders(&mut self, token: Address) {
+        let role = grantRoleCall { role: token::SEIZER_ROLE, account: CAROL };
+        self.note("token", "seizer", ADMIN, token, role);
+        let reference = B256::repeat_byte(1);
+        let cap = U256::from(20);
+        let order = issueOrderCall { account: ALICE, payee: ADMIN, cap, expiryMs: 1, legalReference: reference };
+        self.note("token", "first of an account", ADMIN, token, order);
+        self.note("token", "to a holder, payer under 1 order", ALICE, token, transferCall { to: ADMIN, amount: TEN });
+        let seize = seizeCall { orderId: 1, amount: TEN, holdIds: Vec::new(), legalReference: reference };
+        self.note("token", "free units, some are left", CAROL, token, seize.clone());
+        self.note("token", "free units, none is left", CAROL, token, seize);
     }
 
     fn escrow(&mut self) {
@@ -297,6 +381,84 @@ impl Meter {
         }
         self.timestamp_ms = 1;
         self.note("escrow", "refund", ADMIN, to, concludeCall { escrowId: 3, payNow: true });
+    }
+
+    /// A token that euros back: issuing, redeeming, paying by signature, a policy under notice.
+    fn bank_money(&mut self) {
+        let made = self.run(ADMIN, |context| {
+            let new = factory::NewToken {
+                name: "Bank money",
+                symbol: "BANK",
+                decimals: 2,
+                admin: ADMIN,
+                policy: policy::OPEN,
+                supply_cap: U256::from(u128::MAX),
+            };
+            let bank = factory::create(context, &new)?;
+            token::give(context, bank, token::ISSUER_ROLE, ALICE)?;
+            token::set_policy(context, token_address(1), policy::OPEN)?;
+            Ok(bank)
+        });
+        let Ok(to) = made else { return };
+        let (hundred, end_to_end) = (U256::from(100), B256::repeat_byte(1));
+        self.note("token", "once", ADMIN, to, setBackingCall { kind: 1, reserveToken: token_address(1) });
+        self.note("token", "first", ADMIN, to, setIssuerQuotaCall { issuer: ALICE, quota: U256::from(u128::MAX) });
+        self.note("token", "first", ALICE, to, pledgeReserveCall { amount: hundred });
+        self.note("token", "a further one", ALICE, to, pledgeReserveCall { amount: hundred });
+        self.note("token", "backed, to a new holder", ALICE, to, mintCall { to: CAROL, amount: hundred });
+        let call = requestRedemptionCall { issuer: ALICE, amount: TEN, endToEnd: end_to_end, deadlineMs: 1_000 };
+        self.note("token", "first", CAROL, to, call);
+        let fulfil = |amount, pay_out| fulfilRedemptionCall { redemptionId: 1, amount, payOut: pay_out };
+        self.note("token", "in part", ALICE, to, fulfil(U256::ONE, false));
+        self.note("token", "the rest, out of the reserve", ALICE, to, fulfil(U256::MAX, true));
+        self.timestamp_ms = 1_000;
+        let call = transferWithAuthorization_0Call {
+            from: ALICE,
+            to: ADMIN,
+            value: TEN,
+            validAfter: U256::ZERO,
+            validBefore: U256::MAX,
+            nonce: end_to_end,
+            v: 27,
+            r: B256::ZERO,
+            s: B256::ZERO,
+        };
+        self.note("token", "to a holder", ADMIN, token_address(1), call);
+        self.note("token", "first", ADMIN, to, setNoticeTimeCall { noticeMs: 1_000 });
+        self.note("token", "under notice", ADMIN, to, setPolicyCall { newPolicyId: LIST });
+        let pay = || transferCall { to: ADMIN, amount: TEN };
+        self.note("token", "to a new holder, a policy under notice", CAROL, to, pay());
+        self.timestamp_ms = 0;
+    }
+
+    fn voucher(&mut self) {
+        let (to, folder, other) = (VOUCHER_ADDRESS, "voucher", Address::repeat_byte(0x55));
+        let before_ms = self.timestamp_ms;
+        let terms = VoucherTerms {
+            token: token_address(1),
+            payeePolicyId: LIST,
+            spendFromMs: 0,
+            spendUntilMs: 0,
+            expiresMs: 1_000,
+            transferable: true,
+            purposeHash: B256::repeat_byte(1),
+        };
+        let create = createVoucherCall { terms: terms.clone(), beneficiary: CAROL, amount: TEN };
+        self.note(folder, "first", ALICE, to, create.clone());
+        self.note(folder, "another", ALICE, to, create);
+        let beneficiaries: Vec<Address> = (0x20..0x84).map(Address::repeat_byte).collect();
+        let many = createManyCall { terms, beneficiaries, amounts: vec![TEN; 100] };
+        self.note(folder, "100 beneficiaries", ALICE, to, many);
+        let spend = |amount| spendCall { voucherId: 1, payee: ADMIN, amount, paymentReference: B256::ZERO };
+        self.note(folder, "in part, policy of 1 list", CAROL, to, spend(U256::ONE));
+        self.note(folder, "a part", CAROL, to, handCall { voucherId: 1, to: other, amount: U256::ONE });
+        self.note(folder, "in full, policy of 1 list", CAROL, to, spend(U256::MAX));
+        self.note(folder, "all", CAROL, to, handCall { voucherId: 2, to: other, amount: U256::MAX });
+        self.note(folder, "in part", other, to, giveBackCall { voucherId: 2, amount: U256::ONE });
+        self.note(folder, "a voucher", BOB, to, voucherOfCall { voucherId: 1 });
+        self.timestamp_ms = 1_000;
+        self.note(folder, "what is left", ADMIN, to, expireVoucherCall { voucherId: 2 });
+        self.timestamp_ms = before_ms;
     }
 
     fn channel(&mut self) {
@@ -410,7 +572,22 @@ impl Meter {
         self.note(folder, "2 instructions", ADMIN, to, closeWindowCall { windowId: 1 });
         self.note(folder, "2 instructions", ADMIN, to, startWindowSettlementCall { windowId: 1, fundBeforeMs: 1_000 });
         self.note(folder, "2 of 3 participants", ADMIN, to, settleWindowCall { windowId: 1 });
-        self.note(folder, "empty queue", ADMIN, to, closeDayCall { schemeId: 1, steps: 100 });
+        self.credit();
+        self.note(folder, "empty queue, one borrower pays", ADMIN, to, closeDayCall { schemeId: 1, steps: 100 });
+    }
+
+    fn credit(&mut self) {
+        let (to, folder, token) = (SETTLEMENT_ADDRESS, "settlement", token_address(2));
+        self.note(folder, "first", ADMIN, to, setCreditLineCall { schemeId: 1, amount: U256::from(1_000) });
+        let price = U256::from(crate::settlement::PRICE_SCALE);
+        let terms = setCollateralCall { schemeId: 1, token, price, haircut: 1_000, expiresMs: 1_000 };
+        self.note(folder, "first", ADMIN, to, terms);
+        self.note(folder, "first", ALICE, to, pledgeCall { schemeId: 1, token, amount: U256::from(100) });
+        self.note(folder, "one pledge, first", ALICE, to, drawCreditCall { schemeId: 1, amount: TEN });
+        self.note(folder, "one pledge, later", ALICE, to, drawCreditCall { schemeId: 1, amount: TEN });
+        self.note(folder, "in part", ALICE, to, repayCreditCall { schemeId: 1, amount: TEN });
+        let call = withdrawCollateralCall { schemeId: 1, pledgeId: 0, amount: TEN };
+        self.note(folder, "one pledge, in debt", ALICE, to, call);
     }
 
     fn identity(&mut self) {
@@ -472,7 +649,7 @@ impl Meter {
             (limit, "limits of day and month, not the first of the day"),
             (holding, "holding limit, one wallet"),
             (travel, "below the travel rule's threshold, not the first of the day"),
-            (travel + 1, "a condition and three rules, not the first of the day"),
+            (travel.saturating_add(1), "a condition and three rules, not the first of the day"),
         ] {
             let pay = || transferCall { to: ADMIN, amount: U256::from(10) };
             let _ = self.run(ADMIN, |context| token::set_policy(context, eur, policy));
@@ -598,7 +775,7 @@ impl Meter {
             everyMonths: 1,
             validFromMs: 0,
             validUntilMs: u64::from(u32::MAX),
-            mandateReference: B256::ZERO,
+            mandateReference: B256::with_last_byte(1),
         };
         let standing = createStandingOrderCall {
             token: usd,
@@ -609,7 +786,7 @@ impl Meter {
             everyMonths: 0,
             firstDueMs: 0,
             validUntilMs: u64::from(u32::MAX),
-            mandateReference: B256::ZERO,
+            mandateReference: B256::with_last_byte(2),
         };
         self.note("payment", "any", ALICE, to, mandate);
         self.note("payment", "any", ALICE, to, standing);

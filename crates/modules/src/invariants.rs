@@ -15,6 +15,7 @@ use crate::{
     payment::invariants::PaymentBook,
     permission, policy, settlement,
     token::invariants::EventBook,
+    voucher,
 };
 
 /// An invariant that does not hold.
@@ -62,6 +63,7 @@ impl Books {
         violations.extend(self.trades.check(context)?);
         violations.extend(escrow::invariants::check(context)?);
         violations.extend(channel::invariants::check(context)?);
+        violations.extend(voucher::invariants::check(context)?);
         Ok(violations)
     }
 }

@@ -10,7 +10,7 @@
 //! files and one line in [`Module`] and in [`dispatch`].
 //!
 //! **Invariants.** No input makes a module panic; nothing is unbounded; calls between modules form an acyclic graph
-//! (fx -> {payment, settlement, escrow, channel} -> token -> policy -> identity; factory -> {token, permission}). Each
+//! (fx -> {payment, settlement, escrow, channel, voucher} -> token -> policy -> identity; factory -> {token, permission}). Each
 //! module names its own in `invariants.rs`.
 //!
 //! **Pure.** No I/O, no clock, no randomness, no async, no floats, no unordered iteration.
@@ -23,9 +23,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::arithmetic_side_effects))]
 
 mod address;
+mod calendar;
 pub mod calls;
 pub mod channel;
 mod context;
+mod costs;
 mod errors;
 pub mod escrow;
 pub mod factory;
@@ -45,21 +47,25 @@ pub mod settlement;
 pub mod slots;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod token;
 mod typed_data;
 mod view;
+pub mod voucher;
 
 use alloy_primitives::{Address, Bytes};
 
 pub use address::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, MARKER_CODE, Module,
-    PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, is_module, singleton_addresses,
-    token_address, token_index,
+    PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, VOUCHER_ADDRESS, is_module,
+    singleton_addresses, token_address, token_index,
 };
 pub use context::{
     BATCH_CHANGE_GAS, BATCH_COLD_GAS, BATCH_FILL_GAS, BATCH_WARM_GAS, CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS,
     Storage, Tariff, WORD_GAS, batch_write_gas,
 };
+pub use costs::{CostCase, cost_cases};
 pub use errors::{Explanation, explain};
 pub use genesis::{GenesisState, GenesisStateError, genesis};
 pub use lane::{PAYMENT_INPUT_BYTES_MAX, is_payment};
@@ -85,6 +91,7 @@ pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Re
         Some(Module::Settlement) => settlement::dispatch(context, input),
         Some(Module::Identity) => identity::dispatch(context, input),
         Some(Module::Payment) => payment::dispatch(context, input),
+        Some(Module::Voucher) => voucher::dispatch(context, input),
         Some(Module::Token(token)) => token::dispatch(context, token, input),
         None => calls::unknown(input),
     }

@@ -60,6 +60,12 @@ impl MemoryStorage {
         self.touched.clear();
     }
 
+    /// Slots that the transaction touched, and how many of them it changed.
+    pub(crate) fn keys(&self) -> (usize, usize) {
+        let changed = self.touched.iter().filter(|(key, original)| self.value(**key) != **original).count();
+        (self.touched.len(), changed)
+    }
+
     fn value(&self, key: (Address, U256)) -> U256 {
         self.slots.get(&key).copied().unwrap_or_default()
     }

@@ -10,15 +10,16 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, PAYMENT_ADDRESS,
-    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, calls, channel,
+    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, VOUCHER_ADDRESS, calls, channel, costs,
     errors::{Declaration, declarations},
     escrow, factory, fx, gas, identity, payment, permission, policy, settlement,
     slots::TypeBook,
-    token,
+    token, voucher,
 };
 
 const GOLDEN: &str = "crates/modules/src";
 const PAGE: &str = "docs/reference/modules.md";
+const COSTS: &str = "docs/reference/costs.md";
 const SOLIDITY: &str = "docs/reference/solidity";
 
 /// What the references say of one module.
@@ -30,7 +31,7 @@ struct Subject {
     layout: fn(&mut TypeBook) -> Vec<Value>,
 }
 
-fn subjects() -> [Subject; 10] {
+fn subjects() -> [Subject; 11] {
     [
         Subject {
             folder: "token",
@@ -102,6 +103,13 @@ fn subjects() -> [Subject; 10] {
             source: payment::SOURCE,
             layout: payment::layout::Layout::members,
         },
+        Subject {
+            folder: "voucher",
+            title: "Vouchers",
+            address: VOUCHER_ADDRESS.to_string(),
+            source: voucher::SOURCE,
+            layout: voucher::layout::Layout::members,
+        },
     ]
 }
 
@@ -118,7 +126,19 @@ pub fn references() -> Vec<(String, String)> {
     }
     files.push(solidity(calls::SOURCE));
     files.push((PAGE.into(), page()));
+    files.push((COSTS.into(), costs::page()));
     files
+}
+
+/// Names of the functions of every module, by its folder; those that only read are left out.
+pub(crate) fn functions() -> Vec<(&'static str, Vec<String>)> {
+    let changes =
+        |item: &Declaration| item.kind == "function" && !item.text.contains(" view ") && !item.text.contains(" pure ");
+    let names = |subject: Subject| {
+        let all = declarations(subject.source).into_iter().filter(changes).map(|item| item.name);
+        (subject.folder, all.collect())
+    };
+    subjects().into_iter().map(names).collect()
 }
 
 /// An interface as a Solidity file, for contracts that call the module: the text between the braces of `sol!`.
@@ -331,5 +351,6 @@ mod tests {
         );
         check::<identity::IIdentity::IIdentityCalls, identity::IIdentity::IIdentityErrors>(identity::SOURCE);
         check::<payment::IPayment::IPaymentCalls, payment::IPayment::IPaymentErrors>(payment::SOURCE);
+        check::<voucher::IVoucher::IVoucherCalls, voucher::IVoucher::IVoucherErrors>(voucher::SOURCE);
     }
 }

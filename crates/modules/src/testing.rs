@@ -11,7 +11,13 @@ use secp256k1::{Message, SECP256K1, SecretKey, ecdsa::RecoverableSignature, ecds
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{CallEnv, Context, Failure, MemoryStorage, dispatch};
+use crate::{
+    CallEnv, Context, Failure, MemoryStorage, dispatch,
+    token::{
+        IToken::{endOrderCall, grantRoleCall, holdOfCall, issueOrderCall, seizeHoldCall},
+        SEIZER_ROLE,
+    },
+};
 
 /// Gas that no honest call of a test needs.
 const GAS_MAX: u64 = 30_000_000;
@@ -131,6 +137,17 @@ pub(crate) fn cases(in_the_gate: u32) -> ProptestConfig {
     ProptestConfig::with_cases(wished.unwrap_or(in_the_gate))
 }
 
+/// Cases of a model: lists of less than `operations_max` random operations, each length as likely as another. The nightly
+/// run says in `FLORIN_MODEL_OPERATIONS` over how many operations a model is to go; a tenth is added, so that chance
+/// does not fall short of it.
+pub(crate) fn model_cases(in_the_gate: u32, operations_max: u32) -> ProptestConfig {
+    let wished = std::env::var("FLORIN_MODEL_OPERATIONS").ok().and_then(|count| count.parse::<u32>().ok());
+    match wished {
+        Some(operations) => ProptestConfig::with_cases((operations / operations_max + 1) * 22 / 10),
+        None => cases(in_the_gate),
+    }
+}
+
 /// A number as the ABI has it.
 pub(crate) fn units(number: u128) -> U256 {
     U256::from(number)
@@ -142,6 +159,26 @@ pub(crate) const PAUSER: Address = Address::repeat_byte(0xa2);
 pub(crate) const FREEZER: Address = Address::repeat_byte(0xa3);
 pub(crate) const COMPLIANCE: Address = Address::repeat_byte(0xa4);
 pub(crate) const GOVERNOR: Address = Address::repeat_byte(0xa5);
+
+/// Executes orders, once the admin gave it the role.
+pub(crate) const SEIZER: Address = Address::repeat_byte(0xa6);
+/// Gets what is seized.
+pub(crate) const COURT: Address = Address::repeat_byte(0xa7);
+
+/// Seizes units of one hold, under an order of its own. Nothing remains of the order, also where it fails.
+pub(crate) fn seize_from_hold(ledger: &mut Ledger, token: Address, hold: u64, amount: u128) -> Result<U256, Failure> {
+    ledger.ok(ADMIN, token, grantRoleCall { role: SEIZER_ROLE, account: SEIZER });
+    let account = ledger.call(SEIZER, token, holdOfCall { holdId: hold })?.owner;
+    let (cap, expiry, reference) = (units(amount), ledger.timestamp_ms + 1, B256::repeat_byte(0x1e));
+    let order = issueOrderCall { account, payee: COURT, cap, expiryMs: expiry, legalReference: reference };
+    let order = ledger.call(FREEZER, token, order)?;
+    let call = seizeHoldCall { orderId: order, holdId: hold, amount: cap, legalReference: reference };
+    let result = ledger.call(SEIZER, token, call);
+    if result.is_err() {
+        ledger.ok(FREEZER, token, endOrderCall { orderId: order, legalReference: reference });
+    }
+    result
+}
 
 /// A network of four validators with one currency, EUR, under deny list 2; policy 3 is an allow list.
 pub(crate) fn genesis_file() -> Genesis {

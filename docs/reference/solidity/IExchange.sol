@@ -65,8 +65,8 @@ interface IExchange {
     function providerOf(address account) external view returns (bool active, uint64 epoch);
     /// Whether a provider's nonce is used up.
     function isNonceUsed(address provider, bytes32 nonce) external view returns (bool);
-    /// Trade of a UETR; 0 for none.
-    function tradeOfUetr(bytes32 uetr) external view returns (uint64);
+    /// Trade of a debtor's UETR; 0 for none.
+    function tradeOfUetr(address debtor, bytes32 uetr) external view returns (uint64);
     /// Number of trades; they are numbered from 1.
     function tradeCount() external view returns (uint64);
     /// The fields of the EIP-712 domain.
@@ -123,7 +123,7 @@ interface IExchange {
     error OrderPayeeInvalid(address payee);
     /// A payment names a UETR and both agents; an exchange without a UETR names none of its details. Complete or clear them.
     error OrderDetailsInvalid(bytes32 uetr, bytes32 debtorAgent, bytes32 creditorAgent);
-    /// The UETR was used already. It is the same payment: look at its trade instead of paying twice.
+    /// The debtor used this UETR already. It is the same payment: look at its trade instead of paying twice.
     error ExchangeUetrUsed(bytes32 uetr, uint64 tradeId);
     /// The amount lies outside of what the quote offers. Order between these two, or the maximum for all.
     error OrderAmountInvalid(uint256 amount, uint256 least, uint256 most);

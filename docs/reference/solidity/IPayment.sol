@@ -51,9 +51,9 @@ interface IPayment {
 
     // ----- mandates ----------------------------------------------------------------------------------------------
 
-    /// Lets the creditor collect from the caller within limits: each collection, each period of days or months (one of them zero), number, total, validity. The largest value of a type means without limit.
+    /// Lets the creditor collect from the caller within limits: each collection, each period of days or months (one of them zero), number, total, validity. The largest value of a type means without limit. The payer uses each reference once.
     function createMandate(address token, address creditor, uint256 collectionMax, uint256 periodMax, uint256 totalMax, uint32 countMax, uint32 everyDays, uint32 everyMonths, uint64 validFromMs, uint64 validUntilMs, bytes32 mandateReference) external returns (uint64 mandateId);
-    /// Orders the same amount for each due date: firstDueMs and then every so many days or months (one of them zero), countMax times at most. One due date is a scheduled payment.
+    /// Orders the same amount for each due date: firstDueMs and then every so many days or months (one of them zero), countMax times at most. One due date is a scheduled payment. The payer uses each reference once.
     function createStandingOrder(address token, address payee, uint256 amount, uint32 countMax, uint32 everyDays, uint32 everyMonths, uint64 firstDueMs, uint64 validUntilMs, bytes32 mandateReference) external returns (uint64 mandateId);
     /// Ends a mandate or a standing order. Its payer or its creditor.
     function cancelMandate(uint64 mandateId) external;
@@ -145,6 +145,10 @@ interface IPayment {
     error BatchMalformed(uint256 length, uint256 itemBytes, uint256 itemsMax);
     /// The batch is all or nothing, and some items cannot be paid; results has a code for each item. Correct them, or pay item by item.
     error BatchRefused(uint32 failed, uint32 firstIndex, uint8 firstResult, bytes results);
+    /// A mandate has a reference that is not zero. Give every mandate one of its own and keep it when you try again.
+    error MandateReferenceMissing();
+    /// The payer has used this reference, for the mandate or standing order of this number. Read it with mandateOf, and do not create it again.
+    error MandateReferenceUsed(address payer, bytes32 mandateReference, uint64 mandateId);
     /// A collection is at most the sum of a period, and that at most the total; a number is at least 1. Correct the limits.
     error LimitsInvalid(uint256 collectionMax, uint256 periodMax, uint256 totalMax, uint32 countMax);
     /// A period is from 1 to 3660 days or from 1 to 120 months, the other zero. Choose one of them.

@@ -143,7 +143,7 @@ interface IPolicy {
     error PaymentLimitExceeded(uint64 policyId, uint8 period, uint256 limit, uint256 used, uint256 amount);
     /// More than the payee may hold over all its addresses. Pay less, or let the payee spend or link an account first.
     error HoldingLimitExceeded(uint64 policyId, uint256 limit, uint256 held, uint256 amount);
-    /// Payments of this day reach the threshold without persons (missing 1), exchange that covers it (2) or acknowledgement (3). Let both institutions exchange their data first.
+    /// Payments of this day reach the threshold without persons (missing 1), exchange that covers it (2), acknowledgement (3) or, in a net settlement, known counterparty (4). Let both institutions exchange their data first; who settles net must be exempt.
     error TravelRuleUnmet(uint64 policyId, uint8 missing, uint256 threshold, uint256 total, uint256 amount);
     /// The caller is not the institution of the person: its registrar, in office. Ask that registrar.
     error InstitutionRequired(uint64 personId, address caller, address registrar);

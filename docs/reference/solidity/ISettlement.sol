@@ -70,6 +70,11 @@ interface ISettlement {
     /// Hands in a payment of the caller to another participant. It settles at once, or queues, or waits for the end of
     /// a run. Priority 0 urgent, 1 high, 2 normal. The reference is used once by each debtor. Active participant.
     function submit(uint64 schemeId, address creditor, uint256 amount, uint8 priority, bytes32 instructionReference) external returns (uint64 instructionId, uint8 status);
+    /// Hands in a payment of the caller for a later value date, not to settle before a time of that day; 0 if at any.
+    /// Active participant.
+    function submitLater(uint64 schemeId, address creditor, uint256 amount, uint8 priority, bytes32 instructionReference, uint32 valueDate, uint64 notBeforeMs) external returns (uint64 instructionId);
+    /// Submits such a payment on its day, or records that the day went by; answers its status. Anyone.
+    function present(uint64 instructionId) external returns (uint8 status);
     /// Takes an instruction out for good. Its debtor.
     function cancel(uint64 instructionId) external;
     /// Takes an instruction out of the queue until it is put back. Its debtor.
@@ -91,18 +96,20 @@ interface ISettlement {
     event InstructionQueued(uint64 indexed instructionId, uint8 priority, uint32 position);
     /// An instruction waits for the end of a run.
     event InstructionWaiting(uint64 indexed instructionId, uint32 run);
+    /// An instruction waits for its value date, and for a time of that day.
+    event InstructionForLater(uint64 indexed instructionId, uint32 valueDate, uint64 notBeforeMs);
     /// An instruction settled, by itself or in a bilateral offset.
     event InstructionSettled(uint64 indexed instructionId, uint64 indexed schemeId);
     /// An instruction was cancelled by its debtor.
     event InstructionCancelled(uint64 indexed instructionId);
     /// An instruction is on hold.
     event InstructionHeld(uint64 indexed instructionId);
-    /// An instruction will not settle. Reason 1: cut-off.
+    /// An instruction will not settle. Reason 1: cut-off, 2: its value date went by.
     event InstructionRejected(uint64 indexed instructionId, uint8 reason);
 
     // ----- multilateral run --------------------------------------------------------------------------------------
 
-    /// Begins a run over the whole queue. Operator, or active participant ten seconds after the last one began.
+    /// Begins a run over the whole queue. Operator, or before the cut-off active participant ten seconds after the last one began.
     function startRun(uint64 schemeId) external returns (uint32 run);
     /// Does the next steps of a run and answers its phase, 0 when it has ended. Anyone.
     function advanceRun(uint64 schemeId, uint32 steps) external returns (uint8 phase);
@@ -134,6 +141,8 @@ interface ISettlement {
     function startWindowSettlement(uint64 windowId, uint64 fundBeforeMs) external;
     /// Settles the window as a whole; from the deadline on it is aborted instead if a debit is unfunded. Anyone.
     function settleWindow(uint64 windowId) external returns (bool settled);
+    /// Aborts a window without outcome, an hour after its deadline or, if it got none, after the cut-off. Anyone.
+    function abortWindow(uint64 windowId) external;
     /// Reserves units of the caller for its net debits. Active participant of a prefunded scheme.
     function prefund(uint64 schemeId, uint256 amount) external;
     /// Frees what the caller reserved, while no window is without outcome. Participant.
@@ -149,12 +158,52 @@ interface ISettlement {
     event WindowSettlementStarted(uint64 indexed windowId, uint64 fundBeforeMs);
     /// Everything in the window settled.
     event WindowSettled(uint64 indexed windowId, uint256 value, uint256 netDebits);
-    /// Nothing in the window settles: this participant could not take part as it should.
+    /// Nothing in the window settles: this participant could not take part as it should, or, if zero, nobody brought it to an outcome.
     event WindowAborted(uint64 indexed windowId, address indexed defaulter, uint256 needed, uint256 available);
     /// Units were reserved for net debits.
     event Prefunded(uint64 indexed schemeId, address indexed account, uint64 holdId, uint256 amount);
     /// What was reserved is free.
     event PrefundWithdrawn(uint64 indexed schemeId, address indexed account, uint64 holdId, uint256 amount);
+
+    // ----- intraday credit ---------------------------------------------------------------------------------------
+
+    /// Makes the caller the lender of intraday credit, with so many of its own units lent at once at most. Operator.
+    function setCreditLine(uint64 schemeId, uint256 amount) external;
+    /// Says what a token is worth as collateral: billionths of a minor unit of the scheme's token for one minor unit, less
+    /// the haircut in basis points, until the expiry. A price of zero ends it. Operator.
+    function setCollateral(uint64 schemeId, address token, uint256 price, uint32 haircut, uint64 expiresMs) external;
+    /// Puts units of the caller on hold as collateral. Active participant; at most 16 pledges with units.
+    function pledge(uint64 schemeId, address token, uint256 amount) external returns (uint8 pledgeId);
+    /// Frees units of a pledge that the credit does not need. Whoever pledged.
+    function withdrawCollateral(uint64 schemeId, uint8 pledgeId, uint256 amount) external;
+    /// Borrows units until the day closes, within the value of the pledges. Active participant.
+    function drawCredit(uint64 schemeId, uint256 amount) external;
+    /// Pays part of what the caller owes, or all with the largest number; answers what was paid. The borrower.
+    function repayCredit(uint64 schemeId, uint256 amount) external returns (uint256 repaid);
+    /// Takes of an overdue borrower's pledge what is owed, at the price in force; answers units taken and debt paid. The
+    /// lender.
+    function realiseCollateral(uint64 schemeId, address account, uint8 pledgeId) external returns (uint256 units, uint256 amount);
+    /// Records that a borrower owes more than its pledges are worth. Anyone.
+    function callMargin(uint64 schemeId, address account) external;
+
+    /// So many of the lender's units may be lent at once.
+    event CreditLineSet(uint64 indexed schemeId, address indexed lender, uint256 amount);
+    /// What a token is worth as collateral.
+    event CollateralSet(uint64 indexed schemeId, address indexed token, uint256 price, uint32 haircut, uint64 expiresMs);
+    /// Units were pledged.
+    event CollateralPledged(uint64 indexed schemeId, address indexed account, address indexed token, uint8 pledgeId, uint64 holdId, uint256 amount);
+    /// Units of a pledge are free.
+    event CollateralWithdrawn(uint64 indexed schemeId, address indexed account, uint8 pledgeId, uint256 amount);
+    /// Units were lent; the borrower now owes so many.
+    event CreditDrawn(uint64 indexed schemeId, address indexed account, uint256 amount, uint256 outstanding);
+    /// Units were paid back, by the borrower or at the close of the day; the borrower still owes so many.
+    event CreditRepaid(uint64 indexed schemeId, address indexed account, uint256 amount, uint256 outstanding);
+    /// The day closed and credit is not paid back: it is overdue.
+    event CreditFellDue(uint64 indexed schemeId, address indexed account, uint32 indexed day, uint256 outstanding);
+    /// Collateral went to the lender, and the debt fell.
+    event CollateralRealised(uint64 indexed schemeId, address indexed account, address indexed token, uint8 pledgeId, uint256 units, uint256 amount, uint256 outstanding);
+    /// A borrower owes more than its pledges are worth.
+    event MarginCalled(uint64 indexed schemeId, address indexed account, uint256 outstanding, uint256 value);
 
     // ----- views -------------------------------------------------------------------------------------------------
 
@@ -170,8 +219,12 @@ interface ISettlement {
     function bilateralLimitOf(uint64 schemeId, address account, address counterparty) external view returns (uint256 amount, int256 netOutflow);
     /// A participant's liquidity: what it has, what is queued out and in, what flowed today, in less out.
     function liquidityOf(uint64 schemeId, address account) external view returns (uint256 balance, uint256 spendable, uint256 reserve, uint256 queuedOut, uint256 queuedIn, uint32 queued, int256 netPosition);
+    /// Where a participant's units are: spendable, frozen in part, parked, and on hold for pending payments, settlement, quotes,
+    /// escrows and channels. The address as a whole may be frozen besides.
+    function fundsOf(uint64 schemeId, address account) external view returns (uint256 balance, uint256 spendable, uint256 frozen, uint256 parked, uint256 payments, uint256 settlement, uint256 quotes, uint256 escrows, uint256 channels);
     /// An instruction. Status 1 queued, 2 on hold, 3 settled, 4 cancelled, 5 rejected, 6 in a window, 7 waiting for the
-    /// end of a run. The position is the window's number for what was assigned to one.
+    /// end of a run, 8 for its value date. The position is the window's number for what was assigned to one; for status 8
+    /// it is the value date, and submittedMs the time before which it does not settle.
     function instructionOf(uint64 instructionId) external view returns (uint64 schemeId, address debtor, address creditor, uint256 amount, uint8 priority, uint8 status, uint32 position, uint64 submittedMs);
     /// The number of the instruction with which a debtor used a reference; 0 if it did not.
     function instructionByReference(address debtor, bytes32 instructionReference) external view returns (uint64 instructionId);
@@ -183,10 +236,23 @@ interface ISettlement {
     function forecast(uint64 schemeId, address account, uint256 injected) external view returns (uint8 state, uint64 count, uint256 value);
     /// Number and value settled, liquidity used for it, and milliseconds that instructions spent in the queue.
     function figuresOf(uint64 schemeId) external view returns (uint64 count, uint256 value, uint256 liquidityUsed, uint256 delayMs);
+    /// What the figures say: value less liquidity used; value over liquidity used in basis points (the largest number if nothing
+    /// moved); mean milliseconds in the queue.
+    function ratiosOf(uint64 schemeId) external view returns (uint256 liquiditySaved, uint256 turnover, uint256 meanDelayMs);
     /// A window: state 0 open, 1 closed, 2 pending settlement, 3 settled, 4 aborted.
     function windowOf(uint64 windowId) external view returns (uint64 schemeId, uint8 state, uint32 count, uint256 value, uint64 fundBeforeMs);
     /// What a participant gives and gets in a window.
     function positionOf(uint64 windowId, address account) external view returns (uint256 gives, uint256 gets);
+
+    /// Who lends intraday credit, how much at once, what is lent now, and to how many.
+    function creditLineOf(uint64 schemeId) external view returns (address lender, uint256 line, uint256 lent, uint32 borrowers);
+    /// What a token is worth as collateral; from the expiry on nothing.
+    function collateralOf(uint64 schemeId, address token) external view returns (uint256 price, uint32 haircut, uint64 expiresMs);
+    /// A pledge: its token, the token's hold, the units that the hold has, and what they are worth now.
+    function pledgeOf(uint64 schemeId, address account, uint8 pledgeId) external view returns (address token, uint64 holdId, uint256 amount, uint256 value);
+    /// A participant's credit: what it owes, whether that is overdue, what its pledges are worth now, what it may draw, and
+    /// by how much the pledges fall short.
+    function creditOf(uint64 schemeId, address account) external view returns (uint256 outstanding, bool overdue, uint256 value, uint256 available, uint256 shortfall, uint8 pledges);
 
     // ----- errors ------------------------------------------------------------------------------------------------
 
@@ -214,7 +280,7 @@ interface ISettlement {
     error ParticipantRequired(uint64 schemeId, address account, uint8 status);
     /// The participant's status does not allow this. Suspend active ones, resume suspended ones.
     error ParticipantStatusInvalid(uint64 schemeId, address account, uint8 status);
-    /// The participant is suspended, frozen or outside of the token's policy. Wait until it may take part, or for the deadline.
+    /// The participant is suspended, frozen, or refused by the token's policy or a limit of it. Wait until it may take part, or for the deadline.
     error ParticipantBarred(uint64 schemeId, address account);
     /// Debtor and creditor are the same. Name another participant.
     error SelfSettlement(address account);
@@ -244,7 +310,13 @@ interface ISettlement {
     error DayNotClosed(uint64 schemeId, uint8 phase);
     /// The value date does not follow the one before, or is not written YYYYMMDD. Choose a later one.
     error ValueDateInvalid(uint32 valueDate, uint32 previousValueDate);
-    /// The cut-off is not in the future. Choose a later one.
+    /// The time before which an instruction is not to settle does not fit, or is past the open day's cut-off. Choose an earlier one.
+    error NotBeforeInvalid(uint64 notBeforeMs, uint64 notBeforeMsMax);
+    /// The day of the instruction's value date is not open. Present it on that day.
+    error ValueDateNotCome(uint64 instructionId, uint32 valueDate, uint32 currentValueDate);
+    /// The instruction is not to settle before a time that has not come. Present it then.
+    error InstructionTooEarly(uint64 instructionId, uint64 notBeforeMs, uint64 nowMs);
+    /// The cut-off is not in the future, or more than a week ahead. Choose another one.
     error CutOffInvalid(uint64 cutOffMs, uint64 nowMs);
     /// The cut-off of the day has come. Submit on the next business day.
     error CutOffPassed(uint64 schemeId, uint64 cutOffMs, uint64 nowMs);
@@ -270,8 +342,10 @@ interface ISettlement {
     error WindowUnknown(uint64 windowId);
     /// The window's state does not allow this. Read it with windowOf.
     error WindowStatusInvalid(uint64 windowId, uint8 state);
-    /// The deadline for funding is not in the future. Choose a later one.
+    /// The deadline for funding is not in the future, or more than a week ahead. Choose another one.
     error FundingDeadlineInvalid(uint64 fundBeforeMs, uint64 nowMs);
+    /// A window is aborted only when it is an hour late. Wait until then, or settle it.
+    error WindowNotAbortable(uint64 windowId, uint64 fromMs, uint64 nowMs);
     /// A net debit is not funded. Pay in before the deadline.
     error UnfundedDebit(uint64 windowId, address account, uint256 needed, uint256 available);
     /// The net debit would exceed what the participant reserved. Prefund more before the window opens.
@@ -280,4 +354,32 @@ interface ISettlement {
     error PrefundInUse(uint64 schemeId, address account, uint64 holdId);
     /// Nothing is reserved, or the scheme's windows are not prefunded. Prefund in a prefunded scheme.
     error PrefundMissing(uint64 schemeId, address account);
+    /// Units are lent by another lender than the scheme's operator. Wait until they are paid back, then set a new line.
+    error CreditLenderDiffers(uint64 schemeId, address lender, address operator);
+    /// The caller does not lend in the scheme. Ask its lender.
+    error LenderRequired(uint64 schemeId, address caller, address lender);
+    /// A scheme's own token is no collateral in it. Choose another token.
+    error CollateralInvalid(uint64 schemeId, address token);
+    /// A price is below 2^94, a haircut at most 10000 basis points, an expiry in the future. Correct them.
+    error CollateralTermsInvalid(uint256 price, uint32 haircut, uint64 expiresMs, uint64 nowMs);
+    /// The token has no price in force, or what is pledged is worth less than a minor unit. Ask the operator for a price.
+    error CollateralPriceMissing(uint64 schemeId, address token);
+    /// The participant has as many pledges as it may. Withdraw one first.
+    error PledgesExhausted(uint64 schemeId, address account, uint256 pledgesMax);
+    /// The participant has no such pledge. Take it from the CollateralPledged event.
+    error PledgeUnknown(uint64 schemeId, address account, uint8 pledgeId);
+    /// The pledges are worth less than what would be owed. Pledge more, draw less, or repay.
+    error CollateralInsufficient(uint64 schemeId, address account, uint256 value, uint256 needed);
+    /// The scheme would lend more than its line. Draw less, or wait for repayments.
+    error CreditLineExceeded(uint64 schemeId, uint256 line, uint256 lent, uint256 amount);
+    /// Credit fell due and is not paid back. Repay it first.
+    error CreditIsOverdue(uint64 schemeId, address account, uint256 outstanding);
+    /// Nothing of the participant is overdue. Wait for the close of the day.
+    error CreditNotOverdue(uint64 schemeId, address account);
+    /// The participant owes credit. Repay it first.
+    error CreditOutstanding(uint64 schemeId, address account, uint256 outstanding);
+    /// A repayment is above zero and no more than what is owed. Choose one between, or the largest number for all.
+    error RepaymentInvalid(uint256 amount, uint256 outstanding);
+    /// The pledges are worth what is owed. Nothing is to be called.
+    error MarginSuffices(uint64 schemeId, address account, uint256 outstanding, uint256 value);
 }

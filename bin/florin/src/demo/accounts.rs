@@ -22,7 +22,7 @@ pub(crate) const DEMO_SYMBOL: &str = "DEUR";
 pub(crate) const LOAD_ACCOUNTS: u32 = 64;
 
 const LOAD_ACCOUNT_FIRST: u32 = 1_000;
-const NAMES: [&str; 5] = ["developer", "central-bank", "bank-a", "bank-b", "bank-c"];
+const NAMES: [&str; 8] = ["developer", "central-bank", "bank-a", "bank-b", "bank-c", "alma", "bruno", "chiara"];
 
 /// An account of the demo.
 pub(crate) struct DemoAccount {
@@ -59,7 +59,12 @@ impl People {
 
     /// The commercial banks.
     pub(crate) fn banks(&self) -> &[DemoAccount] {
-        &self.named[2..]
+        &self.named[2..5]
+    }
+
+    /// Customers, one of each bank in their order.
+    pub(crate) fn customers(&self) -> &[DemoAccount] {
+        &self.named[5..]
     }
 
     /// Accounts from which load is generated.
@@ -122,9 +127,10 @@ impl People {
     fn balances(&self) -> BTreeMap<Address, u128> {
         let million = 100_000_000u128;
         let named = self.named.iter().map(|account| match account.name {
-            "central-bank" => (account.key.address(), 0),
             "developer" => (account.key.address(), million),
-            _ => (account.key.address(), million.saturating_mul(1_000)),
+            name if name.starts_with("bank-") => (account.key.address(), million.saturating_mul(1_000)),
+            // The central bank issues; customers get what their banks pay them.
+            _ => (account.key.address(), 0),
         });
         let load = self.load.iter().map(|key| (key.address(), million.saturating_mul(10)));
         named.chain(load).filter(|(_, minor)| *minor > 0).collect()

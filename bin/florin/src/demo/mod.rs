@@ -4,12 +4,16 @@
 //! ports; a central bank that issues a regulated currency, three commercial banks that pay each other, and a developer
 //! with plenty of the native unit. Every key is known to everyone: it is a demo.
 //!
+//! **What it shows.** A [working day](day) of the modules of money, told in the terminal and held against the ledger; then
+//! the network goes on, with payments among the banks, for whoever wants to try it.
+//!
 //! **What it is not.** It restarts nobody. A validator that dies is reported with the command that starts it again, so
 //! that people (and tests) see what the network does without it.
 //!
 //! **Limits.** One demo a directory (locked), at most [`layout::VALIDATORS_MAX`] validators.
 
 pub(crate) mod accounts;
+mod day;
 pub(crate) mod layout;
 pub(crate) mod process;
 pub(crate) mod progress;
@@ -33,6 +37,7 @@ use serde_json::json;
 use std::{
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
+    pin::Pin,
     time::Duration,
 };
 use tempfile::TempDir;
@@ -52,9 +57,10 @@ const ANSWER_TIME_MAX: Duration = Duration::from_millis(900);
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  florin demo                            four validators, payments, everything thrown away at the end
+  florin demo                            four validators, a working day, payments; thrown away at the end
   florin demo --data ./demo              kept; the next start goes on from there
   florin demo --quiet --json             for scripts: one line of JSON once it is ready, then silence
+  florin demo --json                     the same, and a second line once the working day is over
 
 Ctrl-C stops it. Its keys are known to everyone: never use them for anything else.")]
 pub(crate) struct DemoCommand {
@@ -64,7 +70,7 @@ pub(crate) struct DemoCommand {
     /// Number of nodes that follow without voting. Default: 0, or what the kept demo has.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=i64::from(FOLLOWERS_MAX)))]
     pub(crate) followers: Option<u16>,
-    /// Run no payments.
+    /// Run neither the working day nor payments.
     #[arg(long)]
     pub(crate) quiet: bool,
     /// Payments a second.
@@ -108,7 +114,7 @@ impl Data {
     /// Adds to a failure of the network where its nodes' logs are: they stay, since somebody must read them. Without any,
     /// or when nothing is wrong with the nodes, temporary data goes.
     pub(crate) fn close_after(self, failure: Failure) -> Failure {
-        let failed = matches!(failure.exit, Exit::Unavailable | Exit::Damaged);
+        let failed = matches!(failure.exit, Exit::Unavailable | Exit::Damaged | Exit::Failed);
         match self {
             Self::Temporary(directory) if failed && has_logs(directory.path()) => {
                 let path = directory.keep();
@@ -149,8 +155,7 @@ pub(crate) fn run(command: DemoCommand, output: Output) -> Result<(), Failure> {
     let result = runtime.block_on(async {
         let progress = Progress::new(output.is_json());
         let (network, deaths) = Network::start(&command, data.path(), &progress).await?;
-        show(&network, &data, output)?;
-        let result = watch(&network, deaths, &command, progress).await;
+        let result = live(&network, deaths, &command, &data, progress, output).await;
         network.stop().await;
         result
     });
@@ -158,6 +163,38 @@ pub(crate) fn run(command: DemoCommand, output: Output) -> Result<(), Failure> {
         Ok(()) => output.say(&format!("stopped; {}", data.close()?)),
         Err(failure) => Err(data.close_after(failure)),
     }
+}
+
+/// Tells the working day, says what runs, and watches it. Scripts want to know first what runs.
+async fn live(
+    network: &Network,
+    deaths: mpsc::UnboundedReceiver<Death>,
+    command: &DemoCommand,
+    data: &Data,
+    progress: Progress,
+    output: Output,
+) -> Result<(), Failure> {
+    if output.is_json() {
+        show(network, data, output)?;
+    }
+    let stop = crate::node::stop_request(false)?;
+    tokio::pin!(stop);
+    if !command.quiet {
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            report = day::run(network, &progress, output) => {
+                let report = report?;
+                if output.is_json() {
+                    // Scripts that wanted the first line alone have gone, and the network goes on for them.
+                    output::line_for_who_stays(&report.json().to_string());
+                }
+            }
+        }
+    }
+    if !output.is_json() {
+        show(network, data, output)?;
+    }
+    watch(network, deaths, command, progress, stop).await
 }
 
 /// Whether a node has written a log below this directory.
@@ -375,14 +412,17 @@ fn cast_lines(network: &Network) -> String {
     let key = secret_hex(&developer.key);
     let root = network.layout.root().display();
     let florin = std::env::current_exe().map_or_else(|_| "florin".into(), |path| path.display().to_string());
+    let trust = format!("--rpc {rpc} --genesis {root}/genesis.json");
     format!(
         "  export ETH_RPC_URL={rpc} KEY={key}\n  \
            cast block-number\n  \
            cast balance --ether {developer}\n  \
            cast call {token} 'balanceOf(address)(uint256)' {bank}\n  \
            cast send {token} 'transfer(address,uint256)' {bank} 1250 --private-key $KEY\n  \
-           {florin} pay --from bank-a --to bank-b --amount 12.50 --token {DEMO_SYMBOL} --rpc {rpc} \\\n    \
-             --keystore {root}/keystore --passphrase-file {root}/passphrase --genesis {root}/genesis.json\n",
+           {florin} pay --from bank-a --to bank-b --amount 12.50 --token {DEMO_SYMBOL} {trust} \\\n    \
+             --keystore {root}/keystore --passphrase-file {root}/passphrase\n  \
+           {florin} inspect tx HASH {trust}\n  \
+           {florin} inspect invariants {trust}\n",
         key = key.as_str(),
         developer = developer.key.address(),
     )
@@ -394,9 +434,8 @@ async fn watch(
     mut deaths: mpsc::UnboundedReceiver<Death>,
     command: &DemoCommand,
     mut progress: Progress,
+    mut stop: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), Failure> {
-    let stop = crate::node::stop_request(false)?;
-    tokio::pin!(stop);
     let traffic = if command.quiet { None } else { Some(Traffic::start(network, command.rate).await?) };
     let clients = network.clients()?;
     let mut pulse = Pulse { validators: clients.len(), ..Pulse::default() };

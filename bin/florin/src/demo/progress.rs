@@ -87,6 +87,16 @@ impl Progress {
         self.bar.suspend(|| eprintln!("{text}"));
     }
 
+    /// Changes the line, where there is one; what is told elsewhere is not repeated.
+    pub(crate) fn doing(&self, text: &str) {
+        self.bar.set_message(text.to_string());
+    }
+
+    /// Prints something while the changing line is away.
+    pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
     /// Takes the line away.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();

@@ -23,7 +23,8 @@ Examples:
   florin inspect account 0x7099…79C8 --dir /var/lib/florin       offline, in a stopped node's directory
   florin inspect proof 0xf101…0001 --slot 0x0 --genesis genesis.json --json
   florin inspect proof 0x7099…79C8 --dir /var/lib/florin
-  florin inspect state --dir /var/lib/florin                     the modules' invariants
+  florin inspect invariants --genesis genesis.json               of every module, on a node that runs
+  florin inspect invariants --dir /var/lib/florin                the same in a stopped node's directory
   florin inspect verify --dir /var/lib/florin                    every stored byte")]
 pub(crate) struct InspectCommand {
     #[command(subcommand)]
@@ -64,10 +65,14 @@ enum Action {
         #[command(flatten)]
         source: Source,
     },
-    /// Checks the modules' invariants over the whole history in a node's directory.
-    State {
+    /// Checks the invariants of every module: books made from all events since genesis, held against one final state.
+    #[command(visible_alias = "state")]
+    Invariants {
+        /// Height of the state; the node must still keep it. Default: the latest.
+        #[arg(long, conflicts_with = "dir")]
+        height: Option<u64>,
         #[command(flatten)]
-        directory: NodeDirectory,
+        source: Source,
     },
     /// What a node's directory holds.
     Data {
@@ -162,8 +167,11 @@ pub(crate) fn run(command: InspectCommand, output: Output) -> Result<(), Failure
             };
             output.show(&report, || report.text())
         }
-        Action::State { directory } => {
-            let report = offline::state(&directory.dir)?;
+        Action::Invariants { height, source } => {
+            let report = match &source.dir {
+                Some(dir) => offline::invariants(dir)?,
+                None => block_on(remote::invariants(&source.network, height))?,
+            };
             output.show(&report, || report.text())?;
             report.into_result()
         }

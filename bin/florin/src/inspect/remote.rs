@@ -2,7 +2,7 @@
 
 use super::{
     BlockName,
-    report::{AccountReport, BlockReport, ProofReport, TokenBalance, TransactionReport},
+    report::{AccountReport, BlockReport, InvariantsReport, ProofReport, TokenBalance, TransactionReport},
 };
 use crate::{
     failure::Failure,
@@ -12,7 +12,7 @@ use crate::{
 };
 use alloy_consensus::transaction::SignerRecoverable as _;
 use alloy_primitives::{Address, B256};
-use florin_client::{ProvenBlock, RpcClient, VerifyError};
+use florin_client::{ProvenBlock, RpcClient, VerifyError, audit};
 use florin_proof::StateItem;
 use florin_types::Amount;
 use serde_json::json;
@@ -122,4 +122,19 @@ pub(crate) async fn proof(arguments: &NetworkArguments, item: StateItem) -> Resu
     let value = proven.values.first().map(|(_, value)| value);
     let verified = "proven by the state root of a final block, with the genesis file's key".to_string();
     Ok(ProofReport::new(item, value, (proven.header.header(), proven.header.hash()), verified))
+}
+
+/// The modules' invariants. The certificate says which block is final; state and events are this node's word, all of the
+/// one block, since a running ledger proves its latest state only and goes on between two proofs.
+pub(crate) async fn invariants(arguments: &NetworkArguments, height: Option<u64>) -> Result<InvariantsReport, Failure> {
+    let network = arguments.open().await?;
+    let found = audit(&network.client, &network.verifier, &network.genesis, height).await.map_err(client_failure)?;
+    Ok(InvariantsReport {
+        height: found.height,
+        block_hash: found.block_hash,
+        tokens: found.tokens,
+        holders: found.holders,
+        violations: found.violations.iter().map(ToString::to_string).collect(),
+        verified: "the block, by its certificate; its state and the events before it are this node's word".to_string(),
+    })
 }

@@ -247,21 +247,28 @@ impl ProofReport {
 
 /// Whether the modules' invariants hold.
 #[derive(Debug, Serialize)]
-pub(crate) struct StateReport {
+pub(crate) struct InvariantsReport {
     pub(crate) height: u64,
+    pub(crate) block_hash: B256,
     pub(crate) tokens: usize,
     pub(crate) holders: usize,
     pub(crate) violations: Vec<String>,
+    pub(crate) verified: String,
 }
 
-impl StateReport {
+impl InvariantsReport {
     /// For people.
     pub(crate) fn text(&self) -> String {
+        let verdict = match self.violations.len() {
+            0 => "all invariants of all modules hold".to_string(),
+            count => format!("{count} do not hold"),
+        };
         let fields = output::fields(&[
-            ("at height", self.height.to_string()),
+            ("invariants", verdict),
+            ("at height", format!("{} ({})", self.height, self.block_hash)),
             ("tokens", self.tokens.to_string()),
             ("holders", self.holders.to_string()),
-            ("violations", self.violations.len().to_string()),
+            ("verified", self.verified.clone()),
         ]);
         fields + &self.violations.iter().map(|violation| format!("  {violation}\n")).collect::<String>()
     }

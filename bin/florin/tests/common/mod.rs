@@ -6,7 +6,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -138,9 +138,16 @@ pub fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+fn json_line(stdout: &mut impl std::io::BufRead) -> Value {
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+}
+
 /// A program that runs in the background. It is stopped, whatever happens to the test.
 pub struct Running {
     child: Child,
+    stdout: BufReader<ChildStdout>,
     /// The line of JSON that it printed.
     pub value: Value,
 }
@@ -149,10 +156,14 @@ impl Running {
     /// Starts it and waits for its line.
     pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
-        Self { child, value }
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let value = json_line(&mut stdout);
+        Self { child, stdout, value }
+    }
+
+    /// The next line of JSON that it prints.
+    pub fn next_line(&mut self) -> Value {
+        json_line(&mut self.stdout)
     }
 
     /// A demo in `data`, without traffic, on any free port.

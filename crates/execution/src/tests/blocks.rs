@@ -27,7 +27,7 @@ fn genesis_is_golden() {
 }
 
 /// Changes only with the state that a genesis file gives.
-const GENESIS_GOLDEN: &str = "0xdf8bcefb2726dd916143d2d93f85c2326af6438f9f2aebc3adac7ce128c124de";
+const GENESIS_GOLDEN: &str = "0x8d7a45c845f411fb563cefb57e60ac147664857f52400bb83ac220877480d32b";
 
 /// keccak256 over every key and value in order.
 fn digest(changes: &Changeset) -> B256 {

@@ -1,6 +1,7 @@
 //! Tests of the whole: signed transactions on a genesis state, blocks one after another.
 
 mod blocks;
+mod hostile;
 mod machine;
 mod modules;
 mod properties;

@@ -4,7 +4,7 @@ use super::*;
 use crate::admit;
 use florin_modules::{
     CHANNEL_ADDRESS, CallEnv, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, PAYMENT_ADDRESS,
-    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS,
+    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, VOUCHER_ADDRESS,
     channel::IChannel::{self, IChannelCalls},
     escrow::IEscrow::{self, IEscrowCalls},
     factory::IFactory::IFactoryCalls,
@@ -16,6 +16,7 @@ use florin_modules::{
     policy::IPolicy::IPolicyCalls,
     settlement::ISettlement::ISettlementCalls,
     token::{BatchItem, IToken::ITokenCalls},
+    voucher::IVoucher::IVoucherCalls,
 };
 use proptest::prelude::*;
 
@@ -243,6 +244,7 @@ fn module_call() -> impl Strategy<Value = (u8, Address, Vec<u8>)> {
         selectors(EXCHANGE_ADDRESS, IExchangeCalls::SELECTORS),
         selectors(ESCROW_ADDRESS, IEscrowCalls::SELECTORS),
         selectors(CHANNEL_ADDRESS, IChannelCalls::SELECTORS),
+        selectors(VOUCHER_ADDRESS, IVoucherCalls::SELECTORS),
     ]
     .concat();
     let words = prop::collection::vec(module_word(), 0..8);

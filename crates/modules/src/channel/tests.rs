@@ -5,12 +5,8 @@ use crate::{
     CHANNEL_ADDRESS, CallEnv, Context, ESCROW_ADDRESS, Failure, MemoryStorage,
     calls::IModule,
     dispatch,
-    testing::{FREEZER, Ledger, PAUSER, account, cases, key, sign, units, world},
-    token::{
-        self,
-        IToken::{self, pauseCall, setAddressFrozenCall, transferCall, unpauseCall},
-        Keeper,
-    },
+    testing::{COURT, FREEZER, Ledger, PAUSER, account, key, model_cases, seize_from_hold, sign, units, world},
+    token::IToken::{self, pauseCall, setAddressFrozenCall, transferCall, unpauseCall},
     token_address, typed_data,
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
@@ -76,7 +72,7 @@ fn state(ledger: &mut Ledger, id: u64, cumulative: u128) -> submitStateCall {
 
 fn seize(ledger: &mut Ledger, id: u64, amount: u128) {
     let hold = get(ledger, id).holdId;
-    ledger.run(FREEZER, |x| token::release_hold(x, eur(), (Keeper::Channel, hold), amount)).unwrap();
+    assert_eq!(seize_from_hold(ledger, eur(), hold, amount), Ok(units(amount)));
 }
 
 fn freeze(ledger: &mut Ledger, who: Address, freeze: bool) {
@@ -477,6 +473,36 @@ fn a_seizure_shortens_what_is_left_and_a_top_up_pays_what_is_owed() {
     assert_eq!(stand(&mut ledger, id), (1, [700, 200, 50, 150, 250, 250]));
     ledger.ok(PAYEE, TO, closeByPayeeCall { channelId: id, payNow: true });
     assert_eq!(stand(&mut ledger, id), (3, [700, 200, 200, 0, 0, 250]));
+    let balances = [payer().1, PAYEE, COURT].map(|who| balance(&mut ledger, who));
+    assert_eq!(balances, [450, 700, 250], "the court and the payee, each once");
+    sound(&mut ledger);
+}
+
+/// A top-up makes a new hold: it must not lead around an order, nor around a seizure of the old one.
+#[test]
+fn a_top_up_does_not_lead_around_an_order() {
+    let mut ledger = set_up();
+    let (id, payer) = (open(&mut ledger, 300), payer().1);
+    let expiry = ledger.timestamp_ms + 5;
+    let order = IToken::issueOrderCall {
+        account: payer,
+        payee: COURT,
+        cap: units(900),
+        expiryMs: expiry,
+        legalReference: B256::repeat_byte(1),
+    };
+    ledger.ok(FREEZER, eur(), order);
+    let error = IToken::InsufficientUnfrozenBalance {
+        sender: payer,
+        balance: units(900),
+        frozen: units(900),
+        needed: units(301),
+    };
+    ledger.reverts(payer, TO, topUpCall { channelId: id, amount: units(1) }, error);
+    ledger.ok(PAYEE, TO, closeByPayeeCall { channelId: id, payNow: true });
+    assert_eq!((spendable(&mut ledger, payer), balance(&mut ledger, payer)), (0, 900), "what is freed is frozen");
+    ledger.timestamp_ms = expiry;
+    assert_eq!(spendable(&mut ledger, payer), 900);
     sound(&mut ledger);
 }
 

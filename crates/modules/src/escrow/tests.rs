@@ -6,18 +6,15 @@ use crate::{
     calls::IModule,
     dispatch,
     policy::IPolicy::addMembersCall,
-    testing::{COMPLIANCE, FREEZER, Ledger, PAUSER, account, cases, units, world},
-    token::{
-        self,
-        IToken::{self, freezePartialTokensCall, pauseCall, setAddressFrozenCall, unpauseCall},
-        Keeper,
-    },
+    testing::{COMPLIANCE, COURT, FREEZER, Ledger, PAUSER, account, model_cases, seize_from_hold, units, world},
+    token::IToken::{self, freezePartialTokensCall, pauseCall, setAddressFrozenCall, unpauseCall},
     token_address,
 };
 use alloy_primitives::{Address, B256, U256, b256};
 use alloy_sol_types::{SolCall, SolEvent};
 
 mod model;
+mod orders;
 
 const TO: Address = ESCROW_ADDRESS;
 const ALL: U256 = U256::MAX;
@@ -89,10 +86,10 @@ fn freeze(ledger: &mut Ledger, who: Address, freeze: bool) {
     ledger.ok(FREEZER, eur(), setAddressFrozenCall { userAddress: who, freeze });
 }
 
-/// What a seizure does to an escrow: its hold is shorter, and the module is not told.
+/// Seizes by order out of the escrow's hold: the module is not told.
 fn seize(ledger: &mut Ledger, id: u64, amount: u128) {
     let hold = get(ledger, id).holdId;
-    ledger.run(FREEZER, |x| token::release_hold(x, eur(), (Keeper::Escrow, hold), amount)).unwrap();
+    assert_eq!(seize_from_hold(ledger, eur(), hold, amount), Ok(units(amount)));
 }
 
 fn sound(ledger: &mut Ledger) {
@@ -502,8 +499,12 @@ fn an_arbiter_splits_what_is_undecided() {
         ledger.ok(PAYEE, TO, disputeCall { escrowId: id, reasonHash: B256::repeat_byte(4) });
         let exceeded = EscrowExceeded { escrowId: id, left: units(500), amount: units(501) };
         ledger.reverts(ARBITER, TO, ruleCall { escrowId: id, toPayee: units(501), payNow: true }, exceeded);
+        let before = ledger.storage.logs.len();
         ledger.ok(ARBITER, TO, call.clone());
         assert_eq!(stand(&mut ledger, id), (3, paid, refunded, 0, 0, 0));
+        let is_refund = |log: &&alloy_primitives::Log| EscrowRefunded::decode_log(log).is_ok();
+        let refunds = ledger.storage.logs[before..].iter().filter(is_refund).count();
+        assert_eq!(refunds, usize::from(refunded > 0), "no event tells of nothing");
         ledger.reverts(ARBITER, TO, call, EscrowNotOpen { escrowId: id, status: 3 });
         sound(&mut ledger);
     }
@@ -679,6 +680,9 @@ fn a_seizure_takes_undecided_units_first_and_the_rest_goes_on() {
     ledger.timestamp_ms = deadline;
     ledger.ok(ANYONE, TO, payOutCall { escrowId: id });
     assert_eq!(stand(&mut ledger, id), (3, 120, 0, 0, 0, 480));
+    ledger.reverts(ANYONE, TO, payOutCall { escrowId: id }, EscrowNothingDue { escrowId: id });
+    let balances = [PAYER, PAYEE, COURT].map(|who| balance(&mut ledger, who));
+    assert_eq!(balances, [400, 620, 480], "the court and the payee, each once");
     sound(&mut ledger);
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
             view::<providerOfCall>((provider.active, provider.epoch))
         }
         Call::isNonceUsed(c) => view::<isNonceUsedCall>(providers::is_nonce_used(context, c.provider, c.nonce)?),
-        Call::tradeOfUetr(c) => view::<tradeOfUetrCall>(ops::trade_of_uetr(context, c.uetr)?),
+        Call::tradeOfUetr(c) => view::<tradeOfUetrCall>(ops::trade_of_uetr(context, c.debtor, c.uetr)?),
         Call::tradeCount(_) => view::<tradeCountCall>(ops::trade_count(context)?),
         Call::eip712Domain(_) => view::<eip712DomainCall>((
             typed_data::DOMAIN_FIELDS.into(),

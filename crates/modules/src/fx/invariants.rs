@@ -13,6 +13,7 @@ use crate::{
     EXCHANGE_ADDRESS,
     context::{Context, Failure},
     invariants::{Violation, hold},
+    payment,
 };
 
 /// Trades as events tell them. Apply the logs of every block since genesis in order.
@@ -20,8 +21,8 @@ use crate::{
 pub struct TradeBook {
     /// Trade of each provider's nonce.
     nonces: BTreeMap<(Address, B256), u64>,
-    /// Trade of each UETR.
-    payments: BTreeMap<B256, u64>,
+    /// Trade of each debtor's UETR.
+    payments: BTreeMap<(Address, B256), u64>,
     /// Number of the last trade.
     last: u64,
 }
@@ -36,9 +37,9 @@ impl TradeBook {
             return self.trade(event.tradeId, event.provider, event.nonce);
         }
         if let Ok(event) = IExchange::CrossBorderPaid::decode_log(log) {
-            let before = self.payments.insert(event.uetr, event.tradeId);
+            let before = self.payments.insert((event.debtor, event.uetr), event.tradeId);
             return found(before.is_none() && event.tradeId == self.last, "fx.uetr_names_its_trade", || {
-                format!("UETR {} is of trade {before:?} and of {}", event.uetr, event.tradeId)
+                format!("UETR {} of {} is of trade {before:?} and of {}", event.uetr, event.debtor, event.tradeId)
             });
         }
         Ok(())
@@ -66,10 +67,14 @@ impl TradeBook {
             let used = is_nonce_used(context, *provider, *nonce)?;
             hold(&mut violations, "fx.traded_nonce_is_used", used, || format!("nonce {nonce} of {provider} is unused"));
         }
-        for (uetr, number) in &self.payments {
-            let named = trade_of_uetr(context, *uetr)?;
+        for ((debtor, uetr), number) in &self.payments {
+            let named = trade_of_uetr(context, *debtor, *uetr)?;
             hold(&mut violations, "fx.uetr_names_its_trade", named == *number, || {
-                format!("UETR {uetr} is of trade {number}, the state says {named}")
+                format!("UETR {uetr} of {debtor} is of trade {number}, the state says {named}")
+            });
+            let paid = payment::is_settled(context, *debtor, *uetr)?;
+            hold(&mut violations, "fx.cross_border_is_a_payment", paid, || {
+                format!("trade {number} is no settled payment {uetr} of {debtor}")
             });
         }
         Ok(violations)

@@ -30,8 +30,8 @@ layout! {
         pub nonces: Mapping<Address, Mapping<B256, Slot<bool>>> = 3,
         /// Quotes made firm by a call, by digest.
         pub posted: Mapping<B256, Slot<bool>> = 4,
-        /// Trades by UETR.
-        pub payments: Mapping<B256, Slot<u64>> = 5,
+        /// Trades by debtor and UETR.
+        pub payments: Mapping<Address, Mapping<B256, Slot<u64>>> = 5,
     }
 }
 

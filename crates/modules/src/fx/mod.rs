@@ -3,9 +3,9 @@
 //! **Place in the way of a payment.** Two or three payments in two or three currencies by [`crate::token`]'s gate, in one
 //! operation: each is checked as any movement, and the first refusal undoes all.
 //!
-//! **State.** Providers, nonces used up, posted quotes, trades by UETR. No amounts. See [`layout`].
+//! **State.** Providers, nonces used up, posted quotes, trades by debtor and UETR. No amounts. See [`layout`].
 //!
-//! **Invariants.** A nonce trades once; a UETR names one trade; in each currency what is given is what is got.
+//! **Invariants.** A nonce trades once; a debtor's UETR names one trade; in each currency what is given is what is got.
 //!
 //! **Failures.** Typed reverts of [`IExchange`], and the tokens' where units move.
 //!

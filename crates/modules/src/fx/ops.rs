@@ -12,6 +12,7 @@ use super::{
 use crate::{
     EXCHANGE_ADDRESS,
     context::{Context, Failure, ensure},
+    payment::{self, Exchanged},
     token,
 };
 
@@ -31,9 +32,9 @@ pub fn trade_count(context: &mut Context<'_>) -> Result<u64, Failure> {
     layout().trades.read(context)
 }
 
-/// Trade of a UETR; 0 for none.
-pub fn trade_of_uetr(context: &mut Context<'_>, uetr: B256) -> Result<u64, Failure> {
-    layout().payments.at(context, &uetr)?.read(context)
+/// Trade of a debtor's UETR; 0 for none.
+pub fn trade_of_uetr(context: &mut Context<'_>, debtor: Address, uetr: B256) -> Result<u64, Failure> {
+    layout().payments.at(context, &debtor)?.at(context, &uetr)?.read(context)
 }
 
 /// Executes a quote.
@@ -49,7 +50,7 @@ pub fn execute(context: &mut Context<'_>, quote: &Quote, signature: &[u8], order
     token::pay(context, quote.sellToken, taker, quote.provider, cost.sent)?;
     token::pay(context, quote.buyToken, quote.provider, order.payee, cost.received)?;
     emit_hop(context, number, quote, cost, order.payee)?;
-    record_payment(context, number, order)?;
+    record_payment(context, number, order, (quote.buyToken, cost.received))?;
     Ok(Trade { number, sent: cost.sent, received: cost.received })
 }
 
@@ -75,7 +76,7 @@ pub fn execute_via(
     token::pay(context, second.buyToken, second.provider, order.payee, received)?;
     emit_hop(context, number, first, cost.first, second.provider)?;
     emit_hop(context, number, second, cost.second, order.payee)?;
-    record_payment(context, number, order)?;
+    record_payment(context, number, order, (second.buyToken, received))?;
     Ok(Trade { number, sent, received })
 }
 
@@ -96,8 +97,10 @@ fn check_order(context: &mut Context<'_>, order: &Order, payer: Address) -> Resu
     if uetr.is_zero() {
         return Ok(());
     }
-    let trade = trade_of_uetr(context, uetr)?;
-    ensure(trade == 0, || IExchange::ExchangeUetrUsed { uetr, tradeId: trade })
+    let debtor = context.caller();
+    let trade = trade_of_uetr(context, debtor, uetr)?;
+    ensure(trade == 0, || IExchange::ExchangeUetrUsed { uetr, tradeId: trade })?;
+    payment::ensure_unused(context, debtor, uetr)
 }
 
 /// What the taker accepts at worst.
@@ -134,13 +137,28 @@ fn emit_hop(context: &mut Context<'_>, number: u64, quote: &Quote, cost: Cost, p
     )
 }
 
-/// Notes a cross-border payment; nothing for an exchange without a UETR.
-fn record_payment(context: &mut Context<'_>, number: u64, order: &Order) -> Result<(), Failure> {
+/// Notes a cross-border payment, here and among the payments; nothing for an exchange without a UETR.
+fn record_payment(
+    context: &mut Context<'_>,
+    number: u64,
+    order: &Order,
+    (token, received): (Address, u128),
+) -> Result<(), Failure> {
     if order.uetr.is_zero() {
         return Ok(());
     }
-    layout().payments.at(context, &order.uetr)?.write(context, number)?;
     let debtor = context.caller();
+    layout().payments.at(context, &debtor)?.at(context, &order.uetr)?.write(context, number)?;
+    let paid = Exchanged {
+        payer: debtor,
+        uetr: order.uetr,
+        payee: order.payee,
+        token,
+        received,
+        agents: (order.debtorAgent, order.creditorAgent),
+        remittance: order.remittanceHash,
+    };
+    payment::record_exchanged(context, &paid)?;
     context.emit(
         EXCHANGE_ADDRESS,
         &IExchange::CrossBorderPaid {

@@ -8,7 +8,7 @@ use crate::{
     dispatch,
     factory::IFactory::createTokenCall,
     policy::IPolicy::addMembersCall,
-    testing::{ADMIN, COMPLIANCE, FREEZER, ISSUER, Ledger, PAUSER, account, cases, key, sign, units, world},
+    testing::{ADMIN, COMPLIANCE, FREEZER, ISSUER, Ledger, PAUSER, account, key, model_cases, sign, units, world},
     token::{
         self,
         IToken::{self, grantRoleCall, mintCall, pauseCall, setAddressFrozenCall, unpauseCall},
@@ -19,6 +19,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, SolError, SolEvent, SolInterface, SolValue};
 use secp256k1::SecretKey;
 
+mod cross_border;
 mod hostile;
 mod model;
 
@@ -465,7 +466,7 @@ fn errors_of_an_execution_come_in_the_promised_order() {
     }
     let uetr = B256::repeat_byte(1);
     (wanted.uetr, wanted.debtorAgent, wanted.creditorAgent, wanted.remittanceHash) = (uetr, agent, agent, agent);
-    ledger.run(ANYONE, |x| layout::layout().payments.of(&uetr).write(x, 77)).unwrap();
+    ledger.run(ANYONE, |x| layout::layout().payments.of(&TAKER).of(&uetr).write(x, 77)).unwrap();
     check(&mut ledger, TAKER, &quote, &wanted, &good, E::ExchangeUetrUsed(ExchangeUetrUsed { uetr, tradeId: 77 }));
     wanted.uetr = B256::repeat_byte(2);
     for amount in [units(0), units(41), top, ALL - U256::ONE] {
@@ -633,7 +634,7 @@ fn a_cross_border_payment_commits_whole_or_not_at_all() {
     ledger.ok(COMPLIANCE, POLICY_ADDRESS, addMembersCall { policyId: 2, accounts: vec![PAYEE] });
     let forbidden = IToken::PolicyForbids { policyId: 2, account: PAYEE };
     ledger.reverts(TAKER, TO, call.clone(), forbidden);
-    assert_eq!(ledger.ok(ANYONE, TO, tradeOfUetrCall { uetr }), 0);
+    assert_eq!(ledger.ok(ANYONE, TO, tradeOfUetrCall { debtor: TAKER, uetr }), 0);
     assert_eq!(ledger.ok(ANYONE, TO, quoteStatusCall { quote: full.clone() }), 0);
     let call_out = crate::policy::IPolicy::removeMembersCall { policyId: 2, accounts: vec![PAYEE] };
     ledger.ok(COMPLIANCE, POLICY_ADDRESS, call_out);
@@ -649,10 +650,29 @@ fn a_cross_border_payment_commits_whole_or_not_at_all() {
         remittanceHash: invoice,
     };
     assert_eq!(ledger.last_event::<CrossBorderPaid>().1, expected);
-    assert_eq!(ledger.ok(ANYONE, TO, tradeOfUetrCall { uetr }), 1);
+    assert_eq!(ledger.ok(ANYONE, TO, tradeOfUetrCall { debtor: TAKER, uetr }), 1);
     let again = Quote { nonce: B256::repeat_byte(5), ..full };
     let call = executing(&mut ledger, again, payment);
     ledger.reverts(TAKER, TO, call, ExchangeUetrUsed { uetr, tradeId: 1 });
+    sound(&mut ledger);
+}
+
+/// A UETR can be seen before its payment is made. Somebody who is faster pays under it for itself alone.
+#[test]
+fn a_uetr_is_its_debtor_s() {
+    let mut ledger = set_up();
+    let (uetr, agent) = (B256::repeat_byte(0x11), B256::repeat_byte(0xaa));
+    let payment = Order { uetr, debtorAgent: agent, creditorAgent: agent, ..order(units(10)) };
+    ledger.ok(ISSUER, eur(), mintCall { to: ANYONE, amount: units(100) });
+    let first = quote(&ledger);
+    let second = Quote { nonce: B256::repeat_byte(2), ..quote(&ledger) };
+    let call = executing(&mut ledger, first, payment.clone());
+    ledger.ok(ANYONE, TO, call);
+    assert_eq!(ledger.ok(ANYONE, TO, tradeOfUetrCall { debtor: TAKER, uetr }), 0, "it is not paid");
+    let call = executing(&mut ledger, second, payment);
+    ledger.ok(TAKER, TO, call);
+    assert_eq!(ledger.ok(ANYONE, TO, tradeOfUetrCall { debtor: TAKER, uetr }), 2);
+    assert_eq!(ledger.ok(ANYONE, TO, tradeOfUetrCall { debtor: ANYONE, uetr }), 1);
     sound(&mut ledger);
 }
 
@@ -695,7 +715,7 @@ fn invariants_notice_what_they_name() {
     assert_eq!(found(&|x| layout.trades.write(x, 2)), ["fx.trades_are_counted"]);
     let nonce = layout.nonces.of(&full.provider).of(&full.nonce);
     assert_eq!(found(&|x| nonce.write(x, false)), ["fx.traded_nonce_is_used"]);
-    assert_eq!(found(&|x| layout.payments.of(&uetr).write(x, 2)), ["fx.uetr_names_its_trade"]);
+    assert_eq!(found(&|x| layout.payments.of(&TAKER).of(&uetr).write(x, 2)), ["fx.uetr_names_its_trade"]);
 
     // The same trade told again, and a gap.
     let logs = ledger.storage.logs.clone();

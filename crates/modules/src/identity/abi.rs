@@ -68,7 +68,7 @@ sol! {
         function linkBySignature(uint64 personId, address account, uint64 expiresMs, uint8 v, bytes32 r, bytes32 s) external;
         /// Undoes the link of an account. The account itself or the person's registrar.
         function unlink(address account) external;
-        /// Number of links that the account made by signature.
+        /// Number of links that the account made; the next signature is over this number.
         function linkNonce(address account) external view returns (uint64);
         /// EIP-712 domain: name "Florin Identity", version "1", chain id, this address.
         function DOMAIN_SEPARATOR() external view returns (bytes32);

@@ -33,7 +33,7 @@ packed! {
         pub position: u32 = 8..12,
         /// The person to which a registrar proposed to link it.
         pub proposed: u64 = 12..20,
-        /// Links made by signature.
+        /// Links made.
         pub nonce: u64 = 20..28,
     }
 }

@@ -86,8 +86,7 @@ pub fn accept_link(context: &mut Context<'_>, person: u64) -> Result<(), Failure
     require_proposed(account, person, link)?;
     require_registrar(context, record.registrar)?;
     let position = room(context, person, &place, account, link)?;
-    slot.write(context, Link { person, position, proposed: 0, ..link })?;
-    place.addresses.push(context, account)?;
+    add(context, (person, account), &place, (slot, link), position)?;
     context.emit(IDENTITY_ADDRESS, &IIdentity::AddressLinkedTo { personId: person, account, bySignature: false })
 }
 
@@ -113,6 +112,20 @@ fn room(
     position.ok_or_else(|| revert(IIdentity::AddressesFull { personId: person, addressesMax: ADDRESSES_MAX }))
 }
 
+/// Adds an account that consented. Whatever it signed before is void from now on.
+fn add(
+    context: &mut Context<'_>,
+    (person, account): (u64, Address),
+    place: &PersonPlace,
+    (slot, link): (Slot<Link>, Link),
+    position: u32,
+) -> Result<(), Failure> {
+    // A nonce counts calls: it cannot reach 2^64.
+    let nonce = link.nonce.saturating_add(1);
+    slot.write(context, Link { person, position, proposed: 0, nonce })?;
+    place.addresses.push(context, account)
+}
+
 // ----- consent by signature ------------------------------------------------------------------------------------------
 
 /// Links an account that signed.
@@ -132,10 +145,7 @@ pub fn link_by_signature(
     // The zero address stands for "no signer"; it was refused as an account.
     ensure(signer == account, || IIdentity::LinkSignerInvalid { signer, account })?;
     let position = room(context, person, &place, account, link)?;
-    // A nonce counts signatures: it cannot reach 2^64.
-    let nonce = link.nonce.saturating_add(1);
-    slot.write(context, Link { person, position, proposed: 0, nonce })?;
-    place.addresses.push(context, account)?;
+    add(context, (person, account), &place, (slot, link), position)?;
     context.emit(IDENTITY_ADDRESS, &IIdentity::AddressLinkedTo { personId: person, account, bySignature: true })
 }
 

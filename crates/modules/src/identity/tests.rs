@@ -467,7 +467,7 @@ fn a_link_lies_where_the_layout_says() {
     link(&mut ledger, 1, account(2));
     let preimage = [B256::left_padding_from(account(2).as_slice()).0, U256::from(4).to_be_bytes()].concat();
     let word = ledger.storage.slots[&(TO, keccak256(preimage).into())];
-    assert_eq!(word, units(1) | U256::ONE << 64, "person 1, position 1");
+    assert_eq!(word, units(1) | U256::ONE << 64 | U256::ONE << 160, "person 1, position 1, one link made");
 }
 
 /// The checkers are checked: each tampering is named.

@@ -5,7 +5,7 @@
 
 use alloy_primitives::{Address, B256, Log, U256};
 use alloy_sol_types::SolEvent;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{IPayment, State, layout::layout, mandates::Mandate, record::Payment};
 use crate::{
@@ -25,10 +25,12 @@ struct Told {
     returned: U256,
 }
 
-/// Every payment that was ever ordered, as events tell. Apply the logs of every block in order.
+/// Every payment that was ever ordered, and every mandate, as events tell. Apply the logs of every block in order.
 #[derive(Clone, Debug, Default)]
 pub struct PaymentBook {
     payments: BTreeMap<(Address, B256), Told>,
+    /// Payer and reference of every mandate and standing order.
+    mandates: BTreeSet<(Address, B256)>,
 }
 
 impl PaymentBook {
@@ -56,6 +58,13 @@ impl PaymentBook {
         }
         if let Ok(event) = IPayment::PaymentExpired::decode_log(log) {
             return self.resolve((event.payer, event.uetr), State::Expired, U256::ZERO);
+        }
+        if let Ok(event) = IPayment::MandateCreated::decode_log(log)
+            && !self.mandates.insert((event.payer, event.mandateReference))
+        {
+            let IPayment::MandateCreated { payer, mandateReference: reference, .. } = event.data;
+            let found = format!("{payer} created a mandate under reference {reference} again");
+            return Err(Violation { invariant: "payment.mandate_created_once", found });
         }
         if let Ok(event) = IPayment::PaymentReturned::decode_log(log)
             && let Some(told) = self.payments.get_mut(&(event.payer, event.uetr))

@@ -197,6 +197,8 @@ layout! {
         pub requests_made: Slot<u64> = 4,
         /// Requests by number.
         pub requests: Mapping<u64, RequestRecord> = 5,
+        /// Numbers of mandates and standing orders, by payer and reference; 0 where none was created.
+        pub mandate_references: Mapping<Address, Mapping<B256, Slot<u64>>> = 6,
     }
 }
 

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     PAYMENT_ADDRESS,
     context::{Context, Failure, ensure, revert},
+    slots::Slot,
     token_address,
 };
 
@@ -65,7 +66,7 @@ pub struct Agreement {
     pub valid_from_ms: u64,
     /// End of the validity: late already.
     pub valid_until_ms: u64,
-    /// Hash of what was signed.
+    /// Hash of what was signed; the idempotency key.
     pub reference: B256,
 }
 
@@ -174,6 +175,7 @@ pub fn create_standing_order(context: &mut Context<'_>, agreement: &Agreement) -
 }
 
 fn create(context: &mut Context<'_>, kind: Kind, agreement: &Agreement) -> Result<u64, Failure> {
+    let named = unused_reference(context, agreement.reference)?;
     check_party(context, agreement.creditor)?;
     let (limits, total_max) = check_limits(agreement)?;
     let Agreement { every_days, every_months, valid_from_ms, valid_until_ms, .. } = *agreement;
@@ -191,6 +193,7 @@ fn create(context: &mut Context<'_>, kind: Kind, agreement: &Agreement) -> Resul
     let made = layout().mandates_made;
     let number = made.read(context)?.saturating_add(1);
     made.write(context, number)?;
+    named.write(context, number)?;
     let place = layout().mandates.at(context, &number)?;
     let (unit, every) = match cadence {
         Cadence::Days(days) => (1, days),
@@ -204,6 +207,17 @@ fn create(context: &mut Context<'_>, kind: Kind, agreement: &Agreement) -> Resul
     place.bounds.write(context, Bounds { total_max, until_ms: valid_until_ms, count_max })?;
     emit_created(context, (number, kind), agreement, (limits, total_max))?;
     Ok(number)
+}
+
+/// Where the number of the caller's mandate with this reference will lie; reverts where the caller has used it: who sends
+/// again learns the number of the first.
+fn unused_reference(context: &mut Context<'_>, reference: B256) -> Result<Slot<u64>, Failure> {
+    ensure(!reference.is_zero(), || IPayment::MandateReferenceMissing {})?;
+    let payer = context.caller();
+    let place = layout().mandate_references.at(context, &payer)?.at(context, &reference)?;
+    let number = place.read(context)?;
+    ensure(number == 0, || IPayment::MandateReferenceUsed { payer, mandateReference: reference, mandateId: number })?;
+    Ok(place)
 }
 
 /// The limits as units; what is beyond an amount is without limit.

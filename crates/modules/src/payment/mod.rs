@@ -23,6 +23,7 @@ mod batches;
 mod calendar;
 mod codes;
 mod dispatch;
+mod exchanged;
 pub mod invariants;
 pub mod layout;
 mod mandates;
@@ -43,6 +44,7 @@ pub use returns::{RETURNS_MAX, Return, return_payment};
 
 pub(crate) use abi::SOURCE;
 pub(crate) use dispatch::{BATCH_INPUT_BYTES_MAX, dispatch};
+pub(crate) use exchanged::{Exchanged, ensure_unused, is_settled, record_exchanged};
 
 #[cfg(test)]
 mod tests;

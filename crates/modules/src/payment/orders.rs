@@ -172,7 +172,12 @@ fn write_waiting(
     place.pending.write(context, pending)
 }
 
-fn emit_ordered(context: &mut Context<'_>, payer: Address, order: &Order, state: State) -> Result<(), Failure> {
+pub(super) fn emit_ordered(
+    context: &mut Context<'_>,
+    payer: Address,
+    order: &Order,
+    state: State,
+) -> Result<(), Failure> {
     let event = IPayment::PaymentOrdered {
         payer,
         uetr: order.uetr,

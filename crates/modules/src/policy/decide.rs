@@ -292,7 +292,9 @@ pub(super) fn judge(
     let known = get(context, policy)?;
     // A hold pays nobody yet: whom it is for may still become known, and is asked when it is posted.
     let payee = movement.payee.filter(|_| movement.purpose != Purpose::Hold);
-    let parties = [movement.payer, payee, movement.operator];
+    // Whom a policy refuses can be seized all the same.
+    let payer = movement.payer.filter(|_| movement.purpose != Purpose::Seizure);
+    let parties = [payer, payee, movement.operator];
     for account in parties.into_iter().flatten() {
         if let Some(leaf) = forbidding(context, policy, known, account, DEPTH_MAX)? {
             return Ok(Decision::silent(Outcome::Refused(Refusal::Account { policy: leaf, account })));

@@ -174,8 +174,8 @@ impl Purpose {
         matches!(self, Self::Transfer | Self::Mint | Self::Hold | Self::Post | Self::Net | Self::Sweep)
     }
 
-    /// Whether the travel rule is asked.
+    /// Whether the travel rule is asked: units come from one person to another, on their way through nobody's hands.
     pub(super) fn travels(self) -> bool {
-        matches!(self, Self::Transfer | Self::Post)
+        matches!(self, Self::Transfer | Self::Post | Self::Net | Self::Sweep)
     }
 }

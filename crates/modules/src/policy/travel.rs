@@ -20,6 +20,7 @@ use crate::{
 const PERSON: u8 = 1;
 const EXCHANGE: u8 = 2;
 const ACKNOWLEDGEMENT: u8 = 3;
+const COUNTERPARTY: u8 = 4;
 
 /// Whose payments under which rule.
 #[derive(Clone, Copy, Debug)]
@@ -47,19 +48,21 @@ fn place(
 
 // ----- the rule ------------------------------------------------------------------------------------------------------
 
-/// What a travel rule says.
+/// What a travel rule says. A net settlement names one side of a movement only: nobody could have told the other one.
 pub(super) fn ask(context: &mut Context<'_>, policy: u64, case: &mut Case<'_, '_>) -> Result<Outcome, Failure> {
     let movement = case.movement;
-    let (Some(payer), Some(payee)) = (movement.payer, movement.payee) else { return Ok(Outcome::Admitted) };
     // Zero units are no value that moves.
     if !movement.purpose.travels() || movement.amount == 0 {
         return Ok(Outcome::Admitted);
     }
+    let (payer, payee) = (movement.payer, movement.payee);
+    let parties = (side(case.payer, payer), side(case.payee, payee));
     let (exempt, terms) = terms_of(context, Kind::TravelRule, policy)?;
-    if is_exempt(context, exempt, payer)? && is_exempt(context, exempt, payee)? {
+    // A sweep may stay with its person, whose other wallet is exempt from the holding limit.
+    let at_home = parties.0 == parties.1;
+    if at_home || (is_exempt_side(context, exempt, payer)? && is_exempt_side(context, exempt, payee)?) {
         return Ok(Outcome::Admitted);
     }
-    let parties = (subject(case.payer, payer), subject(case.payee, payee));
     let place = place(context, policy, movement.token, parties)?;
     let (threshold, amount, now_ms) = (terms.first, movement.amount, context.env().timestamp_ms);
     let today = day(now_ms);
@@ -68,6 +71,9 @@ pub(super) fn ask(context: &mut Context<'_>, policy: u64, case: &mut Case<'_, '_
     if sum >= threshold && threshold != u128::MAX {
         let refused =
             |missing| Ok(Outcome::Refused(Refusal::Rule(Broken::Travel { policy, missing, threshold, total, amount })));
+        if payer.is_none() || payee.is_none() {
+            return refused(COUNTERPARTY);
+        }
         if case.payer == 0 || case.payee == 0 {
             return refused(PERSON);
         }
@@ -87,6 +93,16 @@ pub(super) fn ask(context: &mut Context<'_>, policy: u64, case: &mut Case<'_, '_
     }
     case.entries.push(Entry::Counted(place.total, Period { number: today, amount: sum }));
     Ok(Outcome::Admitted)
+}
+
+/// Key of one side; zero where there is none.
+fn side(person: u64, account: Option<Address>) -> U256 {
+    account.map_or(U256::ZERO, |account| subject(person, account))
+}
+
+/// Whether a side, if there is one, is not bound.
+fn is_exempt_side(context: &mut Context<'_>, exempt: u64, account: Option<Address>) -> Result<bool, Failure> {
+    account.map_or(Ok(true), |account| is_exempt(context, exempt, account))
 }
 
 // ----- exchanges -----------------------------------------------------------------------------------------------------

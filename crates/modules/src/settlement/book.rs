@@ -150,11 +150,21 @@ impl Book {
     /// The same with `more` units than it has, or with fewer.
     pub(super) fn capacity_with(&self, context: &mut Context<'_>, seat: &Seat, more: i128) -> Result<i128, Failure> {
         let limits = self.limits(context, seat)?;
-        let spendable = signed(token::spendable_units(context, self.token(), seat.account())?);
-        let free = spendable.saturating_add(more);
+        let free = self.units_with(context, seat, more)?;
         let Some(limit) = codes::stored_limit(limits.multilateral) else { return Ok(free) };
         let net = net_outflow(self.today(seat.place.flowed.read(context)?));
         Ok(free.min(signed(limit).saturating_sub(net)))
+    }
+
+    /// Spendable units less the reserve, whatever the multilateral limit leaves.
+    pub(super) fn free_units(&self, context: &mut Context<'_>, seat: &Seat) -> Result<i128, Failure> {
+        let reserve = signed(self.limits(context, seat)?.reserve);
+        self.units_with(context, seat, reserve.saturating_neg())
+    }
+
+    fn units_with(&self, context: &mut Context<'_>, seat: &Seat, more: i128) -> Result<i128, Failure> {
+        let spendable = signed(token::spendable_units(context, self.token(), seat.account())?);
+        Ok(spendable.saturating_add(more))
     }
 
     /// A participant's reserve and multilateral limit; who has none costs no read.

@@ -14,6 +14,7 @@ pub(super) mod status {
     pub(crate) const REJECTED: u8 = 5;
     pub(crate) const ASSIGNED: u8 = 6;
     pub(crate) const WAITING: u8 = 7;
+    pub(crate) const LATER: u8 = 8;
 }
 
 /// Statuses of a participant.
@@ -94,10 +95,27 @@ pub const FORECAST_MAX: u32 = 2_048;
 pub const RUN_STALE_MS: u64 = 600_000;
 /// Time between the beginnings of two runs, if a participant starts the second.
 pub const RUN_PAUSE_MS: u64 = 10_000;
+/// How long after its deadline, or after the cut-off if it got none, a window without outcome may be aborted by anyone.
+pub const WINDOW_STALE_MS: u64 = 3_600_000;
+/// Longest business day, and longest time to fund a window: a week.
+pub const TIME_AHEAD_MS_MAX: u64 = 7 * 24 * 3_600_000;
+/// Pledges of a participant that have units at once.
+pub const PLEDGES_MAX: u8 = 16;
+/// Parts of a minor unit in which prices of collateral are written.
+pub const PRICE_SCALE: u64 = 1_000_000_000;
+/// The whole, in basis points.
+pub const BASIS_POINTS: u32 = 10_000;
 /// Why an instruction was rejected: the cut-off came.
 pub const REASON_CUT_OFF: u8 = 1;
+/// Why an instruction was rejected: its value date went by before anyone presented it.
+pub const REASON_VALUE_DATE: u8 = 2;
 /// Largest time that fits its place, in milliseconds.
 pub(super) const TIME_MAX_MS: u64 = (1 << 48) - 1;
+
+/// Whether a time lies ahead, and not too far.
+pub(super) fn is_ahead(time_ms: u64, now_ms: u64) -> bool {
+    time_ms > now_ms && time_ms <= now_ms.saturating_add(TIME_AHEAD_MS_MAX).min(TIME_MAX_MS)
+}
 
 /// An amount above zero and within bounds.
 pub(super) fn amount(value: U256) -> Result<u128, Failure> {

@@ -3,7 +3,8 @@
 use super::{
     ISettlement,
     book::{Book, Seat},
-    codes::{self, REASON_CUT_OFF, TIME_MAX_MS, status},
+    codes::{self, REASON_CUT_OFF, status},
+    credit,
     lanes::{self, Walk},
     layout::Day,
     solver::Steps,
@@ -24,10 +25,7 @@ pub fn open_day(context: &mut Context<'_>, scheme: u64, value_date: u32, cut_off
         previousValueDate: previous,
     })?;
     let now = context.env().timestamp_ms;
-    ensure(cut_off_ms > now && cut_off_ms <= TIME_MAX_MS, || ISettlement::CutOffInvalid {
-        cutOffMs: cut_off_ms,
-        nowMs: now,
-    })?;
+    ensure(codes::is_ahead(cut_off_ms, now), || ISettlement::CutOffInvalid { cutOffMs: cut_off_ms, nowMs: now })?;
     let number = book.day.number.saturating_add(1);
     book.day = Day { number, value_date, phase: codes::day::OPEN, opened_ms: now, cut_off_ms, ..Day::default() };
     book.write_day(context)?;
@@ -36,13 +34,14 @@ pub fn open_day(context: &mut Context<'_>, scheme: u64, value_date: u32, cut_off
 }
 
 /// Whether a number looks like YYYYMMDD. Calendars of holidays are the operator's.
-fn is_date(value_date: u32) -> bool {
+pub(super) fn is_date(value_date: u32) -> bool {
     let (days, month_and_year) = (value_date.wrapping_rem(100), value_date.wrapping_div(100));
     let (month, year) = (month_and_year.wrapping_rem(100), month_and_year.wrapping_div(100));
     (1..=31).contains(&days) && (1..=12).contains(&month) && (1970..=9999).contains(&year)
 }
 
-/// Rejects what is unsettled and closes the day when nothing is left; answers whether it is closed.
+/// Rejects what is unsettled, collects intraday credit, and closes the day when nothing is left; answers whether it is
+/// closed.
 pub fn close_day(context: &mut Context<'_>, scheme: u64, steps: u32) -> Result<bool, Failure> {
     let mut book = Book::read(context, scheme)?;
     let phase = book.day.phase;
@@ -57,9 +56,10 @@ pub fn close_day(context: &mut Context<'_>, scheme: u64, steps: u32) -> Result<b
         ensure(windows == 0, || ISettlement::WindowsUnresolved { schemeId: scheme, windows })?;
         book.day.phase = codes::day::CLOSING;
         book.day.cursor = 0;
+        credit::begin_collection(context, &book)?;
         context.emit(SETTLEMENT_ADDRESS, &ISettlement::DayClosing { schemeId: scheme, day: book.day.number })?;
     }
-    let closed = reject_all(context, &mut book, &mut steps)?;
+    let closed = reject_all(context, &mut book, &mut steps)? && credit::collect_due(context, &book, &mut steps)?;
     if closed {
         book.day.phase = codes::day::CLOSED;
         context.emit(SETTLEMENT_ADDRESS, &ISettlement::DayClosed { schemeId: scheme, day: book.day.number })?;

@@ -2,7 +2,7 @@
 
 use alloy_primitives::Bytes;
 
-use super::{ISettlement::*, day, queue, run, scheme, views, window};
+use super::{ISettlement::*, credit, day, later, queue, run, scheme, views, window};
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
@@ -53,6 +53,16 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
             };
             queue::submit(x, c.schemeId, &new)
         }),
+        Call::submitLater(c) => mutate::<submitLaterCall, _>(context, |x| {
+            let new = queue::NewInstruction {
+                creditor: c.creditor,
+                amount: c.amount,
+                priority: c.priority,
+                reference: c.instructionReference,
+            };
+            later::submit_later(x, c.schemeId, &new, (c.valueDate, c.notBeforeMs))
+        }),
+        Call::present(c) => mutate::<presentCall, _>(context, |x| later::present(x, c.instructionId)),
         Call::cancel(c) => mutate::<cancelCall, _>(context, |x| queue::cancel(x, c.instructionId)),
         Call::holdInstruction(c) => mutate::<holdInstructionCall, _>(context, |x| queue::hold(x, c.instructionId)),
         Call::unholdInstruction(c) => {
@@ -80,10 +90,31 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
             mutate::<startWindowSettlementCall, _>(context, |x| window::start_settlement(x, c.windowId, c.fundBeforeMs))
         }
         Call::settleWindow(c) => mutate::<settleWindowCall, _>(context, |x| window::settle_window(x, c.windowId)),
+        Call::abortWindow(c) => mutate::<abortWindowCall, _>(context, |x| window::abort_window(x, c.windowId)),
         Call::prefund(c) => mutate::<prefundCall, _>(context, |x| window::prefund(x, c.schemeId, c.amount)),
         Call::withdrawPrefund(c) => {
             mutate::<withdrawPrefundCall, _>(context, |x| window::withdraw_prefund(x, c.schemeId))
         }
+
+        // Intraday credit
+        Call::setCreditLine(c) => {
+            mutate::<setCreditLineCall, _>(context, |x| credit::set_credit_line(x, c.schemeId, c.amount))
+        }
+        Call::setCollateral(c) => mutate::<setCollateralCall, _>(context, |x| {
+            credit::set_collateral(x, c.schemeId, c.token, (c.price, c.haircut, c.expiresMs))
+        }),
+        Call::pledge(c) => mutate::<pledgeCall, _>(context, |x| credit::pledge(x, c.schemeId, c.token, c.amount)),
+        Call::withdrawCollateral(c) => mutate::<withdrawCollateralCall, _>(context, |x| {
+            credit::withdraw_collateral(x, c.schemeId, c.pledgeId, c.amount)
+        }),
+        Call::drawCredit(c) => mutate::<drawCreditCall, _>(context, |x| credit::draw_credit(x, c.schemeId, c.amount)),
+        Call::repayCredit(c) => {
+            mutate::<repayCreditCall, _>(context, |x| credit::repay_credit(x, c.schemeId, c.amount))
+        }
+        Call::realiseCollateral(c) => mutate::<realiseCollateralCall, _>(context, |x| {
+            credit::realise_collateral(x, c.schemeId, c.account, c.pledgeId)
+        }),
+        Call::callMargin(c) => mutate::<callMarginCall, _>(context, |x| credit::call_margin(x, c.schemeId, c.account)),
 
         // Views
         Call::schemeOf(c) => view::<schemeOfCall>(views::scheme_of(context, c.schemeId)?),
@@ -103,7 +134,13 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
         Call::runOf(c) => view::<runOfCall>(views::run_of(context, c.schemeId)?),
         Call::forecast(c) => view::<forecastCall>(views::forecast(context, c.schemeId, c.account, c.injected)?),
         Call::figuresOf(c) => view::<figuresOfCall>(views::figures_of(context, c.schemeId)?),
+        Call::fundsOf(c) => view::<fundsOfCall>(views::funds_of(context, c.schemeId, c.account)?),
+        Call::ratiosOf(c) => view::<ratiosOfCall>(views::ratios_of(context, c.schemeId)?),
         Call::windowOf(c) => view::<windowOfCall>(views::window_of(context, c.windowId)?),
+        Call::creditLineOf(c) => view::<creditLineOfCall>(views::credit_line_of(context, c.schemeId)?),
+        Call::collateralOf(c) => view::<collateralOfCall>(views::collateral_of(context, c.schemeId, c.token)?),
+        Call::pledgeOf(c) => view::<pledgeOfCall>(views::pledge_of(context, c.schemeId, c.account, c.pledgeId)?),
+        Call::creditOf(c) => view::<creditOfCall>(views::credit_of(context, c.schemeId, c.account)?),
         Call::positionOf(c) => view::<positionOfCall>(views::position_of(context, c.windowId, c.account)?),
     }
 }

@@ -3,12 +3,14 @@
 use super::{
     book::{Book, Seat, net_outflow},
     codes::{LANES, PRIORITIES, phase},
+    credit,
     lanes::{Walk, standing},
     layout::{Flows, Live, layout},
 };
 use crate::{
     context::{Context, Failure},
     invariants::{Violation, hold},
+    token::{self, Keeper},
 };
 use std::collections::BTreeMap;
 
@@ -21,6 +23,7 @@ pub fn check(context: &mut Context<'_>) -> Result<Vec<Violation>, Failure> {
         if !book.day.running || book.place.run.read(context)?.phase != phase::SEAL {
             check_scheme(context, &book, &mut violations)?;
         }
+        check_credit(context, &book, &mut violations)?;
     }
     for window in 1..=layout().windows_made.read(context)? {
         check_window(context, window, &mut violations)?;
@@ -112,6 +115,34 @@ fn check_pairs(
             )
         });
     }
+    Ok(())
+}
+
+/// What is owed is what was lent, and what is pledged is the participants' own.
+fn check_credit(context: &mut Context<'_>, book: &Book, violations: &mut Vec<Violation>) -> Result<(), Failure> {
+    let id = book.id;
+    let (mut owed, mut borrowers) = (0u128, 0u32);
+    for index in 0..book.terms.seats {
+        let seat = book.seat(context, index)?;
+        let record = seat.place.credit.read(context)?;
+        owed = owed.saturating_add(record.outstanding);
+        borrowers = borrowers.saturating_add(u32::from(record.outstanding > 0));
+        hold(violations, "settlement.credit_is_lent", record.outstanding > 0 || !record.overdue, || {
+            format!("seat {index} of scheme {id} owes nothing and is overdue")
+        });
+        for number in 0..record.pledges {
+            let Some(pledged) = credit::pledged(context, book, &seat, number)? else { continue };
+            let kept = token::hold_of(context, pledged.token, pledged.hold)?;
+            let own = kept.owner == seat.account() && kept.keeper == Keeper::Settlement;
+            hold(violations, "settlement.pledge_is_its_own", own, || {
+                format!("pledge {number} of seat {index} of scheme {id} is hold {}: {kept:?}", pledged.hold)
+            });
+        }
+    }
+    let (sums, lending) = (book.place.credit_sums.read(context)?, book.place.lending.read(context)?);
+    hold(violations, "settlement.credit_is_lent", sums.lent == owed && lending.borrowers == borrowers, || {
+        format!("scheme {id} lent {} to {}, {borrowers} owe {owed}", sums.lent, lending.borrowers)
+    });
     Ok(())
 }
 

@@ -254,14 +254,15 @@ packed! {
         pub debtor: u32 = 12..14,
         /// Seat of the creditor.
         pub creditor: u32 = 14..16,
-        /// Position in its lane, or number of its window.
+        /// Position in its lane, number of its window, or the value date for which it waits.
         pub position: u32 = 16..20,
         /// 0 urgent, 1 high, 2 normal.
         pub priority: u8 = 20..21,
-        /// 1 queued, 2 on hold, 3 settled, 4 cancelled, 5 rejected, 6 in a window, 7 waiting for the end of a run.
-        /// "Queued" before its lane's head means settled, and "in a window" what the window became.
+        /// 1 queued, 2 on hold, 3 settled, 4 cancelled, 5 rejected, 6 in a window, 7 waiting for the end of a run, 8 for
+        /// its value date. "Queued" before its lane's head means settled, "in a window" what the window became, and
+        /// "waiting for its value date" after that date rejected.
         pub status: u8 = 21..22,
-        /// When it was submitted.
+        /// When it was submitted; for what waits for its value date, when it may be presented.
         pub submitted_ms: u64 = 22..28,
         /// The scheme.
         pub scheme: u32 = 28..32,
@@ -281,6 +282,62 @@ packed! {
         pub fund_before_ms: u64 = 9..15,
         /// Value of the instructions.
         pub value: u128 = 15..31,
+    }
+}
+
+packed! {
+    /// Who lends intraday credit in a scheme, and to how many.
+    pub struct Lending {
+        /// The operator who set the line; zero while none was set.
+        pub lender: Address = 0..20,
+        /// Participants that owe something.
+        pub borrowers: u32 = 20..24,
+        /// Next seat whose credit is collected at the close.
+        pub cursor: u32 = 24..28,
+    }
+}
+
+packed! {
+    /// How much intraday credit a scheme has.
+    pub struct CreditSums {
+        /// Most units that may be lent at once.
+        pub line: u128 = 0..12,
+        /// Units that are lent.
+        pub lent: u128 = 12..24,
+    }
+}
+
+packed! {
+    /// What a participant borrowed.
+    pub struct Credit {
+        /// Units that it owes.
+        pub outstanding: u128 = 0..12,
+        /// Whether they fell due and were not paid.
+        pub overdue: bool = 12..13,
+        /// Pledges ever used; their numbers are below.
+        pub pledges: u8 = 13..14,
+    }
+}
+
+packed! {
+    /// What a token is worth as collateral.
+    pub struct Collateral {
+        /// Billionths of a minor unit of the scheme's token for one minor unit; 0 if it is not eligible.
+        pub price: u128 = 0..12,
+        /// Part of the value that does not count, in basis points.
+        pub haircut: u32 = 12..14,
+        /// From when on the price values nothing.
+        pub expires_ms: u64 = 14..20,
+    }
+}
+
+packed! {
+    /// Units pledged.
+    pub struct Pledge {
+        /// The token; zero where nothing was pledged.
+        pub token: Address = 0..20,
+        /// The token's number of the hold.
+        pub hold: u64 = 20..28,
     }
 }
 
@@ -331,6 +388,8 @@ layout! {
         pub marks: Slot<Marks> = 7,
         /// Hold of the token with what it reserved for windows; 0 if it did not.
         pub prefund: Slot<u64> = 8,
+        /// What it borrowed.
+        pub credit: Slot<Credit> = 9,
     }
 }
 
@@ -375,6 +434,14 @@ layout! {
         pub pairs: Mapping<u64, Pair> = 17,
         /// Counterparties of a participant, by seat and number, as seat * 2^32 + number.
         pub counterparties: Mapping<u64, Slot<u32>> = 18,
+        /// Who lends intraday credit.
+        pub lending: Slot<Lending> = 19,
+        /// How much of it.
+        pub credit_sums: Slot<CreditSums> = 20,
+        /// What tokens are worth as collateral.
+        pub collaterals: Mapping<Address, Slot<Collateral>> = 21,
+        /// Pledges of a participant, by seat and number, as seat * 2^32 + number.
+        pub pledges: Mapping<u64, Slot<Pledge>> = 22,
     }
 }
 

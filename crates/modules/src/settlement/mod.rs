@@ -19,10 +19,12 @@ mod abi;
 mod board;
 mod book;
 mod codes;
+mod credit;
 mod day;
 mod dispatch;
 pub mod invariants;
 mod lanes;
+mod later;
 pub mod layout;
 mod queue;
 mod run;
@@ -33,10 +35,16 @@ mod window;
 
 pub use abi::ISettlement;
 pub use codes::{
-    AMOUNT_MAX, BILATERAL_LIMITS_MAX, FORECAST_MAX, OFFSET_MAX, PARTICIPANTS_MAX, PRIORITIES, QUEUE_MAX,
-    REASON_CUT_OFF, RULE_ABORT, RULE_PREFUNDED, RUN_PAUSE_MS, RUN_STALE_MS, STEPS_MAX, URGENT,
+    AMOUNT_MAX, BASIS_POINTS, BILATERAL_LIMITS_MAX, FORECAST_MAX, OFFSET_MAX, PARTICIPANTS_MAX, PLEDGES_MAX,
+    PRICE_SCALE, PRIORITIES, QUEUE_MAX, REASON_CUT_OFF, REASON_VALUE_DATE, RULE_ABORT, RULE_PREFUNDED, RUN_PAUSE_MS,
+    RUN_STALE_MS, STEPS_MAX, TIME_AHEAD_MS_MAX, URGENT, WINDOW_STALE_MS,
+};
+pub use credit::{
+    call_margin, draw_credit, pledge, realise_collateral, repay_credit, set_collateral, set_credit_line,
+    withdraw_collateral,
 };
 pub use day::{close_day, open_day};
+pub use later::{present, submit_later};
 pub use queue::{NewInstruction, cancel, hold, offset, release, reprioritise, submit, swap, unhold};
 pub use run::{abandon_run, advance_run, start_run};
 pub use scheme::{
@@ -44,10 +52,13 @@ pub use scheme::{
     set_multilateral_limit, set_reserve, suspend,
 };
 pub use views::{
-    bilateral_limit_of, day_of, figures_of, forecast, instruction_by_reference, instruction_of, liquidity_of,
-    participant_at, participant_of, position_of, run_of, scheme_of, window_of,
+    bilateral_limit_of, collateral_of, credit_line_of, credit_of, day_of, figures_of, forecast, funds_of,
+    instruction_by_reference, instruction_of, liquidity_of, participant_at, participant_of, pledge_of, position_of,
+    ratios_of, run_of, scheme_of, window_of,
 };
-pub use window::{assign, close_window, open_window, prefund, settle_window, start_settlement, withdraw_prefund};
+pub use window::{
+    abort_window, assign, close_window, open_window, prefund, settle_window, start_settlement, withdraw_prefund,
+};
 
 pub(crate) use abi::SOURCE;
 pub(crate) use dispatch::dispatch;

@@ -36,51 +36,82 @@ pub struct NewInstruction {
 /// status.
 pub fn submit(context: &mut Context<'_>, scheme: u64, new: &NewInstruction) -> Result<(u64, u8), Failure> {
     let mut book = Book::read(context, scheme)?;
-    let caller = context.caller();
-    let debtor = book.active(context, caller)?;
+    let (instruction, parties) = drafted(context, &book, new)?;
+    book.ensure_open()?;
+    book.ensure_before_cut_off(context)?;
+    let id = announce(context, &book, new)?;
+    let status = go(context, &mut book, id, instruction, &parties)?;
+    Ok((id, status))
+}
+
+/// Debtor and creditor of an instruction.
+pub(super) type Parties = (Seat, Seat);
+
+/// What an instruction must be whenever it settles, and its record, which nobody has written yet.
+pub(super) fn drafted(
+    context: &mut Context<'_>,
+    book: &Book,
+    new: &NewInstruction,
+) -> Result<(Instruction, Parties), Failure> {
+    let debtor = book.active(context, context.caller())?;
     let creditor = book.counterparty(context, &debtor, new.creditor)?;
     let amount = codes::amount(new.amount)?;
     codes::priority(new.priority)?;
     ensure(!new.reference.is_zero(), || ISettlement::InstructionReferenceMissing {})?;
-    book.ensure_open()?;
-    book.ensure_before_cut_off(context)?;
-    let id = take_number(context, caller, new.reference)?;
-    let mut instruction = Instruction {
+    let instruction = Instruction {
         amount,
         debtor: debtor.index,
         creditor: creditor.index,
         priority: new.priority,
         status: status::QUEUED,
         submitted_ms: context.env().timestamp_ms,
-        scheme: scheme_number(&book)?,
+        scheme: scheme_number(book)?,
         position: 0,
     };
+    Ok((instruction, (debtor, creditor)))
+}
+
+/// Gives an instruction its number, and tells of it.
+pub(super) fn announce(context: &mut Context<'_>, book: &Book, new: &NewInstruction) -> Result<u64, Failure> {
+    let debtor = context.caller();
+    let id = take_number(context, debtor, new.reference)?;
     context.emit(
         SETTLEMENT_ADDRESS,
         &ISettlement::InstructionSubmitted {
             instructionId: id,
-            schemeId: scheme,
+            schemeId: book.id,
             instructionReference: new.reference,
-            debtor: caller,
+            debtor,
             creditor: new.creditor,
             amount: new.amount,
             priority: new.priority,
         },
     )?;
+    Ok(id)
+}
+
+/// Settles an instruction at once, or queues it, or lets it wait for the end of a run; answers its status.
+pub(super) fn go(
+    context: &mut Context<'_>,
+    book: &mut Book,
+    id: u64,
+    mut instruction: Instruction,
+    (debtor, creditor): &Parties,
+) -> Result<u8, Failure> {
     if book.day.running {
-        wait(context, &mut book, id, &mut instruction)?;
-    } else if goes_first(context, &book, &debtor, new.priority)?
-        && covered(context, &book, &debtor, &creditor, &instruction)?
+        wait(context, book, id, &mut instruction)?;
+    } else if goes_first(context, book, debtor, instruction.priority)?
+        && covered(context, book, debtor, creditor, &instruction)?
     {
-        settle_alone(context, &book, id, &mut instruction, (&debtor, &creditor))?;
+        settle_alone(context, book, id, &mut instruction, (debtor, creditor))?;
     } else {
-        count_in(&mut book)?;
-        enter(context, &book, id, &mut instruction, &debtor)?;
-        offset_queues(context, &mut book, &debtor, &creditor)?;
+        count_in(book)?;
+        enter(context, book, id, &mut instruction, debtor)?;
+        offset_queues(context, book, debtor, creditor)?;
         instruction = record(context, id)?.read(context)?;
     }
     book.write_day(context)?;
-    Ok((id, instruction.status))
+    Ok(instruction.status)
 }
 
 /// The next number, taken by a reference that its debtor uses for the first time.
@@ -140,7 +171,10 @@ fn covered(
     if book.bilateral_room(context, debtor, creditor.index)?.is_some_and(|room| amount > room) {
         return Ok(false);
     }
-    Ok(book.may_take_part(context, debtor)? && book.may_take_part(context, creditor)?)
+    if !(book.may_take_part(context, debtor)? && book.may_take_part(context, creditor)?) {
+        return Ok(false);
+    }
+    token::admits_pay(context, book.token(), (debtor.account(), creditor.account()), instruction.amount)
 }
 
 /// Settles an instruction that stands in no lane.
@@ -242,7 +276,16 @@ fn offset_queues(context: &mut Context<'_>, book: &mut Book, first: &Seat, secon
     if solution.count == 0 {
         return Ok(0);
     }
-    let mut paid = [0u128; 2];
+    let paid = [0, 1].map(|side| {
+        let queue = sides.get(side).map(|(_, _, queue)| queue.iter().take(kept(side))).into_iter().flatten();
+        queue.fold(0u128, |sum, (_, instruction)| sum.saturating_add(instruction.amount))
+    });
+    let changes = net_of_two((first.account(), paid[0]), (second.account(), paid[1]));
+    for change in &changes {
+        if !token::admits_net(context, book.token(), change)? {
+            return Ok(0);
+        }
+    }
     for (side, (debtor, creditor, queue)) in sides.into_iter().enumerate() {
         for (id, mut instruction) in queue.into_iter().take(kept(side)) {
             withdraw(context, book, &instruction, debtor)?;
@@ -250,25 +293,17 @@ fn offset_queues(context: &mut Context<'_>, book: &mut Book, first: &Seat, secon
             book.note_flow(context, debtor, creditor, instruction.amount)?;
             book.note_figures(context, 1, (instruction.amount, 0), delay(context, &instruction))?;
             mark_settled(context, book, id, &mut instruction)?;
-            paid[side] = paid[side].saturating_add(instruction.amount);
         }
     }
-    move_net(context, book, (first.account(), paid[0]), (second.account(), paid[1]))?;
+    token::settle_net(context, book.token(), &changes)?;
+    book.note_figures(context, 0, (0, paid[0].abs_diff(paid[1])), 0)?;
     u32::try_from(solution.count).map_err(|_| book.fault("an offset settled too many"))
 }
 
-/// Moves the difference between what two pay each other.
-fn move_net(
-    context: &mut Context<'_>,
-    book: &Book,
-    (first, paid): (Address, u128),
-    (second, got): (Address, u128),
-) -> Result<(), Failure> {
+/// The difference between what two pay each other.
+fn net_of_two((first, paid): (Address, u128), (second, got): (Address, u128)) -> [NetChange; 2] {
     let (debit, credit) = (paid.saturating_sub(got), got.saturating_sub(paid));
-    let changes =
-        [NetChange { account: first, debit, credit }, NetChange { account: second, debit: credit, credit: debit }];
-    token::settle_net(context, book.token(), &changes)?;
-    book.note_figures(context, 0, (0, debit.saturating_add(credit)), 0)
+    [NetChange { account: first, debit, credit }, NetChange { account: second, debit: credit, credit: debit }]
 }
 
 /// Leading instructions of a participant that all pay `creditor`.
@@ -294,9 +329,14 @@ fn leading(context: &mut Context<'_>, book: &Book, debtor: &Seat, creditor: &Sea
 /// Takes an instruction out for good.
 pub fn cancel(context: &mut Context<'_>, id: u64) -> Result<(), Failure> {
     let (mut book, debtor, mut instruction) = own(context, id)?;
-    ensure_stands(context, &book, id, &instruction, &[status::QUEUED, status::HELD])?;
-    withdraw(context, &book, &instruction, &debtor)?;
-    count_out(&mut book, 1)?;
+    // What waits for its value date stands in no lane, and no run knows it.
+    if instruction.status == status::LATER {
+        ensure_status(context, &book, id, &instruction, &[status::LATER])?;
+    } else {
+        ensure_stands(context, &book, id, &instruction, &[status::QUEUED, status::HELD])?;
+        withdraw(context, &book, &instruction, &debtor)?;
+        count_out(&mut book, 1)?;
+    }
     instruction.status = status::CANCELLED;
     record(context, id)?.write(context, instruction)?;
     book.write_day(context)?;
@@ -380,6 +420,16 @@ fn ensure_stands(
     allowed: &[u8],
 ) -> Result<(), Failure> {
     book.ensure_idle(context)?;
+    ensure_status(context, book, id, instruction, allowed)
+}
+
+fn ensure_status(
+    context: &mut Context<'_>,
+    book: &Book,
+    id: u64,
+    instruction: &Instruction,
+    allowed: &[u8],
+) -> Result<(), Failure> {
     let status = super::views::status_of(context, book, instruction)?;
     ensure(allowed.contains(&status), || ISettlement::InstructionStatusInvalid { instructionId: id, status })
 }

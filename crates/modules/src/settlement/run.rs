@@ -3,7 +3,7 @@
 //! Where it is stands in [`Run`]; who must be looked at, in the scheme's worklist; what was dropped, with each participant.
 //! Until phase 4 nothing has moved, and phase 4 moves everything in one step.
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 
 use super::{
     ISettlement,
@@ -83,6 +83,10 @@ pub fn start_run(context: &mut Context<'_>, scheme: u64) -> Result<u32, Failure>
     let mut book = Book::read(context, scheme)?;
     let by_operator = starts_as_operator(context, &book)?;
     book.ensure_open()?;
+    // The day closes once no run is in progress: participants must not put that off.
+    if !by_operator {
+        book.ensure_before_cut_off(context)?;
+    }
     book.ensure_idle(context)?;
     let earlier = book.place.run.read(context)?;
     ensure_not_too_soon(context, &book, earlier, by_operator)?;
@@ -230,6 +234,7 @@ fn scan(context: &mut Context<'_>, stage: &mut Stage, steps: &mut Steps) -> Resu
     stage.list = list;
     stage.run = run;
     if done {
+        stage.run.scan = false;
         stage.enter(phase::DROP);
     }
     Ok(done)
@@ -303,25 +308,31 @@ fn drop_payments(context: &mut Context<'_>, stage: &mut Stage, steps: &mut Steps
     Ok(true)
 }
 
-/// Moves the net of the whole set in one step, unless someone spent what the set counts on: then the solver goes on.
+/// Moves the net of the whole set in one step, unless someone spent what the set counts on, or may not take part with it
+/// any more: then the solver goes on without.
 fn settle(context: &mut Context<'_>, stage: &mut Stage) -> Result<bool, Failure> {
     let mut changes = Vec::new();
     let mut debits = 0u128;
     stage.enter(phase::SETTLE);
     while let Some(seat) = stage.next_seat(context)? {
         let set = set_of(context, &seat, stage.run.number)?;
-        let (debit, credit) = (set.outward.saturating_sub(set.inward), set.inward.saturating_sub(set.outward));
-        if debit == 0 && credit == 0 {
+        if set == Flows::default() {
             continue;
         }
-        if debit > 0 && signed(debit) > stage.book.capacity(context, &seat)? {
+        let change = net_of(seat.account(), set);
+        // Who is active, limits and flows stand still during a run: what can have changed is the token's.
+        if !token::admits_net(context, stage.book.token(), &change)? {
+            bar(context, stage, &seat, set)?;
+        } else if is_short_now(context, &stage.book, &seat, set)? {
             stage.list.insert(at(seat.index));
         }
-        debits = debits.saturating_add(debit);
-        changes.push(NetChange { account: seat.account(), debit, credit });
+        debits = debits.saturating_add(change.debit);
+        if change.debit > 0 || change.credit > 0 {
+            changes.push(change);
+        }
     }
     if !stage.list.is_empty() {
-        stage.enter(phase::DROP);
+        stage.enter(if stage.run.scan { phase::SCAN } else { phase::DROP });
         return Ok(true);
     }
     token::settle_net(context, stage.book.token(), &changes)?;
@@ -343,6 +354,31 @@ fn settle(context: &mut Context<'_>, stage: &mut Stage) -> Result<bool, Failure>
         },
     )?;
     Ok(true)
+}
+
+/// Notes somebody who may not take part with this set: it drops all of its own, and a scan ends the queues before what
+/// pays it.
+fn bar(context: &mut Context<'_>, stage: &mut Stage, seat: &Seat, set: Flows) -> Result<(), Failure> {
+    stage.barred.insert(at(seat.index));
+    stage.list.insert(at(seat.index));
+    stage.run.scan |= set.inward > 0;
+    let values = [seat.index.into(), i128::MIN.cast_unsigned(), set.outward, set.inward];
+    stage.proof = chain(context, stage.proof, &values)?;
+    Ok(())
+}
+
+/// Whether units have gone that the set counts on. Who has no reserve is short only by a debit.
+fn is_short_now(context: &mut Context<'_>, book: &Book, seat: &Seat, set: Flows) -> Result<bool, Failure> {
+    let net = signed(set.outward).saturating_sub(signed(set.inward));
+    if set.outward == 0 || (net <= 0 && !seat.member.bounded) {
+        return Ok(false);
+    }
+    Ok(net > book.free_units(context, seat)?)
+}
+
+/// What a participant gives or gets if its set settles.
+fn net_of(account: Address, Flows { outward, inward }: Flows) -> NetChange {
+    NetChange { account, debit: outward.saturating_sub(inward), credit: inward.saturating_sub(outward) }
 }
 
 /// Lets every queue begin after what settled.

@@ -105,6 +105,12 @@ pub fn leave(context: &mut Context<'_>, scheme: u64) -> Result<(), Failure> {
     book.ensure_closed()?;
     let hold = seat.place.prefund.read(context)?;
     ensure(hold == 0, || ISettlement::PrefundInUse { schemeId: scheme, account, holdId: hold })?;
+    let outstanding = seat.place.credit.read(context)?.outstanding;
+    ensure(outstanding == 0, || ISettlement::CreditOutstanding {
+        schemeId: scheme,
+        account,
+        outstanding: U256::from(outstanding),
+    })?;
     set_status(context, &book, seat, member::LEFT)
 }
 

@@ -4,20 +4,26 @@ use super::{ISettlement::*, invariants};
 use crate::{
     SETTLEMENT_ADDRESS,
     testing::{ADMIN, FREEZER, ISSUER, Ledger, account, units, world},
-    token::IToken::{balanceOfCall, mintCall, setAddressFrozenCall, transferCall},
+    token::IToken::{balanceOfCall, freezePartialTokensCall, mintCall, setAddressFrozenCall, transferCall},
     token_address,
 };
 use alloy_primitives::{Address, B256, U256};
 
+mod credit;
 mod day;
 mod errors;
+mod figures;
+mod later;
 mod model;
+mod nets;
 mod queue;
+mod refused;
 mod run;
 mod scale;
 mod schemes;
 mod solver;
 mod window;
+mod window_model;
 
 const TO: Address = SETTLEMENT_ADDRESS;
 const OPERATOR: Address = Address::repeat_byte(0x50);
@@ -37,6 +43,8 @@ struct Scheme {
     ledger: Ledger,
     id: u64,
     submitted: u64,
+    /// Whether the latest run of the model's test had moved units before something else happened.
+    late: bool,
 }
 
 impl Scheme {
@@ -69,7 +77,7 @@ impl Scheme {
             ledger.ok(OPERATOR, TO, admitParticipantCall { schemeId: id, account: account(bank) });
             ledger.ok(account(bank), TO, joinCall { schemeId: id });
         }
-        Self { ledger, id, submitted: 0 }
+        Self { ledger, id, submitted: 0, late: false }
     }
 
     fn open(&mut self, value_date: u32) {

@@ -6,8 +6,10 @@ use super::{
     ISettlement,
     board::marks_of,
     book::{Book, Seat, net_outflow},
-    codes::{self, FORECAST_MAX, phase, status, window as state},
+    codes::{self, FORECAST_MAX, URGENT, phase, status, window as state},
+    credit,
     lanes::{Walk, standing},
+    later,
     layout::{Flows, Instruction, layout},
     queue::existing,
     solver::{Payment, Position, QueueState, Table, signed},
@@ -15,7 +17,7 @@ use super::{
 };
 use crate::{
     context::{Context, Failure, ensure, revert},
-    token,
+    token::{self, Keeper},
 };
 
 /// A seat of an account that was ever admitted; reverts for others.
@@ -117,6 +119,31 @@ pub fn liquidity_of(
     })
 }
 
+/// Where a participant's units are, by the module that keeps them.
+pub fn funds_of(
+    context: &mut Context<'_>,
+    scheme: u64,
+    account: Address,
+) -> Result<ISettlement::fundsOfReturn, Failure> {
+    let book = Book::read(context, scheme)?;
+    known(context, &book, account)?;
+    let token = book.token();
+    let mut kept = |keeper: Keeper| token::held_by(context, token, account, keeper.number()).map(U256::from);
+    let (parked, payments, settlement) = (kept(Keeper::Parking)?, kept(Keeper::Payment)?, kept(Keeper::Settlement)?);
+    let (quotes, escrows, channels) = (kept(Keeper::Exchange)?, kept(Keeper::Escrow)?, kept(Keeper::Channel)?);
+    Ok(ISettlement::fundsOfReturn {
+        balance: U256::from(token::balance_of(context, token, account)?),
+        spendable: U256::from(token::spendable_units(context, token, account)?),
+        frozen: U256::from(token::frozen_units(context, token, account)?),
+        parked,
+        payments,
+        settlement,
+        quotes,
+        escrows,
+        channels,
+    })
+}
+
 /// An instruction.
 pub fn instruction_of(context: &mut Context<'_>, id: u64) -> Result<ISettlement::instructionOfReturn, Failure> {
     let instruction = existing(context, id)?;
@@ -143,6 +170,7 @@ pub fn instruction_by_reference(context: &mut Context<'_>, debtor: Address, refe
 pub(super) fn status_of(context: &mut Context<'_>, book: &Book, instruction: &Instruction) -> Result<u8, Failure> {
     match instruction.status {
         status::QUEUED if settled_in_run(context, book, instruction)? => Ok(status::SETTLED),
+        status::LATER if later::went_by(context, book, instruction) => Ok(status::REJECTED),
         status::ASSIGNED => {
             let (_, window) = window::read(context, instruction.position.into())?;
             Ok(match window.state {
@@ -195,6 +223,20 @@ pub fn figures_of(context: &mut Context<'_>, scheme: u64) -> Result<ISettlement:
     })
 }
 
+/// What the figures say.
+pub fn ratios_of(context: &mut Context<'_>, scheme: u64) -> Result<ISettlement::ratiosOfReturn, Failure> {
+    let place = Book::read(context, scheme)?.place;
+    let (value, counts) = (place.value.read(context)?, place.counts.read(context)?);
+    let (settled, used) = (U256::from(value.settled), U256::from(value.used));
+    let whole = U256::from(codes::BASIS_POINTS);
+    let nothing_moved = if settled.is_zero() { U256::ZERO } else { U256::MAX };
+    Ok(ISettlement::ratiosOfReturn {
+        liquiditySaved: settled.saturating_sub(used),
+        turnover: settled.saturating_mul(whole).checked_div(used).unwrap_or(nothing_moved),
+        meanDelayMs: U256::from(counts.delay_ms.checked_div(counts.settled.into()).unwrap_or_default()),
+    })
+}
+
 /// A window.
 pub fn window_of(context: &mut Context<'_>, id: u64) -> Result<ISettlement::windowOfReturn, Failure> {
     let (book, window) = window::read(context, id)?;
@@ -219,6 +261,73 @@ pub fn position_of(
     Ok(ISettlement::positionOfReturn { gives: U256::from(outward), gets: U256::from(inward) })
 }
 
+// ----- intraday credit -----------------------------------------------------------------------------------------------
+
+/// Who lends, and how much.
+pub fn credit_line_of(context: &mut Context<'_>, scheme: u64) -> Result<ISettlement::creditLineOfReturn, Failure> {
+    let place = Book::read(context, scheme)?.place;
+    let (lending, sums) = (place.lending.read(context)?, place.credit_sums.read(context)?);
+    Ok(ISettlement::creditLineOfReturn {
+        lender: lending.lender,
+        line: U256::from(sums.line),
+        lent: U256::from(sums.lent),
+        borrowers: lending.borrowers,
+    })
+}
+
+/// What a token is worth as collateral.
+pub fn collateral_of(
+    context: &mut Context<'_>,
+    scheme: u64,
+    token: Address,
+) -> Result<ISettlement::collateralOfReturn, Failure> {
+    let place = Book::read(context, scheme)?.place;
+    let collateral = place.collaterals.at(context, &token)?.read(context)?;
+    Ok(ISettlement::collateralOfReturn {
+        price: U256::from(collateral.price),
+        haircut: collateral.haircut,
+        expiresMs: collateral.expires_ms,
+    })
+}
+
+/// A pledge and its present value.
+pub fn pledge_of(
+    context: &mut Context<'_>,
+    scheme: u64,
+    account: Address,
+    number: u8,
+) -> Result<ISettlement::pledgeOfReturn, Failure> {
+    let book = Book::read(context, scheme)?;
+    let seat = known(context, &book, account)?;
+    let pledged = credit::existing_pledge(context, &book, &seat, number)?;
+    Ok(ISettlement::pledgeOfReturn {
+        token: pledged.token,
+        holdId: pledged.hold,
+        amount: U256::from(pledged.units),
+        value: U256::from(credit::value_of(context, &book, &pledged)?),
+    })
+}
+
+/// What a participant owes and may draw.
+pub fn credit_of(
+    context: &mut Context<'_>,
+    scheme: u64,
+    account: Address,
+) -> Result<ISettlement::creditOfReturn, Failure> {
+    let book = Book::read(context, scheme)?;
+    let seat = known(context, &book, account)?;
+    let record = seat.place.credit.read(context)?;
+    let value = credit::collateral_value(context, &book, &seat)?;
+    Ok(ISettlement::creditOfReturn {
+        outstanding: U256::from(record.outstanding),
+        overdue: record.overdue,
+        value: U256::from(value),
+        available: U256::from(credit::available(context, &book, &seat, value)?),
+        shortfall: U256::from(record.outstanding.saturating_sub(value)),
+        pledges: record.pledges,
+    })
+}
+
 // ----- forecast ------------------------------------------------------------------------------------------------------
 
 /// What would settle in a run if a participant had more units, and what kind of queue that would be.
@@ -238,17 +347,20 @@ pub fn forecast(
         queuedMax: U256::from(FORECAST_MAX),
     })?;
     let more = i128::try_from(u128::try_from(injected).unwrap_or(u128::MAX)).unwrap_or(i128::MAX);
-    let mut positions = Vec::new();
+    let (mut positions, mut alone) = (Vec::new(), Vec::new());
     for index in 0..book.terms.seats {
         let more = if index == lucky { more } else { 0 };
-        positions.push(position(context, &book, index, more)?);
+        let position = position(context, &book, index, more)?;
+        alone.push(bounds_alone(context, &book, index, (more, &position))?);
+        positions.push(position);
     }
+    let flows = alone.iter().enumerate().any(|(bank, bounds)| flows_alone(&positions, bank, bounds));
     // A step of the solver is about as much work as a warm read.
     context.charge(u64::from(queued).saturating_mul(100))?;
     let table = Table::new(positions);
     let state = table.state();
     let solution = table.solve();
-    let state = match state {
+    let state = match if flows { QueueState::Flowing } else { state } {
         QueueState::Empty => 0,
         QueueState::Flowing => 1,
         QueueState::Gridlock => 2,
@@ -277,4 +389,29 @@ fn position(context: &mut Context<'_>, book: &Book, index: u32, more: i128) -> R
     let reserve = signed(book.limits(context, &seat)?.reserve);
     let capacity = book.capacity_with(context, &seat, more.saturating_sub(reserve))?;
     Ok(Position { capacity, bilateral, barred: !book.may_take_part(context, &seat)?, queue })
+}
+
+/// Most that each of a participant's first instructions may take by itself: of the one at the head, or of all in a bypass
+/// scheme. An urgent one may use the reserve.
+fn bounds_alone(
+    context: &mut Context<'_>,
+    book: &Book,
+    index: u32,
+    (more, position): (i128, &Position),
+) -> Result<Vec<i128>, Failure> {
+    let seat = book.seat(context, index)?;
+    let urgent = usize::try_from(seat.place.live.read(context)?.count(URGENT)).unwrap_or(usize::MAX);
+    let with_reserve = if urgent > 0 { book.capacity_with(context, &seat, more)? } else { position.capacity };
+    let looked_at = if book.terms.bypass { position.queue.len() } else { position.queue.len().min(1) };
+    Ok((0..looked_at).map(|place| if place < urgent { with_reserve } else { position.capacity }).collect())
+}
+
+/// Whether one of these instructions settles by itself.
+fn flows_alone(positions: &[Position], bank: usize, bounds: &[i128]) -> bool {
+    let Some(position) = positions.get(bank).filter(|position| !position.barred) else { return false };
+    position.queue.iter().zip(bounds).any(|(payment, bound)| {
+        let room = position.bilateral.get(&payment.creditor).copied().unwrap_or(i128::MAX);
+        let open = positions.get(payment.creditor).is_some_and(|creditor| !creditor.barred);
+        open && signed(payment.amount) <= room.min(*bound)
+    })
 }

@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, U256};
 use super::{
     ISettlement,
     book::{Book, Seat},
-    codes::{self, RULE_PREFUNDED, TIME_MAX_MS, status, window as state},
+    codes::{self, RULE_PREFUNDED, WINDOW_STALE_MS, member, status, window as state},
     lanes::record,
     layout::{Flows, Instruction, Window, layout},
     queue::{scheme_number, take_number},
@@ -61,7 +61,7 @@ pub fn start_settlement(context: &mut Context<'_>, id: u64, fund_before_ms: u64)
     book.require_operator(context)?;
     ensure_state(id, &window, state::CLOSED)?;
     let now = context.env().timestamp_ms;
-    ensure(fund_before_ms > now && fund_before_ms <= TIME_MAX_MS, || ISettlement::FundingDeadlineInvalid {
+    ensure(codes::is_ahead(fund_before_ms, now), || ISettlement::FundingDeadlineInvalid {
         fundBeforeMs: fund_before_ms,
         nowMs: now,
     })?;
@@ -91,6 +91,28 @@ pub fn settle_window(context: &mut Context<'_>, id: u64) -> Result<bool, Failure
         Some(defaulter) => context.emit(SETTLEMENT_ADDRESS, &defaulter.event(id))?,
     }
     Ok(settles)
+}
+
+/// Aborts a window that nobody brought to an outcome, so that it keeps neither the day nor what was reserved for it: an
+/// hour after its deadline or, if the operator never gave it one, after the cut-off.
+pub fn abort_window(context: &mut Context<'_>, id: u64) -> Result<(), Failure> {
+    let (mut book, mut window) = read(context, id)?;
+    let (state, now) = (window.state, context.env().timestamp_ms);
+    ensure(state <= state::PENDING, || ISettlement::WindowStatusInvalid { windowId: id, state })?;
+    let due = if state == state::PENDING { window.fund_before_ms } else { book.day.cut_off_ms };
+    let from = due.saturating_add(WINDOW_STALE_MS);
+    ensure(now >= from, || ISettlement::WindowNotAbortable { windowId: id, fromMs: from, nowMs: now })?;
+    book.day.windows = book.day.windows.saturating_sub(1);
+    book.write_day(context)?;
+    window.state = state::ABORTED;
+    layout().windows.at(context, &id)?.write(context, window)?;
+    let event = ISettlement::WindowAborted {
+        windowId: id,
+        defaulter: Address::ZERO,
+        needed: U256::ZERO,
+        available: U256::ZERO,
+    };
+    context.emit(SETTLEMENT_ADDRESS, &event)
 }
 
 /// One participant's part in the settlement.
@@ -123,24 +145,26 @@ impl Defaulter {
     }
 }
 
-/// Net positions that are not zero, in order of seats, and the first participant that fails its own.
+/// Everyone in the window with its net position, in order of seats, and the first participant that fails its own.
 fn positions(context: &mut Context<'_>, book: &Book, id: u64) -> Result<(Vec<Party>, Option<Defaulter>), Failure> {
     let places = layout().positions.at(context, &id)?;
     let (mut parties, mut defaulter) = (Vec::new(), None);
     for index in 0..book.terms.seats {
         let Flows { outward, inward } = places.at(context, &index)?.read(context)?;
-        let (debit, credit) = (outward.saturating_sub(inward), inward.saturating_sub(outward));
-        if debit == 0 && credit == 0 {
+        if outward == 0 && inward == 0 {
             continue;
         }
+        let (debit, credit) = (outward.saturating_sub(inward), inward.saturating_sub(outward));
         let seat = book.seat(context, index)?;
-        let barred = !book.may_take_part(context, &seat)?;
-        let available = if debit > 0 { available(context, book, &seat, debit)? } else { 0 };
         let account = seat.account();
+        let change = NetChange { account, debit, credit };
+        let active = seat.member.status == member::ACTIVE;
+        let barred = !(active && token::admits_net(context, book.token(), &change)?);
+        let available = if debit > 0 { available(context, book, &seat, debit)? } else { 0 };
         if defaulter.is_none() && (barred || debit > available) {
             defaulter = Some(Defaulter { account, barred, needed: debit, available });
         }
-        parties.push(Party { seat, change: NetChange { account, debit, credit } });
+        parties.push(Party { seat, change });
     }
     Ok((parties, defaulter))
 }

@@ -152,7 +152,7 @@ fn pay_item(
         return Ok(ItemResult::PayeeMustNotBePayer);
     }
     let mut payee = Holder::read(context, token, item.to)?;
-    if payee.holding.blocked {
+    if payee.blocked() {
         return Ok(ItemResult::PayeeMustNotBeFrozen);
     }
     let paying = movement(token, Purpose::Transfer, U256::from(item.amount));

@@ -4,7 +4,8 @@ use alloy_primitives::{Address, U256};
 
 use super::{
     ADMIN_ROLE, FREEZER_ROLE, IToken, PAUSER_ROLE,
-    layout::{FROZEN_MAX, Supply, layout},
+    layout::{CapChange, FROZEN_MAX, PolicyChange, Supply, layout},
+    notice::{self, Rule},
     ops::{Holder, terms},
     roles::require_role,
 };
@@ -17,17 +18,31 @@ use crate::{
 
 /// Most units that may exist at once.
 pub fn supply_cap(context: &mut Context<'_>, token: Address) -> Result<u128, Failure> {
-    Ok(layout(token).supply.read(context)?.cap)
+    let terms = terms(context, token)?;
+    let cap = layout(token).supply.read(context)?.cap;
+    Ok(notice::caps(context, token, terms, cap)?.in_force)
 }
 
-/// Sets the cap.
+/// Sets the cap, at once or under the token's notice.
 pub fn set_supply_cap(context: &mut Context<'_>, token: Address, cap: U256) -> Result<(), Failure> {
     require_role(context, token, ADMIN_ROLE)?;
     let place = layout(token).supply;
     let supply = place.read(context)?;
     let units = checked_cap(supply.total, cap)?;
-    place.write(context, Supply { cap: units, ..supply })?;
-    context.emit(token, &IToken::SupplyCapChanged { previousCap: U256::from(supply.cap), newCap: cap })
+    let mut terms = terms(context, token)?;
+    let previous = notice::caps(context, token, terms, supply.cap)?.in_force;
+    let begins = notice::begins(context, token, Rule::Cap)?;
+    let stored = if begins.is_some() { previous } else { units };
+    place.write(context, Supply { cap: stored, ..supply })?;
+    if notice::note(&mut terms, Rule::Cap, begins.is_some()) {
+        layout(token).terms.write(context, terms)?;
+    }
+    let previous = U256::from(previous);
+    let Some(from_ms) = begins else {
+        return context.emit(token, &IToken::SupplyCapChanged { previousCap: previous, newCap: cap });
+    };
+    layout(token).cap_change.write(context, CapChange { cap: units, from_ms })?;
+    notice::announce(context, token, Rule::Cap, (previous, cap), from_ms)
 }
 
 /// A cap as units: not below the supply, not beyond what an amount can be.
@@ -69,24 +84,24 @@ pub fn unpause(context: &mut Context<'_>, token: Address) -> Result<(), Failure>
 
 // ----- freezing ------------------------------------------------------------------------------------------------------
 
-/// Whether the address as a whole is frozen.
+/// Whether the address as a whole is frozen, by a freezer's call or by an order.
 pub fn is_frozen(context: &mut Context<'_>, token: Address, account: Address) -> Result<bool, Failure> {
-    Ok(Holder::read(context, token, account)?.holding.blocked)
+    Ok(Holder::read(context, token, account)?.blocked())
 }
 
-/// Units of the account that it may not move.
+/// Units of the account that it may not move, orders included; never more than its balance.
 pub fn frozen_units(context: &mut Context<'_>, token: Address, account: Address) -> Result<u128, Failure> {
-    Ok(Holder::read(context, token, account)?.holding.frozen)
+    Ok(Holder::read(context, token, account)?.frozen())
 }
 
 /// Freezes or thaws an address as a whole. What is so already stays without an event.
 pub fn set_frozen(context: &mut Context<'_>, token: Address, account: Address, frozen: bool) -> Result<(), Failure> {
     require_role(context, token, FREEZER_ROLE)?;
     let mut holder = Holder::read(context, token, account)?;
-    if holder.holding.blocked == frozen {
+    if holder.holding.address_frozen == frozen {
         return Ok(());
     }
-    holder.holding.blocked = frozen;
+    holder.holding.address_frozen = frozen;
     holder.write(context)?;
     let owner = context.caller();
     context.emit(token, &IToken::AddressFrozen { userAddress: account, isFrozen: frozen, owner })
@@ -131,13 +146,21 @@ pub fn policy(context: &mut Context<'_>, token: Address) -> Result<u64, Failure>
     Ok(terms(context, token)?.policy)
 }
 
-/// Sets the policy.
+/// Sets the policy, at once or under the token's notice.
 pub fn set_policy(context: &mut Context<'_>, token: Address, policy: u64) -> Result<(), Failure> {
     require_role(context, token, ADMIN_ROLE)?;
     policies::ensure_exists(context, policy)?;
     let mut terms = terms(context, token)?;
     let previous = terms.policy;
-    terms.policy = policy;
+    let begins = notice::begins(context, token, Rule::Policy)?;
+    notice::note(&mut terms, Rule::Policy, begins.is_some());
+    if begins.is_none() {
+        terms.policy = policy;
+    }
     layout(token).terms.write(context, terms)?;
-    context.emit(token, &IToken::PolicyChanged { previousPolicyId: previous, newPolicyId: policy })
+    let Some(from_ms) = begins else {
+        return context.emit(token, &IToken::PolicyChanged { previousPolicyId: previous, newPolicyId: policy });
+    };
+    layout(token).policy_change.write(context, PolicyChange { policy, from_ms })?;
+    notice::announce(context, token, Rule::Policy, (U256::from(previous), U256::from(policy)), from_ms)
 }

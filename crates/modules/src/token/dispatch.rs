@@ -2,15 +2,15 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 
-use super::{IToken::*, controls, holds, ops, parking, permit, preview, roles};
+use super::{
+    Bringer, IToken::*, authorization, controls, holds, issuance, metadata, notice, ops, orders, parking, permit,
+    preview, redemption, roles,
+};
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
     typed_data,
 };
-
-/// Interfaces of ERC-165 that a token has: ERC-165 itself and AccessControl.
-const INTERFACES: [[u8; 4]; 2] = [[0x01, 0xff, 0xc9, 0xa7], [0x79, 0x65, 0xdb, 0x0b]];
 
 /// Answers a call to the token at `token`; reverts where none was created. One table, so that the compiler sees that
 /// no function is missing.
@@ -57,11 +57,46 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
             Vec::new(),
         )),
 
+        // ERC-3009 and ERC-7572
+        Call::authorizationState(c) => {
+            view::<authorizationStateCall>(authorization::authorization_used(context, token, c.authorizer, c.nonce)?)
+        }
+        Call::transferWithAuthorization_0(c) => mutate::<transferWithAuthorization_0Call, _>(context, |x| {
+            let parts = authorization::joined(c.v, c.r, c.s);
+            let payment = (c.from, c.to, c.value, c.validAfter, c.validBefore, c.nonce).into();
+            authorization::pay_by_authorization(x, token, Bringer::Anyone, payment, &parts)
+        }),
+        Call::transferWithAuthorization_1(c) => mutate::<transferWithAuthorization_1Call, _>(context, |x| {
+            let payment = (c.from, c.to, c.value, c.validAfter, c.validBefore, c.nonce).into();
+            authorization::pay_by_authorization(x, token, Bringer::Anyone, payment, &c.signature)
+        }),
+        Call::receiveWithAuthorization_0(c) => mutate::<receiveWithAuthorization_0Call, _>(context, |x| {
+            let parts = authorization::joined(c.v, c.r, c.s);
+            let payment = (c.from, c.to, c.value, c.validAfter, c.validBefore, c.nonce).into();
+            authorization::pay_by_authorization(x, token, Bringer::Payee, payment, &parts)
+        }),
+        Call::receiveWithAuthorization_1(c) => mutate::<receiveWithAuthorization_1Call, _>(context, |x| {
+            let payment = (c.from, c.to, c.value, c.validAfter, c.validBefore, c.nonce).into();
+            authorization::pay_by_authorization(x, token, Bringer::Payee, payment, &c.signature)
+        }),
+        Call::cancelAuthorization_0(c) => mutate::<cancelAuthorization_0Call, _>(context, |x| {
+            let parts = authorization::joined(c.v, c.r, c.s);
+            authorization::cancel_authorization(x, token, c.authorizer, c.nonce, &parts)
+        }),
+        Call::cancelAuthorization_1(c) => mutate::<cancelAuthorization_1Call, _>(context, |x| {
+            authorization::cancel_authorization(x, token, c.authorizer, c.nonce, &c.signature)
+        }),
+        Call::contractURI(_) => view::<contractURICall>(metadata::contract_uri(context, token)?),
+        Call::setContractURI(c) => {
+            mutate::<setContractURICall, _>(context, |x| metadata::set_contract_uri(x, token, &c.newURI))
+        }
+
         // Roles
         Call::DEFAULT_ADMIN_ROLE(_) => view::<DEFAULT_ADMIN_ROLECall>(roles::ADMIN_ROLE),
         Call::ISSUER_ROLE(_) => view::<ISSUER_ROLECall>(roles::ISSUER_ROLE),
         Call::PAUSER_ROLE(_) => view::<PAUSER_ROLECall>(roles::PAUSER_ROLE),
         Call::FREEZER_ROLE(_) => view::<FREEZER_ROLECall>(roles::FREEZER_ROLE),
+        Call::SEIZER_ROLE(_) => view::<SEIZER_ROLECall>(roles::SEIZER_ROLE),
         Call::hasRole(c) => view::<hasRoleCall>(roles::has_role(context, token, c.role, c.account)?),
         Call::getRoleAdmin(_) => view::<getRoleAdminCall>(roles::ADMIN_ROLE),
         Call::adminCount(_) => view::<adminCountCall>(U256::from(terms.admins)),
@@ -72,7 +107,7 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         Call::renounceRole(c) => {
             mutate::<renounceRoleCall, _>(context, |x| roles::renounce_role(x, token, c.role, c.callerConfirmation))
         }
-        Call::supportsInterface(c) => view::<supportsInterfaceCall>(INTERFACES.contains(&c.interfaceId.0)),
+        Call::supportsInterface(c) => view::<supportsInterfaceCall>(metadata::supports(c.interfaceId.0)),
 
         // Supply
         Call::supplyCap(_) => view::<supplyCapCall>(U256::from(controls::supply_cap(context, token)?)),
@@ -104,6 +139,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         }),
 
         // Holds
+        Call::heldBalanceBy(c) => {
+            view::<heldBalanceByCall>(U256::from(holds::held_by(context, token, c.account, c.keeper)?))
+        }
         Call::heldBalanceOf(c) => view::<heldBalanceOfCall>(U256::from(holds::held_units(context, token, c.account)?)),
         Call::spendableBalanceOf(c) => {
             view::<spendableBalanceOfCall>(U256::from(holds::spendable_units(context, token, c.account)?))
@@ -111,6 +149,43 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         Call::holdOf(c) => {
             let hold = holds::hold_of(context, token, c.holdId)?;
             view::<holdOfCall>((hold.owner, hold.keeper.address(), U256::from(hold.amount)))
+        }
+
+        // Orders
+        Call::issueOrder(c) => mutate::<issueOrderCall, _>(context, |x| {
+            let (expiry_ms, legal_reference) = (c.expiryMs, c.legalReference);
+            let terms =
+                orders::OrderTerms { account: c.account, payee: c.payee, cap: c.cap, expiry_ms, legal_reference };
+            orders::issue_order(x, token, &terms)
+        }),
+        Call::endOrder(c) => {
+            mutate::<endOrderCall, _>(context, |x| orders::end_order(x, token, c.orderId, c.legalReference))
+        }
+        Call::seize(c) => mutate::<seizeCall, _>(context, |x| {
+            let seizure = orders::Seizure { order: c.orderId, amount: c.amount, legal_reference: c.legalReference };
+            orders::seize(x, token, seizure, &c.holdIds).map(U256::from)
+        }),
+        Call::seizeHold(c) => mutate::<seizeHoldCall, _>(context, |x| {
+            let seizure = orders::Seizure { order: c.orderId, amount: c.amount, legal_reference: c.legalReference };
+            orders::seize_hold(x, token, seizure, c.holdId).map(U256::from)
+        }),
+        Call::pruneOrders(c) => mutate::<pruneOrdersCall, _>(context, |x| orders::prune_orders(x, token, c.account)),
+        Call::setRoleSeparation(c) => {
+            mutate::<setRoleSeparationCall, _>(context, |x| roles::set_role_separation(x, token, c.required))
+        }
+        Call::roleSeparation(_) => view::<roleSeparationCall>(roles::role_separation(context, token)?),
+        Call::orderCount(_) => view::<orderCountCall>(orders::order_count(context, token)?),
+        Call::orderOf(c) => {
+            let order = orders::order_of(context, token, c.orderId)?;
+            let in_force = order.is_in_force(context.env().timestamp_ms);
+            let (cap, left) = (order.shown(order.cap), order.shown(order.left));
+            let orders::Order { account, payee, expiry_ms, legal_reference, .. } = order;
+            view::<orderOfCall>((account, payee, cap, left, expiry_ms, legal_reference, in_force))
+        }
+        Call::ordersOf(c) => view::<ordersOfCall>(orders::orders_of(context, token, c.account)?),
+        Call::frozenByOrders(c) => {
+            let orders::Frozen { units, whole } = orders::frozen_by_orders(context, token, c.account)?;
+            view::<frozenByOrdersCall>((U256::from(units), whole))
         }
 
         // Holding limits
@@ -136,5 +211,82 @@ pub(crate) fn dispatch(context: &mut Context<'_>, token: Address, input: &[u8]) 
         }
         Call::policyId(_) => view::<policyIdCall>(terms.policy),
         Call::setPolicy(c) => mutate::<setPolicyCall, _>(context, |x| controls::set_policy(x, token, c.newPolicyId)),
+
+        // Backing and issuers
+        Call::ATTESTOR_ROLE(_) => view::<ATTESTOR_ROLECall>(roles::ATTESTOR_ROLE),
+        Call::backing(_) => {
+            let backing = issuance::backing(context, token)?;
+            view::<backingCall>((backing.kind, backing.reserve_token))
+        }
+        Call::setBacking(c) => {
+            mutate::<setBackingCall, _>(context, |x| issuance::set_backing(x, token, c.kind, c.reserveToken))
+        }
+        Call::issuers(_) => view::<issuersCall>(issuance::issuers(context, token)?),
+        Call::issuerOf(c) => {
+            let issuer = issuance::issuer_of(context, token, c.issuer)?;
+            let [quota, outstanding, reserve] = [issuer.quota, issuer.outstanding, issuer.reserve].map(U256::from);
+            view::<issuerOfCall>((quota, outstanding, reserve, issuer.hold))
+        }
+        Call::setIssuerQuota(c) => {
+            mutate::<setIssuerQuotaCall, _>(context, |x| issuance::set_issuer_quota(x, token, c.issuer, c.quota))
+        }
+        Call::pledgeReserve(c) => {
+            mutate::<pledgeReserveCall, _>(context, |x| issuance::pledge_reserve(x, token, c.amount))
+        }
+        Call::releaseReserve(c) => {
+            mutate::<releaseReserveCall, _>(context, |x| issuance::release_reserve(x, token, c.amount))
+        }
+        Call::attestation(_) => {
+            let (stated, report) = issuance::attestation(context, token)?;
+            view::<attestationCall>((U256::from(stated.amount), stated.attested_ms, stated.expires_ms, report))
+        }
+        Call::attestReserve(c) => mutate::<attestReserveCall, _>(context, |x| {
+            issuance::attest_reserve(x, token, c.amount, c.expiresMs, c.reportHash)
+        }),
+
+        // Redemption
+        Call::redemptionCount(_) => view::<redemptionCountCall>(redemption::redemption_count(context, token)?),
+        Call::redemptionOf(c) => {
+            let found = redemption::redemption_of(context, token, c.redemptionId)?;
+            view::<redemptionOfCall>(redemptionOfReturn {
+                holder: found.head.holder,
+                issuer: found.goal.issuer,
+                holdId: found.goal.hold,
+                status: found.head.status,
+                deadlineMs: found.head.deadline_ms,
+                amount: U256::from(found.amounts.amount),
+                redeemed: U256::from(found.amounts.redeemed),
+                left: U256::from(found.left),
+                endToEnd: found.end_to_end,
+                reason: found.goal.reason.to_be_bytes().into(),
+            })
+        }
+        Call::requestRedemption(c) => mutate::<requestRedemptionCall, _>(context, |x| {
+            redemption::request_redemption(x, token, (c.issuer, c.amount), c.endToEnd, c.deadlineMs)
+        }),
+        Call::fulfilRedemption(c) => mutate::<fulfilRedemptionCall, _>(context, |x| {
+            redemption::fulfil_redemption(x, token, c.redemptionId, c.amount, c.payOut)
+        }),
+        Call::refuseRedemption(c) => mutate::<refuseRedemptionCall, _>(context, |x| {
+            redemption::refuse_redemption(x, token, c.redemptionId, c.reason.0)
+        }),
+        Call::withdrawRedemption(c) => {
+            mutate::<withdrawRedemptionCall, _>(context, |x| redemption::withdraw_redemption(x, token, c.redemptionId))
+        }
+        Call::expireRedemption(c) => {
+            mutate::<expireRedemptionCall, _>(context, |x| redemption::expire_redemption(x, token, c.redemptionId))
+        }
+
+        // Rules under notice
+        Call::noticeTime(_) => view::<noticeTimeCall>(notice::notice_time(context, token)?),
+        Call::setNoticeTime(c) => {
+            mutate::<setNoticeTimeCall, _>(context, |x| notice::set_notice_time(x, token, c.noticeMs))
+        }
+        Call::pendingChange(c) => {
+            view::<pendingChangeCall>(notice::pending_change(context, token, c.rule)?.unwrap_or_default())
+        }
+        Call::withdrawChange(c) => {
+            mutate::<withdrawChangeCall, _>(context, |x| notice::withdraw_change(x, token, c.rule))
+        }
     }
 }

@@ -24,7 +24,7 @@ fn holding_of(context: &mut Context<'_>, token: Address, account: Address) -> Re
 /// Nobody who takes part is frozen.
 pub(super) fn ensure_unfrozen(parties: [Option<&Holder>; 3]) -> Result<(), Failure> {
     for party in parties.into_iter().flatten() {
-        ensure(!party.holding.blocked, || IToken::AccountFrozen { account: party.account })?;
+        ensure(!party.blocked(), || IToken::AccountFrozen { account: party.account })?;
     }
     Ok(())
 }

@@ -11,15 +11,18 @@ use std::collections::BTreeMap;
 use super::{
     IToken,
     gate::{admit, admit_plain, ensure_unfrozen, movement, refused},
-    layout::{HoldParties, HoldRecord, layout},
-    ops::{Holder, moving_terms},
+    issuance::lower_supply,
+    layout::{HoldParties, HoldRecord, ON_HOLD, layout},
+    ops::{Holder, moving_terms, terms},
     parking::{plan_sweep, sweep},
 };
 use crate::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, PAYMENT_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, can_hold,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PAYMENT_ADDRESS, POLICY_ADDRESS,
+    SETTLEMENT_ADDRESS, VOUCHER_ADDRESS, can_hold,
     context::{Context, Failure, ensure, revert},
     identity,
     policy::{self, Movement, Outcome, Purpose},
+    slots::{Mapping, Slot},
 };
 
 /// Modules that may keep units on hold. The numbers are part of storage.
@@ -27,6 +30,10 @@ use crate::{
 pub enum Keeper {
     /// Credits that a holding limit parked: the token itself keeps them.
     Parking = 1,
+    /// Reserves of issuers, in the token that backs theirs: the token itself keeps them.
+    Reserve = 2,
+    /// Units to be redeemed: the token itself keeps them.
+    Redemption = 3,
     /// Pending payments.
     Payment = 5,
     /// Reserves and collateral of participants.
@@ -37,35 +44,53 @@ pub enum Keeper {
     Escrow = 8,
     /// Payment channels.
     Channel = 9,
+    /// Vouchers.
+    Voucher = 10,
 }
 
 impl Keeper {
-    fn number(self) -> u8 {
+    const ALL: [Self; 9] = [
+        Self::Parking,
+        Self::Reserve,
+        Self::Redemption,
+        Self::Payment,
+        Self::Settlement,
+        Self::Exchange,
+        Self::Escrow,
+        Self::Channel,
+        Self::Voucher,
+    ];
+
+    /// Its number in storage and in views.
+    pub fn number(self) -> u8 {
         match self {
             Self::Parking => 1,
+            Self::Reserve => 2,
+            Self::Redemption => 3,
             Self::Payment => 5,
             Self::Settlement => 6,
             Self::Exchange => 7,
             Self::Escrow => 8,
             Self::Channel => 9,
+            Self::Voucher => 10,
         }
     }
 
     fn from_number(number: u8) -> Option<Self> {
-        [Self::Parking, Self::Payment, Self::Settlement, Self::Exchange, Self::Escrow, Self::Channel]
-            .into_iter()
-            .find(|keeper| keeper.number() == number)
+        Self::ALL.into_iter().find(|keeper| keeper.number() == number)
     }
 
-    /// Address of the module; of the policy registry for what it parked.
+    /// Address of the module; of the policy registry for what it parked, of the factory for what tokens keep.
     pub fn address(self) -> Address {
         match self {
             Self::Parking => POLICY_ADDRESS,
+            Self::Reserve | Self::Redemption => FACTORY_ADDRESS,
             Self::Payment => PAYMENT_ADDRESS,
             Self::Settlement => SETTLEMENT_ADDRESS,
             Self::Exchange => EXCHANGE_ADDRESS,
             Self::Escrow => ESCROW_ADDRESS,
             Self::Channel => CHANNEL_ADDRESS,
+            Self::Voucher => VOUCHER_ADDRESS,
         }
     }
 }
@@ -86,6 +111,15 @@ pub struct Hold {
 /// Units of the account that are on hold.
 pub fn held_units(context: &mut Context<'_>, token: Address, account: Address) -> Result<u128, Failure> {
     Ok(Holder::read(context, token, account)?.held)
+}
+
+/// Units of the account that are on hold with the keeper of this number; none where there is no such keeper.
+pub fn held_by(context: &mut Context<'_>, token: Address, account: Address, keeper: u8) -> Result<u128, Failure> {
+    kept_place(token).at(context, &account)?.at(context, &keeper)?.read(context)
+}
+
+fn kept_place(token: Address) -> Mapping<Address, Mapping<u8, Slot<u128>>> {
+    layout(token).kept
 }
 
 /// Units that the account may move: neither frozen nor on hold.
@@ -152,6 +186,20 @@ pub(super) fn pending_by_payee(context: &mut Context<'_>, token: Address) -> Res
             let sum = sums.entry(kept.place.payee.read(context)?).or_default();
             *sum = sum.saturating_add(hold.amount);
         }
+    }
+    Ok(sums)
+}
+
+/// Units on hold as the holds say, by owner and keeper; for the checker.
+pub(super) fn kept_by_owner(
+    context: &mut Context<'_>,
+    token: Address,
+) -> Result<BTreeMap<(Address, u8), u128>, Failure> {
+    let mut sums: BTreeMap<(Address, u8), u128> = BTreeMap::new();
+    for number in 1..=layout(token).holds_made.read(context)? {
+        let hold = read(context, token, number)?.1;
+        let sum = sums.entry((hold.owner, hold.keeper.number())).or_default();
+        *sum = sum.saturating_add(hold.amount);
     }
     Ok(sums)
 }
@@ -252,6 +300,9 @@ pub(super) fn make(
     }
     holder.reserve(amount)?;
     holder.write_with_holds(context, token)?;
+    let place = kept_place(token).at(context, &owner)?.at(context, &keeper.number())?;
+    let kept = place.read(context)?.checked_add(amount);
+    place.write(context, kept.ok_or_else(|| fault(token, "units that a keeper has overflow"))?)?;
     let keeper = keeper.address();
     context.emit(token, &IToken::Held { holdId: number, owner, keeper, amount: U256::from(amount) })?;
     Ok(number)
@@ -263,13 +314,18 @@ fn add_pending(context: &mut Context<'_>, token: Address, payee: Address, units:
     place.write(context, sum.ok_or_else(|| fault(token, "pending credits overflow"))?)
 }
 
-/// Units that are pending no more. Answers for whom they were, if the hold counted as pending.
+/// Units that are on hold no more: their keeper has them no longer, and they are not pending. Whatever shortens a hold
+/// comes through here. Answers for whom they were, if the hold counted as pending.
 fn settle_pending(
     context: &mut Context<'_>,
     token: Address,
     kept: &Kept,
     units: u128,
 ) -> Result<Option<Address>, Failure> {
+    let Hold { owner, keeper, .. } = kept.hold;
+    let place = kept_place(token).at(context, &owner)?.at(context, &keeper.number())?;
+    let rest = place.read(context)?.checked_sub(units);
+    place.write(context, rest.ok_or_else(|| fault(token, "a keeper has less than a hold of it"))?)?;
     if !kept.pending {
         return Ok(None);
     }
@@ -341,6 +397,44 @@ pub(crate) fn release_hold(
     context.emit(token, &IToken::HoldReleased { holdId: number, owner, amount: U256::from(amount) })
 }
 
+/// Takes units away from a hold that is known to have them. Its keeper is not told; the caller changes the owner's
+/// balance and what it has on hold.
+pub(super) fn shorten_hold(context: &mut Context<'_>, token: Address, number: u64, units: u128) -> Result<(), Failure> {
+    let (kept, hold) = read(context, token, number)?;
+    let rest = rest(number, hold, units)?;
+    kept.place.amount.write(context, rest)?;
+    settle_pending(context, token, &kept, units).map(|_| ())
+}
+
+/// Destroys units on hold that `issuer` redeems. A movement for the holder: pause, freezes and policy are asked.
+pub(super) fn burn_hold(
+    context: &mut Context<'_>,
+    token: Address,
+    (keeper, number): (Keeper, u64),
+    issuer: Address,
+    amount: u128,
+) -> Result<(), Failure> {
+    let terms = moving_terms(context, token)?;
+    let kept = kept(context, token, keeper, number)?;
+    let owner = kept.hold.owner;
+    let mut holder = Holder::read(context, token, owner)?;
+    let burning = movement(token, Purpose::Burn, U256::from(amount));
+    let burning = Movement { payer: Some(owner), ..burning };
+    let decision = admit_plain(context, terms.policy, &burning, [Some(&holder), None, None])?;
+    let rest = rest(number, kept.hold, amount)?;
+    holder.unreserve(amount)?;
+    holder.unfrozen(amount)?;
+    lower_supply(context, token, terms, issuer, amount)?;
+    kept.place.amount.write(context, rest)?;
+    settle_pending(context, token, &kept, amount)?;
+    holder.debit(amount)?;
+    holder.write_with_holds(context, token)?;
+    let (to, value) = (Address::ZERO, U256::from(amount));
+    context.emit(token, &IToken::Transfer { from: owner, to, value })?;
+    context.emit(token, &IToken::HoldPosted { holdId: number, to, amount: value })?;
+    policy::record(context, decision)
+}
+
 /// A hold of this keeper. Keepers name only holds that they made, so another one's number is corruption.
 fn kept(context: &mut Context<'_>, token: Address, keeper: Keeper, number: u64) -> Result<Kept, Failure> {
     let (kept, hold) = read(context, token, number)?;
@@ -367,14 +461,14 @@ impl Holder {
         Ok(())
     }
 
-    fn unreserve(&mut self, units: u128) -> Result<(), Failure> {
+    pub(super) fn unreserve(&mut self, units: u128) -> Result<(), Failure> {
         self.held = self.held.checked_sub(units).ok_or_else(|| self.unbalanced())?;
         Ok(())
     }
 
     /// Reverts unless the units are there and not frozen.
     fn unfrozen(&self, units: u128) -> Result<(), Failure> {
-        let (balance, frozen) = (self.holding.balance, self.holding.frozen);
+        let (balance, frozen) = (self.holding.balance, self.frozen());
         ensure(units <= balance.saturating_sub(frozen), || IToken::InsufficientUnfrozenBalance {
             sender: self.account,
             balance: U256::from(balance),
@@ -384,8 +478,8 @@ impl Holder {
     }
 
     /// Writes the holder after units on hold changed.
-    fn write_with_holds(mut self, context: &mut Context<'_>, token: Address) -> Result<(), Failure> {
-        self.holding.on_hold = self.held > 0;
+    pub(super) fn write_with_holds(mut self, context: &mut Context<'_>, token: Address) -> Result<(), Failure> {
+        self.holding.set_mark(ON_HOLD, self.held > 0);
         layout(token).held.at(context, &self.account)?.write(context, self.held)?;
         self.write(context)
     }
@@ -417,9 +511,7 @@ pub(crate) fn settle_net(context: &mut Context<'_>, token: Address, changes: &[N
     }
     for change in changes.iter().filter(|change| change.debit > 0) {
         let mut payer = Holder::read(context, token, change.account)?;
-        let debit = movement(token, Purpose::Net, U256::from(change.debit));
-        let debit = Movement { payer: Some(change.account), ..debit };
-        let decision = admit_plain(context, terms.policy, &debit, [Some(&payer), None, None])?;
+        let decision = admit_plain(context, terms.policy, &net_movement(token, change), [Some(&payer), None, None])?;
         let units = payer.spendable(U256::from(change.debit))?;
         payer.debit(units)?;
         payer.write(context)?;
@@ -430,9 +522,7 @@ pub(crate) fn settle_net(context: &mut Context<'_>, token: Address, changes: &[N
     for change in changes.iter().filter(|change| change.credit > 0) {
         ensure(can_hold(change.account), || IToken::ERC20InvalidReceiver { receiver: change.account })?;
         let mut payee = Holder::read(context, token, change.account)?;
-        let credit = movement(token, Purpose::Net, U256::from(change.credit));
-        let credit = Movement { payee: Some(change.account), ..credit };
-        let decision = admit_plain(context, terms.policy, &credit, [Some(&payee), None, None])?;
+        let decision = admit_plain(context, terms.policy, &net_movement(token, change), [Some(&payee), None, None])?;
         payee.credit(change.credit)?;
         payee.write(context)?;
         let (from, to) = (SETTLEMENT_ADDRESS, change.account);
@@ -440,4 +530,23 @@ pub(crate) fn settle_net(context: &mut Context<'_>, token: Address, changes: &[N
         policy::record(context, decision)?;
     }
     Ok(())
+}
+
+/// Whether an account may take part in a net settlement with this change: it is not frozen, and the policy, its rules
+/// included, admits it. Changes nothing. What others of the same person give or get in the same settlement is not foreseen.
+pub(crate) fn admits_net(context: &mut Context<'_>, token: Address, change: &NetChange) -> Result<bool, Failure> {
+    if Holder::read(context, token, change.account)?.blocked() {
+        return Ok(false);
+    }
+    let policy = terms(context, token)?.policy;
+    if change.debit == 0 && change.credit == 0 {
+        return policy::is_allowed(context, policy, change.account);
+    }
+    Ok(policy::decide(context, policy, &net_movement(token, change))?.outcome == Outcome::Admitted)
+}
+
+fn net_movement(token: Address, change: &NetChange) -> Movement {
+    let (party, gives) = (Some(change.account), change.debit > 0);
+    let net = movement(token, Purpose::Net, U256::from(if gives { change.debit } else { change.credit }));
+    if gives { Movement { payer: party, ..net } } else { Movement { payee: party, ..net } }
 }

@@ -4,7 +4,13 @@ use alloy_primitives::{Address, Log, U256};
 use alloy_sol_types::SolEvent;
 use std::collections::BTreeMap;
 
-use super::{IToken, ItemResult, batch_items, holds, layout::layout, ops::Holder};
+use super::{
+    IToken, ItemResult, batch_items, holds, issuance,
+    layout::{ORDERED, layout},
+    ops::Holder,
+    orders::{self, Order},
+    redemption,
+};
 use crate::{
     Module,
     context::{Context, Failure},
@@ -41,6 +47,12 @@ pub fn check(
     hold(&mut violations, "token.held_is_sum_of_holds", sum_held == on_hold, || {
         format!("owners of token {token} have {sum_held} on hold, the holds add up to {on_hold}")
     });
+    for ((owner, keeper), expected) in holds::kept_by_owner(context, token)? {
+        let found = holds::held_by(context, token, owner, keeper)?;
+        hold(&mut violations, "token.kept_is_sum_of_holds", found == expected, || {
+            format!("keeper {keeper} has {found} of {owner}'s token {token}, the holds add up to {expected}")
+        });
+    }
     for (payee, expected) in pending {
         let found = holds::pending_credit(context, token, payee)?;
         hold(&mut violations, "token.pending_is_sum_of_holds", found == expected, || {
@@ -50,10 +62,36 @@ pub fn check(
     hold(&mut violations, "token.supply_within_cap", supply.total <= supply.cap, || {
         format!("the supply of token {token} is {}, above its cap {}", supply.total, supply.cap)
     });
+    issuance::check(context, token, &mut violations)?;
+    redemption::check(context, token, &mut violations)?;
     hold(&mut violations, "token.has_admin", terms.created && terms.admins > 0, || {
         format!("token {token} is created: {}, admins: {}", terms.created, terms.admins)
     });
     Ok(violations)
+}
+
+/// Checks that accounts list their orders. What is in force can be told only where the context has a block time.
+fn check_order(
+    context: &mut Context<'_>,
+    token: Address,
+    order: &Order,
+    violations: &mut Vec<Violation>,
+) -> Result<(), Failure> {
+    let Order { number, account, .. } = *order;
+    let listed: Vec<u64> = orders::listed(context, token, account)?.into_iter().map(|(own, _)| own.into()).collect();
+    let marked = Holder::read(context, token, account)?.holding.is_marked(ORDERED);
+    let now_ms = context.env().timestamp_ms;
+    let missing = now_ms > 0 && order.is_in_force(now_ms) && !listed.contains(&number);
+    let once = listed.iter().zip(listed.iter().skip(1)).all(|(one, next)| one < next);
+    let mut own = true;
+    for number in &listed {
+        own &= orders::order_of(context, token, *number)?.account == account;
+    }
+    let sound = !missing && once && own && marked != listed.is_empty();
+    hold(violations, "token.orders_are_listed", sound, || {
+        format!("{account}, marked: {marked}, lists orders {listed:?} of token {token}; order {number} is its own")
+    });
+    Ok(())
 }
 
 /// Balances rebuilt from Transfer and BatchTransfer events alone, token by token. Begin with the balances of genesis, which has no
@@ -61,6 +99,8 @@ pub fn check(
 #[derive(Clone, Debug, Default)]
 pub struct EventBook {
     balances: BTreeMap<(Address, Address), U256>,
+    /// Units seized, by token and order.
+    seized: BTreeMap<(Address, u64), U256>,
 }
 
 impl EventBook {
@@ -70,12 +110,17 @@ impl EventBook {
         *balance = balance.saturating_add(U256::from(units));
     }
 
-    /// Applies a log; other logs than a token's Transfer and BatchTransfer change nothing.
+    /// Applies a log; other logs than a token's Transfer, BatchTransfer and Seized change nothing.
     pub fn apply(&mut self, log: &Log) -> Result<(), Violation> {
         let Some(Module::Token(token)) = Module::at(log.address) else { return Ok(()) };
         if let Ok(event) = IToken::Transfer::decode_log(log) {
             let IToken::Transfer { from, to, value } = event.data;
             return self.change(token, from, to, value);
+        }
+        if let Ok(event) = IToken::Seized::decode_log(log) {
+            let sum = self.seized.entry((token, event.orderId)).or_default();
+            *sum = sum.saturating_add(event.amount);
+            return Ok(());
         }
         let Ok(event) = IToken::BatchTransfer::decode_log(log) else { return Ok(()) };
         let IToken::BatchTransfer { from, items, results } = event.data;
@@ -133,7 +178,22 @@ impl EventBook {
         }
         for token in self.tokens() {
             violations.extend(check(context, token, self.holders(token))?);
+            for number in 1..=orders::order_count(context, token)? {
+                let order = orders::order_of(context, token, number)?;
+                check_order(context, token, &order, &mut violations)?;
+                self.check_cap(token, &order, &mut violations);
+            }
         }
         Ok(violations)
+    }
+
+    /// What was seized is what is missing of the cap.
+    fn check_cap(&self, token: Address, order: &Order, violations: &mut Vec<Violation>) {
+        let seized = self.seized.get(&(token, order.number)).copied().unwrap_or_default();
+        let told = U256::from(order.left).saturating_add(seized) == U256::from(order.cap);
+        hold(violations, "token.orders_within_caps", told, || {
+            let Order { number, cap, left, .. } = *order;
+            format!("order {number} of token {token} over {cap} has {left} left, events tell of {seized} seized")
+        });
     }
 }

@@ -7,7 +7,10 @@ use super::{
     ISSUER_ROLE, IToken, Keeper,
     gate::{admit, admit_plain, ensure_unfrozen, movement, refused},
     holds::make,
-    layout::{Holding, Supply, Terms, layout},
+    issuance::{lower_supply, note_issued},
+    layout::{Holding, ON_HOLD, ORDERED, Supply, Terms, layout},
+    notice,
+    orders::{Frozen, frozen_by_orders},
     parking::{Sweep, plan_sweep, sweep},
     roles::require_role,
 };
@@ -23,11 +26,11 @@ pub const PAYMENT_REFERENCE_BYTES_MAX: usize = 140;
 
 // ----- questions -----------------------------------------------------------------------------------------------------
 
-/// Terms of a token that exists; reverts where none was created.
+/// Terms of a token that exists, as they are in force now; reverts where none was created.
 pub(super) fn terms(context: &mut Context<'_>, token: Address) -> Result<Terms, Failure> {
     let terms = layout(token).terms.read(context)?;
     ensure(terms.created, || IToken::TokenUnknown { token })?;
-    Ok(terms)
+    notice::in_force(context, token, terms)
 }
 
 /// Reverts unless a token was created at the address. Whoever is given an address from outside asks this first: what
@@ -89,6 +92,8 @@ pub(super) struct Holder {
     pub(super) holding: Holding,
     /// Units of the balance that are on hold.
     pub(super) held: u128,
+    /// What orders freeze, be it more than the balance.
+    pub(super) ordered: Frozen,
     place: Slot<Holding>,
 }
 
@@ -96,8 +101,26 @@ impl Holder {
     pub(super) fn read(context: &mut Context<'_>, token: Address, account: Address) -> Result<Self, Failure> {
         let place = layout(token).holdings.at(context, &account)?;
         let holding = place.read(context)?;
-        let held = if holding.on_hold { layout(token).held.at(context, &account)?.read(context)? } else { 0 };
-        Ok(Self { account, holding, held, place })
+        let on_hold = holding.is_marked(ON_HOLD);
+        let held = if on_hold { layout(token).held.at(context, &account)?.read(context)? } else { 0 };
+        let ordered = holding.is_marked(ORDERED);
+        let ordered = if ordered { frozen_by_orders(context, token, account)? } else { Frozen::default() };
+        Ok(Self { account, holding, held, ordered, place })
+    }
+
+    /// Whether the address as a whole is frozen, by a freezer's call or by an order.
+    pub(super) fn blocked(&self) -> bool {
+        self.holding.address_frozen || self.ordered.whole
+    }
+
+    /// Units that the freezer and orders together freeze, be it more than the balance: what comes in is frozen too.
+    pub(super) fn frozen_in_all(&self) -> u128 {
+        self.holding.frozen.saturating_add(self.ordered.units)
+    }
+
+    /// Units of the balance that are frozen.
+    pub(super) fn frozen(&self) -> u128 {
+        self.frozen_in_all().min(self.holding.balance)
     }
 
     pub(super) fn write(self, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -106,12 +129,12 @@ impl Holder {
 
     /// Units that the holder may move: neither frozen nor on hold. A freeze may cover units on hold.
     pub(super) fn free(&self) -> u128 {
-        self.holding.balance.saturating_sub(self.holding.frozen).saturating_sub(self.held)
+        self.holding.balance.saturating_sub(self.frozen()).saturating_sub(self.held)
     }
 
     /// The amount as units that the holder has and may move.
     pub(super) fn spendable(&self, amount: U256) -> Result<u128, Failure> {
-        let Holding { balance, frozen, .. } = self.holding;
+        let (balance, frozen) = (self.holding.balance, self.frozen());
         let (sender, needed) = (self.account, amount);
         let units = u128::try_from(amount).ok().filter(|units| *units <= balance);
         let balance_word = U256::from(balance);
@@ -170,11 +193,61 @@ pub(crate) fn pay_for(
     (from, to): (Address, Address),
     amount: u128,
 ) -> Result<(), Failure> {
-    let examined = examine(context, token, Movement { from, to, operator: None, amount: U256::from(amount), purpose })?;
+    pay_at_once(context, token, Movement { from, to, operator: None, amount: U256::from(amount), purpose })
+}
+
+/// Carries a movement out as it is, or not at all: what a holding limit would park is refused.
+pub(super) fn pay_at_once(context: &mut Context<'_>, token: Address, movement: Movement) -> Result<(), Failure> {
+    let examined = examine(context, token, movement)?;
     match examined.decision.outcome {
         Outcome::Parked(refusal) => Err(refused(examined.policy, refusal)),
         _ => carry_out(context, token, examined),
     }
+}
+
+/// Whether [`pay`] would move the units now; a pause reverts here as it does there. Changes nothing.
+pub(crate) fn admits_pay(
+    context: &mut Context<'_>,
+    token: Address,
+    (from, to): (Address, Address),
+    amount: u128,
+) -> Result<bool, Failure> {
+    moving_terms(context, token)?;
+    match examine(context, token, Movement::transfer(from, to, None, U256::from(amount))) {
+        Ok(examined) => Ok(!matches!(examined.decision.outcome, Outcome::Parked(_))),
+        Err(Failure::Revert(_)) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
+/// Moves what `from` may move of an amount that it owes, as it agreed before, and answers how much that was. Never
+/// refused for a rule of the token: where pause, freeze or policy forbid the payment as it is, nothing moves.
+pub(crate) fn collect(
+    context: &mut Context<'_>,
+    token: Address,
+    (from, to): (Address, Address),
+    owed: u128,
+) -> Result<u128, Failure> {
+    let terms = terms(context, token)?;
+    let mut payer = Holder::read(context, token, from)?;
+    let mut payee = Holder::read(context, token, to)?;
+    let units = payer.free().min(owed);
+    let stopped = terms.paused || payer.blocked() || payee.blocked();
+    if units == 0 || from == to || stopped || !can_hold(to) {
+        return Ok(0);
+    }
+    let paying = Movement { from, to, operator: None, amount: U256::from(units), purpose: Purpose::Transfer };
+    let decision = policy::decide(context, terms.policy, &paying.before_the_policy(token))?;
+    if decision.outcome != Outcome::Admitted {
+        return Ok(0);
+    }
+    payer.debit(units)?;
+    payee.credit(units)?;
+    payer.write(context)?;
+    payee.write(context)?;
+    context.emit(token, &IToken::Transfer { from, to, value: U256::from(units) })?;
+    policy::record(context, decision)?;
+    Ok(units)
 }
 
 // ----- transfers -----------------------------------------------------------------------------------------------------
@@ -372,7 +445,11 @@ pub(crate) fn policy_refusal(
     let movement = Movement::transfer(from, to, None, U256::from(amount)).before_the_policy(token);
     let refusal = match policy::decide(context, terms.policy, &movement)?.outcome {
         Outcome::Refused(refusal) | Outcome::Parked(refusal) => refusal,
-        Outcome::Admitted | Outcome::Swept(..) => return Ok(None),
+        Outcome::Swept(refusal, units) => match plan_sweep(context, token, terms.policy, to, (refusal, units)) {
+            Err(Failure::Revert(_)) => refusal,
+            planned => return planned.map(|_| None),
+        },
+        Outcome::Admitted => return Ok(None),
     };
     Ok(Some(match refusal {
         Refusal::Account { account, .. } => (terms.policy, account),
@@ -442,7 +519,7 @@ pub fn mint(context: &mut Context<'_>, token: Address, to: Address, amount: U256
         Outcome::Swept(refusal, units) => Some(plan_sweep(context, token, terms.policy, to, (refusal, units))?),
         _ => None,
     };
-    issue_to(context, token, payee, amount)?;
+    issue_to(context, token, terms, payee, amount)?;
     policy::record(context, decision)?;
     excess.map_or(Ok(()), |excess| sweep(context, token, excess))
 }
@@ -450,17 +527,27 @@ pub fn mint(context: &mut Context<'_>, token: Address, to: Address, amount: U256
 /// Brings units into existence without an issuer: genesis does.
 pub(crate) fn issue(context: &mut Context<'_>, token: Address, to: Address, amount: U256) -> Result<(), Failure> {
     let payee = Holder::read(context, token, to)?;
-    issue_to(context, token, payee, amount)
+    let terms = terms(context, token)?;
+    issue_to(context, token, terms, payee, amount)
 }
 
-fn issue_to(context: &mut Context<'_>, token: Address, mut payee: Holder, amount: U256) -> Result<(), Failure> {
+fn issue_to(
+    context: &mut Context<'_>,
+    token: Address,
+    terms: Terms,
+    mut payee: Holder,
+    amount: U256,
+) -> Result<(), Failure> {
     let place = layout(token).supply;
-    let supply = place.read(context)?;
-    let units = u128::try_from(amount).ok().filter(|units| *units <= supply.cap.saturating_sub(supply.total));
+    let Supply { total, cap } = place.read(context)?;
+    let caps = notice::caps(context, token, terms, cap)?;
+    let units = u128::try_from(amount).ok().filter(|units| *units <= caps.minting.saturating_sub(total));
     let units = units.ok_or_else(|| {
-        revert(IToken::SupplyCapExceeded { supply: U256::from(supply.total), amount, cap: U256::from(supply.cap) })
+        revert(IToken::SupplyCapExceeded { supply: U256::from(total), amount, cap: U256::from(caps.minting) })
     })?;
-    place.write(context, Supply { total: supply.total.saturating_add(units), ..supply })?;
+    note_issued(context, token, terms, total, units)?;
+    // The cap in force is stored along, so that no stored supply ever exceeds the stored cap.
+    place.write(context, Supply { total: total.saturating_add(units), cap: caps.in_force })?;
     let to = payee.account;
     payee.credit(units)?;
     payee.write(context)?;
@@ -496,13 +583,11 @@ fn destroy(
     let decision = admit_plain(context, terms.policy, &burning, [Some(&holder), helper.as_ref(), None])?;
     let allowance = allowance_left(context, token, from, operator, amount)?;
     let units = holder.spendable(amount)?;
-    let place = layout(token).supply;
-    let supply = place.read(context)?;
-    let total = supply.total.checked_sub(units).ok_or_else(|| holder.unbalanced())?;
+    let issuer = context.caller();
+    lower_supply(context, token, terms, issuer, units)?;
     write_allowance(context, allowance)?;
     holder.debit(units)?;
     holder.write(context)?;
-    place.write(context, Supply { total, ..supply })?;
     context.emit(token, &IToken::Transfer { from, to: Address::ZERO, value: amount })?;
     policy::record(context, decision)
 }
@@ -524,5 +609,5 @@ pub(crate) fn initialise(
     layout.symbol.write(context, currency.symbol())?;
     layout.supply.write(context, Supply { total: 0, cap })?;
     let decimals = currency.digits();
-    layout.terms.write(context, Terms { policy: policy_id, admins: 0, decimals, paused: false, created: true })
+    layout.terms.write(context, Terms { policy: policy_id, decimals, created: true, ..Terms::default() })
 }

@@ -41,8 +41,9 @@ pub(super) struct Sweep {
     decision: Decision,
 }
 
-/// Whether the excess of a credit can go on; refused as the credit itself would be, where no account is linked. A sweep
-/// that would itself be diverted is refused: sweeps do not follow each other.
+/// Whether the excess of a credit can go on; refused as the credit itself would be, where no account is linked, or where
+/// more is frozen than is there, so that the credit itself is. A sweep that would itself be diverted is refused: sweeps
+/// do not follow each other.
 pub(super) fn plan_sweep(
     context: &mut Context<'_>,
     token: Address,
@@ -51,7 +52,8 @@ pub(super) fn plan_sweep(
     (refusal, units): (Refusal, u128),
 ) -> Result<Sweep, Failure> {
     let to = linked_account(context, token, from)?;
-    if to.is_zero() {
+    let payer = Holder::read(context, token, from)?;
+    if to.is_zero() || payer.frozen_in_all() > payer.holding.balance {
         return Err(refused(policy, refusal));
     }
     let receiver = Holder::read(context, token, to)?;

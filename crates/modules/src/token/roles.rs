@@ -16,8 +16,13 @@ pub const ISSUER_ROLE: B256 = b256!("114e74f6ea3bd819998f78687bfcb11b140da08e9b7
 pub const PAUSER_ROLE: B256 = b256!("65d7a28e3265b37a6474929f336521b332c1681b933f6cb9f3376673440d862a");
 /// Freezes and thaws: `keccak256("FREEZER_ROLE")`.
 pub const FREEZER_ROLE: B256 = b256!("92de27771f92d6942691d73358b3a4673e4880de8356f8f2cf452be87e02d363");
+/// Executes orders: `keccak256("SEIZER_ROLE")`.
+pub const SEIZER_ROLE: B256 = b256!("e770a2b882b0a3a025be15ffce2d5d54f5d719264e701933268dd62f79db677f");
 
-const ROLES: [B256; 4] = [ADMIN_ROLE, ISSUER_ROLE, PAUSER_ROLE, FREEZER_ROLE];
+/// States the reserve of a token that is backed by attestation: `keccak256("ATTESTOR_ROLE")`.
+pub const ATTESTOR_ROLE: B256 = b256!("a7e0cd0f2772b23ee4c329892293a6bd99d48c306b094d6d008c9a8bb8b731e4");
+
+const ROLES: [B256; 6] = [ADMIN_ROLE, ISSUER_ROLE, PAUSER_ROLE, FREEZER_ROLE, SEIZER_ROLE, ATTESTOR_ROLE];
 
 /// Whether the account holds the role.
 pub fn has_role(context: &mut Context<'_>, token: Address, role: B256, account: Address) -> Result<bool, Failure> {
@@ -50,6 +55,7 @@ pub(crate) fn give(context: &mut Context<'_>, token: Address, role: B256, accoun
     if place.read(context)? {
         return Ok(());
     }
+    ensure_separate(context, token, role, account)?;
     place.write(context, true)?;
     if role == ADMIN_ROLE {
         let mut terms = terms(context, token)?;
@@ -94,6 +100,42 @@ fn take(context: &mut Context<'_>, token: Address, role: B256, account: Address)
     place.write(context, false)?;
     let sender = context.caller();
     context.emit(token, &IToken::RoleRevoked { role, account, sender })
+}
+
+// ----- separation of freezer and seizer ------------------------------------------------------------------------------
+
+/// Whether nobody may be freezer and seizer at once. True unless an admin said otherwise.
+pub fn role_separation(context: &mut Context<'_>, token: Address) -> Result<bool, Failure> {
+    Ok(!layout(token).roles_may_meet.read(context)?)
+}
+
+/// Says whether one account may be both. What is so already stays without an event.
+pub fn set_role_separation(context: &mut Context<'_>, token: Address, required: bool) -> Result<(), Failure> {
+    require_role(context, token, ADMIN_ROLE)?;
+    if role_separation(context, token)? == required {
+        return Ok(());
+    }
+    layout(token).roles_may_meet.write(context, !required)?;
+    let admin = context.caller();
+    context.emit(token, &IToken::RoleSeparationSet { required, admin })
+}
+
+/// Reverts unless the caller holds the role and, where the two must be separate, not its counterpart. Asked at each use,
+/// because separation may be required again after somebody got both.
+pub(super) fn require_separate_role(context: &mut Context<'_>, token: Address, role: B256) -> Result<(), Failure> {
+    require_role(context, token, role)?;
+    let account = context.caller();
+    ensure_separate(context, token, role, account)
+}
+
+fn ensure_separate(context: &mut Context<'_>, token: Address, role: B256, account: Address) -> Result<(), Failure> {
+    let other = match role {
+        FREEZER_ROLE => SEIZER_ROLE,
+        SEIZER_ROLE => FREEZER_ROLE,
+        _ => return Ok(()),
+    };
+    let separate = !has_role(context, token, other, account)? || !role_separation(context, token)?;
+    ensure(separate, || IToken::RolesMustBeSeparate { account, role, held: other })
 }
 
 fn check_role(role: B256) -> Result<(), Failure> {

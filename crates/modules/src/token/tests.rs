@@ -9,8 +9,14 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, U256, keccak256};
 
+mod authorization;
 mod holds;
+mod issuance;
 mod model;
+mod notice;
+mod orders;
+mod orders_model;
+mod redemption;
 
 fn eur() -> Address {
     token_address(1)
@@ -54,6 +60,7 @@ fn identities_are_the_published_ones() {
     assert_eq!(ISSUER_ROLE, keccak256("ISSUER_ROLE"));
     assert_eq!(PAUSER_ROLE, keccak256("PAUSER_ROLE"));
     assert_eq!(FREEZER_ROLE, keccak256("FREEZER_ROLE"));
+    assert_eq!(SEIZER_ROLE, keccak256("SEIZER_ROLE"));
     let permit_type = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)";
     assert_eq!(permit::PERMIT_TYPE, keccak256(permit_type));
     let domain_type = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
@@ -150,6 +157,16 @@ fn an_allowance_is_used_up_unless_it_is_infinite() {
     ledger.ok(account(2), eur(), pull(500));
     assert_eq!(ledger.ok(account(9), eur(), allowanceCall { owner: account(1), spender: account(2) }), U256::MAX);
     assert_eq!(balance(&mut ledger, account(3)), 560);
+}
+
+#[test]
+fn only_the_largest_number_is_an_infinite_allowance() {
+    let mut ledger = world();
+    let almost = U256::MAX - U256::ONE;
+    ledger.ok(account(1), eur(), approveCall { spender: account(2), amount: almost });
+    ledger.ok(account(2), eur(), transferFromCall { from: account(1), to: account(3), amount: units(7) });
+    let left = ledger.ok(account(9), eur(), allowanceCall { owner: account(1), spender: account(2) });
+    assert_eq!(left, almost - units(7));
 }
 
 #[test]

@@ -193,11 +193,10 @@ impl Model {
             }
             Operation::Seize { which, amount } => {
                 let pile = &mut self.piles[which];
-                let fits = amount <= pile.left;
+                let fits = amount > 0 && amount <= pile.left;
                 if fits {
                     pile.left -= amount;
                     pile.seized += amount;
-                    self.free += amount;
                 }
                 fits
             }
@@ -259,7 +258,7 @@ fn send(ledger: &mut Ledger, operation: &Operation) -> bool {
         }
         Operation::Seize { which, amount } => {
             let hold = get(ledger, id(which)).holdId;
-            done(ledger.run(FREEZER, |x| token::release_hold(x, eur(), (Keeper::Channel, hold), amount)))
+            done(seize_from_hold(ledger, eur(), hold, amount))
         }
         Operation::Wait { ms } => {
             ledger.timestamp_ms += ms;
@@ -342,7 +341,7 @@ fn compare(ledger: &mut Ledger, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(cases(48))]
+    #![proptest_config(model_cases(48, 60))]
 
     #[test]
     fn channels_do_what_the_model_does(operations in prop::collection::vec(operation(), 1..60)) {

@@ -58,7 +58,8 @@ struct Model {
     used: BTreeSet<(u8, u8)>,
     epochs: [u64; 2],
     retired: [bool; 2],
-    uetrs: BTreeMap<u8, u64>,
+    /// Trades by debtor and UETR.
+    uetrs: BTreeMap<(u8, u8), u64>,
     trades: u64,
 }
 
@@ -130,7 +131,7 @@ impl Model {
 
     fn admit(&mut self, want: &Want, sent: u128, received: u128) -> bool {
         self.trades += 1;
-        let fresh = want.uetr == 0 || self.uetrs.insert(want.uetr, self.trades).is_none();
+        let fresh = want.uetr == 0 || self.uetrs.insert((want.taker, want.uetr), self.trades).is_none();
         fresh && sent <= want.max_sent && received >= want.min_received
     }
 
@@ -354,7 +355,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 proptest! {
-    #![proptest_config(cases(48))]
+    #![proptest_config(model_cases(48, 40))]
 
     #[test]
     fn exchange_does_what_the_model_does(operations in prop::collection::vec(operation(), 1..40)) {
@@ -380,8 +381,8 @@ proptest! {
             }
         }
         prop_assert_eq!(ledger.ok(ANYONE, TO, tradeCountCall {}), model.trades);
-        for (uetr, trade) in &model.uetrs {
-            let call = tradeOfUetrCall { uetr: B256::with_last_byte(*uetr) };
+        for ((taker, uetr), trade) in &model.uetrs {
+            let call = tradeOfUetrCall { debtor: party(*taker), uetr: B256::with_last_byte(*uetr) };
             prop_assert_eq!(ledger.ok(ANYONE, TO, call), *trade);
         }
         let mut book = TradeBook::default();

@@ -152,6 +152,21 @@ fn a_signature_links_once_until_it_expires() {
     assert_eq!(person(&mut ledger, who), 0);
 }
 
+/// A signature that was never used is void too, once the account was linked by another way: who left stays away.
+#[test]
+fn who_left_is_not_dragged_back_by_a_signature_in_the_drawer() {
+    let mut ledger = office();
+    let (secret, who) = key(1);
+    let drawer = signed(&mut ledger, &secret, 1, who, 0);
+    link(&mut ledger, 1, who);
+    ledger.ok(who, TO, unlinkCall { account: who });
+    let Err(Failure::Revert(data)) = ledger.call(REGISTRAR, TO, drawer) else { panic!("linked against its will") };
+    assert_eq!(crate::explain(&data).unwrap().code, "LinkSignerInvalid");
+    assert_eq!((person(&mut ledger, who), ledger.ok(who, TO, linkNonceCall { account: who })), (0, 1));
+    let call = signed(&mut ledger, &secret, 1, who, 1);
+    ledger.ok(REGISTRAR, TO, call);
+}
+
 #[test]
 fn a_signature_is_bound_to_every_value() {
     let mut ledger = office();

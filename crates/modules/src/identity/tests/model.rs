@@ -2,7 +2,7 @@
 //! each run.
 
 use super::*;
-use crate::testing::cases;
+use crate::testing::model_cases;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -263,7 +263,7 @@ fn compare(ledger: &mut Ledger, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(cases(96))]
+    #![proptest_config(model_cases(96, 120))]
 
     #[test]
     fn the_registry_does_what_the_model_does(operations in prop::collection::vec(operation(), 1..120)) {

@@ -36,7 +36,7 @@ fn standing_order() -> createStandingOrderCall {
         everyMonths: 1,
         firstDueMs: 1_706_659_200_000,
         validUntilMs: 1_735_689_600_000,
-        mandateReference: B256::ZERO,
+        mandateReference: B256::repeat_byte(0x50),
     }
 }
 
@@ -71,6 +71,35 @@ fn a_creditor_collects_within_the_mandate() {
     ledger.ok(CREDITOR, TO, back);
     assert_eq!(usage(&mut ledger), (1, 100, FROM_MS, 100), "a return gives no new limit");
     assert_sound(&mut ledger);
+}
+
+/// A client that lost the answer sends again: the payer would pay twice for every due date.
+#[test]
+fn a_mandate_is_created_once_whatever_the_second_one_says() {
+    let mut ledger = world();
+    let used = |reference: u8, number| MandateReferenceUsed {
+        payer: PAYER,
+        mandateReference: B256::repeat_byte(reference),
+        mandateId: number,
+    };
+    assert_eq!(ledger.ok(PAYER, TO, standing_order()), 1);
+    ledger.reverts(PAYER, TO, standing_order(), used(0x50, 1));
+    let other = createMandateCall { mandateReference: B256::repeat_byte(0x50), ..mandate() };
+    ledger.reverts(PAYER, TO, other.clone(), used(0x50, 1));
+    assert_eq!(ledger.ok(PAYER, TO, mandate()), 2);
+    ledger.ok(PAYER, TO, cancelMandateCall { mandateId: 2 });
+    ledger.timestamp_ms = mandate().validUntilMs + 1;
+    ledger.reverts(PAYER, TO, mandate(), used(0x3a, 2));
+    // The reference is the payer's own: nobody uses it up for another.
+    ledger.timestamp_ms = FROM_MS;
+    assert_eq!(ledger.ok(account(2), TO, other), 3);
+    assert_sound(&mut ledger);
+    // The checker is checked.
+    let mut book = PaymentBook::default();
+    ledger.storage.logs.iter().for_each(|log| book.apply(log).unwrap());
+    let again = ledger.storage.logs.iter().filter_map(|log| book.apply(log).err());
+    let names: Vec<_> = again.map(|violation| violation.invariant).collect();
+    assert_eq!(names, ["payment.mandate_created_once"; 3]);
 }
 
 #[test]
@@ -368,8 +397,15 @@ fn errors_of_creation_come_in_the_promised_order() {
         everyMonths: 1,
         validFromMs: now,
         validUntilMs: now,
+        mandateReference: B256::ZERO,
         ..mandate()
     };
+    ledger.reverts(PAYER, TO, call.clone(), MandateReferenceMissing {});
+    call.mandateReference = standing_order().mandateReference;
+    assert_eq!(ledger.ok(PAYER, TO, standing_order()), 1);
+    let used = MandateReferenceUsed { payer: PAYER, mandateReference: call.mandateReference, mandateId: 1 };
+    ledger.reverts(PAYER, TO, call.clone(), used);
+    call.mandateReference = mandate().mandateReference;
     ledger.reverts(PAYER, TO, call.clone(), PartyInvalid { party: PAYER });
     call.creditor = CREDITOR;
     ledger.reverts(PAYER, TO, call.clone(), AmountInvalid { amount: U256::ZERO });
@@ -395,7 +431,7 @@ fn errors_of_creation_come_in_the_promised_order() {
     call.validUntilMs = calendar::END_MS;
     ledger.reverts(PAYER, TO, call.clone(), TokenUnknown { token: token_address(9) });
     call.token = eur();
-    assert_eq!(ledger.ok(PAYER, TO, call), 1);
+    assert_eq!(ledger.ok(PAYER, TO, call), 2);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! The model knows nothing of slots, holds or UETR mappings: it is a list of payments and what each account has.
 
 use super::*;
+use crate::testing::model_cases;
+use crate::testing::seize_from_hold;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +23,7 @@ enum Operation {
     Expire { from: u8, key: u8 },
     Return { by: u8, from: u8, key: u8, number: u32, amount: u128 },
     Transfer { from: u8, to: u8, amount: u128 },
+    Seize { from: u8, key: u8, amount: u128 },
     Deny { who: u8, on: bool },
     Block { who: u8, on: bool },
     Pause { on: bool },
@@ -40,6 +43,7 @@ enum Life {
 struct Entry {
     to: u8,
     ordered: u128,
+    seized: u128,
     life: Life,
     received: u128,
     returned: u128,
@@ -58,6 +62,13 @@ struct Model {
     paused: bool,
 }
 
+impl Entry {
+    /// What a seizure left on hold of it, as long as it waits.
+    fn left(&self) -> u128 {
+        self.ordered - self.seized
+    }
+}
+
 impl Model {
     fn balance(&self, who: u8) -> u128 {
         self.balances.get(&who).copied().unwrap_or_default()
@@ -66,12 +77,7 @@ impl Model {
     /// What waits of an account's units.
     fn reserved(&self, who: u8) -> u128 {
         let waits = |entry: &&Entry| matches!(entry.life, Life::Pending | Life::Parked);
-        self.payments
-            .range((who, 0)..=(who, u8::MAX))
-            .map(|(_, entry)| entry)
-            .filter(waits)
-            .map(|entry| entry.ordered)
-            .sum()
+        self.payments.range((who, 0)..=(who, u8::MAX)).map(|(_, entry)| entry).filter(waits).map(Entry::left).sum()
     }
 
     fn free(&self, who: u8) -> u128 {
@@ -130,8 +136,8 @@ impl Model {
             Operation::Post { by, from, key, amount } => {
                 let Some(entry) = self.waiting(from, key, Life::Pending) else { return false };
                 let poster = if entry.poster == 0 { entry.to } else { entry.poster };
-                let amount = amount.unwrap_or(entry.ordered);
-                let wrong = by != poster || amount == 0 || amount > entry.ordered;
+                let amount = amount.unwrap_or(entry.left());
+                let wrong = by != poster || amount == 0 || amount > entry.left();
                 if wrong || self.stopped(&[from, entry.to]) || self.refused(&[from, entry.to]) {
                     return false;
                 }
@@ -147,7 +153,7 @@ impl Model {
             }
             Operation::Release { from, key } => {
                 let Some(entry) = self.waiting(from, key, Life::Parked) else { return false };
-                if self.stopped(&[from, entry.to]) || self.refused(&[from, entry.to]) {
+                if entry.seized > 0 || self.stopped(&[from, entry.to]) || self.refused(&[from, entry.to]) {
                     return false;
                 }
                 self.shift(from, entry.to, entry.ordered);
@@ -183,6 +189,15 @@ impl Model {
                 }
                 fits
             }
+            Operation::Seize { from, key, amount } => {
+                let Some(entry) = self.payments.get(&(from, key)) else { return false };
+                let waits = matches!(entry.life, Life::Pending | Life::Parked);
+                if self.paused || !waits || amount == 0 || amount > entry.left() {
+                    return false;
+                }
+                *self.balances.entry(from).or_default() -= amount;
+                self.set(from, key, |entry| entry.seized += amount)
+            }
             Operation::Deny { who, on } => {
                 set(&mut self.denied, who, on);
                 true
@@ -209,7 +224,7 @@ fn set(set: &mut BTreeSet<u8>, who: u8, on: bool) {
 }
 
 fn entry(to: u8, ordered: u128, life: Life, received: u128, until_ms: u64, poster: u8) -> Entry {
-    Entry { to, ordered, life, received, returned: 0, returns: 0, until_ms, poster }
+    Entry { to, ordered, seized: 0, life, received, returned: 0, returns: 0, until_ms, poster }
 }
 
 /// Sends the same operation through the dispatcher; false where it reverts.
@@ -252,6 +267,11 @@ fn send(ledger: &mut Ledger, operation: Operation) -> bool {
         }
         Operation::Transfer { from, to, amount } => {
             done(ledger.call(account(from), eur(), transferCall { to: account(to), amount: units(amount) }))
+        }
+        Operation::Seize { from, key, amount } => {
+            let (payer, uetr) = of(from, key);
+            let hold = ledger.ok(STRANGER, TO, paymentOfCall { payer, uetr }).holdId;
+            done(seize_from_hold(ledger, eur(), hold, amount))
         }
         Operation::Deny { who, on } => {
             deny(ledger, account(who), on);
@@ -299,6 +319,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         8 => (who(), who(), key(), number, amount())
             .prop_map(|(by, from, key, number, amount)| Operation::Return { by, from, key, number, amount }),
         1 => (who(), who(), amount()).prop_map(|(from, to, amount)| Operation::Transfer { from, to, amount }),
+        2 => (who(), key(), amount()).prop_map(|(from, key, amount)| Operation::Seize { from, key, amount }),
         2 => (who(), any::<bool>()).prop_map(|(who, on)| Operation::Deny { who, on }),
         1 => (who(), prop::bool::weighted(0.3)).prop_map(|(who, on)| Operation::Block { who, on }),
         1 => prop::bool::weighted(0.3).prop_map(|on| Operation::Pause { on }),
@@ -333,7 +354,7 @@ fn compare(ledger: &mut Ledger, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(crate::testing::cases(96))]
+    #![proptest_config(model_cases(96, 120))]
 
     #[test]
     fn payments_do_what_the_model_does(operations in prop::collection::vec(operation(), 1..120)) {

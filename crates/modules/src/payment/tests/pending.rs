@@ -1,7 +1,7 @@
 //! Payments at once, pending, parked and returned.
 
 use super::*;
-use crate::token::{Keeper, release_hold};
+use crate::testing::{COURT, seize_from_hold};
 
 #[test]
 fn a_payment_at_once_moves_units_and_says_what_for() {
@@ -250,10 +250,14 @@ fn a_shortened_hold_posts_what_is_left() {
     let mut ledger = world();
     let call = reservation(&ledger, 600, 1);
     ledger.ok(PAYER, TO, call);
-    ledger.run(STRANGER, |x| release_hold(x, eur(), (Keeper::Payment, 1), 450)).unwrap();
+    assert_eq!(seize_from_hold(&mut ledger, eur(), 1, 450), Ok(units(450)));
+    assert_eq!(ledger.ok(PAYEE, eur(), pendingCreditOfCall { account: PAYEE }), units(150));
     let exceeded = HoldExceeded { holdId: 1, held: units(150), amount: units(600) };
     ledger.reverts(PAYEE, TO, post_call(1, units(600)), exceeded);
     assert_eq!(ledger.ok(PAYEE, TO, post_call(1, U256::MAX)), units(150));
+    let balances = [PAYER, PAYEE, COURT].map(|who| balance(&mut ledger, who));
+    assert_eq!(balances, [400, 150, 450], "the court and the payee, each once");
+    assert_eq!(ledger.ok(PAYEE, eur(), pendingCreditOfCall { account: PAYEE }), U256::ZERO);
     assert_sound(&mut ledger);
 }
 
@@ -262,7 +266,8 @@ fn a_hold_that_was_seized_whole_can_be_given_up_only() {
     let mut ledger = world();
     let call = reservation(&ledger, 600, 1);
     ledger.ok(PAYER, TO, call);
-    ledger.run(STRANGER, |x| release_hold(x, eur(), (Keeper::Payment, 1), 600)).unwrap();
+    assert_eq!(seize_from_hold(&mut ledger, eur(), 1, 600), Ok(units(600)));
+    assert_sound(&mut ledger);
     ledger.reverts(PAYEE, TO, post_call(1, U256::MAX), AmountInvalid { amount: U256::ZERO });
     ledger.ok(PAYEE, TO, void_call(1));
     assert_eq!(ledger.last_event::<PaymentVoided>().1.freed, U256::ZERO);
@@ -357,7 +362,7 @@ fn a_parked_payment_is_released_in_full_or_not_at_all() {
     let call = parkable(&ledger, 600, 1);
     ledger.ok(PAYER, TO, call);
     deny(&mut ledger, PAYEE, false);
-    ledger.run(STRANGER, |x| release_hold(x, eur(), (Keeper::Payment, 1), 1)).unwrap();
+    assert_eq!(seize_from_hold(&mut ledger, eur(), 1, 1), Ok(units(1)));
     ledger.reverts(STRANGER, TO, release_call(1), HoldExceeded { holdId: 1, held: units(599), amount: units(600) });
     ledger.ok(PAYER, TO, void_call(1));
     assert_sound(&mut ledger);

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     policy::{
         CLOSED,
-        IPolicy::{PaymentLimitExceeded, createHoldingLimitCall, createPaymentLimitCall},
+        IPolicy::{HoldingLimitExceeded, PaymentLimitExceeded, createHoldingLimitCall, createPaymentLimitCall},
     },
     testing::{ADMIN, GOVERNOR},
     token::{BatchItem, ItemResult},
@@ -120,5 +120,28 @@ fn a_reservation_is_pending_credit_of_its_payee() {
     assert_eq!((pending(&mut ledger), balance(&mut ledger, PAYEE)), (U256::ZERO, 70));
     assert!(ledger.call(PAYEE, TO, post_call(2, units(40))).is_err());
     assert_eq!(ledger.ok(PAYEE, TO, post_call(2, units(30))), units(30));
+    assert_sound(&mut ledger);
+}
+
+/// A limit that sweeps refuses where nothing is linked, or what is linked cannot take the excess: that can wait as well.
+#[test]
+fn a_payment_waits_for_an_account_to_sweep_to() {
+    let mut ledger = world();
+    let call = createHoldingLimitCall { admin: GOVERNOR, exemptPolicyId: CLOSED, limit: units(100), outcome: 3 };
+    let limit = ledger.ok(GOVERNOR, POLICY_ADDRESS, call);
+    ledger.ok(ADMIN, eur(), setPolicyCall { newPolicyId: limit });
+    let refused =
+        |held| HoldingLimitExceeded { policyId: limit, limit: units(100), held: units(held), amount: units(130) };
+    ledger.reverts(PAYER, TO, order(130, 1), refused(0));
+    let call = payCall { parkUntilMs: ledger.timestamp_ms + 10_000, ..order(130, 1) };
+    assert_eq!(ledger.ok(PAYER, TO, call), State::Parked.number());
+    let (_, event) = ledger.last_event::<PaymentParked>();
+    assert_eq!((event.policyId, event.account), (limit, PAYEE));
+    ledger.reverts(STRANGER, TO, release_call(1), refused(0));
+    ledger.ok(PAYEE, eur(), setLinkedAccountCall { linkedAccount: POSTER });
+    ledger.ok(STRANGER, TO, release_call(1));
+    assert_eq!((balance(&mut ledger, PAYEE), balance(&mut ledger, POSTER)), (100, 30));
+    let call = payCall { parkUntilMs: ledger.timestamp_ms + 10_000, ..order(40, 2) };
+    assert_eq!(ledger.ok(PAYER, TO, call), State::Settled.number(), "what can be swept is paid");
     assert_sound(&mut ledger);
 }

@@ -110,6 +110,18 @@ fn pending_credits_are_those_of_the_payee_that_the_hold_names() {
     refused(nobody, ERC20InvalidReceiver { receiver: TO });
 }
 
+/// What is pending for one person leaves another no room: a hold posted to somebody else counts in full.
+#[test]
+fn a_hold_posted_to_another_is_no_pending_credit_of_that_one() {
+    let (mut ledger, policy) = limited(700, HoldingOutcome::Reject);
+    let (bank, holder, other) = (account(1), account(2), account(5));
+    assert_eq!(pend(&mut ledger, bank, holder, 100), Ok(1));
+    ledger.ok(bank, eur(), pay(other, 690));
+    refused(post(&mut ledger, 1, other, 30), over(policy, 700, 690, 30));
+    post(&mut ledger, 1, other, 10).unwrap();
+    assert_eq!((balance(&mut ledger, other), pending(&mut ledger, holder)), (700, 90));
+}
+
 /// The checker is checked: credits that no hold backs, and holds that no credit shows.
 #[test]
 fn the_checker_notices_pending_credits_that_no_hold_backs() {

@@ -2,10 +2,17 @@
 
 use super::{people::*, *};
 use crate::{
-    Failure, IDENTITY_ADDRESS,
+    Failure, IDENTITY_ADDRESS, SETTLEMENT_ADDRESS,
     identity::IIdentity::{PersonUnknown, setRegistrarCall},
-    testing::GOVERNOR,
-    token::{Keeper, hold, pay_for, post_hold},
+    settlement::ISettlement::{
+        ParticipantBarred, admitParticipantCall, assignCall, closeWindowCall, createSchemeCall, joinCall, openDayCall,
+        openWindowCall, settleWindowCall, startWindowSettlementCall,
+    },
+    testing::{GOVERNOR, ISSUER},
+    token::{
+        IToken::{mintCall, setLinkedAccountCall},
+        Keeper, NetChange, hold, pay_for, post_hold, settle_net,
+    },
 };
 use alloy_primitives::B256;
 use alloy_sol_types::SolError;
@@ -219,4 +226,89 @@ fn exempt_is_only_who_is_so_on_both_sides() {
     ledger.reverts(account(1), eur(), pay(account(2), 300), unmet(policy, 2, 0, 300));
     ledger.ok(COMPLIANCE, TO, addMembersCall { policyId: banks, accounts: vec![account(2)] });
     ledger.ok(account(1), eur(), pay(account(2), 300));
+}
+
+/// A scheme of one's own is no way around the rule: account 1 pays account 2 through a window between the two.
+#[test]
+fn a_net_window_of_ones_own_is_no_way_around_the_rule() {
+    let (mut ledger, _) = travelling();
+    let (payer, payee, to) = (account(1), account(2), SETTLEMENT_ADDRESS);
+    let call = createSchemeCall { token: eur(), bypassFifo: false, defaultRule: 0 };
+    let scheme = ledger.ok(payer, to, call);
+    for who in [payer, payee] {
+        ledger.ok(payer, to, admitParticipantCall { schemeId: scheme, account: who });
+        ledger.ok(who, to, joinCall { schemeId: scheme });
+    }
+    let cut_off = ledger.timestamp_ms + 1_000_000;
+    ledger.ok(payer, to, openDayCall { schemeId: scheme, valueDate: 20_240_101, cutOffMs: cut_off });
+    let settle = |ledger: &mut Ledger, amount: u128, number: u8| {
+        let window = ledger.ok(payer, to, openWindowCall { schemeId: scheme });
+        let instruction_reference = B256::repeat_byte(number);
+        let call = assignCall {
+            windowId: window,
+            creditor: payee,
+            amount: units(amount),
+            instructionReference: instruction_reference,
+        };
+        ledger.ok(payer, to, call);
+        ledger.ok(payer, to, closeWindowCall { windowId: window });
+        let deadline = ledger.timestamp_ms + 1_000;
+        ledger.ok(payer, to, startWindowSettlementCall { windowId: window, fundBeforeMs: deadline });
+        ledger.call(account(9), to, settleWindowCall { windowId: window })
+    };
+    // A window names whom it cannot settle for.
+    let barred = ParticipantBarred { schemeId: scheme, account: payer };
+    let barred = || Err(Failure::Revert(barred.abi_encode().into()));
+    assert_eq!(settle(&mut ledger, 300, 1), barred());
+    assert_eq!(settle(&mut ledger, 299, 2), Ok(true), "below the threshold");
+    assert_eq!(settle(&mut ledger, 1, 3), barred(), "and in parts it adds up");
+}
+
+/// Who is exempt settles net for its own account; the other side is asked for itself.
+#[test]
+fn institutions_settle_net_when_they_are_exempt() {
+    let mut ledger = society();
+    let banks = list(&mut ledger, Kind::Allow, &[account(1)]);
+    let policy = travel_rule(&mut ledger, banks, 300);
+    set_policy(&mut ledger, policy);
+    let change = |account, debit, credit| NetChange { account, debit, credit };
+    let net = [change(account(1), 300, 0), change(account(2), 0, 300)];
+    let settle = |ledger: &mut Ledger| ledger.run(account(9), |x| settle_net(x, eur(), &net));
+    assert_eq!(settle(&mut ledger), Err(Failure::Revert(unmet(policy, 4, 0, 300).abi_encode().into())));
+    ledger.ok(COMPLIANCE, TO, addMembersCall { policyId: banks, accounts: vec![account(2)] });
+    settle(&mut ledger).unwrap();
+}
+
+/// A linked account is no way around the rule either: what is swept is paid by who linked it.
+#[test]
+fn what_is_swept_travels() {
+    let mut ledger = society();
+    let (bank, holder, other) = (account(1), account(2), account(5));
+    let payer = person(&mut ledger, &[holder]);
+    let payee = person_of(&mut ledger, OTHER_REGISTRAR, &[other]);
+    person(&mut ledger, &[bank]);
+    let banks = list(&mut ledger, Kind::Allow, &[bank, other]);
+    let room = holding_limit(&mut ledger, banks, 500, HoldingOutcome::Sweep);
+    // The bank's own payments are below the threshold of its pair each day; those that the holder passes on are not.
+    let rule = travel_rule(&mut ledger, CLOSED, 300);
+    let whole = combine(&mut ledger, Kind::AllOf, &[room, rule]);
+    set_policy(&mut ledger, whole);
+    ledger.ok(holder, eur(), setLinkedAccountCall { linkedAccount: other });
+    ledger.ok(bank, eur(), pay(holder, 200));
+    ledger.ok(account(5), eur(), pay(bank, 200));
+    ledger.ok(ISSUER, eur(), mintCall { to: holder, amount: units(99) });
+    let mint = || mintCall { to: holder, amount: units(1) };
+    ledger.reverts(ISSUER, eur(), mint(), unmet(rule, 2, 299, 1));
+    let call = openExchangeCall { payerPersonId: payer, payeePersonId: payee, ..open(rule, 300, u64::MAX) };
+    ledger.ok(REGISTRAR, TO, call);
+    let call =
+        acknowledgeExchangeCall { payerPersonId: payer, payeePersonId: payee, ..acknowledge(rule, 300, u64::MAX) };
+    ledger.ok(OTHER_REGISTRAR, TO, call);
+    ledger.ok(ISSUER, eur(), mint());
+    // To another wallet of the same person nothing travels.
+    ledger.ok(COMPLIANCE, TO, addMembersCall { policyId: banks, accounts: vec![account(6)] });
+    join(&mut ledger, REGISTRAR, payer, account(6));
+    ledger.ok(holder, eur(), setLinkedAccountCall { linkedAccount: account(6) });
+    let call = mintCall { to: holder, amount: units(1_000) };
+    ledger.ok(ISSUER, eur(), call);
 }

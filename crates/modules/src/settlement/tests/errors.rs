@@ -271,7 +271,7 @@ fn windows() {
     ledger.reverts(stranger, TO, start(9, 0), WindowUnknown { windowId: 9 });
     ledger.reverts(stranger, TO, start(first, 0), not_operator());
     ledger.reverts(OPERATOR, TO, start(first, 0), state(first, 0));
-    for deadline in [0, CUT_OFF_MS, 1 << 48] {
+    for deadline in [0, CUT_OFF_MS, CUT_OFF_MS + 604_800_001, u64::MAX] {
         let error = FundingDeadlineInvalid { fundBeforeMs: deadline, nowMs: CUT_OFF_MS };
         ledger.reverts(OPERATOR, TO, start(second, deadline), error);
     }

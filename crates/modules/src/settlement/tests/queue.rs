@@ -256,6 +256,30 @@ fn who_is_frozen_or_suspended_neither_pays_nor_is_paid() {
     assert_eq!((scheme.release(1), scheme.balances(3)), (0, vec![80, 10, 10]));
 }
 
+/// What can settle by itself flows, wherever it stands in a bypass scheme, and with the reserve if it is urgent.
+#[test]
+fn a_forecast_knows_what_can_settle_by_itself() {
+    let state = |scheme: &mut Scheme| {
+        let call = forecastCall { schemeId: 1, account: account(1), injected: U256::ZERO };
+        scheme.ledger.ok(OPERATOR, TO, call).state
+    };
+    let mut scheme = Scheme::fifo(&[0, 0]);
+    let urgent = scheme.pay_as(1, 2, 10, 0).0;
+    scheme.ledger.ok(account(1), TO, setReserveCall { schemeId: 1, amount: units(10) });
+    assert_eq!(state(&mut scheme), 3, "a deadlock");
+    scheme.give(1, 10);
+    assert_eq!(state(&mut scheme), 1, "flowing");
+    assert_eq!((scheme.release(1), scheme.status(urgent)), (1, 3));
+
+    for (bypass, flows) in [(true, 1), (false, 3)] {
+        let mut scheme = Scheme::new(&[0, 0], bypass, 0);
+        let small = [scheme.queue(1, 2, 20), scheme.queue(1, 2, 5)][1];
+        scheme.give(1, 5);
+        assert_eq!(state(&mut scheme), flows, "bypass: {bypass}");
+        assert_eq!((scheme.release(1), scheme.status(small)), if bypass { (1, 3) } else { (0, 1) });
+    }
+}
+
 /// A pause is the token's, and says so.
 #[test]
 fn nothing_settles_while_the_token_is_paused() {

@@ -199,6 +199,29 @@ fn who_spends_its_money_during_a_run_is_left_out_by_it() {
     scheme.check();
 }
 
+/// Whoever falls below its reserve is left out, whether it spent its units before the run or in it.
+#[test]
+fn who_goes_below_its_reserve_during_a_run_is_left_out_by_it() {
+    for late in [false, true] {
+        let mut scheme = Scheme::fifo(&[10, 0, 0]);
+        scheme.ledger.ok(account(1), TO, setReserveCall { schemeId: 1, amount: units(10) });
+        let ids = [(1, 2), (2, 3), (3, 1)].map(|(from, to)| scheme.queue(from, to, 5));
+        let spend = transferCall { to: ADMIN, amount: units(5) };
+        if !late {
+            scheme.ledger.ok(account(1), eur(), spend.clone());
+        }
+        scheme.ledger.ok(OPERATOR, TO, startRunCall { schemeId: 1 });
+        if late {
+            while scheme.advance(1) != 4 {}
+            scheme.ledger.ok(account(1), eur(), spend);
+        }
+        while scheme.advance(1) != 0 {}
+        let run = scheme.ledger.ok(OPERATOR, TO, runOfCall { schemeId: 1 });
+        assert_eq!((run.outcome, scheme.statuses(&ids)), (2, vec![1, 1, 1]), "late: {late}");
+        scheme.check();
+    }
+}
+
 #[test]
 fn queues_end_before_the_barred() {
     for steps in [1, 2, 5, 1_000] {
@@ -217,21 +240,20 @@ fn queues_end_before_the_barred() {
     }
 }
 
-/// Frozen between the beginning and the end: nothing moves, the run is given up, and the next one leaves that bank out.
+/// What stops the whole token stops a run; who waits for it in vain gives the run up after ten minutes.
 #[test]
-fn a_freeze_in_a_run_stops_it_whole() {
-    use crate::token::IToken::AccountFrozen;
-    let mut scheme = Scheme::fifo(&[5, 0]);
-    let mut more = Scheme { submitted: 50, ..scheme };
-    more.ledger.ok(OPERATOR, TO, admitParticipantCall { schemeId: 1, account: account(3) });
-    more.ledger.ok(account(3), TO, joinCall { schemeId: 1 });
-    scheme = more;
+fn a_pause_in_a_run_stops_it_whole() {
+    use crate::{
+        testing::PAUSER,
+        token::IToken::{EnforcedPause, pauseCall, unpauseCall},
+    };
+    let mut scheme = Scheme::fifo(&[5, 0, 0]);
     let ids = [scheme.queue(1, 2, 20), scheme.queue(2, 3, 20), scheme.queue(3, 1, 15)];
     let run = scheme.ledger.ok(OPERATOR, TO, startRunCall { schemeId: 1 });
     while scheme.advance(1) != 4 {}
-    scheme.freeze(1, true);
+    scheme.ledger.ok(PAUSER, eur(), pauseCall {});
     let call = || advanceRunCall { schemeId: 1, steps: 1 };
-    scheme.ledger.reverts(account(9), TO, call(), AccountFrozen { account: account(1) });
+    scheme.ledger.reverts(account(9), TO, call(), EnforcedPause {});
     let abandon = || abandonRunCall { schemeId: 1 };
     scheme.ledger.timestamp_ms += 599_999;
     let young = RunNotAbandonable { schemeId: 1, run, phase: 4 };
@@ -239,8 +261,7 @@ fn a_freeze_in_a_run_stops_it_whole() {
     scheme.ledger.timestamp_ms += 1;
     scheme.ledger.ok(account(9), TO, abandon());
     assert_eq!((scheme.advance(1), scheme.statuses(&ids)), (0, vec![1, 1, 1]));
-    assert_eq!(scheme.run(), (2, 0, 0));
-    scheme.freeze(1, false);
+    scheme.ledger.ok(PAUSER, eur(), unpauseCall {});
     scheme.check();
     assert_eq!(scheme.run(), (1, 3, 55));
 }
@@ -283,6 +304,19 @@ fn participants_start_runs_with_a_pause_between() {
     scheme.ledger.ok(account(2), TO, start());
     while scheme.advance(1) != 0 {}
     scheme.ledger.ok(OPERATOR, TO, start());
+}
+
+/// Closing the day waits for a run, so that from the cut-off on only the operator begins one.
+#[test]
+fn no_participant_keeps_the_day_open_by_runs() {
+    let mut scheme = Scheme::fifo(&[0, 0]);
+    let id = scheme.queue(1, 2, 10);
+    scheme.ledger.timestamp_ms = CUT_OFF_MS;
+    let late = CutOffPassed { schemeId: 1, cutOffMs: CUT_OFF_MS, nowMs: CUT_OFF_MS };
+    scheme.ledger.reverts(account(1), TO, startRunCall { schemeId: 1 }, late);
+    assert_eq!(scheme.run(), (2, 0, 0), "the operator's last try");
+    assert!(scheme.ledger.ok(account(9), TO, closeDayCall { schemeId: 1, steps: 10 }));
+    assert_eq!(scheme.status(id), 5);
 }
 
 /// The same queue gives the same set and, cut in the same way or another, the same proof.

@@ -177,6 +177,29 @@ fn run_scale() {
     }
 }
 
+/// Phase 4 is one call: that of the largest scheme fits into a transaction, even if everyone has a reserve and a limit.
+#[test]
+#[ignore = "the largest scheme there is"]
+#[allow(clippy::print_stdout, reason = "a measurement is for reading")]
+fn the_largest_settlement_fits_into_a_transaction() {
+    for limited in [false, true] {
+        let banks = 1_024;
+        let mut market = Market::open(banks, 0);
+        for number in (0..banks).filter(|_| limited) {
+            market.send(bank(number), TO, setReserveCall { schemeId: 1, amount: units(1) });
+            market.send(bank(number), TO, setMultilateralLimitCall { schemeId: 1, amount: units(1_000_000_000) });
+        }
+        market.submit(3 * banks);
+        (0..banks).for_each(|number| market.give(number, 1_000_000));
+        market.send(OPERATOR, TO, startRunCall { schemeId: 1 });
+        while market.send(OPERATOR, TO, advanceRunCall { schemeId: 1, steps: 512 }) != 4 {}
+        assert_eq!(market.send(OPERATOR, TO, advanceRunCall { schemeId: 1, steps: 1 }), 5);
+        let gas = market.storage.gas_used;
+        println!("{banks} participants, with limits: {limited}; phase 4 takes {gas} gas");
+        assert!(gas < market.rules.transaction_gas_max, "{gas} gas");
+    }
+}
+
 /// Run with `cargo test --release -p florin-modules window_scale -- --ignored --nocapture`.
 #[test]
 #[ignore = "prints gas of the largest windows"]

@@ -1,6 +1,14 @@
 //! Windows of deferred net settlement.
 
 use super::*;
+use crate::{
+    testing::{COURT, SEIZER, seize_from_hold},
+    token::{
+        IToken::{grantRoleCall, issueOrderCall, seizeCall},
+        SEIZER_ROLE,
+        invariants::EventBook,
+    },
+};
 
 impl Scheme {
     fn window(&mut self) -> u64 {
@@ -161,4 +169,234 @@ fn an_empty_window_settles() {
     let window = scheme.window();
     scheme.pend(window);
     assert!(scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window }));
+}
+
+// ----- windows that nobody brings to an outcome ----------------------------------------------------------------------
+
+impl Scheme {
+    /// Anyone may abort the window from the end of an hour after `due_ms` on, and not before.
+    fn abort_after(&mut self, window: u64, due_ms: u64) {
+        let call = || abortWindowCall { windowId: window };
+        let from = due_ms + 3_600_000;
+        self.ledger.timestamp_ms = from - 1;
+        let early = WindowNotAbortable { windowId: window, fromMs: from, nowMs: from - 1 };
+        self.ledger.reverts(account(9), TO, call(), early);
+        self.ledger.timestamp_ms = from;
+        self.ledger.ok(account(9), TO, call());
+        let expected =
+            WindowAborted { windowId: window, defaulter: Address::ZERO, needed: U256::ZERO, available: U256::ZERO };
+        assert_eq!(self.ledger.last_event::<WindowAborted>().1, expected);
+        self.ledger.reverts(account(9), TO, call(), WindowStatusInvalid { windowId: window, state: 4 });
+    }
+}
+
+/// The operator is gone: what was reserved comes back, and the day ends.
+#[test]
+fn a_window_that_its_operator_left_gives_back_what_was_reserved() {
+    for closed in [false, true] {
+        let mut scheme = Scheme::new(&[100, 0], false, 1);
+        scheme.ledger.ok(account(1), TO, prefundCall { schemeId: 1, amount: units(60) });
+        let window = scheme.window();
+        let id = scheme.assign(window, 1, 2, 25);
+        if closed {
+            scheme.ledger.ok(OPERATOR, TO, closeWindowCall { windowId: window });
+        }
+        scheme.abort_after(window, CUT_OFF_MS);
+        assert_eq!(scheme.status(id), 5);
+        assert!(scheme.ledger.ok(account(9), TO, closeDayCall { schemeId: 1, steps: 1 }));
+        scheme.ledger.ok(account(1), TO, withdrawPrefundCall { schemeId: 1 });
+        scheme.ledger.ok(account(1), eur(), transferCall { to: ADMIN, amount: units(100) });
+        scheme.check();
+    }
+}
+
+#[test]
+fn a_window_that_cannot_be_settled_is_aborted_an_hour_late() {
+    use crate::{
+        testing::PAUSER,
+        token::IToken::{EnforcedPause, pauseCall},
+    };
+    let mut scheme = Scheme::fifo(&[100, 0]);
+    let window = scheme.window();
+    let id = scheme.assign(window, 1, 2, 25);
+    let deadline = scheme.pend(window);
+    scheme.ledger.ok(PAUSER, eur(), pauseCall {});
+    scheme.ledger.timestamp_ms = deadline;
+    scheme.ledger.reverts(account(9), TO, settleWindowCall { windowId: window }, EnforcedPause {});
+    scheme.abort_after(window, deadline);
+    assert_eq!((scheme.status(id), scheme.balances(2)), (5, vec![100, 0]));
+    scheme.check();
+}
+
+#[test]
+fn a_window_with_an_outcome_keeps_it() {
+    let mut scheme = Scheme::fifo(&[100, 0]);
+    let window = scheme.window();
+    scheme.assign(window, 1, 2, 25);
+    let deadline = scheme.pend(window);
+    scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window });
+    scheme.ledger.timestamp_ms = deadline + 3_600_000;
+    let done = WindowStatusInvalid { windowId: window, state: 3 };
+    scheme.ledger.reverts(OPERATOR, TO, abortWindowCall { windowId: window }, done);
+    scheme.ledger.reverts(OPERATOR, TO, abortWindowCall { windowId: 2 }, WindowUnknown { windowId: 2 });
+}
+
+/// A freeze of units reaches what is reserved for other debits: what is left does not fund this one, and at the deadline the
+/// window is aborted instead of reverting for ever.
+#[test]
+fn a_partial_freeze_leaves_a_prefunded_debit_unfunded() {
+    let mut scheme = Scheme::new(&[100, 0], false, 1);
+    scheme.ledger.ok(account(1), TO, prefundCall { schemeId: 1, amount: units(50) });
+    let window = scheme.window();
+    scheme.assign(window, 1, 2, 4);
+    let deadline = scheme.pend(window);
+    let freeze = freezePartialTokensCall { userAddress: account(1), amount: units(95) };
+    scheme.ledger.ok(FREEZER, eur(), freeze);
+    let call = || settleWindowCall { windowId: window };
+    let unfunded = UnfundedDebit { windowId: window, account: account(1), needed: units(4), available: units(0) };
+    scheme.ledger.reverts(account(9), TO, call(), unfunded);
+    scheme.ledger.timestamp_ms = deadline;
+    assert!(!scheme.ledger.ok(account(9), TO, call()));
+    assert_eq!((scheme.state(window), scheme.balances(2)), (4, vec![100, 0]));
+    assert!(scheme.close(10), "the day can end");
+    scheme.check();
+}
+
+// ----- freeze and seizure by order -----------------------------------------------------------------------------------
+
+impl Scheme {
+    /// An order over a participant's units, with the court as payee.
+    fn order(&mut self, bank: u8, cap: u128, span_ms: u64) -> u64 {
+        let call = issueOrderCall {
+            account: account(bank),
+            payee: COURT,
+            cap: units(cap),
+            expiryMs: self.ledger.timestamp_ms + span_ms,
+            legalReference: B256::repeat_byte(1),
+        };
+        self.ledger.ok(FREEZER, eur(), call)
+    }
+
+    fn seize(&mut self, order: u64, amount: u128) {
+        self.ledger.ok(ADMIN, eur(), grantRoleCall { role: SEIZER_ROLE, account: SEIZER });
+        let call = seizeCall {
+            orderId: order,
+            amount: units(amount),
+            holdIds: Vec::new(),
+            legalReference: B256::repeat_byte(2),
+        };
+        assert_eq!(self.ledger.ok(SEIZER, eur(), call), units(amount));
+    }
+
+    /// The token's invariants, and its events against its balances.
+    fn check_token(&mut self) {
+        let mut book = EventBook::default();
+        book.credit_genesis(eur(), account(1), 1_000);
+        book.credit_genesis(eur(), account(2), 500);
+        self.ledger.storage.logs.iter().try_for_each(|log| book.apply(log)).unwrap();
+        assert_eq!(self.ledger.run(OPERATOR, |context| book.check(context)).unwrap(), []);
+    }
+}
+
+/// Money of a queued settlement is seized: its instruction is uncovered and waits for other money.
+#[test]
+fn what_seized_units_covered_waits_for_other_money() {
+    let mut scheme = Scheme::fifo(&[50, 0, 0]);
+    let order = scheme.order(1, 40, 1_000);
+    let id = scheme.queue(1, 2, 30);
+    assert_eq!(scheme.release(1), 0, "frozen units cover nothing");
+    scheme.seize(order, 40);
+    assert_eq!((scheme.release(1), scheme.run().0, scheme.status(id)), (0, 2, 1), "a deadlock: only liquidity helps");
+    scheme.give(1, 20);
+    assert_eq!((scheme.release(1), scheme.status(id)), (1, 3));
+    assert_eq!(scheme.balances(3), [0, 30, 0]);
+    scheme.check();
+    scheme.check_token();
+}
+
+#[test]
+fn an_order_that_expires_uncovers_nothing_any_more() {
+    let mut scheme = Scheme::fifo(&[50, 0]);
+    scheme.order(1, 50, 5);
+    let id = scheme.queue(1, 2, 30);
+    scheme.ledger.timestamp_ms += 4;
+    assert_eq!(scheme.release(1), 0);
+    scheme.ledger.timestamp_ms += 1;
+    assert_eq!((scheme.release(1), scheme.status(id)), (1, 3), "the instant of the expiry is late");
+    scheme.check();
+}
+
+/// The circle would settle if its second bank could pay the difference, which an order freezes while the run is in
+/// progress: it drops out, the run ends, and the next one settles once the order is over.
+#[test]
+fn an_order_during_a_run_is_found_before_anything_moves() {
+    let mut scheme = Scheme::fifo(&[10, 10, 10]);
+    let ids = [scheme.queue(1, 2, 15), scheme.queue(2, 3, 18), scheme.queue(3, 1, 15)];
+    scheme.ledger.ok(OPERATOR, TO, startRunCall { schemeId: 1 });
+    scheme.advance(1);
+    scheme.order(2, 10, 1_000);
+    let mut calls = 0;
+    while scheme.advance(100) != 0 {
+        calls += 1;
+        assert!(calls < 100, "a run ends");
+    }
+    scheme.check();
+    scheme.check_token();
+    assert_eq!((scheme.statuses(&ids), scheme.balances(3)), (vec![1, 1, 1], vec![10, 10, 10]));
+    scheme.ledger.timestamp_ms += 10_000;
+    assert_eq!(scheme.run().0, 1);
+    assert_eq!((scheme.statuses(&ids), scheme.balances(3)), (vec![3, 3, 3], vec![10, 7, 13]));
+}
+
+/// Reserved money of a window is seized: other units fund the debit, or the window is aborted as a whole.
+#[test]
+fn a_seized_prefund_is_made_good_or_aborts_the_window() {
+    for other_units in [20, 19] {
+        let mut scheme = Scheme::new(&[30, 0, 0], false, 1);
+        scheme.ledger.ok(account(1), TO, prefundCall { schemeId: 1, amount: units(30) });
+        let window = scheme.window();
+        let ids = [scheme.assign(window, 1, 2, 30)];
+        assert_eq!(seize_from_hold(&mut scheme.ledger, eur(), 1, 20), Ok(units(20)));
+        let deadline = scheme.pend(window);
+        let unfunded = UnfundedDebit { windowId: window, account: account(1), needed: units(30), available: units(10) };
+        scheme.ledger.reverts(account(9), TO, settleWindowCall { windowId: window }, unfunded);
+        scheme.give(1, other_units);
+        scheme.ledger.timestamp_ms = deadline;
+        let settles = other_units == 20;
+        assert_eq!(scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window }), settles);
+        let expected = if settles { (vec![3], vec![0, 30, 0]) } else { (vec![5], vec![29, 0, 0]) };
+        assert_eq!((scheme.statuses(&ids), scheme.balances(3)), expected);
+        scheme.ledger.ok(account(1), TO, withdrawPrefundCall { schemeId: 1 });
+        let missing = PrefundMissing { schemeId: 1, account: account(1) };
+        scheme.ledger.reverts(account(1), TO, withdrawPrefundCall { schemeId: 1 }, missing);
+        scheme.check();
+        scheme.check_token();
+    }
+}
+
+/// Nothing is left of a reserve: what remains can be withdrawn, and a new one made.
+#[test]
+fn a_prefund_seized_whole_is_replaced() {
+    let mut scheme = Scheme::new(&[30, 0], false, 1);
+    scheme.ledger.ok(account(1), TO, prefundCall { schemeId: 1, amount: units(30) });
+    assert_eq!(seize_from_hold(&mut scheme.ledger, eur(), 1, 30), Ok(units(30)));
+    scheme.give(1, 5);
+    scheme.ledger.ok(account(1), TO, withdrawPrefundCall { schemeId: 1 });
+    assert_eq!(scheme.ledger.last_event::<PrefundWithdrawn>().1.amount, U256::ZERO);
+    scheme.ledger.ok(account(1), TO, prefundCall { schemeId: 1, amount: units(5) });
+    let window = scheme.window();
+    scheme.assign(window, 1, 2, 5);
+    // Reserved and frozen: the reserve does not pay around an order.
+    scheme.order(1, 5, 1_000);
+    let deadline = scheme.pend(window);
+    let unfunded = UnfundedDebit { windowId: window, account: account(1), needed: units(5), available: units(0) };
+    scheme.ledger.reverts(account(9), TO, settleWindowCall { windowId: window }, unfunded);
+    scheme.ledger.timestamp_ms = deadline;
+    assert!(
+        scheme.ledger.ok(account(9), TO, settleWindowCall { windowId: window }),
+        "the order expired at that instant"
+    );
+    assert_eq!(scheme.balances(2), [0, 5]);
+    scheme.check();
+    scheme.check_token();
 }

@@ -50,7 +50,7 @@ fn a_hold_reserves_posts_in_parts_and_releases_the_rest() {
     assert_eq!((balance(&mut ledger, payer), spendable(&mut ledger, payer), left(&mut ledger, 1)), (750, 750, 0));
     assert_eq!(balance(&mut ledger, payee), 250);
     let found = ledger.run(payer, |context| Holder::read(context, eur(), payer)).unwrap();
-    assert!(!found.holding.on_hold, "nothing is left on hold");
+    assert!(!found.holding.is_marked(layout::ON_HOLD), "nothing is left on hold");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The token against a plain model: the same random operations on both, compared after each.
 
 use super::*;
+use crate::testing::model_cases;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -226,7 +227,7 @@ fn compare(ledger: &mut Ledger, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(model_cases(96, 60))]
 
     #[test]
     fn a_token_does_what_the_model_does(operations in prop::collection::vec(operation(), 1..60)) {

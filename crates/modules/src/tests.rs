@@ -1,0 +1,3 @@
+//! Tests over several modules at once.
+
+mod scenarios;
