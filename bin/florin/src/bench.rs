@@ -162,7 +162,8 @@ async fn measure_new_network(command: &BenchCommand, data: PathBuf, output: Outp
     let (network, _deaths) = demo::Network::start(&demo, data, &progress).await?;
     progress.finish();
     let senders = load_senders(command, &network.people);
-    let config = BenchConfig { nodes: network.measured(), ..command.config(network.rpc_urls(), senders, network.token) };
+    let config =
+        BenchConfig { nodes: network.measured(), ..command.config(network.rpc_urls(), senders, network.token) };
     let measured = until_stopped(measure(command, config, output)).await;
     network.stop().await;
     measured
@@ -175,7 +176,8 @@ async fn on_running_network(command: &BenchCommand, output: Output) -> Result<()
     };
     let nodes = command.pid.iter().map(|pid| MeasuredNode { process_id: *pid, ..MeasuredNode::default() });
     let nodes: Vec<_> = nodes.collect();
-    let config = |senders| BenchConfig { nodes: nodes.clone(), ..command.config(command.rpc.clone(), senders, address) };
+    let config =
+        |senders| BenchConfig { nodes: nodes.clone(), ..command.config(command.rpc.clone(), senders, address) };
     let Some(name) = &command.from else {
         let senders = load_senders(command, &People::derive()?);
         return measure(command, config(senders), output).await?.show(command, output);

@@ -3,6 +3,9 @@
 use crate::Report;
 use std::fmt::Write as _;
 
+/// A figure's name, and where a report has it.
+type Figure = (&'static str, fn(&Report) -> Option<f64>);
+
 /// A table of both with ratios: `now` against `before`. Figures that one of them lacks are left out.
 pub fn compare(before: &Report, now: &Report) -> String {
     let mut table = String::new();
@@ -12,7 +15,7 @@ pub fn compare(before: &Report, now: &Report) -> String {
         let other = format!("{} on {} nodes", before.workload, before.validators);
         let _ = writeln!(table, "before is another load: {other}");
     }
-    let figures: [(&str, fn(&Report) -> Option<f64>); 8] = [
+    let figures: [Figure; 8] = [
         ("payments a second", |report| Some(report.payments_per_s)),
         ("latency p50, ms", |report| Some(report.latency_ms.p50)),
         ("latency p99, ms", |report| Some(report.latency_ms.p99)),

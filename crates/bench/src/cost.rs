@@ -54,7 +54,8 @@ impl Costs {
         for (cost, node) in costs.iter_mut().zip(nodes) {
             if let Some(url) = &node.metrics_url {
                 let metrics = get_text(url, &RpcConfig::default()).await.unwrap_or_default();
-                (cost.sent_bytes, cost.written_bytes) = (counter(&metrics, SENT_METRIC), counter(&metrics, WRITTEN_METRIC));
+                (cost.sent_bytes, cost.written_bytes) =
+                    (counter(&metrics, SENT_METRIC), counter(&metrics, WRITTEN_METRIC));
             }
             cost.grown_bytes = node.data.as_deref().and_then(directory_bytes);
         }

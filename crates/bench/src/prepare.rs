@@ -69,7 +69,8 @@ pub(crate) async fn prepare(
     };
     let acts = acts(config);
     let config = config.clone();
-    let signed = tokio::task::spawn_blocking(move || sign_all(&config, &terms, &acts).map(|signed| (signed, acts))).await;
+    let signed =
+        tokio::task::spawn_blocking(move || sign_all(&config, &terms, &acts).map(|signed| (signed, acts))).await;
     let (signed, acts) = signed.map_err(|error| BenchError::Internal { reason: error.to_string() })??;
     let mut payments = 0;
     let mut txs = Vec::with_capacity(signed.len());

@@ -429,10 +429,8 @@ impl Collector {
         }
         let payments = self.count(|_| true);
         let reverted = self.count(|fate| fate.reverted);
-        let unsettled = payments
-            .saturating_sub(settled)
-            .saturating_sub(reverted)
-            .saturating_sub(rejected.values().sum());
+        let unsettled =
+            payments.saturating_sub(settled).saturating_sub(reverted).saturating_sub(rejected.values().sum());
         Report {
             workload: config.workload.name().into(),
             validators: config.rpc_urls.len(),

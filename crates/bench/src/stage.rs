@@ -111,11 +111,7 @@ impl Crew<'_> {
     }
 
     /// Gives every account that batches pay its first unit, so that the measured batches find them.
-    async fn fill(
-        &self,
-        config: &BenchConfig,
-        progress: &(impl Fn(Progress) + Sync),
-    ) -> Result<(), BenchError> {
+    async fn fill(&self, config: &BenchConfig, progress: &(impl Fn(Progress) + Sync)) -> Result<(), BenchError> {
         let of = config.accounts;
         let mut nonces = Vec::new();
         for sender in &config.senders {
@@ -159,7 +155,8 @@ impl Crew<'_> {
         let join = Bytes::from(joinCall { schemeId: stage.scheme }.abi_encode());
         self.all(&config.senders, |_| (SETTLEMENT_ADDRESS, join.clone())).await?;
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        let open = openDayCall { schemeId: stage.scheme, valueDate: VALUE_DATE, cutOffMs: now_ms.saturating_add(DAY_MS) };
+        let open =
+            openDayCall { schemeId: stage.scheme, valueDate: VALUE_DATE, cutOffMs: now_ms.saturating_add(DAY_MS) };
         self.act(operator, &mut nonce, settlement, open.abi_encode().into(), GAS).await?;
         let mut least = u128::MAX;
         for sender in &config.senders {

@@ -204,7 +204,10 @@ async fn a_known_latency_is_measured() {
     assert!(report.latency_ms.p50 >= 100.0, "{}", report.table());
     assert!(report.latency_ms.p50 <= report.latency_ms.p99 && report.latency_ms.p99 <= report.latency_ms.max);
     assert_eq!(report.timeline.iter().map(|second| second.settled).sum::<u64>(), 600);
-    assert_eq!((report.nodes.len(), report.cpu_s_per_1000.is_some()), (1, std::path::Path::new("/proc/self/stat").exists()));
+    assert_eq!(
+        (report.nodes.len(), report.cpu_s_per_1000.is_some()),
+        (1, std::path::Path::new("/proc/self/stat").exists())
+    );
     let stages = stages.into_inner().unwrap();
     assert!(matches!(stages[0], Progress::Signing { payments: 600 }), "{stages:?}");
     assert!(stages.iter().any(|stage| matches!(stage, Progress::Running(_))), "{stages:?}");

@@ -51,15 +51,8 @@ pub enum Workload {
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Payments,
-        Self::Transfers,
-        Self::Batches,
-        Self::Erc20,
-        Self::Swap,
-        Self::Clearing,
-        Self::Mixed,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Payments, Self::Transfers, Self::Batches, Self::Erc20, Self::Swap, Self::Clearing, Self::Mixed];
 
     /// Its name on the command line and in reports.
     pub const fn name(self) -> &'static str {
@@ -155,7 +148,9 @@ pub(crate) fn call(act: Act, config: &BenchConfig, stage: &Stage, sender: &Signe
     match act {
         Act::Transfer => Call { to: config.token, input: transfer_input(next(), U256::ONE) },
         Act::Payment => Call { to: PAYMENT_ADDRESS, input: payment(config.token, next(), unique) },
-        Act::Batch { items } => Call { to: PAYMENT_ADDRESS, input: batch(config, stage, sender, (unique, draw), items) },
+        Act::Batch { items } => {
+            Call { to: PAYMENT_ADDRESS, input: batch(config, stage, sender, (unique, draw), items) }
+        }
         Act::CoinTransfer => Call { to: stage.coins.0, input: transfer_input(next(), U256::ONE) },
         Act::Swap => {
             let swap = IExchangeContracts::swapCall {
