@@ -5,14 +5,13 @@ use crate::{
     FACTORY_ADDRESS,
     factory::IFactory::createTokenCall,
     policy::IPolicy::{addMembersCall, createPaymentLimitCall},
-    testing::{COMPLIANCE, PAUSER},
+    testing::{COMPLIANCE, COURT, PAUSER, seize_from_hold},
     token::{
         self,
         IToken::{
             AccountFrozen, ERC20InsufficientBalance, HoldExceeded, InsufficientUnheldBalance, TokenUnknown,
             grantRoleCall, pauseCall, setPolicyCall,
         },
-        Keeper,
     },
 };
 
@@ -248,15 +247,14 @@ fn pledges_are_bounded_and_their_numbers_reused() {
     scheme.check();
 }
 
-/// A seizure shortens a hold, whoever keeps it: what is left counts.
+/// A seizure takes collateral away, and what is left counts: nothing more is drawn, and what was drawn stands.
 #[test]
-fn a_shortened_hold_is_worth_what_it_still_has() {
+fn seized_collateral_is_worth_nothing_to_its_borrower() {
     let mut scheme = scheme(&[0]);
     scheme.pledge(1, 100);
     scheme.draw(1, 100);
-    let kept = (Keeper::Settlement, 1);
-    scheme.ledger.run(ADMIN, |context| token::release_hold(context, bonds(), kept, 50)).unwrap();
-    scheme.ledger.ok(account(1), bonds(), transferCall { to: ADMIN, amount: units(950) });
+    assert_eq!(seize_from_hold(&mut scheme.ledger, bonds(), 1, 50), Ok(units(50)));
+    assert_eq!((scheme.bonds_of(account(1)), scheme.bonds_of(COURT)), (950, 50));
     let found = scheme.credit(1);
     assert_eq!((found.value, found.available, found.shortfall), (units(67), U256::ZERO, units(33)));
     scheme.ledger.reverts(account(1), TO, drawing(1), insufficient(67, 101));
