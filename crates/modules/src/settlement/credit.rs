@@ -118,6 +118,9 @@ pub fn withdraw_collateral(context: &mut Context<'_>, scheme: u64, number: u8, a
     let units = codes::amount(amount)?;
     let credit = seat.place.credit.read(context)?;
     ensure_not_overdue(&book, &seat, credit)?;
+    if credit.outstanding > 0 {
+        lending_of_operator(context, &book)?;
+    }
     token::release_hold(context, pledged.token, (Keeper::Settlement, pledged.hold), units)?;
     if credit.outstanding > 0 {
         let value = collateral_value(context, &book, &seat)?;
@@ -140,9 +143,8 @@ pub fn draw_credit(context: &mut Context<'_>, scheme: u64, amount: U256) -> Resu
     book.ensure_before_cut_off(context)?;
     let mut credit = seat.place.credit.read(context)?;
     ensure_not_overdue(&book, &seat, credit)?;
-    let mut lending = book.place.lending.read(context)?;
-    let (lender, operator) = (lending.lender, book.place.operator.read(context)?);
-    ensure(lender == operator, || ISettlement::CreditLenderDiffers { schemeId: scheme, lender, operator })?;
+    let mut lending = lending_of_operator(context, &book)?;
+    let lender = lending.lender;
     ensure(account != lender, || ISettlement::SelfSettlement { account })?;
     let mut sums = book.place.credit_sums.read(context)?;
     let lent = sums.lent.saturating_add(units);
@@ -161,6 +163,14 @@ pub fn draw_credit(context: &mut Context<'_>, scheme: u64, amount: U256) -> Resu
     token::pay(context, book.token(), lender, account, units)?;
     let outstanding = U256::from(outstanding);
     context.emit(SETTLEMENT_ADDRESS, &ISettlement::CreditDrawn { schemeId: scheme, account, amount, outstanding })
+}
+
+/// Who lends, if its own prices are in force: nothing is lent and no collateral released at those of a successor.
+fn lending_of_operator(context: &mut Context<'_>, book: &Book) -> Result<Lending, Failure> {
+    let lending = book.place.lending.read(context)?;
+    let (lender, operator) = (lending.lender, book.place.operator.read(context)?);
+    ensure(lender == operator, || ISettlement::CreditLenderDiffers { schemeId: book.id, lender, operator })?;
+    Ok(lending)
 }
 
 /// Pays part of what the caller owes, or all; answers how much.

@@ -330,9 +330,12 @@ fn a_new_operator_does_not_lend_its_predecessor_s_units() {
     let differs = || CreditLenderDiffers { schemeId: 1, lender: OPERATOR, operator: new };
     scheme.ledger.reverts(account(1), TO, drawing(1), differs());
     assert_eq!(scheme.credit(1).available, U256::ZERO);
+    // Nor does the borrower take collateral back because the new operator says that the rest is worth more.
+    scheme.ledger.reverts(account(1), TO, withdrawing(1), differs());
     let line = || setCreditLineCall { schemeId: 1, amount: units(5) };
     scheme.ledger.reverts(new, TO, line(), differs());
     scheme.ledger.ok(account(1), TO, repaying(NONE));
+    scheme.ledger.ok(account(1), TO, withdrawing(90));
     assert_eq!(scheme.ledger.ok(ADMIN, eur(), balanceOfCall { account: OPERATOR }), units(MUCH), "paid to who lent");
     scheme.ledger.ok(new, TO, line());
     let error = ERC20InsufficientBalance { sender: new, balance: U256::ZERO, needed: units(5) };
