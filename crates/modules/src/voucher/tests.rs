@@ -345,6 +345,27 @@ fn freezes_pauses_and_policies_stop_spending_but_not_the_way_back() {
     assert_eq!(sound(&mut ledger), Vec::<&str>::new());
 }
 
+/// Who is listed after the voucher was made decides over no units: not by spending, not by handing on.
+#[test]
+fn a_beneficiary_whom_the_token_s_policy_forbids_gives_back_at_most() {
+    let mut ledger = made(|_| ());
+    let list = |account| addMembersCall { policyId: 2, accounts: vec![account] };
+    ledger.ok(COMPLIANCE, crate::POLICY_ADDRESS, list(HOLDER));
+    let forbids = || PolicyForbids { policyId: 2, account: HOLDER };
+    ledger.reverts(HOLDER, TO, spend(PAYEE, units(1)), forbids());
+    ledger.reverts(HOLDER, TO, hand(FRIEND, ALL), forbids());
+    ledger.reverts(HOLDER, TO, hand(FRIEND, units(1)), forbids());
+    ledger.ok(HOLDER, TO, giveBackCall { voucherId: 1, amount: units(100) });
+    let removed = removeMembersCall { policyId: 2, accounts: vec![HOLDER] };
+    ledger.ok(COMPLIANCE, crate::POLICY_ADDRESS, removed);
+    ledger.ok(HOLDER, TO, hand(FRIEND, ALL));
+    ledger.ok(COMPLIANCE, crate::POLICY_ADDRESS, list(FRIEND));
+    ledger.reverts(FRIEND, TO, spend(PAYEE, units(1)), PolicyForbids { policyId: 2, account: FRIEND });
+    ledger.timestamp_ms += LIFE;
+    ledger.ok(ANYONE, TO, expireCall { voucherId: 1 });
+    assert_eq!((balances(&mut ledger, SPONSOR), sound(&mut ledger)), ((1_000, 1_000), vec![]));
+}
+
 #[test]
 fn a_seizure_leaves_less_and_never_more() {
     let mut ledger = made(|_| ());
