@@ -67,6 +67,7 @@ pub fn set_collateral(
 /// A pledge with what its hold still has.
 #[derive(Clone, Copy)]
 pub(super) struct Pledged {
+    pub(super) owner: Address,
     pub(super) token: Address,
     pub(super) hold: u64,
     pub(super) units: u128,
@@ -335,7 +336,8 @@ pub(super) fn collateral_value(context: &mut Context<'_>, book: &Book, seat: &Se
     Ok(sum)
 }
 
-/// What a pledge is worth now, rounded down; nothing without a price in force.
+/// What a pledge is worth now, rounded down; nothing without a price in force. What is frozen of the owner's holds may be
+/// what this pledge has, so it counts for none.
 pub(super) fn value_of(context: &mut Context<'_>, book: &Book, pledged: &Pledged) -> Result<u128, Failure> {
     let Collateral { price, haircut, expires_ms } =
         book.place.collaterals.at(context, &pledged.token)?.read(context)?;
@@ -344,8 +346,9 @@ pub(super) fn value_of(context: &mut Context<'_>, book: &Book, pledged: &Pledged
     }
     let counted = BASIS_POINTS.saturating_sub(haircut);
     let whole = U256::from(PRICE_SCALE).saturating_mul(U256::from(BASIS_POINTS));
+    let counted_units = pledged.units.saturating_sub(token::frozen_on_hold(context, pledged.token, pledged.owner)?);
     // Units have 128 bits, a price 94 and basis points 14: the product has less than 256.
-    let product = U256::from(pledged.units).saturating_mul(U256::from(price)).saturating_mul(U256::from(counted));
+    let product = U256::from(counted_units).saturating_mul(U256::from(price)).saturating_mul(U256::from(counted));
     Ok(u128::try_from(product.checked_div(whole).unwrap_or_default()).unwrap_or(u128::MAX))
 }
 
@@ -385,8 +388,8 @@ pub(super) fn pledged(
     if token.is_zero() {
         return Ok(None);
     }
-    let units = token::hold_of(context, token, hold)?.amount;
-    Ok(Some(Pledged { token, hold, units }))
+    let token::Hold { owner, amount: units, .. } = token::hold_of(context, token, hold)?;
+    Ok(Some(Pledged { owner, token, hold, units }))
 }
 
 fn pledge_place(

@@ -261,6 +261,26 @@ fn seized_collateral_is_worth_nothing_to_its_borrower() {
     scheme.check();
 }
 
+/// Frozen bonds can be seized and not be realised: nothing is lent against them, even before they are seized.
+#[test]
+fn frozen_collateral_is_worth_nothing() {
+    let mut scheme = scheme(&[0]);
+    scheme.pledge(1, 100);
+    scheme.draw(1, 50);
+    // Of 1,000 bonds 900 are free: a freeze of 950 reaches 50 of the pledge.
+    scheme.ledger.ok(FREEZER, bonds(), freezePartialTokensCall { userAddress: account(1), amount: units(950) });
+    assert_eq!((scheme.credit(1).value, scheme.credit(1).available), (units(67), units(17)));
+    scheme.ledger.reverts(account(1), TO, drawing(18), insufficient(67, 68));
+    // Frozen units of the pledge are released without loss; they stay frozen.
+    scheme.ledger.ok(account(1), TO, withdrawing(50));
+    assert_eq!(scheme.credit(1).value, units(67));
+    scheme.ledger.reverts(account(1), TO, withdrawing(14), insufficient(48, 50));
+    scheme.ledger.ok(FREEZER, bonds(), setAddressFrozenCall { userAddress: account(1), freeze: true });
+    scheme.ledger.reverts(account(1), TO, drawing(1), insufficient(0, 51));
+    assert_eq!(scheme.credit(1).shortfall, units(50));
+    scheme.check();
+}
+
 #[test]
 fn a_fallen_price_bars_new_draws_and_is_called() {
     let mut scheme = scheme(&[0]);

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     FACTORY_ADDRESS,
     factory::IFactory::createTokenCall,
-    testing::{cases, seize_from_hold},
+    testing::{COURT, cases, seize_from_hold},
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -224,6 +224,32 @@ fn a_seizure_of_reserves_stops_minting_until_more_is_pledged() {
     ledger.ok(BANK_A, to, mint(10));
     assert!(seize(&mut ledger, eur(), 2, 310));
     ledger.ok(BANK_A, to, pledge(310));
+    assert_eq!(sound(&mut ledger), []);
+}
+
+/// What a court ordered to stay is not there for holders: nothing is minted on it, even before it is seized.
+#[test]
+fn a_frozen_reserve_backs_nothing_new() {
+    let mut ledger = backed();
+    let to = bank_money();
+    ledger.ok(BANK_A, to, pledge(400));
+    ledger.ok(BANK_A, to, mint(290));
+    // Of 1,000 euros 600 are free: an order over 700 reaches 100 of the reserve.
+    let expiry = ledger.timestamp_ms + 5;
+    let (account, reference) = (BANK_A, B256::repeat_byte(1));
+    let order = |cap| issueOrderCall { account, payee: COURT, cap, expiryMs: expiry, legalReference: reference };
+    ledger.ok(FREEZER, eur(), order(units(700)));
+    let exceeded = |reserve, amount| ReserveExceeded { reserve: units(reserve), issued: units(290), amount };
+    ledger.reverts(BANK_A, to, mint(11), exceeded(300, units(11)));
+    ledger.ok(BANK_A, to, mint(10));
+    ledger.ok(FREEZER, eur(), order(units(1_000)));
+    let exceeded = ReserveExceeded { reserve: U256::ZERO, issued: units(300), amount: units(1) };
+    ledger.reverts(BANK_A, to, mint(1), exceeded);
+    ledger.timestamp_ms = expiry;
+    ledger.ok(BANK_A, to, mint(1));
+    ledger.ok(FREEZER, eur(), setAddressFrozenCall { userAddress: BANK_A, freeze: true });
+    let exceeded = ReserveExceeded { reserve: U256::ZERO, issued: units(301), amount: units(1) };
+    ledger.reverts(BANK_A, to, mint(1), exceeded);
     assert_eq!(sound(&mut ledger), []);
 }
 
