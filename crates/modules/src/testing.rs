@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     CallEnv, Context, Failure, MemoryStorage, dispatch,
     token::{
-        IToken::{endOrderCall, grantRoleCall, holdOfCall, issueOrderCall, seizeHoldCall},
+        IToken::{endOrderCall, grantRoleCall, holdOfCall, issueOrderCall, seizeCall, seizeHoldCall},
         SEIZER_ROLE,
     },
 };
@@ -165,15 +165,34 @@ pub(crate) const SEIZER: Address = Address::repeat_byte(0xa6);
 /// Gets what is seized.
 pub(crate) const COURT: Address = Address::repeat_byte(0xa7);
 
+/// Hash of every decision of the tests' court.
+const DECISION: B256 = B256::repeat_byte(0x1e);
+
 /// Seizes units of one hold, under an order of its own. Nothing remains of the order, also where it fails.
 pub(crate) fn seize_from_hold(ledger: &mut Ledger, token: Address, hold: u64, amount: u128) -> Result<U256, Failure> {
+    let owner = ledger.call(SEIZER, token, holdOfCall { holdId: hold })?.owner;
+    let call = |order| seizeHoldCall { orderId: order, holdId: hold, amount: units(amount), legalReference: DECISION };
+    under_an_order(ledger, token, (owner, amount), call)
+}
+
+/// Seizes units of an account that are not on hold, in the same way.
+pub(crate) fn seize_unheld(ledger: &mut Ledger, token: Address, owner: Address, amount: u128) -> Result<U256, Failure> {
+    let (amount_word, holds) = (units(amount), Vec::new());
+    let call = |order| seizeCall { orderId: order, amount: amount_word, holdIds: holds, legalReference: DECISION };
+    under_an_order(ledger, token, (owner, amount), call)
+}
+
+fn under_an_order<C: SolCall>(
+    ledger: &mut Ledger,
+    token: Address,
+    (account, amount): (Address, u128),
+    seizing: impl FnOnce(u64) -> C,
+) -> Result<C::Return, Failure> {
     ledger.ok(ADMIN, token, grantRoleCall { role: SEIZER_ROLE, account: SEIZER });
-    let account = ledger.call(SEIZER, token, holdOfCall { holdId: hold })?.owner;
-    let (cap, expiry, reference) = (units(amount), ledger.timestamp_ms + 1, B256::repeat_byte(0x1e));
+    let (cap, expiry, reference) = (units(amount), ledger.timestamp_ms + 1, DECISION);
     let order = issueOrderCall { account, payee: COURT, cap, expiryMs: expiry, legalReference: reference };
     let order = ledger.call(FREEZER, token, order)?;
-    let call = seizeHoldCall { orderId: order, holdId: hold, amount: cap, legalReference: reference };
-    let result = ledger.call(SEIZER, token, call);
+    let result = ledger.call(SEIZER, token, seizing(order));
     if result.is_err() {
         ledger.ok(FREEZER, token, endOrderCall { orderId: order, legalReference: reference });
     }

@@ -67,6 +67,7 @@ pub fn set_collateral(
 /// A pledge with what its hold still has.
 #[derive(Clone, Copy)]
 pub(super) struct Pledged {
+    pub(super) owner: Address,
     pub(super) token: Address,
     pub(super) hold: u64,
     pub(super) units: u128,
@@ -118,6 +119,9 @@ pub fn withdraw_collateral(context: &mut Context<'_>, scheme: u64, number: u8, a
     let units = codes::amount(amount)?;
     let credit = seat.place.credit.read(context)?;
     ensure_not_overdue(&book, &seat, credit)?;
+    if credit.outstanding > 0 {
+        lending_of_operator(context, &book)?;
+    }
     token::release_hold(context, pledged.token, (Keeper::Settlement, pledged.hold), units)?;
     if credit.outstanding > 0 {
         let value = collateral_value(context, &book, &seat)?;
@@ -140,9 +144,8 @@ pub fn draw_credit(context: &mut Context<'_>, scheme: u64, amount: U256) -> Resu
     book.ensure_before_cut_off(context)?;
     let mut credit = seat.place.credit.read(context)?;
     ensure_not_overdue(&book, &seat, credit)?;
-    let mut lending = book.place.lending.read(context)?;
-    let (lender, operator) = (lending.lender, book.place.operator.read(context)?);
-    ensure(lender == operator, || ISettlement::CreditLenderDiffers { schemeId: scheme, lender, operator })?;
+    let mut lending = lending_of_operator(context, &book)?;
+    let lender = lending.lender;
     ensure(account != lender, || ISettlement::SelfSettlement { account })?;
     let mut sums = book.place.credit_sums.read(context)?;
     let lent = sums.lent.saturating_add(units);
@@ -161,6 +164,14 @@ pub fn draw_credit(context: &mut Context<'_>, scheme: u64, amount: U256) -> Resu
     token::pay(context, book.token(), lender, account, units)?;
     let outstanding = U256::from(outstanding);
     context.emit(SETTLEMENT_ADDRESS, &ISettlement::CreditDrawn { schemeId: scheme, account, amount, outstanding })
+}
+
+/// Who lends, if its own prices are in force: nothing is lent and no collateral released at those of a successor.
+fn lending_of_operator(context: &mut Context<'_>, book: &Book) -> Result<Lending, Failure> {
+    let lending = book.place.lending.read(context)?;
+    let (lender, operator) = (lending.lender, book.place.operator.read(context)?);
+    ensure(lender == operator, || ISettlement::CreditLenderDiffers { schemeId: book.id, lender, operator })?;
+    Ok(lending)
 }
 
 /// Pays part of what the caller owes, or all; answers how much.
@@ -325,7 +336,8 @@ pub(super) fn collateral_value(context: &mut Context<'_>, book: &Book, seat: &Se
     Ok(sum)
 }
 
-/// What a pledge is worth now, rounded down; nothing without a price in force.
+/// What a pledge is worth now, rounded down; nothing without a price in force. What is frozen of the owner's holds may be
+/// what this pledge has, so it counts for none.
 pub(super) fn value_of(context: &mut Context<'_>, book: &Book, pledged: &Pledged) -> Result<u128, Failure> {
     let Collateral { price, haircut, expires_ms } =
         book.place.collaterals.at(context, &pledged.token)?.read(context)?;
@@ -334,8 +346,9 @@ pub(super) fn value_of(context: &mut Context<'_>, book: &Book, pledged: &Pledged
     }
     let counted = BASIS_POINTS.saturating_sub(haircut);
     let whole = U256::from(PRICE_SCALE).saturating_mul(U256::from(BASIS_POINTS));
+    let counted_units = pledged.units.saturating_sub(token::frozen_on_hold(context, pledged.token, pledged.owner)?);
     // Units have 128 bits, a price 94 and basis points 14: the product has less than 256.
-    let product = U256::from(pledged.units).saturating_mul(U256::from(price)).saturating_mul(U256::from(counted));
+    let product = U256::from(counted_units).saturating_mul(U256::from(price)).saturating_mul(U256::from(counted));
     Ok(u128::try_from(product.checked_div(whole).unwrap_or_default()).unwrap_or(u128::MAX))
 }
 
@@ -375,8 +388,8 @@ pub(super) fn pledged(
     if token.is_zero() {
         return Ok(None);
     }
-    let units = token::hold_of(context, token, hold)?.amount;
-    Ok(Some(Pledged { token, hold, units }))
+    let token::Hold { owner, amount: units, .. } = token::hold_of(context, token, hold)?;
+    Ok(Some(Pledged { owner, token, hold, units }))
 }
 
 fn pledge_place(

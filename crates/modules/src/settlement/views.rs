@@ -131,6 +131,8 @@ pub fn funds_of(
     let mut kept = |keeper: Keeper| token::held_by(context, token, account, keeper.number()).map(U256::from);
     let (parked, payments, settlement) = (kept(Keeper::Parking)?, kept(Keeper::Payment)?, kept(Keeper::Settlement)?);
     let (quotes, escrows, channels) = (kept(Keeper::Exchange)?, kept(Keeper::Escrow)?, kept(Keeper::Channel)?);
+    let vouchers = kept(Keeper::Voucher)?;
+    let (reserves, redemptions) = (kept(Keeper::Reserve)?, kept(Keeper::Redemption)?);
     Ok(ISettlement::fundsOfReturn {
         balance: U256::from(token::balance_of(context, token, account)?),
         spendable: U256::from(token::spendable_units(context, token, account)?),
@@ -141,6 +143,9 @@ pub fn funds_of(
         quotes,
         escrows,
         channels,
+        vouchers,
+        reserves,
+        redemptions,
     })
 }
 

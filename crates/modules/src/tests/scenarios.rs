@@ -7,6 +7,7 @@
 
 mod clearing;
 mod compliance;
+mod orders;
 mod payments;
 
 use alloy_primitives::{Address, B256};
@@ -20,6 +21,7 @@ use std::{
 use crate::{
     Failure,
     channel::IChannel::IChannelEvents,
+    escrow::IEscrow::IEscrowEvents,
     explain,
     fx::IExchange::IExchangeEvents,
     identity::IIdentity::IIdentityEvents,
@@ -219,6 +221,7 @@ fn event(log: &alloy_primitives::Log) -> String {
         .or_else(|_| IPaymentEvents::decode_log(log).map(|event| format!("{:?}", event.data)))
         .or_else(|_| IExchangeEvents::decode_log(log).map(|event| format!("{:?}", event.data)))
         .or_else(|_| IChannelEvents::decode_log(log).map(|event| format!("{:?}", event.data)))
+        .or_else(|_| IEscrowEvents::decode_log(log).map(|event| format!("{:?}", event.data)))
         .or_else(|_| IPolicyEvents::decode_log(log).map(|event| format!("{:?}", event.data)))
         .or_else(|_| IIdentityEvents::decode_log(log).map(|event| format!("{:?}", event.data)))
         .expect("an event of a module");

@@ -2,7 +2,11 @@
 
 use alloy_primitives::{Address, U256};
 
-use super::{IToken, holds::pending_credit, ops::Holder};
+use super::{
+    IToken,
+    holds::pending_credit,
+    ops::{Holder, terms},
+};
 use crate::{
     context::{Context, Failure, ensure, revert},
     policy::{self, Decision, Movement, Outcome, Purpose, Refusal},
@@ -27,6 +31,16 @@ pub(super) fn ensure_unfrozen(parties: [Option<&Holder>; 3]) -> Result<(), Failu
         ensure(!party.blocked(), || IToken::AccountFrozen { account: party.account })?;
     }
     Ok(())
+}
+
+/// What is asked of somebody who decides over units that are not its own: it is not frozen, and the policy's lists and
+/// conditions admit it. The movement itself asks its parties.
+pub(crate) fn ensure_party(context: &mut Context<'_>, token: Address, account: Address) -> Result<(), Failure> {
+    let policy_id = terms(context, token)?.policy;
+    let party = Holder::read(context, token, account)?;
+    ensure_unfrozen([Some(&party), None, None])?;
+    let forbidden = policy::first_forbidden(context, policy_id, [account])?;
+    ensure(forbidden.is_none(), || IToken::PolicyForbids { policyId: policy_id, account })
 }
 
 /// What a movement asks of everyone who takes part. The decision may be to divert it; [`super::policy::record`] follows

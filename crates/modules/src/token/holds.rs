@@ -127,6 +127,14 @@ pub fn spendable_units(context: &mut Context<'_>, token: Address, account: Addre
     Ok(Holder::read(context, token, account)?.free())
 }
 
+/// Units on hold of the account that are frozen: what free units do not cover. They can be seized and not be posted, so
+/// they secure nothing.
+pub(crate) fn frozen_on_hold(context: &mut Context<'_>, token: Address, account: Address) -> Result<u128, Failure> {
+    let holder = Holder::read(context, token, account)?;
+    let unheld = holder.holding.balance.saturating_sub(holder.held);
+    Ok(if holder.blocked() { holder.held } else { holder.frozen().saturating_sub(unheld) })
+}
+
 /// Units on hold for the account that count as its pending credits.
 pub fn pending_credit(context: &mut Context<'_>, token: Address, account: Address) -> Result<u128, Failure> {
     layout(token).pending_credits.at(context, &account)?.read(context)

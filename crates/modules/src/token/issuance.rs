@@ -8,7 +8,7 @@ use florin_types::StateFault;
 
 use super::{
     ADMIN_ROLE, ATTESTOR_ROLE, ISSUER_ROLE, IToken, Keeper,
-    holds::{hold, hold_of, post_hold, release_hold},
+    holds::{frozen_on_hold, hold, hold_of, post_hold, release_hold},
     layout::{Attested, IssuerLine, IssuerRecord, Pledge, Supply, Terms, layout},
     ops::{ensure_token, terms},
     roles::require_role,
@@ -273,13 +273,24 @@ pub(super) fn note_issued(
         })
     })?;
     let (reserve, issued) = match terms.backing {
-        ON_LEDGER => (issuer.reserve, issuer.outstanding),
+        ON_LEDGER => (unfrozen_reserve(context, token, account, issuer)?, issuer.outstanding),
         _ => (attested_now(context, token)?, supply),
     };
     let covered = issued.checked_add(units).is_some_and(|sum| sum <= reserve);
     ensure(covered, || IToken::ReserveExceeded { reserve: U256::from(reserve), issued: U256::from(issued), amount })?;
     let record: IssuerRecord = layout(token).issued.at(context, &account)?;
     record.line.write(context, IssuerLine { quota: issuer.quota, outstanding })
+}
+
+/// The reserve less what of it is frozen now: a court may take that, and no holder is paid with it.
+fn unfrozen_reserve(
+    context: &mut Context<'_>,
+    token: Address,
+    account: Address,
+    issuer: Issuer,
+) -> Result<u128, Failure> {
+    let reserve_token = layout(token).reserve_token.read(context)?;
+    Ok(issuer.reserve.saturating_sub(frozen_on_hold(context, reserve_token, account)?))
 }
 
 /// The attested reserve; at the very instant of its expiry it is none.

@@ -165,7 +165,7 @@ pub fn spend(
     let policy = voucher.bounds.policy;
     let admitted = policy::is_allowed(context, policy, payee)?;
     ensure(admitted, || IVoucher::VoucherPayeeNotAdmitted { voucherId: number, payeePolicyId: policy, payee })?;
-    voucher.ensure_unfrozen(context)?;
+    voucher.ensure_beneficiary_admitted(context)?;
     token::post_hold(context, voucher.token(), voucher.hold(), payee, units)?;
     voucher.left = voucher.left.saturating_sub(units);
     voucher.amounts.spent = voucher.amounts.spent.saturating_add(units);
@@ -185,7 +185,7 @@ pub fn hand(context: &mut Context<'_>, number: u64, to: Address, amount: U256) -
     let by = voucher.goal.beneficiary;
     ensure_beneficiary(to, voucher.head.sponsor)?;
     ensure_beneficiary(to, by)?;
-    voucher.ensure_unfrozen(context)?;
+    voucher.ensure_beneficiary_admitted(context)?;
     let amount = U256::from(units);
     let whole = units == voucher.left;
     let new_number = if whole {

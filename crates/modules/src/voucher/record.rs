@@ -144,11 +144,10 @@ impl Voucher {
         })
     }
 
-    /// Reverts if the beneficiary is frozen: it decides over the token's units without having them.
-    pub(super) fn ensure_unfrozen(&self, context: &mut Context<'_>) -> Result<(), Failure> {
-        let account = self.goal.beneficiary;
-        let frozen = token::is_frozen(context, self.token(), account)?;
-        ensure(!frozen, || token::IToken::AccountFrozen { account })
+    /// Reverts if the beneficiary is frozen or not admitted by the token's policy: it decides over units without having
+    /// them, as a spender does.
+    pub(super) fn ensure_beneficiary_admitted(&self, context: &mut Context<'_>) -> Result<(), Failure> {
+        token::ensure_party(context, self.token(), self.goal.beneficiary)
     }
 
     /// `amount` as units of what is left; the maximum means all.

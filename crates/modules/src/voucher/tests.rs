@@ -4,15 +4,13 @@ use super::{IVoucher::*, *};
 use crate::{
     Failure, VOUCHER_ADDRESS,
     policy::IPolicy::{PolicyUnknown, addMembersCall, removeMembersCall},
-    testing::{ADMIN, COMPLIANCE, FREEZER, Ledger, PAUSER, account, cases, units, world},
+    testing::{ADMIN, COMPLIANCE, FREEZER, Ledger, PAUSER, account, cases, seize_from_hold, units, world},
     token::{
-        self,
         IToken::{
             AccountFrozen, ERC20InsufficientBalance, ERC20InvalidReceiver, EnforcedPause, InsufficientUnheldBalance,
             PolicyForbids, TokenUnknown, balanceOfCall, pauseCall, setAddressFrozenCall, spendableBalanceOfCall,
             unpauseCall,
         },
-        Keeper,
         invariants::EventBook,
     },
     token_address,
@@ -96,7 +94,7 @@ fn sound(ledger: &mut Ledger) -> Vec<&'static str> {
 
 fn seize(ledger: &mut Ledger, number: u64, amount: u128) -> bool {
     let hold = get(ledger, number).holdId;
-    ledger.run(FREEZER, |x| token::release_hold(x, eur(), (Keeper::Voucher, hold), amount)).is_ok()
+    seize_from_hold(ledger, eur(), hold, amount).is_ok()
 }
 
 #[test]
@@ -347,6 +345,27 @@ fn freezes_pauses_and_policies_stop_spending_but_not_the_way_back() {
     assert_eq!(sound(&mut ledger), Vec::<&str>::new());
 }
 
+/// Who is listed after the voucher was made decides over no units: not by spending, not by handing on.
+#[test]
+fn a_beneficiary_whom_the_token_s_policy_forbids_gives_back_at_most() {
+    let mut ledger = made(|_| ());
+    let list = |account| addMembersCall { policyId: 2, accounts: vec![account] };
+    ledger.ok(COMPLIANCE, crate::POLICY_ADDRESS, list(HOLDER));
+    let forbids = || PolicyForbids { policyId: 2, account: HOLDER };
+    ledger.reverts(HOLDER, TO, spend(PAYEE, units(1)), forbids());
+    ledger.reverts(HOLDER, TO, hand(FRIEND, ALL), forbids());
+    ledger.reverts(HOLDER, TO, hand(FRIEND, units(1)), forbids());
+    ledger.ok(HOLDER, TO, giveBackCall { voucherId: 1, amount: units(100) });
+    let removed = removeMembersCall { policyId: 2, accounts: vec![HOLDER] };
+    ledger.ok(COMPLIANCE, crate::POLICY_ADDRESS, removed);
+    ledger.ok(HOLDER, TO, hand(FRIEND, ALL));
+    ledger.ok(COMPLIANCE, crate::POLICY_ADDRESS, list(FRIEND));
+    ledger.reverts(FRIEND, TO, spend(PAYEE, units(1)), PolicyForbids { policyId: 2, account: FRIEND });
+    ledger.timestamp_ms += LIFE;
+    ledger.ok(ANYONE, TO, expireCall { voucherId: 1 });
+    assert_eq!((balances(&mut ledger, SPONSOR), sound(&mut ledger)), ((1_000, 1_000), vec![]));
+}
+
 #[test]
 fn a_seizure_leaves_less_and_never_more() {
     let mut ledger = made(|_| ());
@@ -365,7 +384,7 @@ fn a_seizure_leaves_less_and_never_more() {
     }
     let voucher = get(&mut ledger, 1);
     assert_eq!((voucher.handed, voucher.returned, voucher.seized), (units(10), units(0), units(490)));
-    assert_eq!((balances(&mut ledger, SPONSOR), sound(&mut ledger)), ((900, 900), vec![]));
+    assert_eq!((balances(&mut ledger, SPONSOR), sound(&mut ledger)), ((410, 410), vec![]));
 }
 
 /// The checkers are checked: each tampering is named.

@@ -5,14 +5,13 @@ use crate::{
     FACTORY_ADDRESS,
     factory::IFactory::createTokenCall,
     policy::IPolicy::{addMembersCall, createPaymentLimitCall},
-    testing::{COMPLIANCE, PAUSER},
+    testing::{COMPLIANCE, COURT, PAUSER, seize_from_hold},
     token::{
         self,
         IToken::{
             AccountFrozen, ERC20InsufficientBalance, HoldExceeded, InsufficientUnheldBalance, TokenUnknown,
             grantRoleCall, pauseCall, setPolicyCall,
         },
-        Keeper,
     },
 };
 
@@ -248,18 +247,37 @@ fn pledges_are_bounded_and_their_numbers_reused() {
     scheme.check();
 }
 
-/// A seizure shortens a hold, whoever keeps it: what is left counts.
+/// A seizure takes collateral away, and what is left counts: nothing more is drawn, and what was drawn stands.
 #[test]
-fn a_shortened_hold_is_worth_what_it_still_has() {
+fn seized_collateral_is_worth_nothing_to_its_borrower() {
     let mut scheme = scheme(&[0]);
     scheme.pledge(1, 100);
     scheme.draw(1, 100);
-    let kept = (Keeper::Settlement, 1);
-    scheme.ledger.run(ADMIN, |context| token::release_hold(context, bonds(), kept, 50)).unwrap();
-    scheme.ledger.ok(account(1), bonds(), transferCall { to: ADMIN, amount: units(950) });
+    assert_eq!(seize_from_hold(&mut scheme.ledger, bonds(), 1, 50), Ok(units(50)));
+    assert_eq!((scheme.bonds_of(account(1)), scheme.bonds_of(COURT)), (950, 50));
     let found = scheme.credit(1);
     assert_eq!((found.value, found.available, found.shortfall), (units(67), U256::ZERO, units(33)));
     scheme.ledger.reverts(account(1), TO, drawing(1), insufficient(67, 101));
+    scheme.check();
+}
+
+/// Frozen bonds can be seized and not be realised: nothing is lent against them, even before they are seized.
+#[test]
+fn frozen_collateral_is_worth_nothing() {
+    let mut scheme = scheme(&[0]);
+    scheme.pledge(1, 100);
+    scheme.draw(1, 50);
+    // Of 1,000 bonds 900 are free: a freeze of 950 reaches 50 of the pledge.
+    scheme.ledger.ok(FREEZER, bonds(), freezePartialTokensCall { userAddress: account(1), amount: units(950) });
+    assert_eq!((scheme.credit(1).value, scheme.credit(1).available), (units(67), units(17)));
+    scheme.ledger.reverts(account(1), TO, drawing(18), insufficient(67, 68));
+    // Frozen units of the pledge are released without loss; they stay frozen.
+    scheme.ledger.ok(account(1), TO, withdrawing(50));
+    assert_eq!(scheme.credit(1).value, units(67));
+    scheme.ledger.reverts(account(1), TO, withdrawing(14), insufficient(48, 50));
+    scheme.ledger.ok(FREEZER, bonds(), setAddressFrozenCall { userAddress: account(1), freeze: true });
+    scheme.ledger.reverts(account(1), TO, drawing(1), insufficient(0, 51));
+    assert_eq!(scheme.credit(1).shortfall, units(50));
     scheme.check();
 }
 
@@ -332,9 +350,12 @@ fn a_new_operator_does_not_lend_its_predecessor_s_units() {
     let differs = || CreditLenderDiffers { schemeId: 1, lender: OPERATOR, operator: new };
     scheme.ledger.reverts(account(1), TO, drawing(1), differs());
     assert_eq!(scheme.credit(1).available, U256::ZERO);
+    // Nor does the borrower take collateral back because the new operator says that the rest is worth more.
+    scheme.ledger.reverts(account(1), TO, withdrawing(1), differs());
     let line = || setCreditLineCall { schemeId: 1, amount: units(5) };
     scheme.ledger.reverts(new, TO, line(), differs());
     scheme.ledger.ok(account(1), TO, repaying(NONE));
+    scheme.ledger.ok(account(1), TO, withdrawing(90));
     assert_eq!(scheme.ledger.ok(ADMIN, eur(), balanceOfCall { account: OPERATOR }), units(MUCH), "paid to who lent");
     scheme.ledger.ok(new, TO, line());
     let error = ERC20InsufficientBalance { sender: new, balance: U256::ZERO, needed: units(5) };

@@ -90,6 +90,9 @@ fn the_liquidity_view_shows_who_keeps_what() {
         (Keeper::Exchange, 7, 40),
         (Keeper::Escrow, 8, 80),
         (Keeper::Channel, 9, 160),
+        (Keeper::Reserve, 2, 7),
+        (Keeper::Redemption, 3, 9),
+        (Keeper::Voucher, 10, 11),
     ];
     for (keeper, _, amount) in keepers {
         scheme.ledger.run(owner, |x| token::hold(x, eur(), keeper, owner, amount)).unwrap();
@@ -100,15 +103,17 @@ fn the_liquidity_view_shows_who_keeps_what() {
     let found = scheme.ledger.ok(account(9), TO, call());
     let parts = [found.parked, found.payments, found.settlement, found.quotes, found.escrows, found.channels];
     assert_eq!(parts, [3, 10, 20, 40, 80, 160].map(units));
-    assert_eq!((found.balance, found.frozen, found.spendable), (units(1_000), units(100), units(587)));
-    let held: U256 = parts.iter().sum();
+    let others = [found.reserves, found.redemptions, found.vouchers];
+    assert_eq!(others, [7, 9, 11].map(units));
+    assert_eq!((found.balance, found.frozen, found.spendable), (units(1_000), units(100), units(560)));
+    let held: U256 = parts.iter().chain(&others).sum();
     assert_eq!(found.spendable + found.frozen + held, found.balance);
     for (keeper, number, amount) in keepers {
         assert_eq!(keeper.number(), number);
         let call = heldBalanceByCall { account: owner, keeper: number };
         assert_eq!(scheme.ledger.ok(owner, eur(), call), units(amount));
     }
-    for nobody in [0, 2, 10, 255] {
+    for nobody in [0, 4, 11, 255] {
         let call = heldBalanceByCall { account: owner, keeper: nobody };
         assert_eq!(scheme.ledger.ok(owner, eur(), call), U256::ZERO);
     }

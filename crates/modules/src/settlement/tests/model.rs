@@ -4,7 +4,11 @@
 //! take the last instruction from whoever is short, over amounts that it adds up anew each time.
 
 use super::*;
-use crate::{Failure, testing::model_cases, token::invariants::EventBook};
+use crate::{
+    Failure,
+    testing::{model_cases, seize_unheld},
+    token::invariants::EventBook,
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +55,7 @@ struct Model {
 enum Meanwhile {
     Frozen(u8),
     Spends(u8, u128),
+    IsSeized(u8, u128),
 }
 
 impl Meanwhile {
@@ -58,6 +63,7 @@ impl Meanwhile {
         match *self {
             Self::Frozen(bank) => Operation::Freeze { bank, on: true },
             Self::Spends(bank, amount) => Operation::Spend { bank, amount },
+            Self::IsSeized(bank, amount) => Operation::Seize { bank, amount },
         }
     }
 }
@@ -131,6 +137,11 @@ enum Operation {
         amount: u128,
     },
     Earn {
+        bank: u8,
+        amount: u128,
+    },
+    /// Units are taken by order, frozen or not.
+    Seize {
         bank: u8,
         amount: u128,
     },
@@ -410,6 +421,11 @@ impl Model {
                 *self.balances.get_mut(bank).unwrap() -= if done { *amount } else { 0 };
                 done
             }
+            Operation::Seize { bank, amount } => {
+                let done = *amount > 0 && *amount <= self.balances[bank];
+                *self.balances.get_mut(bank).unwrap() -= if done { *amount } else { 0 };
+                done
+            }
             Operation::Earn { bank, amount } => {
                 let done = !self.frozen.contains(bank);
                 *self.balances.get_mut(bank).unwrap() += if done { *amount } else { 0 };
@@ -532,6 +548,7 @@ impl Scheme {
             Operation::Earn { bank, amount } => {
                 done(ledger.call(ADMIN, eur(), transferCall { to: account(*bank), amount: units(*amount) }))
             }
+            Operation::Seize { bank, amount } => done(seize_unheld(ledger, eur(), account(*bank), *amount)),
             Operation::CloseAndOpen => {
                 while !self.close(3) {}
                 *value_date += 1;
@@ -557,6 +574,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => Just(None),
         1 => bank().prop_map(|bank| Some(Meanwhile::Frozen(bank))),
         1 => (bank(), 1u128..40).prop_map(|(bank, amount)| Some(Meanwhile::Spends(bank, amount))),
+        1 => (bank(), 1u128..40).prop_map(|(bank, amount)| Some(Meanwhile::IsSeized(bank, amount))),
     ];
     prop_oneof![
         16 => (bank(), bank(), amount(), 0u8..3)
@@ -577,6 +595,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (bank(), any::<bool>()).prop_map(|(bank, on)| Operation::Suspend { bank, on }),
         1 => (bank(), amount()).prop_map(|(bank, amount)| Operation::Spend { bank, amount }),
         2 => (bank(), amount()).prop_map(|(bank, amount)| Operation::Earn { bank, amount }),
+        1 => (bank(), amount()).prop_map(|(bank, amount)| Operation::Seize { bank, amount }),
         1 => Just(Operation::CloseAndOpen),
         1 => (1u64..50).prop_map(|milliseconds| Operation::Wait { milliseconds }),
     ]

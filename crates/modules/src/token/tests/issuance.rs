@@ -4,8 +4,7 @@ use super::*;
 use crate::{
     FACTORY_ADDRESS,
     factory::IFactory::createTokenCall,
-    testing::cases,
-    token::{Keeper, release_hold},
+    testing::{COURT, cases, seize_from_hold},
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -34,7 +33,9 @@ fn unbacked() -> Ledger {
     for bank in [BANK_A, BANK_B] {
         ledger.ok(ADMIN, bank_money(), grantRoleCall { role: ISSUER_ROLE, account: bank });
     }
-    ledger.ok(ADMIN, bank_money(), grantRoleCall { role: ATTESTOR_ROLE, account: ATTESTOR });
+    for (role, account) in [(ATTESTOR_ROLE, ATTESTOR), (FREEZER_ROLE, FREEZER)] {
+        ledger.ok(ADMIN, bank_money(), grantRoleCall { role, account });
+    }
     ledger
 }
 
@@ -74,8 +75,8 @@ pub(super) fn sound(ledger: &mut Ledger) -> Vec<crate::invariants::Violation> {
 }
 
 /// What a court does to a hold of any module.
-pub(super) fn seize(ledger: &mut Ledger, token: Address, keeper: Keeper, hold: u64, amount: u128) -> bool {
-    ledger.run(FREEZER, |x| release_hold(x, token, (keeper, hold), amount)).is_ok()
+pub(super) fn seize(ledger: &mut Ledger, token: Address, hold: u64, amount: u128) -> bool {
+    done(seize_from_hold(ledger, token, hold, amount))
 }
 
 #[test]
@@ -212,7 +213,7 @@ fn a_seizure_of_reserves_stops_minting_until_more_is_pledged() {
     let to = bank_money();
     ledger.ok(BANK_A, to, pledge(400));
     ledger.ok(BANK_A, to, mint(300));
-    assert!(seize(&mut ledger, eur(), Keeper::Reserve, 1, 250));
+    assert!(seize(&mut ledger, eur(), 1, 250));
     assert_eq!(line(&mut ledger, BANK_A), (600, 300, 150));
     let error = ReserveExceeded { reserve: units(150), issued: units(300), amount: U256::ZERO };
     ledger.reverts(BANK_A, to, mint(0), error);
@@ -221,8 +222,34 @@ fn a_seizure_of_reserves_stops_minting_until_more_is_pledged() {
     ledger.ok(BANK_A, to, pledge(160));
     assert_eq!(line(&mut ledger, BANK_A), (600, 300, 310));
     ledger.ok(BANK_A, to, mint(10));
-    assert!(seize(&mut ledger, eur(), Keeper::Reserve, 2, 310));
+    assert!(seize(&mut ledger, eur(), 2, 310));
     ledger.ok(BANK_A, to, pledge(310));
+    assert_eq!(sound(&mut ledger), []);
+}
+
+/// What a court ordered to stay is not there for holders: nothing is minted on it, even before it is seized.
+#[test]
+fn a_frozen_reserve_backs_nothing_new() {
+    let mut ledger = backed();
+    let to = bank_money();
+    ledger.ok(BANK_A, to, pledge(400));
+    ledger.ok(BANK_A, to, mint(290));
+    // Of 1,000 euros 600 are free: an order over 700 reaches 100 of the reserve.
+    let expiry = ledger.timestamp_ms + 5;
+    let (account, reference) = (BANK_A, B256::repeat_byte(1));
+    let order = |cap| issueOrderCall { account, payee: COURT, cap, expiryMs: expiry, legalReference: reference };
+    ledger.ok(FREEZER, eur(), order(units(700)));
+    let exceeded = |reserve, amount| ReserveExceeded { reserve: units(reserve), issued: units(290), amount };
+    ledger.reverts(BANK_A, to, mint(11), exceeded(300, units(11)));
+    ledger.ok(BANK_A, to, mint(10));
+    ledger.ok(FREEZER, eur(), order(units(1_000)));
+    let exceeded = ReserveExceeded { reserve: U256::ZERO, issued: units(300), amount: units(1) };
+    ledger.reverts(BANK_A, to, mint(1), exceeded);
+    ledger.timestamp_ms = expiry;
+    ledger.ok(BANK_A, to, mint(1));
+    ledger.ok(FREEZER, eur(), setAddressFrozenCall { userAddress: BANK_A, freeze: true });
+    let exceeded = ReserveExceeded { reserve: U256::ZERO, issued: units(301), amount: units(1) };
+    ledger.reverts(BANK_A, to, mint(1), exceeded);
     assert_eq!(sound(&mut ledger), []);
 }
 
@@ -428,13 +455,9 @@ impl Model {
             Operation::Refuse(which) => self.now < self.asked[which].4 && self.give_back(which),
             Operation::Withdraw(which) => self.give_back(which),
             Operation::Expire(which) => self.now >= self.asked[which].4 && self.give_back(which),
-            Operation::SeizeReserve(bank, amount) => {
-                *self.euros.entry(account(bank)).or_default() += amount;
-                take(&mut self.reserve, account(bank), amount)
-            }
+            Operation::SeizeReserve(bank, amount) => take(&mut self.reserve, account(bank), amount),
             Operation::SeizeAsked(which, amount) => {
-                let (holder, _, left, ..) = self.asked[which];
-                *self.money.entry(holder).or_default() += amount;
+                let left = self.asked[which].2;
                 self.asked[which].2 = left.saturating_sub(amount);
                 amount <= left
             }
@@ -492,11 +515,11 @@ fn send(ledger: &mut Ledger, model: &Model, operation: &Operation) -> bool {
         Operation::Expire(which) => done(ledger.call(account(9), to, expireRedemptionCall { redemptionId: id(which) })),
         Operation::SeizeReserve(bank, amount) => {
             let hold = ledger.ok(ADMIN, to, issuerOfCall { issuer: account(bank) }).holdId;
-            if hold == 0 { amount == 0 } else { seize(ledger, eur(), Keeper::Reserve, hold, amount) }
+            seize(ledger, eur(), hold, amount)
         }
         Operation::SeizeAsked(which, amount) => {
             let hold = ledger.ok(ADMIN, to, redemptionOfCall { redemptionId: id(which) }).holdId;
-            seize(ledger, to, Keeper::Redemption, hold, amount)
+            seize(ledger, to, hold, amount)
         }
         Operation::Wait(ms) => {
             ledger.timestamp_ms += ms;
@@ -524,8 +547,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => which().prop_map(Operation::Refuse),
         1 => which().prop_map(Operation::Withdraw),
         2 => which().prop_map(Operation::Expire),
-        1 => (bank(), 0u128..80).prop_map(|(bank, amount)| Operation::SeizeReserve(bank, amount)),
-        1 => (which(), 0u128..80).prop_map(|(which, amount)| Operation::SeizeAsked(which, amount)),
+        1 => (bank(), 1u128..80).prop_map(|(bank, amount)| Operation::SeizeReserve(bank, amount)),
+        1 => (which(), 1u128..80).prop_map(|(which, amount)| Operation::SeizeAsked(which, amount)),
         1 => (0u64..400).prop_map(Operation::Wait),
     ]
 }

@@ -4,7 +4,6 @@ use super::{
     issuance::{BANK_A, BANK_B, backed, bank_money, line, mint, pledge, seize, sound},
     *,
 };
-use crate::token::Keeper;
 
 const HOLDER: Address = Address::repeat_byte(3);
 const REFERENCE: B256 = B256::repeat_byte(0x42);
@@ -165,14 +164,14 @@ fn a_holder_withdraws_even_paused_frozen_and_late() {
 fn a_seizure_leaves_less_to_redeem() {
     let mut ledger = requested();
     let to = bank_money();
-    assert!(seize(&mut ledger, to, Keeper::Redemption, 1, 150));
+    assert!(seize(&mut ledger, to, 1, 150));
     ledger.reverts(BANK_A, to, fulfil(51, true), HoldExceeded { holdId: 1, held: units(50), amount: units(51) });
     ledger.ok(BANK_A, to, fulfil(u128::MAX, true));
     assert_eq!((free(&mut ledger, eur()), state(&mut ledger)), (50, (2, 50, 0)));
 
     let call = request(&ledger, 100);
     ledger.ok(HOLDER, to, call);
-    assert!(seize(&mut ledger, to, Keeper::Redemption, 2, 100));
+    assert!(seize(&mut ledger, to, 2, 100));
     let call = fulfilRedemptionCall { redemptionId: 2, amount: U256::MAX, payOut: false };
     ledger.reverts(BANK_A, to, call, RedemptionAmountInvalid { amount: U256::MAX });
     ledger.ok(HOLDER, to, withdrawRedemptionCall { redemptionId: 2 });

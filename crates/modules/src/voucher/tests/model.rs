@@ -154,10 +154,8 @@ impl Model {
             }
             Operation::Seize { which, amount } => {
                 let pile = &mut self.piles[which];
-                let sponsor = pile.sponsor;
                 let fits = amount <= pile.left;
                 pile.left = pile.left.saturating_sub(amount);
-                self.give(sponsor, amount);
                 fits
             }
             Operation::Wait { ms } => {
@@ -239,7 +237,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(which, caller, amount)| Operation::GiveBack { which, caller, amount }),
         2 => which().prop_map(|which| Operation::Expire { which }),
         1 => (who(), any::<bool>()).prop_map(|(who, on)| Operation::Freeze { who, on }),
-        1 => (which(), 0u128..100).prop_map(|(which, amount)| Operation::Seize { which, amount }),
+        1 => (which(), 1u128..100).prop_map(|(which, amount)| Operation::Seize { which, amount }),
         2 => (0u64..600).prop_map(|ms| Operation::Wait { ms }),
     ]
 }

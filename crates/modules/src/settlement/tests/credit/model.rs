@@ -16,6 +16,7 @@ enum Operation {
     Line(u128),
     CloseAndOpen,
     Realise(u8, u8),
+    Seize(u8, u8, u128),
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -31,6 +32,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (0u128..600).prop_map(Operation::Line),
         2 => Just(Operation::CloseAndOpen),
         3 => (bank(), 0u8..3).prop_map(|(bank, pledge)| Operation::Realise(bank, pledge)),
+        2 => (bank(), 0u8..3, 1u128..200).prop_map(|(bank, pledge, amount)| Operation::Seize(bank, pledge, amount)),
     ]
 }
 
@@ -141,6 +143,14 @@ impl Model {
                 bank.overdue = bank.owes > 0;
                 self.banks[usize::from(who) - 1] = bank;
             }
+            Operation::Seize(who, pledge, amount) => {
+                let bank = &mut self.banks[usize::from(who) - 1];
+                let Some(bonds) = bank.pledges.get_mut(usize::from(pledge)).filter(|bonds| **bonds >= amount) else {
+                    return false;
+                };
+                *bonds -= amount;
+                bank.bonds -= amount;
+            }
         }
         true
     }
@@ -175,6 +185,12 @@ fn perform(scheme: &mut Scheme, days: &mut u32, operation: &Operation) -> bool {
         Operation::Realise(bank, pledge) => {
             let call = realiseCollateralCall { schemeId: 1, account: account(bank), pledgeId: pledge };
             ledger.call(OPERATOR, TO, call).is_ok()
+        }
+        Operation::Seize(bank, pledge, amount) => {
+            let call = pledgeOfCall { schemeId: 1, account: account(bank), pledgeId: pledge };
+            ledger
+                .call(ADMIN, TO, call)
+                .is_ok_and(|found| seize_from_hold(ledger, bonds(), found.holdId, amount).is_ok())
         }
     }
 }
@@ -212,7 +228,9 @@ proptest! {
                 prop_assert_eq!(scheme.credit(number).value, units(worth));
             }
             scheme.check();
-            let held: u128 = (1..=3).map(|bank| scheme.bonds_of(account(bank))).sum::<u128>() + scheme.bonds_of(OPERATOR);
+            let held: u128 = (1..=3).map(|bank| scheme.bonds_of(account(bank))).sum::<u128>()
+                + scheme.bonds_of(OPERATOR)
+                + scheme.bonds_of(COURT);
             prop_assert_eq!(units(held), supply);
         }
     }
