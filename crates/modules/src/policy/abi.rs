@@ -71,7 +71,7 @@ sol! {
         function holdingLimitOf(uint64 policyId) external view returns (uint64 exemptPolicyId, uint256 limit, uint8 outcome);
         /// Terms of a travel rule.
         function travelRuleOf(uint64 policyId) external view returns (uint64 exemptPolicyId, uint256 threshold);
-        /// What the person of an account, or the account of nobody, has paid this day and this month under a payment limit.
+        /// What the person of an account, or the account of nobody, has paid or reserved for payments this day and this month under a payment limit.
         function spentOf(uint64 policyId, address token, address account) external view returns (uint256 today, uint256 thisMonth);
         /// The exchange between two persons: what may still be paid on it, until when, whether it is acknowledged; and what was paid this day.
         function exchangeOf(uint64 policyId, address token, uint64 payerPersonId, uint64 payeePersonId) external view returns (uint256 left, uint64 expiresMs, bool acknowledged, bytes32 commitment, uint256 today);

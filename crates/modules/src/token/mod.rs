@@ -76,7 +76,9 @@ pub use roles::{
 pub(crate) use abi::SOURCE;
 pub(crate) use batch::post_batch;
 pub(crate) use dispatch::dispatch;
-pub(crate) use holds::{admits_net, hold, hold_for, hold_unadmitted, post_hold, release_hold, settle_net, sum_kept};
+pub(crate) use holds::{
+    admits_net, carry_over, hold, hold_for, hold_unadmitted, post_hold, release_hold, settle_net, sum_kept,
+};
 pub(crate) use ops::{admits_pay, collect, ensure_token, initialise, issue, pay, pay_for, policy_refusal};
 pub(crate) use roles::give;
 
