@@ -141,7 +141,7 @@ sol! {
         error ExemptionInvalid(uint64 exemptPolicyId);
         /// There is no such outcome beyond a holding limit. Use 1 reject, 2 park, 3 sweep.
         error HoldingOutcomeInvalid(uint8 outcome);
-        /// There is no such purpose of a movement. Use 1 to 10.
+        /// There is no such purpose of a movement. Use 1 to 12.
         error PurposeUnknown(uint8 purpose);
         /// The decision read more figures than were given. Take them from its Decision event.
         error FiguresMissing(uint256 length);
