@@ -195,7 +195,6 @@ impl Kept {
         let Some(count) = self.count.filter(|_| self.is_counted()) else { return Ok(()) };
         let older = self.place.older.read(context)?;
         let Hold { owner, amount, .. } = self.hold;
-        self.place.older.write(context, older.min(amount.saturating_sub(units)))?;
         policy::give_back(context, token, owner, &count, units.min(amount.saturating_sub(older)))
     }
 }

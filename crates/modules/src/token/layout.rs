@@ -124,7 +124,7 @@ layout! {
         pub amount: Slot<HoldAmount> = 1,
         /// For whom they are, where that is known.
         pub payee: Slot<Address> = 2,
-        /// Units of them that came from an older hold, which was counted in another way.
+        /// Units of them that came from an older hold, which was counted in another way; all that are left, if it is more.
         pub older: Slot<u128> = 3,
     }
 }
