@@ -65,7 +65,7 @@ interface IPolicy {
     function holdingLimitOf(uint64 policyId) external view returns (uint64 exemptPolicyId, uint256 limit, uint8 outcome);
     /// Terms of a travel rule.
     function travelRuleOf(uint64 policyId) external view returns (uint64 exemptPolicyId, uint256 threshold);
-    /// What the person of an account, or the account of nobody, has paid this day and this month under a payment limit.
+    /// What the person of an account, or the account of nobody, has paid or reserved for payments this day and this month under a payment limit.
     function spentOf(uint64 policyId, address token, address account) external view returns (uint256 today, uint256 thisMonth);
     /// The exchange between two persons: what may still be paid on it, until when, whether it is acknowledged; and what was paid this day.
     function exchangeOf(uint64 policyId, address token, uint64 payerPersonId, uint64 payeePersonId) external view returns (uint256 left, uint64 expiresMs, bool acknowledged, bytes32 commitment, uint256 today);
@@ -135,7 +135,7 @@ interface IPolicy {
     error ExemptionInvalid(uint64 exemptPolicyId);
     /// There is no such outcome beyond a holding limit. Use 1 reject, 2 park, 3 sweep.
     error HoldingOutcomeInvalid(uint8 outcome);
-    /// There is no such purpose of a movement. Use 1 to 10.
+    /// There is no such purpose of a movement. Use 1 to 12.
     error PurposeUnknown(uint8 purpose);
     /// The decision read more figures than were given. Take them from its Decision event.
     error FiguresMissing(uint256 length);

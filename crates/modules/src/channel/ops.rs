@@ -124,16 +124,14 @@ pub fn open(
     Ok(number)
 }
 
-/// Puts more units on hold. A hold cannot grow, so a new one takes its place: what the token asks for is the same.
+/// Puts more units on hold. A hold cannot grow, so a new one takes its place; payment limits count what is added.
 pub fn top_up(context: &mut Context<'_>, number: u64, amount: U256) -> Result<(), Failure> {
     let mut channel = Channel::read(context, number)?;
     ensure_caller(context, number, channel.head.payer)?;
     channel.ensure_status(&[Status::Open])?;
     let (units, sum) = deposit(channel.amounts.deposit, amount)?;
     let Funds { token, hold } = channel.funds;
-    token::release_hold(context, token, (Keeper::Channel, hold), channel.left)?;
-    let left = channel.left.saturating_add(units);
-    channel.funds.hold = token::hold(context, token, Keeper::Channel, channel.head.payer, left)?;
+    channel.funds.hold = token::carry_over(context, token, (Keeper::Channel, hold), (channel.left, units))?;
     channel.amounts.deposit = sum;
     channel.write(context)?;
     let (deposit, hold) = (U256::from(sum), channel.funds.hold);

@@ -13,6 +13,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, SolError, SolEvent};
 use secp256k1::SecretKey;
 
+mod limits;
 mod model;
 
 const TO: Address = CHANNEL_ADDRESS;

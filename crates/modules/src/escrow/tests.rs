@@ -13,6 +13,7 @@ use crate::{
 use alloy_primitives::{Address, B256, U256, b256};
 use alloy_sol_types::{SolCall, SolEvent};
 
+mod limits;
 mod model;
 mod orders;
 

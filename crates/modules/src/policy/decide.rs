@@ -9,7 +9,7 @@ use super::{
     DEPTH_MAX, IPolicy, Kind, OPEN, Purpose,
     accounts::{Known, forbidding, one_less},
     layout::{ExchangeTerms, Period, Policy},
-    limits,
+    limits::{self, Count},
     ops::{get, operands},
     receipt, travel,
 };
@@ -206,6 +206,8 @@ pub(super) struct Receipt {
 pub struct Decision {
     /// What the policy says.
     pub outcome: Outcome,
+    /// What payment limits will have counted once it is recorded.
+    pub count: Count,
     pub(super) receipt: Option<Receipt>,
     entries: Vec<Entry>,
 }
@@ -213,7 +215,7 @@ pub struct Decision {
 impl Decision {
     /// A decision that leaves no trace: lists alone were asked, or nothing.
     fn silent(outcome: Outcome) -> Self {
-        Self { outcome, receipt: None, entries: Vec::new() }
+        Self { outcome, count: Count::default(), receipt: None, entries: Vec::new() }
     }
 }
 
@@ -260,6 +262,8 @@ pub(super) struct Case<'a, 'b> {
     pub(super) movement: &'a Movement,
     pub(super) evidence: &'a mut Evidence<'b>,
     pub(super) entries: &'a mut Vec<Entry>,
+    /// Counters of payment limits among them, as a [`Count`] marks them.
+    pub(super) periods: u8,
     /// Person of the payer, 0 for nobody.
     pub(super) payer: u64,
     /// Person of the payee, 0 for nobody.
@@ -291,7 +295,7 @@ pub(super) fn judge(
 ) -> Result<Decision, Failure> {
     let known = get(context, policy)?;
     // A hold pays nobody yet: whom it is for may still become known, and is asked when it is posted.
-    let payee = movement.payee.filter(|_| movement.purpose != Purpose::Hold);
+    let payee = movement.payee.filter(|_| !matches!(movement.purpose, Purpose::Hold | Purpose::Pledge));
     // Whom a policy refuses can be seized all the same.
     let payer = movement.payer.filter(|_| movement.purpose != Purpose::Seizure);
     let parties = [payer, payee, movement.operator];
@@ -305,22 +309,22 @@ pub(super) fn judge(
         return Ok(Decision::silent(Outcome::Admitted));
     }
     let mut entries = Vec::new();
-    let outcome = match record.rules() {
-        0 => Outcome::Admitted,
+    let (outcome, count) = match record.rules() {
+        0 => (Outcome::Admitted, Count::default()),
         _ => ask_rules(context, policy, known, movement, evidence, &mut entries)?,
     };
     if matches!(outcome, Outcome::Refused(_)) {
         return Ok(Decision::silent(outcome));
     }
-    if matches!(outcome, Outcome::Parked(_)) {
-        // Nothing moves: nothing is counted.
+    if matches!(outcome, Outcome::Parked(_)) && movement.purpose != Purpose::Hold {
+        // Nothing moves: nothing is counted. A hold is made all the same.
         entries.clear();
     }
     let receipt = receipt::of(context, policy, movement, &evidence.read)?;
-    Ok(Decision { outcome, receipt: Some(receipt), entries })
+    Ok(Decision { outcome, count, receipt: Some(receipt), entries })
 }
 
-/// Asks every rule of a policy, in order, until one refuses.
+/// Asks every rule of a policy, in order, until one refuses. Answers besides what payment limits are to count.
 fn ask_rules(
     context: &mut Context<'_>,
     policy: u64,
@@ -328,31 +332,42 @@ fn ask_rules(
     movement: &Movement,
     evidence: &mut Evidence<'_>,
     entries: &mut Vec<Entry>,
-) -> Result<Outcome, Failure> {
+) -> Result<(Outcome, Count), Failure> {
     let payer = person_of(context, movement.payer)?;
     let payee = person_of(context, movement.payee)?;
     let same_address = movement.payer.is_some() && movement.payer == movement.payee;
     let same_party = same_address || (payer != 0 && payer == payee);
     // A sweep must take the excess away from the person, hence to another one.
     if same_party && movement.purpose != Purpose::Sweep {
-        return Ok(Outcome::Admitted);
+        return Ok((Outcome::Admitted, Count::default()));
     }
     let mut rules = Vec::new();
     collect_rules(context, policy, known, DEPTH_MAX, &mut rules)?;
-    let mut case = Case { movement, evidence, entries, payer, payee };
+    let mut case = Case { movement, evidence, entries, periods: 0, payer, payee };
     let mut outcome = Outcome::Admitted;
-    for (rule, kind) in rules {
+    for (place, (rule, kind)) in rules.into_iter().enumerate() {
         let said = match kind {
-            Kind::PaymentLimit => limits::payment(context, rule, &mut case)?,
+            Kind::PaymentLimit => limits::payment(context, (place, rule), &mut case)?,
             Kind::HoldingLimit => limits::holding(context, rule, &mut case)?,
             _ => travel::ask(context, rule, &mut case)?,
         };
         if matches!(said, Outcome::Refused(_)) {
-            return Ok(said);
+            return Ok((said, Count::default()));
         }
         outcome = outcome.and(said);
     }
-    Ok(outcome)
+    let count = match case.periods {
+        0 => Count::default(),
+        periods => Count { policy, person: payer, time_ms: context.env().timestamp_ms, periods },
+    };
+    Ok((outcome, count))
+}
+
+/// Rules at and beneath a policy, in the order in which they are asked.
+pub(super) fn rules_of(context: &mut Context<'_>, policy: u64) -> Result<Vec<(u64, Kind)>, Failure> {
+    let (known, mut rules) = (get(context, policy)?, Vec::new());
+    collect_rules(context, policy, known, DEPTH_MAX, &mut rules)?;
+    Ok(rules)
 }
 
 fn person_of(context: &mut Context<'_>, account: Option<Address>) -> Result<u64, Failure> {

@@ -107,9 +107,9 @@ pub enum Purpose {
     Mint = 2,
     /// Units cease to exist.
     Burn = 3,
-    /// Units are reserved.
+    /// Units are reserved for a payment: it is this that payment limits count.
     Hold = 4,
-    /// Reserved units are paid.
+    /// Reserved units are paid, and no payment limit was asked when they were reserved.
     Post = 5,
     /// Balances change by net settlement.
     Net = 6,
@@ -121,10 +121,14 @@ pub enum Purpose {
     Interest = 9,
     /// An authority takes units.
     Seizure = 10,
+    /// Units are reserved for no payment: they stay their owner's, or another movement counts them.
+    Pledge = 11,
+    /// Units that were reserved for a payment are paid: payment limits counted them then.
+    PostCounted = 12,
 }
 
 impl Purpose {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Transfer,
         Self::Mint,
         Self::Burn,
@@ -135,6 +139,8 @@ impl Purpose {
         Self::Refund,
         Self::Interest,
         Self::Seizure,
+        Self::Pledge,
+        Self::PostCounted,
     ];
 
     /// The purpose with this number, or a revert.
@@ -156,26 +162,26 @@ impl Purpose {
             Self::Refund => 8,
             Self::Interest => 9,
             Self::Seizure => 10,
+            Self::Pledge => 11,
+            Self::PostCounted => 12,
         }
     }
 
-    /// Whether a payment limit is asked.
+    /// Whether a payment limit is asked and counts it.
     pub(super) fn is_limited(self) -> bool {
-        self.is_counted() || self == Self::Hold
-    }
-
-    /// Whether a payment limit counts it.
-    pub(super) fn is_counted(self) -> bool {
-        matches!(self, Self::Transfer | Self::Post | Self::Net)
+        matches!(self, Self::Transfer | Self::Hold | Self::Post | Self::Net)
     }
 
     /// Whether a holding limit is asked for its payee.
     pub(super) fn is_credit(self) -> bool {
-        matches!(self, Self::Transfer | Self::Mint | Self::Hold | Self::Post | Self::Net | Self::Sweep)
+        matches!(
+            self,
+            Self::Transfer | Self::Mint | Self::Hold | Self::Post | Self::PostCounted | Self::Net | Self::Sweep
+        )
     }
 
     /// Whether the travel rule is asked: units come from one person to another, on their way through nobody's hands.
     pub(super) fn travels(self) -> bool {
-        matches!(self, Self::Transfer | Self::Post | Self::Net | Self::Sweep)
+        matches!(self, Self::Transfer | Self::Post | Self::PostCounted | Self::Net | Self::Sweep)
     }
 }

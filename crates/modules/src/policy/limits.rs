@@ -1,11 +1,12 @@
 //! Limits on what a payer pays and on what a payee holds, per person over all addresses.
 
 use alloy_primitives::Address;
+use florin_types::StateFault;
 
 use super::{
     Kind,
     calendar::{day, month},
-    decide::{Broken, Case, Entry, Outcome, Refusal, is_exempt, subject},
+    decide::{Broken, Case, Entry, Outcome, Refusal, is_exempt, rules_of, subject},
     layout::{Period, Spent, layout},
     rules::{HoldingOutcome, terms_of},
 };
@@ -23,7 +24,11 @@ const MONTH: u8 = 2;
 // ----- payments ------------------------------------------------------------------------------------------------------
 
 /// What a payment limit says.
-pub(super) fn payment(context: &mut Context<'_>, policy: u64, case: &mut Case<'_, '_>) -> Result<Outcome, Failure> {
+pub(super) fn payment(
+    context: &mut Context<'_>,
+    (place_of_rule, policy): (usize, u64),
+    case: &mut Case<'_, '_>,
+) -> Result<Outcome, Failure> {
     let purpose = case.movement.purpose;
     let Some(payer) = case.movement.payer.filter(|_| purpose.is_limited()) else { return Ok(Outcome::Admitted) };
     let (exempt, terms) = terms_of(context, Kind::PaymentLimit, policy)?;
@@ -53,11 +58,74 @@ pub(super) fn payment(context: &mut Context<'_>, policy: u64, case: &mut Case<'_
         let Some(total) = used.checked_add(amount).filter(|total| *total <= limit) else {
             return Ok(Outcome::Refused(Refusal::Rule(Broken::Payment { policy, period, limit, used, amount })));
         };
-        if purpose.is_counted() {
-            case.entries.push(Entry::Counted(place, Period { number, amount: total }));
-        }
+        case.entries.push(Entry::Counted(place, Period { number, amount: total }));
+        case.periods |= mark(place_of_rule, period);
     }
     Ok(Outcome::Admitted)
+}
+
+/// What payment limits counted of a hold when it was made, so that it can be given back: to which counters, and when.
+/// All zero where they counted nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// The policy that was asked.
+    pub policy: u64,
+    /// Person for whom it was counted; 0 for the owner's address itself.
+    pub person: u64,
+    /// Block time of the count, in milliseconds.
+    pub time_ms: u64,
+    /// Two bits for each rule of the policy, in their order: counted in its day, in its month.
+    pub periods: u8,
+}
+
+impl Count {
+    /// Whether two counts lie in the same counters of the same day, so that they add up to one.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let same = (self.policy, self.person, self.periods) == (other.policy, other.person, other.periods);
+        same && day(self.time_ms) == day(other.time_ms)
+    }
+}
+
+/// The bit of a count for a rule and one of its periods. A policy has four rules at most; a further one has none.
+fn mark(place_of_rule: usize, period: u8) -> u8 {
+    let shift = place_of_rule.saturating_mul(2).saturating_add(usize::from(period == MONTH));
+    u32::try_from(shift).ok().and_then(|shift| 1u8.checked_shl(shift)).unwrap_or_default()
+}
+
+/// Gives back units that a hold of `owner` counted and did not pay, to the counters whose period still runs. The policy
+/// and its rules are those of the count: a policy never loses a rule.
+pub(crate) fn give_back(
+    context: &mut Context<'_>,
+    token: Address,
+    owner: Address,
+    count: &Count,
+    units: u128,
+) -> Result<(), Failure> {
+    if count.periods == 0 || units == 0 {
+        return Ok(());
+    }
+    let now_ms = context.env().timestamp_ms;
+    let mut done = Vec::new();
+    for (place_of_rule, (rule, _)) in rules_of(context, count.policy)?.into_iter().enumerate() {
+        // A rule that a combination names twice counted once.
+        if done.contains(&rule) {
+            continue;
+        }
+        done.push(rule);
+        let periods = [(DAY, day(count.time_ms), day(now_ms)), (MONTH, month(count.time_ms), month(now_ms))];
+        for (period, number, number_now) in periods {
+            if number != number_now || count.periods & mark(place_of_rule, period) == 0 {
+                continue;
+            }
+            let spent = spent(context, rule, token, (count.person, owner))?;
+            let place = if period == DAY { spent.day } else { spent.month };
+            let amount = place.read(context)?.amount_in(number).checked_sub(units);
+            let amount =
+                amount.ok_or_else(|| StateFault(format!("limit {rule} counted less than a hold of {owner}")))?;
+            place.write(context, Period { number, amount })?;
+        }
+    }
+    Ok(())
 }
 
 fn spent(

@@ -34,6 +34,7 @@ pub use abi::IPolicy;
 pub use accounts::{first_forbidden, is_allowed};
 pub use decide::{Broken, Decision, HoldingOf, Movement, Outcome, Refusal, decide};
 pub use kinds::{Kind, Purpose};
+pub use limits::Count;
 pub use ops::{
     BATCH_MAX, CLOSED, DEPTH_MAX, FIRST_CREATED, LISTS_MAX, OPEN, RULES_MAX, accept_admin, add_members,
     create_combination, create_list, ensure_exists, exists, get, is_member, operands_of, propose_admin, remove_members,
@@ -44,6 +45,7 @@ pub use rules::{HoldingOutcome, create_condition, create_jurisdiction_condition}
 pub(crate) use abi::SOURCE;
 pub(crate) use decide::record;
 pub(crate) use dispatch::dispatch;
+pub(crate) use limits::give_back;
 pub(crate) use ops::found;
 pub(crate) use receipt::code_of;
 

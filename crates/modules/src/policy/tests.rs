@@ -14,6 +14,7 @@ mod holding;
 mod limits;
 mod model;
 mod people;
+mod promises;
 mod receipts;
 mod travel;
 

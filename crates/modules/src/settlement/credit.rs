@@ -275,8 +275,11 @@ pub fn realise_collateral(
     let credit = seat.place.credit.read(context)?;
     ensure(credit.overdue, || ISettlement::CreditNotOverdue { schemeId: scheme, account })?;
     let collateral = in_force(context, &book, pledged.token)?;
-    let (units, paid) = part_to_take(pledged.units, collateral.price, credit.outstanding);
     let token = pledged.token;
+    let unfrozen = pledged.units.saturating_sub(token::frozen_on_hold(context, token, pledged.owner)?);
+    // Where all is frozen the token says so.
+    let reachable = if unfrozen == 0 { pledged.units } else { unfrozen };
+    let (units, paid) = part_to_take(reachable, collateral.price, credit.outstanding);
     // Nobody gives collateral for nothing.
     ensure(paid > 0, || ISettlement::CollateralPriceMissing { schemeId: scheme, token })?;
 

@@ -12,7 +12,7 @@ use super::{
     IToken,
     gate::{admit, admit_plain, ensure_unfrozen, movement, refused},
     issuance::lower_supply,
-    layout::{HoldParties, HoldRecord, ON_HOLD, layout},
+    layout::{HoldAmount, HoldParties, HoldRecord, ON_HOLD, layout},
     ops::{Holder, moving_terms, terms},
     parking::{plan_sweep, sweep},
 };
@@ -21,7 +21,7 @@ use crate::{
     SETTLEMENT_ADDRESS, VOUCHER_ADDRESS, can_hold,
     context::{Context, Failure, ensure, revert},
     identity,
-    policy::{self, Movement, Outcome, Purpose},
+    policy::{self, Count, Movement, Outcome, Purpose},
     slots::{Mapping, Slot},
 };
 
@@ -78,6 +78,15 @@ impl Keeper {
 
     fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|keeper| keeper.number() == number)
+    }
+
+    /// Whether its holds are made to pay somebody else, who relies on them: payment limits count these when they are
+    /// made. The others go back to their owner, are burned, or move by a net settlement, which is counted by itself.
+    fn pays(self) -> bool {
+        match self {
+            Self::Payment | Self::Exchange | Self::Escrow | Self::Channel | Self::Voucher => true,
+            Self::Parking | Self::Reserve | Self::Redemption | Self::Settlement => false,
+        }
     }
 
     /// Address of the module; of the policy registry for what it parked, of the factory for what tokens keep.
@@ -150,20 +159,67 @@ pub(super) fn payee_of(context: &mut Context<'_>, token: Address, hold: u64) -> 
     layout(token).holds.at(context, &hold)?.payee.read(context)
 }
 
-/// A hold as it is stored: whether it counts as pending credit besides.
+/// A hold as it is stored: whether it counts as pending credit besides, and what payment limits counted of it.
 struct Kept {
     place: HoldRecord,
     hold: Hold,
     pending: bool,
+    /// Absent where they were not asked.
+    count: Option<Count>,
+}
+
+impl Kept {
+    /// Writes what is left of it.
+    fn write_rest(&self, context: &mut Context<'_>, units: u128) -> Result<(), Failure> {
+        let Count { policy, time_ms: counted_ms, .. } = self.count.unwrap_or_default();
+        self.place.amount.write(context, HoldAmount { units, policy, counted_ms })
+    }
+
+    /// Whether payment limits counted anything of it.
+    fn is_counted(&self) -> bool {
+        self.count.is_some_and(|count| count.periods != 0)
+    }
+
+    /// Notes units that were paid. Those that were counted in another way go first.
+    fn note_paid(&self, context: &mut Context<'_>, units: u128) -> Result<(), Failure> {
+        if self.is_counted() {
+            let older = self.place.older.read(context)?;
+            self.place.older.write(context, older.saturating_sub(units))?;
+        }
+        Ok(())
+    }
+
+    /// Gives back to payment limits what leaves the hold without being paid: at most what they counted of it, and those
+    /// units that they counted first.
+    fn give_back(&self, context: &mut Context<'_>, token: Address, units: u128) -> Result<(), Failure> {
+        let Some(count) = self.count.filter(|_| self.is_counted()) else { return Ok(()) };
+        let older = self.place.older.read(context)?;
+        let Hold { owner, amount, .. } = self.hold;
+        policy::give_back(context, token, owner, &count, units.min(amount.saturating_sub(older)))
+    }
+}
+
+/// What a new hold is for, and how it was counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Aim {
+    /// For whom, where that is known.
+    pub(super) payee: Option<Address>,
+    /// Whether it is pending credit of that one.
+    pub(super) pending: bool,
+    /// What payment limits counted; absent where they were not asked.
+    pub(super) count: Option<Count>,
+    /// Units that came from another hold and were counted in another way.
+    pub(super) older: u128,
 }
 
 fn read(context: &mut Context<'_>, token: Address, hold: u64) -> Result<(Kept, Hold), Failure> {
     let place = layout(token).holds.at(context, &hold)?;
-    let HoldParties { owner, keeper, pending } = place.parties.read(context)?;
+    let HoldParties { owner, keeper, pending, asked, periods, person } = place.parties.read(context)?;
     let keeper = Keeper::from_number(keeper).ok_or_else(|| revert(IToken::HoldUnknown { holdId: hold }))?;
-    let amount = place.amount.read(context)?;
+    let HoldAmount { units: amount, policy, counted_ms: time_ms } = place.amount.read(context)?;
     let hold = Hold { owner, keeper, amount };
-    Ok((Kept { place, hold, pending }, hold))
+    let count = asked.then_some(Count { policy, person, time_ms, periods });
+    Ok((Kept { place, hold, pending, count }, hold))
 }
 
 /// Units of all holds together, for the checker: it walks through every hold that was ever made.
@@ -215,7 +271,7 @@ pub(super) fn kept_by_owner(
 // ----- operations of keepers -----------------------------------------------------------------------------------------
 
 /// Reserves units of `owner`, who consented. A movement as far as the owner is concerned: pause, freeze and policy are
-/// asked. Answers the number of the hold.
+/// asked, and payment limits count it if its keeper is to pay somebody. Answers the number of the hold.
 pub(crate) fn hold(
     context: &mut Context<'_>,
     token: Address,
@@ -249,17 +305,60 @@ fn reserve(
 ) -> Result<u64, Failure> {
     let terms = moving_terms(context, token)?;
     let holder = Holder::read(context, token, owner)?;
-    let reserving = movement(token, Purpose::Hold, U256::from(amount));
+    let purpose = if keeper.pays() { Purpose::Hold } else { Purpose::Pledge };
+    let reserving = movement(token, purpose, U256::from(amount));
     let reserving = Movement { payer: Some(owner), payee, ..reserving };
     let decision = admit(context, terms.policy, &reserving, [Some(&holder), None, None])?;
     holder.spendable(U256::from(amount))?;
-    let pending = match payee {
-        Some(payee) if decision.outcome == Outcome::Admitted => !same_person(context, owner, payee)?,
-        _ => false,
-    };
-    let number = make(context, token, keeper, holder, (payee, pending), amount)?;
+    let own = payee.map_or(Ok(false), |payee| same_person(context, owner, payee))?;
+    let pending = payee.is_some() && decision.outcome == Outcome::Admitted && !own;
+    // From one pocket to the other is no payment, and no limit was asked: should it become one, posting asks.
+    let count = Some(decision.count).filter(|_| keeper.pays() && !own);
+    let aim = Aim { payee, pending, count, older: 0 };
+    let number = make(context, token, keeper, holder, aim, amount)?;
     policy::record(context, decision)?;
     Ok(number)
+}
+
+/// Makes a new hold of `taken` units of another of the same keeper and of `added` free ones of its owner. Asked as
+/// [`hold`] is; payment limits count what is added, and what was taken stays counted where it was. Answers the number.
+pub(crate) fn carry_over(
+    context: &mut Context<'_>,
+    token: Address,
+    (keeper, number): (Keeper, u64),
+    (taken, added): (u128, u128),
+) -> Result<u64, Failure> {
+    let terms = moving_terms(context, token)?;
+    let before = kept(context, token, keeper, number)?;
+    free(context, token, number, &before, taken)?;
+    let older = carried(context, &before, taken)?;
+    let amount = taken.checked_add(added).ok_or_else(|| fault(token, "units of a hold overflow"))?;
+    let holder = Holder::read(context, token, before.hold.owner)?;
+    let asks = keeper.pays() && added > 0;
+    let (purpose, units) = if asks { (Purpose::Hold, added) } else { (Purpose::Pledge, amount) };
+    let reserving = movement(token, purpose, U256::from(units));
+    let reserving = Movement { payer: Some(before.hold.owner), ..reserving };
+    let decision = admit(context, terms.policy, &reserving, [Some(&holder), None, None])?;
+    holder.spendable(U256::from(amount))?;
+    let (count, older) = match before.count {
+        Some(count) if !asks || count.is_like(&decision.count) => (Some(count), older),
+        _ if asks => (Some(decision.count), taken),
+        _ => (None, 0),
+    };
+    let number = make(context, token, keeper, holder, Aim { count, older, ..Aim::default() }, amount)?;
+    policy::record(context, decision)?;
+    Ok(number)
+}
+
+/// Takes from a hold, along with units, what of them was counted in another way: that goes first. Answers it.
+fn carried(context: &mut Context<'_>, before: &Kept, taken: u128) -> Result<u128, Failure> {
+    if !before.is_counted() {
+        return Ok(0);
+    }
+    let older = before.place.older.read(context)?;
+    let along = older.min(taken);
+    before.place.older.write(context, older.saturating_sub(along))?;
+    Ok(along)
 }
 
 /// Reserves units of `owner` for a payee in a payment that waits for the policy, which need not admit it yet: nothing
@@ -275,7 +374,7 @@ pub(crate) fn hold_unadmitted(
     let holder = Holder::read(context, token, owner)?;
     ensure_unfrozen([Some(&holder), None, None])?;
     holder.spendable(U256::from(amount))?;
-    make(context, token, keeper, holder, (Some(payee), false), amount)
+    make(context, token, keeper, holder, Aim { payee: Some(payee), ..Aim::default() }, amount)
 }
 
 /// Whether two addresses belong to one person: what is reserved for another wallet is in a balance of it already.
@@ -290,7 +389,7 @@ pub(super) fn make(
     token: Address,
     keeper: Keeper,
     mut holder: Holder,
-    (payee, pending): (Option<Address>, bool),
+    Aim { payee, pending, count, older }: Aim,
     amount: u128,
 ) -> Result<u64, Failure> {
     let place = layout(token).holds_made;
@@ -298,8 +397,14 @@ pub(super) fn make(
     place.write(context, number)?;
     let record = layout(token).holds.at(context, &number)?;
     let owner = holder.account;
-    record.parties.write(context, HoldParties { owner, keeper: keeper.number(), pending })?;
-    record.amount.write(context, amount)?;
+    let asked = count.is_some();
+    let Count { policy, person, time_ms: counted_ms, periods } = count.unwrap_or_default();
+    let parties = HoldParties { owner, keeper: keeper.number(), pending, asked, periods, person };
+    record.parties.write(context, parties)?;
+    record.amount.write(context, HoldAmount { units: amount, policy, counted_ms })?;
+    if older > 0 {
+        record.older.write(context, older)?;
+    }
     if let Some(payee) = payee {
         record.payee.write(context, payee)?;
         if pending {
@@ -360,7 +465,8 @@ pub(crate) fn post_hold(
     let mut payer = Holder::read(context, token, hold.owner)?;
     let mut payee = Holder::read(context, token, to)?;
     let pending = if kept.pending && kept.place.payee.read(context)? == to { amount } else { 0 };
-    let posting = movement(token, Purpose::Post, U256::from(amount));
+    let purpose = if kept.count.is_some() { Purpose::PostCounted } else { Purpose::Post };
+    let posting = movement(token, purpose, U256::from(amount));
     let posting = Movement { payer: Some(hold.owner), payee: Some(to), pending, ..posting };
     let decision = admit(context, terms.policy, &posting, [Some(&payer), Some(&payee), None])?;
     let excess = match decision.outcome {
@@ -371,8 +477,13 @@ pub(crate) fn post_hold(
     let rest = rest(number, hold, amount)?;
     payer.unreserve(amount)?;
     payer.unfrozen(amount)?;
-    kept.place.amount.write(context, rest)?;
+    kept.write_rest(context, rest)?;
     settle_pending(context, token, &kept, amount)?;
+    if kept.is_counted() && same_person(context, hold.owner, to)? {
+        kept.give_back(context, token, amount)?;
+    } else {
+        kept.note_paid(context, amount)?;
+    }
     if hold.owner != to {
         payer.debit(amount)?;
         payee.credit(amount)?;
@@ -387,7 +498,7 @@ pub(crate) fn post_hold(
 }
 
 /// Frees units on hold. Never refused for a pause, a freeze or a policy: nothing moves, and what was given up must not
-/// stay reserved.
+/// stay reserved. What payment limits counted of it is given back while their periods run.
 pub(crate) fn release_hold(
     context: &mut Context<'_>,
     token: Address,
@@ -395,9 +506,15 @@ pub(crate) fn release_hold(
     amount: u128,
 ) -> Result<(), Failure> {
     let kept = kept(context, token, keeper, number)?;
+    free(context, token, number, &kept, amount)?;
+    kept.give_back(context, token, amount)
+}
+
+/// Frees units on hold. What payment limits counted of them stays counted.
+fn free(context: &mut Context<'_>, token: Address, number: u64, kept: &Kept, amount: u128) -> Result<(), Failure> {
     let rest = rest(number, kept.hold, amount)?;
-    kept.place.amount.write(context, rest)?;
-    settle_pending(context, token, &kept, amount)?;
+    kept.write_rest(context, rest)?;
+    settle_pending(context, token, kept, amount)?;
     let owner = kept.hold.owner;
     let mut holder = Holder::read(context, token, owner)?;
     holder.unreserve(amount)?;
@@ -410,8 +527,9 @@ pub(crate) fn release_hold(
 pub(super) fn shorten_hold(context: &mut Context<'_>, token: Address, number: u64, units: u128) -> Result<(), Failure> {
     let (kept, hold) = read(context, token, number)?;
     let rest = rest(number, hold, units)?;
-    kept.place.amount.write(context, rest)?;
-    settle_pending(context, token, &kept, units).map(|_| ())
+    kept.write_rest(context, rest)?;
+    settle_pending(context, token, &kept, units)?;
+    kept.give_back(context, token, units)
 }
 
 /// Destroys units on hold that `issuer` redeems. A movement for the holder: pause, freezes and policy are asked.
@@ -433,7 +551,7 @@ pub(super) fn burn_hold(
     holder.unreserve(amount)?;
     holder.unfrozen(amount)?;
     lower_supply(context, token, terms, issuer, amount)?;
-    kept.place.amount.write(context, rest)?;
+    kept.write_rest(context, rest)?;
     settle_pending(context, token, &kept, amount)?;
     holder.debit(amount)?;
     holder.write_with_holds(context, token)?;

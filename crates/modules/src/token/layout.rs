@@ -94,6 +94,24 @@ packed! {
         pub keeper: u8 = 20..21,
         /// Whether they count as pending credit of the payee.
         pub pending: bool = 21..22,
+        /// Whether payment limits were asked when it was made, so that posting asks them no more.
+        pub asked: bool = 22..23,
+        /// Counters of payment limits that counted it, as [`crate::policy::Count`] marks them.
+        pub periods: u8 = 23..24,
+        /// Person for whom they did; 0 for the owner's address itself.
+        pub person: u64 = 24..32,
+    }
+}
+
+packed! {
+    /// How much a hold reserves, and how payment limits counted it.
+    pub struct HoldAmount {
+        /// Units that are still on hold.
+        pub units: u128 = 0..16,
+        /// The policy whose payment limits counted it; 0 where none did.
+        pub policy: u64 = 16..24,
+        /// Block time at which they did.
+        pub counted_ms: u64 = 24..32,
     }
 }
 
@@ -103,9 +121,11 @@ layout! {
         /// Owner and keeper.
         pub parties: Slot<HoldParties> = 0,
         /// Units that are still on hold.
-        pub amount: Slot<u128> = 1,
+        pub amount: Slot<HoldAmount> = 1,
         /// For whom they are, where that is known.
         pub payee: Slot<Address> = 2,
+        /// Units of them that came from an older hold, which was counted in another way; all that are left, if it is more.
+        pub older: Slot<u128> = 3,
     }
 }
 

@@ -6,7 +6,7 @@ use florin_types::{Currency, StateFault};
 use super::{
     ISSUER_ROLE, IToken, Keeper,
     gate::{admit, admit_plain, ensure_unfrozen, movement, refused},
-    holds::make,
+    holds::{Aim, make},
     issuance::{lower_supply, note_issued},
     layout::{Holding, ON_HOLD, ORDERED, Supply, Terms, layout},
     notice,
@@ -410,7 +410,7 @@ fn park(context: &mut Context<'_>, token: Address, examined: Examined) -> Result
     let Examined { movement, payer, units, allowance, decision, .. } = examined;
     let Movement { from, to, amount, .. } = movement;
     write_allowance(context, allowance)?;
-    let number = make(context, token, Keeper::Parking, payer, (Some(to), false), units)?;
+    let number = make(context, token, Keeper::Parking, payer, Aim { payee: Some(to), ..Aim::default() }, units)?;
     context.emit(token, &IToken::Parked { holdId: number, from, to, value: amount })?;
     policy::record(context, decision)
 }

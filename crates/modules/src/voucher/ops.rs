@@ -114,6 +114,16 @@ fn make(
     let amount = units(amount)?;
     ensure_beneficiary(beneficiary, sponsor)?;
     let hold = token::hold(context, terms.token, Keeper::Voucher, sponsor, amount)?;
+    write(context, terms, (sponsor, beneficiary), (amount, hold))
+}
+
+/// Writes a voucher over units on hold.
+fn write(
+    context: &mut Context<'_>,
+    terms: &VoucherTerms,
+    (sponsor, beneficiary): (Address, Address),
+    (amount, hold): (u128, u64),
+) -> Result<u64, Failure> {
     let made = layout().made;
     let number = made.read(context)?.checked_add(1).ok_or_else(|| fault(u64::MAX, "is the last that has a number"))?;
     made.write(context, number)?;
@@ -192,11 +202,11 @@ pub fn hand(context: &mut Context<'_>, number: u64, to: Address, amount: U256) -
         voucher.goal.beneficiary = to;
         number
     } else {
-        token::release_hold(context, voucher.token(), voucher.hold(), units)?;
+        let hold = token::carry_over(context, voucher.token(), voucher.hold(), (units, 0))?;
         voucher.left = voucher.left.saturating_sub(units);
         voucher.moved.handed = voucher.moved.handed.saturating_add(units);
         let terms = terms_of(context, number)?;
-        make(context, &terms, voucher.head.sponsor, to, amount)?
+        write(context, &terms, (voucher.head.sponsor, to), (units, hold))?
     };
     let event = IVoucher::VoucherHanded { voucherId: number, newVoucherId: new_number, to, by, amount };
     context.emit(VOUCHER_ADDRESS, &event)?;

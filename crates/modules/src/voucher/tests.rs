@@ -2,8 +2,13 @@
 
 use super::{IVoucher::*, *};
 use crate::{
-    Failure, VOUCHER_ADDRESS,
-    policy::IPolicy::{PolicyUnknown, addMembersCall, removeMembersCall},
+    Failure, POLICY_ADDRESS, VOUCHER_ADDRESS,
+    policy::{
+        self,
+        IPolicy::{
+            PolicyUnknown, addMembersCall, createPaymentLimitCall, removeMembersCall, setPaymentLimitCall, spentOfCall,
+        },
+    },
     testing::{ADMIN, COMPLIANCE, FREEZER, Ledger, PAUSER, account, cases, seize_from_hold, units, world},
     token::{
         IToken::{
@@ -406,4 +411,40 @@ fn invariants_notice_what_they_name() {
     assert_eq!(names(record.amounts.place(), units(599)), ["voucher.conserved"]);
     let bounds = units(u128::from(SHOPS)) | U256::from(2) << 192;
     assert_eq!(names(record.bounds.place(), bounds), ["voucher.hold_is_the_sponsors"]);
+}
+
+/// The sponsor's payment limit counts a voucher when it is made: neither spending nor handing on a part asks it again.
+#[test]
+fn a_voucher_is_counted_when_it_is_made() {
+    let mut ledger = world();
+    let none = U256::MAX;
+    let call = createPaymentLimitCall {
+        admin: COMPLIANCE,
+        exemptPolicyId: policy::CLOSED,
+        perTransaction: units(600),
+        perDay: units(700),
+        perMonth: none,
+    };
+    let limit = ledger.ok(COMPLIANCE, POLICY_ADDRESS, call);
+    ledger.ok(ADMIN, eur(), crate::token::IToken::setPolicyCall { newPolicyId: limit });
+    let used = |ledger: &mut Ledger| -> u128 {
+        let call = spentOfCall { policyId: limit, token: eur(), account: SPONSOR };
+        ledger.ok(ANYONE, POLICY_ADDRESS, call).today.to()
+    };
+    let terms = terms(&ledger);
+    ledger.ok(SPONSOR, TO, create(&terms, 600));
+    assert!(ledger.call(SPONSOR, TO, create(&terms, 101)).is_err());
+    ledger.ok(SPONSOR, eur(), crate::token::IToken::transferCall { to: FRIEND, amount: units(100) });
+    let zero = U256::ZERO;
+    let call = setPaymentLimitCall { policyId: limit, perTransaction: zero, perDay: zero, perMonth: none };
+    ledger.ok(COMPLIANCE, POLICY_ADDRESS, call);
+    assert_eq!(ledger.ok(HOLDER, TO, hand(FRIEND, units(200))), 2);
+    ledger.ok(HOLDER, TO, spend(PAYEE, units(150)));
+    ledger.ok(FRIEND, TO, spendCall { voucherId: 2, ..spend(PAYEE, units(50)) });
+    assert_eq!(used(&mut ledger), 700);
+    ledger.timestamp_ms += LIFE;
+    ledger.ok(ANYONE, TO, expireCall { voucherId: 2 });
+    assert_eq!(used(&mut ledger), 550);
+    ledger.ok(ANYONE, TO, expireCall { voucherId: 1 });
+    assert_eq!(used(&mut ledger), 300);
 }

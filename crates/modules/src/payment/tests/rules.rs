@@ -4,7 +4,10 @@ use super::*;
 use crate::{
     policy::{
         CLOSED,
-        IPolicy::{HoldingLimitExceeded, PaymentLimitExceeded, createHoldingLimitCall, createPaymentLimitCall},
+        IPolicy::{
+            HoldingLimitExceeded, PaymentLimitExceeded, createHoldingLimitCall, createPaymentLimitCall,
+            setPaymentLimitCall, spentOfCall,
+        },
     },
     testing::{ADMIN, GOVERNOR},
     token::{BatchItem, ItemResult},
@@ -143,5 +146,70 @@ fn a_payment_waits_for_an_account_to_sweep_to() {
     assert_eq!((balance(&mut ledger, PAYEE), balance(&mut ledger, POSTER)), (100, 30));
     let call = payCall { parkUntilMs: ledger.timestamp_ms + 10_000, ..order(40, 2) };
     assert_eq!(ledger.ok(PAYER, TO, call), State::Settled.number(), "what can be swept is paid");
+    assert_sound(&mut ledger);
+}
+
+fn used(ledger: &mut Ledger, limit: u64) -> u128 {
+    let call = spentOfCall { policyId: limit, token: eur(), account: PAYER };
+    ledger.ok(STRANGER, POLICY_ADDRESS, call).today.to()
+}
+
+/// What was promised is paid, though its payer spent the rest of the day's limit and the limit was lowered since.
+#[test]
+fn a_reservation_is_posted_whatever_its_payer_spends() {
+    let (mut ledger, limit) = limited();
+    let promised = reservation(&ledger, 60, 1);
+    ledger.ok(PAYER, TO, promised);
+    ledger.reverts(PAYER, TO, order(41, 2), exceeded(limit, 60, 41));
+    ledger.ok(PAYER, TO, order(40, 2));
+    let (none, zero) = (U256::MAX, U256::ZERO);
+    let call = setPaymentLimitCall { policyId: limit, perTransaction: zero, perDay: zero, perMonth: none };
+    ledger.ok(GOVERNOR, POLICY_ADDRESS, call);
+    assert_eq!(ledger.ok(PAYEE, TO, post_call(1, U256::MAX)), units(60));
+    assert_eq!((balance(&mut ledger, PAYEE), used(&mut ledger, limit)), (100, 100));
+    assert_sound(&mut ledger);
+}
+
+/// A partial post, a void and an expiry give back what was not paid, on the day of the reservation only.
+#[test]
+fn what_is_not_posted_comes_back_on_the_same_day() {
+    for same_day in [true, false] {
+        let (mut ledger, limit) = limited();
+        if !same_day {
+            ledger.timestamp_ms += DAY_MS - 1;
+        }
+        for (number, amount) in [(1, 50), (2, 30), (3, 20)] {
+            let call = reservation(&ledger, amount, number);
+            ledger.ok(PAYER, TO, call);
+        }
+        assert_eq!(used(&mut ledger, limit), 100);
+        let expiry_ms = ledger.timestamp_ms + 10_000;
+        ledger.timestamp_ms += 1;
+        ledger.ok(PAYEE, TO, post_call(1, units(15)));
+        assert_eq!(used(&mut ledger, limit), if same_day { 65 } else { 0 });
+        ledger.ok(PAYEE, TO, voidPaymentCall { payer: PAYER, uetr: uetr(2) });
+        assert_eq!(used(&mut ledger, limit), if same_day { 35 } else { 0 });
+        ledger.timestamp_ms = expiry_ms;
+        ledger.ok(STRANGER, TO, expireCall { payer: PAYER, uetr: uetr(3) });
+        assert_eq!(used(&mut ledger, limit), if same_day { 15 } else { 0 });
+        ledger.ok(PAYER, TO, order(if same_day { 85 } else { 100 }, 4));
+        assert_sound(&mut ledger);
+    }
+}
+
+/// What waits for the policy was not counted: it is asked when it is released, and its voiding gives nothing back.
+#[test]
+fn a_parked_payment_counts_when_it_is_paid() {
+    let (mut ledger, limit) = limited();
+    ledger.ok(PAYER, TO, order(80, 1));
+    let park_until_ms = ledger.timestamp_ms + 2 * DAY_MS;
+    for number in [2, 3] {
+        ledger.ok(PAYER, TO, payCall { parkUntilMs: park_until_ms, ..order(30, number) });
+    }
+    ledger.ok(PAYER, TO, voidPaymentCall { payer: PAYER, uetr: uetr(2) });
+    assert_eq!(used(&mut ledger, limit), 80);
+    ledger.timestamp_ms += DAY_MS;
+    ledger.ok(STRANGER, TO, release_call(3));
+    assert_eq!(used(&mut ledger, limit), 30);
     assert_sound(&mut ledger);
 }

@@ -2,13 +2,13 @@
 
 use super::{people::*, *};
 use crate::{
-    Context, Failure,
+    Context,
     identity::IIdentity::unlinkCall,
     policy::{Movement, Outcome, decide},
     testing::{ADMIN, ISSUER},
     token::{
         IToken::{ERC20InsufficientBalance, approveCall, burnCall, burnFromCall, mintCall, transferFromCall},
-        Keeper, NetChange, hold, pay_for, post_hold, settle_net,
+        NetChange, pay_for, settle_net,
     },
 };
 use alloy_primitives::U256;
@@ -180,30 +180,6 @@ fn the_payer_s_limit_is_used_whoever_moves_its_units() {
     assert_eq!((spent(&mut ledger, policy, payer).0, spent(&mut ledger, policy, operator).0), (100, 0));
 }
 
-/// A hold asks for what is left now; it is counted when it is posted, in the period in which it is posted.
-#[test]
-fn a_hold_is_asked_when_made_and_counted_when_posted() {
-    let (mut ledger, policy) = limited(NO_LIMIT, units(100), NO_LIMIT);
-    let (payer, payee) = (account(1), account(2));
-    let make = |ledger: &mut Ledger, amount| ledger.run(payer, |x| hold(x, eur(), Keeper::Payment, payer, amount));
-    let post = |ledger: &mut Ledger, number, amount| {
-        ledger.run(account(9), |x| post_hold(x, eur(), (Keeper::Payment, number), payee, amount))
-    };
-    let error = |used, amount| {
-        Failure::Revert(alloy_sol_types::SolError::abi_encode(&exceeded(policy, 1, 100, used, amount)).into())
-    };
-    assert_eq!(make(&mut ledger, 101), Err(error(0, 101)));
-    assert_eq!((make(&mut ledger, 80), make(&mut ledger, 70)), (Ok(1), Ok(2)));
-    assert_eq!(spent(&mut ledger, policy, payer).0, 0, "reserving is not paying");
-    post(&mut ledger, 1, 80).unwrap();
-    assert_eq!(spent(&mut ledger, policy, payer).0, 80);
-    assert_eq!(post(&mut ledger, 2, 70), Err(error(80, 70)));
-    post(&mut ledger, 2, 20).unwrap();
-    ledger.timestamp_ms += DAY_MS;
-    post(&mut ledger, 2, 50).unwrap();
-    assert_eq!(spent(&mut ledger, policy, payer).0, 50);
-}
-
 #[test]
 fn mint_burn_and_refund_are_no_payments_and_net_debits_are() {
     let (mut ledger, policy) = limited(units(100), units(100), NO_LIMIT);
@@ -249,6 +225,8 @@ fn each_purpose_meets_the_rules_of_the_table() {
         (Purpose::Refund, [false, false, false]),
         (Purpose::Interest, [false, false, false]),
         (Purpose::Seizure, [false, false, false]),
+        (Purpose::Pledge, [false, false, false]),
+        (Purpose::PostCounted, [false, true, true]),
     ];
     for (purpose, expected) in table {
         let movement = Movement {

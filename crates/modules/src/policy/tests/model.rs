@@ -39,7 +39,7 @@ enum Verdict {
     No,
 }
 
-/// Something that was paid, as far as rules counted it.
+/// Something that was paid or promised, as far as rules counted it.
 #[derive(Clone, Copy, Debug)]
 struct Paid {
     time: u64,
@@ -57,6 +57,10 @@ struct Reserved {
     left: u128,
     pending: bool,
     parked: bool,
+    /// Whether limits were asked when it was made.
+    asked: bool,
+    /// Where it stands among what was paid, if a limit counted it.
+    counted: Option<usize>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -80,7 +84,7 @@ enum Operation {
     Pay { from: Address, to: Address, amount: u128 },
     Reserve { from: Address, to: Address, amount: u128 },
     Post { pick: prop::sample::Index, amount: u128 },
-    Release { pick: prop::sample::Index },
+    Release { pick: prop::sample::Index, amount: u128 },
     Link { who: Address, person: u64 },
     Unlink { who: Address },
     Sink { who: Address, to: Address },
@@ -169,14 +173,16 @@ impl Model {
         exchange.is_some_and(|(left, end)| *left >= amount && self.now < *end)
     }
 
-    /// What the rules say of a payment, or of a hold, which does not travel yet.
-    fn judge(&self, from: Address, to: Address, amount: u128, already: u128, travels: bool) -> Verdict {
+    /// What the rules say of a payment; of a hold, which does not travel yet; of posting what limits counted before.
+    fn judge(&self, from: Address, to: Address, amount: u128, already: u128, asks: (bool, bool)) -> Verdict {
         if self.same(from, to) {
             return Verdict::Fine;
         }
+        let (limited, travels) = asks;
+        let within = !limited || self.within_limits(from, amount);
         let told = !travels || !self.needs_exchange(from, to, amount) || self.exchanged(from, to, amount);
         let credit = self.fits(to, amount, already);
-        if !self.within_limits(from, amount) || !told || credit == Verdict::No { Verdict::No } else { credit }
+        if !within || !told || credit == Verdict::No { Verdict::No } else { credit }
     }
 
     /// Where the excess goes, if it can go anywhere.
@@ -205,7 +211,7 @@ impl Model {
     }
 
     /// Moves and counts what was judged; false where the excess has nowhere to go.
-    fn settle(&mut self, from: Address, to: Address, amount: u128, verdict: Verdict) -> bool {
+    fn settle(&mut self, from: Address, to: Address, amount: u128, verdict: Verdict, limited: bool) -> bool {
         let sink = match verdict {
             Verdict::Sweep(excess) => match self.sink(to, excess) {
                 Some(sink) => Some((sink, excess)),
@@ -213,7 +219,7 @@ impl Model {
             },
             _ => None,
         };
-        self.count(from, to, amount, !self.exempt.contains(&from));
+        self.count(from, to, amount, limited && !self.exempt.contains(&from));
         self.shift(from, to, amount);
         if let Some((sink, excess)) = sink {
             self.shift(to, sink, excess);
@@ -223,37 +229,62 @@ impl Model {
     }
 
     fn pay(&mut self, from: Address, to: Address, amount: u128) -> Fate {
-        let verdict = self.judge(from, to, amount, 0, true);
+        let verdict = self.judge(from, to, amount, 0, (true, true));
         if verdict == Verdict::No || amount > self.spendable(from) {
             return Fate::Refused;
         }
         if verdict == Verdict::Park {
-            self.reserved.push(Reserved { owner: from, payee: to, left: amount, pending: false, parked: true });
+            let (pending, parked, asked, counted) = (false, true, false, None);
+            self.reserved.push(Reserved { owner: from, payee: to, left: amount, pending, parked, asked, counted });
             return Fate::Parked;
         }
-        if self.settle(from, to, amount, verdict) { Fate::Moved } else { Fate::Refused }
+        if self.settle(from, to, amount, verdict, true) { Fate::Moved } else { Fate::Refused }
     }
 
     fn reserve(&mut self, owner: Address, payee: Address, amount: u128) -> bool {
-        let verdict = self.judge(owner, payee, amount, 0, false);
+        let verdict = self.judge(owner, payee, amount, 0, (true, false));
         if verdict == Verdict::No || amount > self.spendable(owner) {
             return false;
         }
-        let pending = verdict == Verdict::Fine && !self.same(owner, payee);
-        self.reserved.push(Reserved { owner, payee, left: amount, pending, parked: false });
+        let asked = !self.same(owner, payee);
+        let pending = verdict == Verdict::Fine && asked;
+        let limited = asked && !self.exempt.contains(&owner);
+        let counted = limited.then_some(self.paid.len());
+        if limited {
+            let (time, payer, payee) = (self.now, self.party(owner), self.party(payee));
+            self.paid.push(Paid { time, payer, payee, amount, limited, travelled: false });
+        }
+        self.reserved.push(Reserved { owner, payee, left: amount, pending, parked: false, asked, counted });
         true
     }
 
+    /// What is not paid was never counted; of periods that are over nobody asks.
+    fn give_back(&mut self, index: usize, amount: u128) {
+        if let Some(place) = self.reserved[index].counted {
+            self.paid[place].amount -= amount;
+        }
+    }
+
     fn post(&mut self, index: usize, amount: u128) -> bool {
-        let Reserved { owner, payee, left, pending, .. } = self.reserved[index];
+        let Reserved { owner, payee, left, pending, asked, .. } = self.reserved[index];
         let already = if pending { amount.min(self.holds(payee)) } else { 0 };
-        let verdict = self.judge(owner, payee, amount, already, true);
+        let verdict = self.judge(owner, payee, amount, already, (!asked, true));
         if matches!(verdict, Verdict::No | Verdict::Park) || amount > left {
             return false;
         }
-        let settled = self.settle(owner, payee, amount, verdict);
-        self.reserved[index].left -= if settled { amount } else { 0 };
+        let settled = self.settle(owner, payee, amount, verdict, !asked);
+        if settled {
+            self.reserved[index].left -= amount;
+            if self.same(owner, payee) {
+                self.give_back(index, amount);
+            }
+        }
         settled
+    }
+
+    fn release(&mut self, index: usize, amount: u128) {
+        self.give_back(index, amount);
+        self.reserved[index].left -= amount;
     }
 }
 
@@ -315,15 +346,16 @@ impl Both {
         done(self.ledger.run(account(9), |x| post_hold(x, eur(), (Keeper::Payment, number), payee, amount)))
     }
 
-    fn release(&mut self, index: usize) {
+    fn release(&mut self, index: usize, amount: u128) {
         let Reserved { owner, left, parked, .. } = self.model.reserved[index];
         let number = u64::try_from(index).unwrap() + 1;
+        let amount = if parked { left } else { amount.min(left) };
         if parked {
             self.ledger.ok(owner, eur(), releaseParkedCall { holdId: number });
         } else {
-            self.ledger.run(owner, |x| release_hold(x, eur(), (Keeper::Payment, number), left)).unwrap();
+            self.ledger.run(owner, |x| release_hold(x, eur(), (Keeper::Payment, number), amount)).unwrap();
         }
-        self.model.reserved[index].left = 0;
+        self.model.release(index, amount);
     }
 
     fn apply(&mut self, operation: &Operation) -> Result<(), TestCaseError> {
@@ -342,8 +374,8 @@ impl Both {
                 let posted = self.post(index, amount);
                 prop_assert_eq!(posted, self.model.post(index, amount), "{:?}", operation);
             }
-            Operation::Release { ref pick } if !self.model.reserved.is_empty() => {
-                self.release(pick.index(self.model.reserved.len()));
+            Operation::Release { ref pick, amount } if !self.model.reserved.is_empty() => {
+                self.release(pick.index(self.model.reserved.len()), amount);
             }
             Operation::Post { .. } | Operation::Release { .. } => {}
             Operation::Link { who, person } => {
@@ -477,7 +509,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         16 => (who(), who(), amount()).prop_map(|(from, to, amount)| Operation::Pay { from, to, amount }),
         5 => (who(), who(), amount()).prop_map(|(from, to, amount)| Operation::Reserve { from, to, amount }),
         6 => (pick(), amount()).prop_map(|(pick, amount)| Operation::Post { pick, amount }),
-        1 => pick().prop_map(|pick| Operation::Release { pick }),
+        3 => (pick(), amount()).prop_map(|(pick, amount)| Operation::Release { pick, amount }),
         6 => (who(), person()).prop_map(|(who, person)| Operation::Link { who, person }),
         1 => who().prop_map(|who| Operation::Unlink { who }),
         3 => (who(), who()).prop_map(|(who, to)| Operation::Sink { who, to }),
@@ -499,6 +531,9 @@ proptest! {
         let mut both = Both::new();
         for operation in &operations {
             both.apply(operation)?;
+            for who in (1..=ACCOUNTS).map(account) {
+                prop_assert_eq!(spent(&mut both.ledger, both.rules[0], who), both.model.spent(who), "{:?}", operation);
+            }
         }
         both.compare()?;
     }

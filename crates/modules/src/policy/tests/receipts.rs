@@ -109,8 +109,8 @@ fn a_decision_is_replayed_from_its_inputs_after_everything_has_gone_on() {
     let more = replayDecisionCall { figures: vec![U256::ZERO; 5], ..call.clone() };
     let found = ledger.ok(account(9), TO, more);
     assert_eq!(found.inputsHash, decision.inputsHash, "what is not asked for is no input");
-    let wrong = replayDecisionCall { purpose: 11, ..call.clone() };
-    ledger.reverts(account(9), TO, wrong, PurposeUnknown { purpose: 11 });
+    let wrong = replayDecisionCall { purpose: 13, ..call.clone() };
+    ledger.reverts(account(9), TO, wrong, PurposeUnknown { purpose: 13 });
     let wrong = replayDecisionCall { policyId: 999, ..call.clone() };
     ledger.reverts(account(9), TO, wrong, IPolicy::PolicyUnknown { policyId: 999 });
 

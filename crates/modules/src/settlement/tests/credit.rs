@@ -9,8 +9,9 @@ use crate::{
     token::{
         self,
         IToken::{
-            AccountFrozen, ERC20InsufficientBalance, HoldExceeded, InsufficientUnheldBalance, TokenUnknown,
-            grantRoleCall, pauseCall, setPolicyCall,
+            AccountFrozen, ERC20InsufficientBalance, HoldExceeded, InsufficientUnfrozenBalance,
+            InsufficientUnheldBalance, TokenUnknown, grantRoleCall, pauseCall, setPolicyCall,
+            unfreezePartialTokensCall,
         },
     },
 };
@@ -278,6 +279,21 @@ fn frozen_collateral_is_worth_nothing() {
     scheme.ledger.ok(FREEZER, bonds(), setAddressFrozenCall { userAddress: account(1), freeze: true });
     scheme.ledger.reverts(account(1), TO, drawing(1), insufficient(0, 51));
     assert_eq!(scheme.credit(1).shortfall, units(50));
+    scheme.check();
+}
+
+/// The lender takes what is not frozen, and waits with the rest for the court.
+#[test]
+fn a_freeze_of_part_of_a_pledge_leaves_the_rest_to_the_lender() {
+    let mut scheme = Scheme::overdue();
+    scheme.ledger.ok(FREEZER, bonds(), freezePartialTokensCall { userAddress: account(1), amount: units(950) });
+    assert_eq!(scheme.realise(), (50, 75));
+    assert_eq!((scheme.owed(1), scheme.bonds_of(OPERATOR)), ((60, true), 50));
+    let error =
+        InsufficientUnfrozenBalance { sender: account(1), balance: units(950), frozen: units(950), needed: units(40) };
+    scheme.ledger.reverts(OPERATOR, TO, realising(), error);
+    scheme.ledger.ok(FREEZER, bonds(), unfreezePartialTokensCall { userAddress: account(1), amount: units(950) });
+    assert_eq!((scheme.realise(), scheme.owed(1)), ((40, 60), (0, false)));
     scheme.check();
 }
 
