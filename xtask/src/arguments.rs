@@ -18,7 +18,11 @@ cargo xtask check [--only STEP] [--advisory-db DIRECTORY]
     --advisory-db DIRECTORY  a local checkout of RustSec's advisory database, where it cannot be fetched
 
 cargo xtask generate
-    writes docs/reference from the program";
+    writes docs/reference from the program
+
+cargo xtask peers [--seconds N]
+    measures PostgreSQL (Debian's package), TigerBeetle and anvil (where they are on the path), and Florin, and compares
+    --seconds N  how long each load runs (10)";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +31,14 @@ pub(crate) enum Task {
     Test(Selection),
     Check(Gate),
     Generate,
+    Peers(Peers),
+}
+
+/// How to measure other systems beside this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Peers {
+    /// How long each load runs, in seconds.
+    pub(crate) seconds: u64,
 }
 
 /// How to run the gate.
@@ -69,6 +81,7 @@ impl Arguments {
             Some("test") => Task::Test(parse_selection(words)?),
             Some("check") => Task::Check(parse_gate(words)?),
             Some("generate") => words.next().map_or(Ok(Task::Generate), |word| Err(unknown("generate", &word)))?,
+            Some("peers") => Task::Peers(parse_peers(words)?),
             Some("help" | "--help" | "-h") => Task::Help,
             Some(other) => return Err(format!("unknown task {other:?}\n\n{USAGE}")),
             None => return Err(USAGE.into()),
@@ -120,6 +133,21 @@ fn parse_gate(mut words: impl Iterator<Item = String>) -> Result<Gate, String> {
     Ok(gate)
 }
 
+fn parse_peers(mut words: impl Iterator<Item = String>) -> Result<Peers, String> {
+    let mut peers = Peers { seconds: 10 };
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--seconds" => {
+                let given = value(&mut words, "--seconds")?;
+                let seconds = given.parse().ok().filter(|seconds| (1..=3_600).contains(seconds));
+                peers.seconds = seconds.ok_or(format!("--seconds needs a number from 1 to 3600, not {given:?}"))?;
+            }
+            other => return Err(unknown("peers", other)),
+        }
+    }
+    Ok(peers)
+}
+
 fn value(words: &mut impl Iterator<Item = String>, option: &str) -> Result<String, String> {
     words.next().ok_or_else(|| format!("{option} needs a value\n\n{USAGE}"))
 }
@@ -148,6 +176,7 @@ mod tests {
         assert_eq!(parse("test --suite viem --suite kill --kills 100"), Ok(Task::Test(expected)));
         let nightly = Selection { nightly: true, ..Selection::everything() };
         assert_eq!(parse("test --nightly"), Ok(Task::Test(nightly)));
+        assert_eq!(parse("peers --seconds 5"), Ok(Task::Peers(Peers { seconds: 5 })));
         let gate = Gate { only: Some("edges".into()), advisory_db: Some("db".into()) };
         assert_eq!(parse("check --advisory-db db --only edges"), Ok(Task::Check(gate)));
     }
@@ -165,6 +194,8 @@ mod tests {
             ("test --kills 3 --nightly", "give it alone"),
             ("check --advisory-db", "--advisory-db needs a value"),
             ("generate all", "all"),
+            ("peers --seconds 0", "from 1 to 3600"),
+            ("peers --fast", "--fast"),
         ] {
             let message = parse(line).expect_err(line);
             assert!(message.contains(named), "{line}: {message}");

@@ -1,7 +1,8 @@
-//! Development commands of Florin: `cargo xtask test`, `cargo xtask check`, `cargo xtask generate`.
+//! Development commands of Florin: `cargo xtask test`, `check`, `generate` and `peers`.
 //!
 //! **Purpose.** One command says whether the program does what the README promises (`test`), one whether a change is
-//! fit to land (`check`), one brings what is derived from the code up to date (`generate`).
+//! fit to land (`check`), one brings what is derived from the code up to date (`generate`), one compares with what people use
+//! today (`peers`).
 //!
 //! **Invariants.** A step that could not run has failed: nothing is skipped in silence. Each step is named in the
 //! output, and the last line is `N passed, N failed`.
@@ -13,6 +14,7 @@ mod arguments;
 mod check;
 mod e2e;
 mod generate;
+mod peers;
 mod process;
 mod report;
 mod rust_tests;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
             }
         }
         Task::Generate => generate::run(&workspace, &mut report),
+        Task::Peers(peers) => peers::run(&workspace, peers, &mut report),
     }
     report.finish()
 }
