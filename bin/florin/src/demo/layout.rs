@@ -21,6 +21,7 @@ use florin_types::{GenesisNode, NodeRole};
 use serde::{Deserialize, Serialize};
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -28,6 +29,11 @@ use std::{
 pub(crate) const VALIDATORS_MAX: u16 = 16;
 /// Most followers of a demo.
 pub(crate) const FOLLOWERS_MAX: u16 = 16;
+
+/// Where nodes listen for each other; the same for the life of a demo.
+const PEER_PORTS: Range<u16> = 20_000..26_000;
+/// Where they serve people and monitoring; chosen at every start. Apart, so that they never take a peer's port.
+pub(crate) const SERVING_PORTS: Range<u16> = 26_000..32_000;
 
 const LABEL: &str = "DEMO ONLY: every key in this directory is known to everyone or was dealt on one machine";
 
@@ -134,9 +140,10 @@ impl Layout {
         let passphrase = hex::encode(rand::random::<[u8; 16]>());
         files::write_new(&self.root.join("passphrase"), passphrase.as_bytes(), Audience::Owner)?;
         let nodes = self.nodes();
-        let ports = free_ports(nodes.len())?;
+        let ports = free_ports(PEER_PORTS, nodes.len())?;
         let mut named = Vec::new();
-        for (node, port) in nodes.iter().zip(ports) {
+        for (node, held) in nodes.iter().zip(ports) {
+            let port = port_of(&held)?;
             files::make_directory(&node.directory)?;
             let secret = Directory::open_as_it_is(&node.directory)?.create_node_key(&passphrase, Cost::Light)?;
             named.push(GenesisNode {
@@ -206,15 +213,23 @@ fn check_same(what: &str, asked: Option<u16>, kept: u16, root: &Path) -> Result<
     }
 }
 
-/// Free ports for connections between the nodes. They stay the same for the life of the demo, so they are taken below
-/// the range from which systems hand out ports for a moment, at a random place because demos may start together.
-fn free_ports(count: usize) -> Result<Vec<u16>, Failure> {
-    let start = 20_000 + rand::random::<u16>() % 8_000;
-    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let ports: Vec<u16> = (start..32_000).filter(free).take(count).collect();
-    if ports.len() == count {
-        return Ok(ports);
+/// Free ports that stay free while a node is down and started again: below the range from which systems hand out ports for a
+/// moment, at a random place of the range because demos may start together. Each is held by its listener until that is
+/// dropped.
+pub(crate) fn free_ports(range: Range<u16>, count: usize) -> Result<Vec<TcpListener>, Failure> {
+    let half = range.len() as u16 / 2;
+    let start = range.start + rand::random::<u16>() % half;
+    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
+    let held: Vec<TcpListener> = (start..range.end).filter_map(bind).take(count).collect();
+    if held.len() == count {
+        return Ok(held);
     }
-    let message = format!("{count} free ports are needed between {start} and 32000, {} were found", ports.len());
+    let message = format!("{count} free ports are needed from {start} to {}, {} were found", range.end, held.len());
     Err(Failure::unavailable("demo.ports", message, "stop programs that hold ports, and try again"))
+}
+
+/// The port of a listener.
+pub(crate) fn port_of(listener: &TcpListener) -> Result<u16, Failure> {
+    let address = listener.local_addr().map_err(|error| Failure::unavailable("demo.port", error, "try again"))?;
+    Ok(address.port())
 }

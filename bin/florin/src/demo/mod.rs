@@ -311,27 +311,19 @@ async fn start_all(nodes: &[DemoNode], died: &mpsc::UnboundedSender<Death>) -> R
 
 /// One port for RPC and one for monitoring, for each node; the first RPC port is the one asked for.
 fn choose_ports(rpc_port: u16, nodes: usize) -> Result<Vec<(u16, u16)>, Failure> {
-    let bind = |port: u16| {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+    // All are held until all are chosen, so that none is chosen twice.
+    let mut held = layout::free_ports(layout::SERVING_PORTS, nodes.saturating_mul(2))?;
+    if let Some(first) = held.first_mut().filter(|_| rpc_port != 0) {
+        *first = TcpListener::bind((Ipv4Addr::LOCALHOST, rpc_port)).map_err(|error| {
             Failure::unavailable(
                 "demo.port",
-                format_args!("port {port} cannot be used: {error}"),
+                format_args!("port {rpc_port} cannot be used: {error}"),
                 "another program, perhaps another demo, has it: stop it, or give --rpc-port PORT (0 for any free one)",
             )
-        })
-    };
-    // All are held until all are chosen, so that none is chosen twice.
-    let mut held = Vec::new();
-    for index in 0..nodes {
-        held.push((bind(if index == 0 { rpc_port } else { 0 })?, bind(0)?));
+        })?;
     }
-    let port = |listener: &TcpListener| {
-        listener
-            .local_addr()
-            .map(|address| address.port())
-            .map_err(|error| Failure::unavailable("demo.port", error, "try again"))
-    };
-    held.iter().map(|(rpc, monitoring)| Ok((port(rpc)?, port(monitoring)?))).collect()
+    let ports: Vec<u16> = held.iter().map(layout::port_of).collect::<Result<_, _>>()?;
+    Ok(ports.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
 }
 
 /// Says what runs: one line of JSON, or what a person wants to know first.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
@@ -155,9 +155,17 @@ pub struct Running {
 impl Running {
     /// Starts it and waits for its line.
     pub fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        // What it says goes to a file: nobody reads along, and it must never wait for a reader.
+        let mut said = tempfile::tempfile().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(said.try_clone().unwrap()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let value = json_line(&mut stdout);
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let value = serde_json::from_str(&line).unwrap_or_else(|error| {
+            let (mut text, ended) = (String::new(), child.wait());
+            said.rewind().and_then(|()| said.read_to_string(&mut text)).unwrap();
+            panic!("{error}: {line:?}, {ended:?}: {text}")
+        });
         Self { child, stdout, value }
     }
 
