@@ -2,7 +2,7 @@
 //! combinations of them, that tokens reference by number. Changed once, a policy is in force everywhere with the next
 //! transaction. Specification: `specs/policy.md`.
 //!
-//! **Place in the way of a payment.** Each movement of a token passes [`decide`] before and `record` after it. Asks
+//! **Place in the way of a payment.** Each movement of a token passes [`decide()`] before and `record` after it. Asks
 //! *identity* for persons and credentials; is asked by *token* alone.
 //!
 //! **State.** A record a policy; members of lists, operands of combinations, terms of conditions and rules; what payers

@@ -43,7 +43,7 @@ pub(crate) fn ensure_party(context: &mut Context<'_>, token: Address, account: A
     ensure(forbidden.is_none(), || IToken::PolicyForbids { policyId: policy_id, account })
 }
 
-/// What a movement asks of everyone who takes part. The decision may be to divert it; [`super::policy::record`] follows
+/// What a movement asks of everyone who takes part. The decision may be to divert it; [`crate::policy::record`] follows
 /// once the units moved.
 pub(super) fn admit(
     context: &mut Context<'_>,
