@@ -12,9 +12,10 @@ use secp256k1::{Message, SECP256K1, SecretKey, ecdsa::RecoverableSignature, ecds
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    CallEnv, Context, Failure, MemoryStorage, dispatch,
+    CallEnv, Context, Failure, MemoryStorage, POLICY_ADDRESS, dispatch,
+    policy::{self, IPolicy},
     token::{
-        IToken::{endOrderCall, grantRoleCall, holdOfCall, issueOrderCall, seizeCall, seizeHoldCall},
+        IToken::{self, endOrderCall, grantRoleCall, holdOfCall, issueOrderCall, seizeCall, seizeHoldCall},
         SEIZER_ROLE,
     },
 };
@@ -129,6 +130,33 @@ pub(crate) fn sign(secret: &SecretKey, digest: B256) -> (u8, B256, B256) {
     let (id, compact) = signature.serialize_compact();
     let v = 27 + u8::try_from(i32::from(id)).expect("0 or 1");
     (v, B256::from_slice(&compact[..32]), B256::from_slice(&compact[32..]))
+}
+
+/// EUR may be paid up to so much a movement and a day; answers the limit's policy.
+pub(crate) fn limit_payments(ledger: &mut Ledger, single: u128, day: u128) -> u64 {
+    let call = IPolicy::createPaymentLimitCall {
+        admin: COMPLIANCE,
+        exemptPolicyId: policy::CLOSED,
+        perTransaction: units(single),
+        perDay: units(day),
+        perMonth: U256::MAX,
+    };
+    let limit = ledger.ok(COMPLIANCE, POLICY_ADDRESS, call);
+    ledger.ok(ADMIN, crate::token_address(1), IToken::setPolicyCall { newPolicyId: limit });
+    limit
+}
+
+/// Lowers a payment limit to nothing, by transaction and by day.
+pub(crate) fn lower_to_nothing(ledger: &mut Ledger, limit: u64) {
+    let (zero, none) = (U256::ZERO, U256::MAX);
+    let call = IPolicy::setPaymentLimitCall { policyId: limit, perTransaction: zero, perDay: zero, perMonth: none };
+    ledger.ok(COMPLIANCE, POLICY_ADDRESS, call);
+}
+
+/// What a payment limit counts for somebody's EUR today, in minor units.
+pub(crate) fn used_today(ledger: &mut Ledger, limit: u64, who: Address) -> u128 {
+    let call = IPolicy::spentOfCall { policyId: limit, token: crate::token_address(1), account: who };
+    ledger.ok(ADMIN, POLICY_ADDRESS, call).today.to()
 }
 
 /// Cases of a property test: few in the gate, as many as `PROPTEST_CASES` says elsewhere.

@@ -228,26 +228,17 @@ pub(crate) fn collect(
     (from, to): (Address, Address),
     owed: u128,
 ) -> Result<u128, Failure> {
-    let terms = terms(context, token)?;
-    let mut payer = Holder::read(context, token, from)?;
-    let mut payee = Holder::read(context, token, to)?;
-    let units = payer.free().min(owed);
-    let stopped = terms.paused || payer.blocked() || payee.blocked();
-    if units == 0 || from == to || stopped || !can_hold(to) {
+    let units = Holder::read(context, token, from)?.free().min(owed);
+    if units == 0 || from == to {
         return Ok(0);
     }
-    let paying = Movement { from, to, operator: None, amount: U256::from(units), purpose: Purpose::Transfer };
-    let decision = policy::decide(context, terms.policy, &paying.before_the_policy(token))?;
-    if decision.outcome != Outcome::Admitted {
-        return Ok(0);
+    match examine(context, token, Movement::transfer(from, to, None, U256::from(units))) {
+        Ok(examined) if examined.decision.outcome == Outcome::Admitted => {
+            carry_out(context, token, examined).map(|()| units)
+        }
+        Ok(_) | Err(Failure::Revert(_)) => Ok(0),
+        Err(other) => Err(other),
     }
-    payer.debit(units)?;
-    payee.credit(units)?;
-    payer.write(context)?;
-    payee.write(context)?;
-    context.emit(token, &IToken::Transfer { from, to, value: U256::from(units) })?;
-    policy::record(context, decision)?;
-    Ok(units)
 }
 
 // ----- transfers -----------------------------------------------------------------------------------------------------

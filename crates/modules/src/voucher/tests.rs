@@ -2,14 +2,12 @@
 
 use super::{IVoucher::*, *};
 use crate::{
-    Failure, POLICY_ADDRESS, VOUCHER_ADDRESS,
-    policy::{
-        self,
-        IPolicy::{
-            PolicyUnknown, addMembersCall, createPaymentLimitCall, removeMembersCall, setPaymentLimitCall, spentOfCall,
-        },
+    Failure, VOUCHER_ADDRESS,
+    policy::IPolicy::{PolicyUnknown, addMembersCall, removeMembersCall},
+    testing::{
+        ADMIN, COMPLIANCE, FREEZER, Ledger, PAUSER, account, cases, limit_payments, lower_to_nothing, seize_from_hold,
+        units, used_today, world,
     },
-    testing::{ADMIN, COMPLIANCE, FREEZER, Ledger, PAUSER, account, cases, seize_from_hold, units, world},
     token::{
         IToken::{
             AccountFrozen, ERC20InsufficientBalance, ERC20InvalidReceiver, EnforcedPause, InsufficientUnheldBalance,
@@ -417,27 +415,13 @@ fn invariants_notice_what_they_name() {
 #[test]
 fn a_voucher_is_counted_when_it_is_made() {
     let mut ledger = world();
-    let none = U256::MAX;
-    let call = createPaymentLimitCall {
-        admin: COMPLIANCE,
-        exemptPolicyId: policy::CLOSED,
-        perTransaction: units(600),
-        perDay: units(700),
-        perMonth: none,
-    };
-    let limit = ledger.ok(COMPLIANCE, POLICY_ADDRESS, call);
-    ledger.ok(ADMIN, eur(), crate::token::IToken::setPolicyCall { newPolicyId: limit });
-    let used = |ledger: &mut Ledger| -> u128 {
-        let call = spentOfCall { policyId: limit, token: eur(), account: SPONSOR };
-        ledger.ok(ANYONE, POLICY_ADDRESS, call).today.to()
-    };
+    let limit = limit_payments(&mut ledger, 600, 700);
+    let used = |ledger: &mut Ledger| used_today(ledger, limit, SPONSOR);
     let terms = terms(&ledger);
     ledger.ok(SPONSOR, TO, create(&terms, 600));
     assert!(ledger.call(SPONSOR, TO, create(&terms, 101)).is_err());
     ledger.ok(SPONSOR, eur(), crate::token::IToken::transferCall { to: FRIEND, amount: units(100) });
-    let zero = U256::ZERO;
-    let call = setPaymentLimitCall { policyId: limit, perTransaction: zero, perDay: zero, perMonth: none };
-    ledger.ok(COMPLIANCE, POLICY_ADDRESS, call);
+    lower_to_nothing(&mut ledger, limit);
     assert_eq!(ledger.ok(HOLDER, TO, hand(FRIEND, units(200))), 2);
     ledger.ok(HOLDER, TO, spend(PAYEE, units(150)));
     ledger.ok(FRIEND, TO, spendCall { voucherId: 2, ..spend(PAYEE, units(50)) });

@@ -2,44 +2,15 @@
 
 use super::*;
 use crate::{
-    POLICY_ADDRESS,
-    policy::{
-        CLOSED,
-        IPolicy::{PaymentLimitExceeded, createPaymentLimitCall, setPaymentLimitCall, spentOfCall},
-    },
-    testing::{ADMIN, COMPLIANCE},
-    token::IToken::setPolicyCall,
+    policy::IPolicy::PaymentLimitExceeded,
+    testing::{limit_payments, lower_to_nothing, used_today},
 };
-
-/// EUR may be paid up to so much a movement and a day.
-fn limit(ledger: &mut Ledger, single: u128, day: u128) -> u64 {
-    let call = createPaymentLimitCall {
-        admin: COMPLIANCE,
-        exemptPolicyId: CLOSED,
-        perTransaction: units(single),
-        perDay: units(day),
-        perMonth: U256::MAX,
-    };
-    let limit = ledger.ok(COMPLIANCE, POLICY_ADDRESS, call);
-    ledger.ok(ADMIN, eur(), setPolicyCall { newPolicyId: limit });
-    limit
-}
-
-fn lower(ledger: &mut Ledger, limit: u64) {
-    let (zero, none) = (U256::ZERO, U256::MAX);
-    let call = setPaymentLimitCall { policyId: limit, perTransaction: zero, perDay: zero, perMonth: none };
-    ledger.ok(COMPLIANCE, POLICY_ADDRESS, call);
-}
-
-fn used(ledger: &mut Ledger, limit: u64, who: Address) -> u128 {
-    ledger.ok(ANYONE, POLICY_ADDRESS, spentOfCall { policyId: limit, token: eur(), account: who }).today.to()
-}
 
 /// Neither a day's limit that the payer spent nor a lowered one stops what was granted.
 #[test]
 fn what_was_granted_is_paid_whatever_the_payer_spent() {
     let mut ledger = world();
-    let limit = limit(&mut ledger, 600, 700);
+    let limit = limit_payments(&mut ledger, 600, 700);
     let terms = plain(&ledger);
     let id = open(&mut ledger, terms);
     let spending = IToken::transferCall { to: ANYONE, amount: units(101) };
@@ -47,21 +18,21 @@ fn what_was_granted_is_paid_whatever_the_payer_spent() {
         PaymentLimitExceeded { policyId: limit, period: 1, limit: units(700), used: units(600), amount: units(101) };
     ledger.reverts(PAYER, eur(), spending, error);
     ledger.ok(PAYER, eur(), IToken::transferCall { to: ANYONE, amount: units(100) });
-    lower(&mut ledger, limit);
+    lower_to_nothing(&mut ledger, limit);
     ledger.ok(PAYER, TO, releaseCall { escrowId: id, amount: ALL });
-    assert_eq!((balance(&mut ledger, PAYEE), used(&mut ledger, limit, PAYER)), (1_100, 700));
+    assert_eq!((balance(&mut ledger, PAYEE), used_today(&mut ledger, limit, PAYER)), (1_100, 700));
 }
 
 /// The deadline refunds: on the same day the limit has its room again.
 #[test]
 fn a_refund_at_the_deadline_gives_back() {
     let mut ledger = world();
-    let limit = limit(&mut ledger, 600, 700);
+    let limit = limit_payments(&mut ledger, 600, 700);
     let terms = plain(&ledger);
     let id = open(&mut ledger, terms);
     ledger.timestamp_ms += 10_000;
     ledger.ok(ANYONE, TO, concludeCall { escrowId: id, payNow: false });
-    assert_eq!((balance(&mut ledger, PAYER), used(&mut ledger, limit, PAYER)), (1_000, 0));
+    assert_eq!((balance(&mut ledger, PAYER), used_today(&mut ledger, limit, PAYER)), (1_000, 0));
     let terms = plain(&ledger);
     open(&mut ledger, terms);
 }
