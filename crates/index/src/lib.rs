@@ -8,13 +8,14 @@
 //!
 //! **Invariants.** The indexed heights have no gap. A batch of blocks is one SQL transaction: a crash leaves a whole
 //! prefix. A block that is already indexed is skipped, so that at-least-once delivery is enough. A log row whose content
-//! does not fit its checksum is reported, never returned.
+//! does not fit its checksum is reported, never returned; nothing is called absent before the file was checked.
 //!
 //! **Failures.** Every [`IndexError`] names the file and what to do; damage is cured by [`Index::remove`] and a rebuild.
 //!
 //! **Limits.** A query names how many logs and bytes it wants at most and the time it may take; all are enforced here.
 //! Looking up a transaction never waits for queries about logs: it has connections of its own.
 
+mod content;
 mod logs;
 #[cfg(test)]
 mod tests;
@@ -22,10 +23,11 @@ mod tests;
 pub use logs::{IndexedLog, LogQuery, TOPICS_MAX};
 
 use alloy_primitives::B256;
+use content::Content;
 use florin_types::{Block, Height, ReceiptEnvelope};
 use logs::FetchError;
 use sqlx::{
-    Sqlite, SqliteConnection, SqlitePool, Transaction,
+    Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -89,6 +91,14 @@ pub enum IndexError {
     TooSlow {
         /// Time that it was given.
         milliseconds: u128,
+    },
+    /// What is absent cannot be told yet.
+    #[error(
+        "index {file} is being checked since the start and cannot yet tell what is not there: ask again in a moment"
+    )]
+    Checking {
+        /// File of the index.
+        file: PathBuf,
     },
     /// Content of the file is not what was written.
     #[error("index {file} is damaged at {place}: stop the node, remove the file, and it is rebuilt from the blocks")]
@@ -157,6 +167,15 @@ struct Inner {
     searchers: SqlitePool,
     finders: SqlitePool,
     range: watch::Sender<Option<IndexedRange>>,
+    check: watch::Sender<Check>,
+}
+
+/// What reading the whole file after the start has shown.
+#[derive(Clone, Debug)]
+enum Check {
+    Running,
+    Whole,
+    Damaged(String),
 }
 
 impl Index {
@@ -178,12 +197,36 @@ impl Index {
             SqlitePoolOptions::new().max_connections(count).connect_with(options.clone()).await.map_err(failed)
         };
         let (searchers, finders) = (readers(SEARCHERS_MAX).await?, readers(FINDERS_MAX).await?);
-        let range = watch::Sender::new(None);
-        let index = Self(Arc::new(Inner { file: file.to_path_buf(), writer, searchers, finders, range }));
+        let (range, check) = (watch::Sender::new(None), watch::Sender::new(Check::Running));
+        let index = Self(Arc::new(Inner { file: file.to_path_buf(), writer, searchers, finders, range, check }));
         index.check_chain(genesis_hash).await?;
         let range = index.stored_range().await?;
         index.0.range.send_replace(range);
+        let reader = SqliteConnection::connect_with(&options).await.map_err(failed)?;
+        tokio::spawn(index.clone().check(reader));
         Ok(index)
+    }
+
+    /// Reads the whole file once.
+    async fn check(self, mut reader: SqliteConnection) {
+        let outcome = match content::is_whole(&mut reader).await {
+            Ok(true) => Check::Whole,
+            Ok(false) => Check::Damaged("a row that was changed or lost".into()),
+            Err(error) => Check::Damaged(error.to_string()),
+        };
+        self.0.check.send_replace(outcome);
+    }
+
+    /// Waits until it is sure that what is not found is absent.
+    async fn whole(&self, time_max: Duration) -> Result<(), IndexError> {
+        let mut check = self.0.check.subscribe();
+        let ended = check.wait_for(|check| !matches!(check, Check::Running));
+        let outcome = tokio::time::timeout(time_max, ended).await.ok().and_then(Result::ok).map(|check| check.clone());
+        match outcome {
+            Some(Check::Whole) => Ok(()),
+            Some(Check::Damaged(place)) => Err(self.damaged(place)),
+            Some(Check::Running) | None => Err(IndexError::Checking { file: self.0.file.clone() }),
+        }
     }
 
     /// Removes the files of an index that is not open.
@@ -245,19 +288,24 @@ impl Index {
         transaction: &mut Transaction<'_, Sqlite>,
         blocks: &[&IndexedBlock],
     ) -> Result<(), sqlx::Error> {
+        let mut written = Content::default();
         for block in blocks {
+            let (height, hash) = (as_sql(block.block.height()), block.block.hash());
+            let timestamp_s = as_sql(block.block.header().timestamp);
             sqlx::query("INSERT INTO blocks (height, hash, timestamp_s) VALUES (?, ?, ?)")
-                .bind(as_sql(block.block.height()))
-                .bind(block.block.hash().to_vec())
-                .bind(as_sql(block.block.header().timestamp))
+                .bind(height)
+                .bind(hash.to_vec())
+                .bind(timestamp_s)
                 .execute(&mut **transaction)
                 .await?;
+            written += Content::block(height, timestamp_s, hash.as_slice());
         }
-        write_transactions(transaction, blocks).await?;
-        logs::write(transaction, blocks).await
+        written += write_transactions(transaction, blocks).await?;
+        written += logs::write(transaction, blocks).await?;
+        content::add(transaction, written).await
     }
 
-    /// Where the transaction with this hash stands.
+    /// Where the transaction with this hash stands. That it stands nowhere is said once the file is checked.
     pub async fn transaction(&self, hash: B256) -> Result<Option<Position>, IndexError> {
         let mut reader = self.reader(&self.0.finders, LOOKUP_TIME_MAX).await?;
         let row: Option<(i64, i64)> = sqlx::query_as("SELECT height, position FROM transactions WHERE hash = ?")
@@ -265,15 +313,15 @@ impl Index {
             .fetch_optional(&mut *reader)
             .await
             .map_err(|error| self.failed(error))?;
-        row.map(|(height, position)| {
-            let index = usize::try_from(position).map_err(|_| self.damaged(format!("transaction {hash}")))?;
-            Ok(Position { height: self.height_from_sql(height)?, index })
-        })
-        .transpose()
+        drop(reader);
+        let Some((height, position)) = row else { return self.whole(LOOKUP_TIME_MAX).await.map(|()| None) };
+        let index = usize::try_from(position).map_err(|_| self.damaged(format!("transaction {hash}")))?;
+        Ok(Some(Position { height: self.height_from_sql(height)?, index }))
     }
 
-    /// Logs that match, in the order of the chain. More than the limits allow is an error.
+    /// Logs that match, in the order of the chain, once the file is checked. More than the limits allow is an error.
     pub async fn logs(&self, query: &LogQuery, limits: &LogLimits) -> Result<Vec<IndexedLog>, IndexError> {
+        self.whole(limits.time_max).await?;
         let mut reader = self.reader(&self.0.searchers, limits.time_max).await?;
         logs::fetch(&mut reader, query, limits).await.map_err(|error| match error {
             FetchError::TooMany { height } => IndexError::TooMany { limit: limits.logs_max, height },
@@ -347,7 +395,10 @@ impl Index {
 /// Rows of one INSERT. Bounds the variables of a statement (SQLite allows 32,766) and keeps statements cacheable.
 const ROWS_PER_INSERT: usize = 500;
 
-async fn write_transactions(connection: &mut SqliteConnection, blocks: &[&IndexedBlock]) -> Result<(), sqlx::Error> {
+async fn write_transactions(
+    connection: &mut SqliteConnection,
+    blocks: &[&IndexedBlock],
+) -> Result<Content, sqlx::Error> {
     let rows: Vec<(Vec<u8>, i64, i64)> = blocks
         .iter()
         .flat_map(|block| {
@@ -369,7 +420,7 @@ async fn write_transactions(connection: &mut SqliteConnection, blocks: &[&Indexe
             .execute(&mut *connection)
             .await?;
     }
-    Ok(())
+    Ok(rows.iter().map(|(hash, height, position)| Content::transaction(*height, *position, hash)).sum())
 }
 
 /// SQLite's integers are signed; no chain reaches 2^63 blocks or seconds.

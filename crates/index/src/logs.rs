@@ -1,6 +1,6 @@
 //! Logs: how they are written, found and checked.
 
-use crate::{IndexedBlock, LogLimits, ROWS_PER_INSERT, as_sql};
+use crate::{IndexedBlock, LogLimits, ROWS_PER_INSERT, as_sql, content::Content};
 use alloy_primitives::{Address, B256, Bloom, BloomInput, Keccak256, Log};
 use florin_types::Height;
 use futures::TryStreamExt as _;
@@ -227,9 +227,12 @@ struct NewLog {
     checksum: [u8; CHECKSUM_BYTES],
 }
 
-/// Writes the logs of blocks, and their keys.
-pub(crate) async fn write(connection: &mut SqliteConnection, blocks: &[&IndexedBlock]) -> Result<(), sqlx::Error> {
+/// Writes the logs of blocks, and their keys; answers what they add to the content.
+pub(crate) async fn write(connection: &mut SqliteConnection, blocks: &[&IndexedBlock]) -> Result<Content, sqlx::Error> {
     let (logs, keys) = rows(blocks);
+    let of_logs = logs.iter().map(|log| Content::log(log.height, log.log_index, log.topics, &log.checksum));
+    let of_keys = keys.iter().map(|(key, height, log_index)| Content::key(*key, *height, *log_index));
+    let written = of_logs.chain(of_keys).sum();
     for logs in logs.chunks(ROWS_PER_INSERT) {
         QueryBuilder::<Sqlite>::new(
             "INSERT INTO logs (height, log_index, transaction_position, topics, transaction_hash, body, checksum) ",
@@ -249,8 +252,7 @@ pub(crate) async fn write(connection: &mut SqliteConnection, blocks: &[&IndexedB
         .await?;
     }
     for keys in keys.chunks(ROWS_PER_INSERT) {
-        // A log may name the same key twice only through a collision: then one row is enough.
-        QueryBuilder::<Sqlite>::new("INSERT OR IGNORE INTO log_keys (key, height, log_index) ")
+        QueryBuilder::<Sqlite>::new("INSERT INTO log_keys (key, height, log_index) ")
             .push_values(keys, |mut values, (key, height, log_index)| {
                 values.push_bind(*key).push_bind(*height).push_bind(*log_index);
             })
@@ -258,7 +260,7 @@ pub(crate) async fn write(connection: &mut SqliteConnection, blocks: &[&IndexedB
             .execute(&mut *connection)
             .await?;
     }
-    Ok(())
+    Ok(written)
 }
 
 /// Rows to insert, keys sorted: SQLite inserts neighbours of a B-tree much faster than scattered ones.
@@ -289,6 +291,8 @@ fn rows(blocks: &[&IndexedBlock]) -> (Vec<NewLog>, Vec<(i64, i64, i64)>) {
         }
     }
     keys.sort_unstable();
+    // A log may name the same key twice only through a collision: then one row is enough.
+    keys.dedup();
     (logs, keys)
 }
 

@@ -319,6 +319,7 @@ async fn a_changed_row_is_never_served() {
         let directory = tempfile::tempdir().unwrap();
         let index = open(&directory).await.unwrap();
         index.append(&chain()).await.unwrap();
+        index.whole(SECOND).await.unwrap();
         let file = directory.path().join("index.sqlite");
         let mut other = SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
         let sql = format!("UPDATE logs SET {change} WHERE height = 4 AND log_index = 2");
@@ -328,6 +329,50 @@ async fn a_changed_row_is_never_served() {
         assert!(matches!(&error, IndexError::Damaged { place, .. } if place.contains("block 4")), "{change}: {error}");
         let elsewhere = LogQuery { from: 5, ..query };
         assert_eq!(index.logs(&elsewhere, &up_to(1_000)).await.unwrap().len(), 30);
+    }
+}
+
+/// After the next start no answer leaves out what was changed or lost, and nothing is called absent.
+#[tokio::test]
+async fn what_is_missing_is_noticed_at_the_next_start() {
+    let damages = [
+        "UPDATE transactions SET hash = zeroblob(32) WHERE height = 4 AND position = 2",
+        "UPDATE transactions SET position = 1 WHERE height = 4 AND position = 0",
+        "DELETE FROM transactions WHERE height = 9",
+        "UPDATE logs SET topics = 0 WHERE height = 4 AND log_index = 2",
+        "DELETE FROM logs WHERE height = 4 AND log_index = 2",
+        "UPDATE log_keys SET key = key + 1 WHERE height = 4 AND log_index = 2",
+        "DELETE FROM log_keys WHERE height = 4 AND log_index = 2",
+        "UPDATE blocks SET timestamp_s = 1 WHERE height = 4",
+        "UPDATE chain SET content = zeroblob(16)",
+        "UPDATE chain SET content = zeroblob(1)",
+    ];
+    let everything = LogQuery { from: 0, to: 9, ..LogQuery::default() };
+    let absent = B256::repeat_byte(0xab);
+    for damage in damages {
+        let directory = tempfile::tempdir().unwrap();
+        open(&directory).await.unwrap().append(&chain()[..7]).await.unwrap();
+        let index = open(&directory).await.unwrap();
+        index.append(&chain()[7..]).await.unwrap();
+        assert_eq!(index.transaction(absent).await.unwrap(), None);
+        drop(index);
+        let index = open(&directory).await.unwrap();
+        assert_eq!(index.transaction(absent).await.unwrap(), None, "a whole file is whole after every start");
+        drop(index);
+        let mut other =
+            SqliteConnection::connect(directory.path().join("index.sqlite").to_str().unwrap()).await.unwrap();
+        assert_ne!(sqlx::query(damage).execute(&mut other).await.unwrap().rows_affected(), 0, "{damage}");
+        drop(other);
+        let index = open(&directory).await.unwrap();
+        let errors = [
+            index.transaction(absent).await.map(|_| ()).unwrap_err(),
+            index.logs(&everything, &up_to(1_000)).await.map(|_| ()).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, IndexError::Damaged { .. }), "{damage}: {error}");
+        }
+        let hash = *chain()[3].block.transactions()[1].tx_hash();
+        assert_eq!(index.transaction(hash).await.unwrap(), Some(Position { height: 3, index: 1 }), "{damage}");
     }
 }
 

@@ -215,6 +215,7 @@ impl From<IndexError> for RpcError {
             IndexError::TooSlow { milliseconds } => Self::timed_out(format!(
                 "the query ran for {milliseconds} ms without an end: ask for fewer blocks or name an address"
             )),
+            IndexError::Checking { .. } => Self::refused("index_behind", error.to_string()),
             other => Self::fault(&other),
         }
     }
