@@ -18,8 +18,8 @@ use crate::{
 };
 use clap::Args;
 use florin_bench::{
-    ACCOUNTS_MAX, BenchConfig, BenchError, MeasuredNode, PAYMENTS_MAX, Progress as BenchProgress, Report, Saturation,
-    Workload, chart, compare, derive_signers, fund, refund, saturate,
+    ACCOUNTS_MAX, BenchConfig, BenchError, MeasuredNode, PAYMENTS_MAX, Progress as BenchProgress, Report, Workload,
+    chart, compare, derive_signers, fund, refund, run_at_knee,
 };
 use florin_client::{RpcClient, Signer, Token};
 use florin_types::Amount;
@@ -29,8 +29,8 @@ use std::{
     time::Duration,
 };
 
-/// What counts as sustained when the knee is looked for: latency p99, in milliseconds.
-const KNEE_P99_MS: f64 = 1_000.0;
+/// Accounts that batches pay on a network that is started.
+const ACCOUNTS_BY_DEFAULT: u64 = 10_000;
 
 /// Measures payments.
 #[derive(Debug, Args)]
@@ -45,9 +45,9 @@ Workloads:
   mixed       half transfers, then payments, contract calls and small batches
 
 Examples:
-  florin bench                                        four validators on this machine, 1,000 transfers/s for 30 s
-  florin bench --workload batches --validators 1 --rate 50000 --seconds 20 --json
-  florin bench --knee                                 looks for the highest rate with p99 below one second
+  florin bench                                        four validators on this machine, as fast as they sustain
+  florin bench --rate 1000                            1,000 transfers/s for 30 s
+  florin bench --workload batches --validators 1 --seconds 20 --json
   florin bench --chart run.svg --report run.json      a picture, and a report for --compare
   florin bench --compare run.json                     the same again, beside what was measured before
   florin bench --rpc http://127.0.0.1:8545            loads a `florin demo` that runs
@@ -59,9 +59,9 @@ pub(crate) struct BenchCommand {
     /// What is paid: payments, transfers, batches, erc20, swap, clearing or mixed.
     #[arg(long, value_name = "NAME", default_value_t = Workload::Transfers)]
     workload: Workload,
-    /// Payments a second, all senders together.
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
-    rate: u64,
+    /// Payments a second, all senders together. Default: the highest rate with p99 below one second is looked for.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    rate: Option<u64>,
     /// How long payments are due and measured, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
@@ -72,12 +72,10 @@ pub(crate) struct BenchCommand {
     #[arg(long, value_name = "N", default_value_t = 4, conflicts_with = "rpc",
           value_parser = clap::value_parser!(u16).range(1..=16))]
     validators: u16,
-    /// Look for the highest rate with p99 below one second, from --rate on, and measure half of it.
-    #[arg(long, conflicts_with_all = ["chart", "report", "compare"])]
-    knee: bool,
-    /// Accounts that batches pay, made before the clock starts. 0 pays the senders.
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(..=ACCOUNTS_MAX))]
-    accounts: u64,
+    /// Accounts that batches pay, made before the clock starts; 0 pays the senders. Default: 10000 on a network that is
+    /// started, 0 on a running one, whose currency may not be for everybody.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=ACCOUNTS_MAX), conflicts_with = "from")]
+    accounts: Option<u64>,
     /// Payments under one signature in the workload of batches.
     #[arg(long, value_name = "N", default_value_t = 2_500, value_parser = clap::value_parser!(u16).range(1..=3_000))]
     batch_items: u16,
@@ -115,14 +113,23 @@ pub(crate) struct BenchCommand {
 }
 
 impl BenchCommand {
+    fn accounts_by_default(&self) -> u64 {
+        if self.rpc.is_empty() { ACCOUNTS_BY_DEFAULT } else { 0 }
+    }
+
     fn config(&self, rpc_urls: Vec<String>, senders: Vec<Signer>, token: alloy_primitives::Address) -> BenchConfig {
         BenchConfig {
             workload: self.workload,
             warmup_ms: self.warmup.saturating_mul(1_000),
             batch_items: self.batch_items.into(),
-            // Units that somebody lent go to nobody but the senders, who pay them back.
-            accounts: if self.workload == Workload::Batches && self.from.is_none() { self.accounts } else { 0 },
-            ..BenchConfig::new(rpc_urls, senders, token, self.rate, self.seconds.saturating_mul(1_000))
+            accounts: if self.workload.has_batches() { self.accounts.unwrap_or(self.accounts_by_default()) } else { 0 },
+            ..BenchConfig::new(
+                rpc_urls,
+                senders,
+                token,
+                self.rate.unwrap_or_default(),
+                self.seconds.saturating_mul(1_000),
+            )
         }
     }
 }
@@ -144,12 +151,12 @@ pub(crate) fn run(command: BenchCommand, output: Output) -> Result<(), Failure> 
 async fn on_new_network(command: &BenchCommand, output: Output) -> Result<(), Failure> {
     let data = Data::temporary("florin-bench-")?;
     match measure_new_network(command, data.path(), output).await {
-        Ok(measured) => measured.show(command, output),
+        Ok(report) => show(&report, command, output),
         Err(failure) => Err(data.close_after(failure)),
     }
 }
 
-async fn measure_new_network(command: &BenchCommand, data: PathBuf, output: Output) -> Result<Measured, Failure> {
+async fn measure_new_network(command: &BenchCommand, data: PathBuf, output: Output) -> Result<Report, Failure> {
     let demo = DemoCommand {
         validators: Some(command.validators),
         followers: None,
@@ -159,7 +166,7 @@ async fn measure_new_network(command: &BenchCommand, data: PathBuf, output: Outp
         data: None,
     };
     let progress = demo::progress::Progress::new(output.is_json());
-    let (network, _deaths) = demo::Network::start(&demo, data, &progress).await?;
+    let (network, _deaths) = demo::Network::start(People::derive()?.among_others(), &demo, data, &progress).await?;
     progress.finish();
     let senders = load_senders(command, &network.people);
     let config =
@@ -180,18 +187,18 @@ async fn on_running_network(command: &BenchCommand, output: Output) -> Result<()
         |senders| BenchConfig { nodes: nodes.clone(), ..command.config(command.rpc.clone(), senders, address) };
     let Some(name) = &command.from else {
         let senders = load_senders(command, &People::derive()?);
-        return measure(command, config(senders), output).await?.show(command, output);
+        return show(&measure(command, config(senders), output).await?, command, output);
     };
     let funding = Funding::open(command, name, &address.to_string()).await?;
     let measured = until_stopped(async {
         let config = config(funding.senders.clone());
-        funding.fund(if command.knee { PAYMENTS_MAX } else { config.payments() }).await?;
+        funding.fund(if command.rate.is_none() { PAYMENTS_MAX } else { config.payments() }).await?;
         measure(command, config, output).await
     });
     let measured = measured.await;
     // Whatever became of the measurement, the units go home.
     funding.refund().await?;
-    measured?.show(command, output)
+    show(&measured?, command, output)
 }
 
 /// Somebody's units, lent to the senders.
@@ -247,31 +254,18 @@ fn load_senders(command: &BenchCommand, people: &People) -> Vec<Signer> {
     people.load().iter().take(command.senders as usize).cloned().collect()
 }
 
-/// What was measured.
-enum Measured {
-    Rate(Box<Report>),
-    Limit(Saturation),
-}
-
-impl Measured {
-    fn show(&self, command: &BenchCommand, output: Output) -> Result<(), Failure> {
-        match self {
-            Self::Rate(report) => {
-                if let Some(path) = &command.chart {
-                    write(path, &chart(report).map_err(failed)?)?;
-                }
-                if let Some(path) = &command.report {
-                    write(path, &report.to_json().map_err(|error| unreadable(path, &error))?)?;
-                }
-                let before = command.compare.as_deref().map(read_report).transpose()?;
-                output.show(report, || {
-                    let beside = before.map(|before| format!("\n{}", compare(&before, report)));
-                    report.table() + &beside.unwrap_or_default()
-                })
-            }
-            Self::Limit(saturation) => output.show(saturation, || saturation_text(saturation)),
-        }
+fn show(report: &Report, command: &BenchCommand, output: Output) -> Result<(), Failure> {
+    if let Some(path) = &command.chart {
+        write(path, &chart(report).map_err(failed)?)?;
     }
+    if let Some(path) = &command.report {
+        write(path, &report.to_json().map_err(|error| unreadable(path, &error))?)?;
+    }
+    let before = command.compare.as_deref().map(read_report).transpose()?;
+    output.show(report, || {
+        let beside = before.map(|before| format!("\n{}", compare(&before, report)));
+        report.table() + &beside.unwrap_or_default()
+    })
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
@@ -290,17 +284,14 @@ fn unreadable(path: &Path, error: &serde_json::Error) -> Failure {
     )
 }
 
-async fn measure(command: &BenchCommand, config: BenchConfig, output: Output) -> Result<Measured, Failure> {
+async fn measure(command: &BenchCommand, config: BenchConfig, output: Output) -> Result<Report, Failure> {
     let bar = if output.is_json() { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     bar.enable_steady_tick(Duration::from_millis(120));
     let show = |progress: BenchProgress| show_progress(&bar, progress);
-    let measured = if command.knee {
-        Measured::Limit(saturate(config, KNEE_P99_MS, show).await.map_err(failed)?)
-    } else {
-        Measured::Rate(Box::new(florin_bench::run(config, show).await.map_err(failed)?))
-    };
+    let measured =
+        if command.rate.is_some() { florin_bench::run(config, show).await } else { run_at_knee(config, show).await };
     bar.finish_and_clear();
-    Ok(measured)
+    measured.map_err(failed)
 }
 
 fn show_progress(bar: &ProgressBar, progress: BenchProgress) {
@@ -324,6 +315,7 @@ fn show_progress(bar: &ProgressBar, progress: BenchProgress) {
 fn progress_text(progress: BenchProgress) -> String {
     match progress {
         BenchProgress::Preparing { what, .. } => format!("making {what}"),
+        BenchProgress::Trying { rate } => format!("trying {rate} payments/s"),
         BenchProgress::Signing { payments } => format!("signing {payments} payments"),
         BenchProgress::Running(second) => format!(
             "second {}: {} accepted, {} settled, p50 {:.0} ms, p99 {:.0} ms",
@@ -331,25 +323,6 @@ fn progress_text(progress: BenchProgress) -> String {
         ),
         BenchProgress::Settling { left } => format!("waiting for the last {left}"),
     }
-}
-
-fn saturation_text(saturation: &Saturation) -> String {
-    let line = |report: &Report| {
-        let (rate, settled, latency) = (report.rate_per_s, report.settled, &report.latency_ms);
-        format!(
-            "{rate:>10}/s  {settled:>10} of {:>10} settled  p50 {:>8.1} ms  p99 {:>8.1} ms\n",
-            report.payments, latency.p50, latency.p99
-        )
-    };
-    let mut text: String = saturation.steps.iter().map(line).collect();
-    text.push_str(&match saturation.sustained_per_s {
-        Some(rate) => format!("\nsustained with p99 below 1 s: {rate} payments/s\n"),
-        None => "\nnot even the first rate was sustained with p99 below 1 s\n".to_string(),
-    });
-    if let Some(half) = &saturation.at_half {
-        text.push_str(&format!("\nAt half of it:\n\n{}", half.table()));
-    }
-    text
 }
 
 fn failed(error: BenchError) -> Failure {

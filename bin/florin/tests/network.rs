@@ -248,7 +248,7 @@ fn no_secret_reaches_a_log() {
 
 #[test]
 fn the_bench_measures_a_network_of_its_own() {
-    let report = succeed(["bench", "--rate", "50", "--duration-s", "2", "--validators", "1"]);
+    let report = succeed(["bench", "--rate", "50", "--seconds", "2", "--validators", "1"]);
     assert_eq!((report["settled"].as_u64(), report["unsettled"].as_u64()), (Some(100), Some(0)));
     assert!(report["latency"]["p50_ms"].as_f64().unwrap() > 0.0);
     assert!(report["cpu_seconds_per_1000"].as_f64().is_some_and(|seconds| seconds > 0.0), "{report}");
@@ -268,8 +268,7 @@ fn the_bench_pays_back_what_it_took() {
     };
     let before = balance();
     let (token, keystore, passphrase) = (currency.to_string(), files.at("keystore"), files.at("passphrase"));
-    let load =
-        ["bench", "--from", "developer", "--token", &token, "--rate", "20", "--duration-s", "1", "--senders", "4"];
+    let load = ["bench", "--from", "developer", "--token", &token, "--rate", "20", "--seconds", "1", "--senders", "4"];
     let trust = ["--keystore", &keystore, "--passphrase-file", &passphrase, "--rpc", &rpc];
     let arguments = load.iter().chain(&trust).copied();
     assert_eq!(fail(arguments.clone()).0, 2, "what is signed needs the genesis file");

@@ -145,6 +145,12 @@ pub enum BenchError {
     /// The node whose blocks are followed stopped answering.
     #[error("finality cannot be followed any more: {0}")]
     Follower(ClientError),
+    /// The network does not sustain any load.
+    #[error("not even {rate} payments/s are sustained, nor any part of it")]
+    NoKnee {
+        /// The rate that was tried first, in payments a second.
+        rate: u64,
+    },
     /// The senders still hold units.
     #[error("the senders still hold units after {rounds} rounds of paying back; other payments reach them")]
     Refund {
@@ -166,6 +172,7 @@ impl BenchError {
             Self::Config { .. } => "bench.config",
             Self::Client(error) => error.code(),
             Self::Follower(_) => "bench.follower",
+            Self::NoKnee { .. } => "bench.no_knee",
             Self::Refund { .. } => "bench.refund",
             Self::Internal { .. } => "bench.internal",
         }

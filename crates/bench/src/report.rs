@@ -1,6 +1,6 @@
 //! What was measured, for people and for programs.
 
-use crate::{NodeCost, cost::Costs};
+use crate::{Knee, NodeCost, cost::Costs};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -140,6 +140,9 @@ pub struct Report {
     pub generator_cpu_s: Option<f64>,
     /// What a clearing day achieved.
     pub clearing: Option<Clearing>,
+    /// How the rate was found, if it was looked for.
+    #[serde(default)]
+    pub knee: Option<Knee>,
     /// Second by second.
     pub timeline: Vec<Second>,
 }
@@ -230,6 +233,11 @@ impl Report {
         }
         if let Some(seconds) = self.generator_cpu_s {
             rows.push(("processor of load", format!("{seconds:.2} s")));
+        }
+        if let Some(Knee { trials, at_half }) = &self.knee {
+            rows.push(("highest rate", format!("{} payments/s, found in {} trials", self.rate_per_s, trials.len())));
+            let Latency { p50, p99, .. } = at_half.latency_ms;
+            rows.push(("at half of it", format!("latency p50 {p50:.1} ms, p99 {p99:.1} ms")));
         }
         if let Some(clearing) = &self.clearing {
             let saved = clearing.value_minor.saturating_sub(clearing.liquidity_minor) as f64;

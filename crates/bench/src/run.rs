@@ -47,6 +47,11 @@ pub enum Progress {
         /// How many there will be.
         of: u64,
     },
+    /// The highest rate that is sustained is looked for.
+    Trying {
+        /// Payments a second.
+        rate: u64,
+    },
     /// Payments are being signed; the clock has not started.
     Signing {
         /// How many.
@@ -81,14 +86,23 @@ enum Event {
 
 /// Runs a load and measures it. `progress` is called about once a second.
 pub async fn run(config: BenchConfig, progress: impl Fn(Progress) + Send + Sync) -> Result<Report, BenchError> {
+    let stage = Stage::set(&config, &progress).await?;
+    run_on(&stage, config, &progress).await
+}
+
+/// Runs a load on what was made for it.
+pub(crate) async fn run_on(
+    stage: &Stage,
+    config: BenchConfig,
+    progress: &(impl Fn(Progress) + Send + Sync),
+) -> Result<Report, BenchError> {
     config.validate()?;
     let client_config = RpcConfig { batch_calls_max: config.request_txs(), ..RpcConfig::default() };
     let nodes: Vec<RpcClient> =
         config.rpc_urls.iter().map(|url| RpcClient::with_config(url, client_config)).collect::<Result<_, _>>()?;
     let followed = nodes.first().cloned().ok_or_else(|| BenchError::Internal { reason: "no node".into() })?;
-    let stage = Stage::set(&config, &followed, &progress).await?;
-    let clerk = Clerk::of(&config, &stage, &followed)?;
-    let load = Arc::new(prepare(&config, &followed, stage, &progress).await?);
+    let clerk = Clerk::of(&config, stage, &followed)?;
+    let load = Arc::new(prepare(&config, &followed, stage.clone(), progress).await?);
     let first_height = followed.block_number().await?.saturating_add(1);
 
     let start = Instant::now();
@@ -106,7 +120,7 @@ pub async fn run(config: BenchConfig, progress: impl Fn(Progress) + Send + Sync)
     }
 
     let mut collector = Collector::new(&config, load.clone(), start);
-    collector.collect(inbox, &config, &progress).await?;
+    collector.collect(inbox, &config, progress).await?;
     stop.store(true, Ordering::Relaxed);
     let costs = Costs::read(&config.nodes).await.since(&collector.costs_before);
     collector.count_reverted(&followed).await?;

@@ -5,7 +5,7 @@
 use crate::{
     BenchConfig, BenchError, Progress,
     fund::derive_signers,
-    workload::{Act, IExchangeContracts, Workload, batch_input, numbered_account},
+    workload::{IExchangeContracts, Workload, batch_input, numbered_account},
 };
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex, keccak256};
 use alloy_sol_types::{SolCall, SolEvent, SolValue};
@@ -54,18 +54,16 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Makes what the workload needs.
-    pub(crate) async fn set(
-        config: &BenchConfig,
-        rpc: &RpcClient,
-        progress: &(impl Fn(Progress) + Sync),
-    ) -> Result<Self, BenchError> {
+    pub(crate) async fn set(config: &BenchConfig, progress: &(impl Fn(Progress) + Sync)) -> Result<Self, BenchError> {
+        config.validate()?;
         let mut stage = Self::default();
+        let rpc = &RpcClient::new(config.rpc_urls.first().map(String::as_str).unwrap_or_default())?;
         let crew = Crew { rpc, chain_id: rpc.chain_id().await?, fee_wei: rpc.gas_price().await? };
         if config.workload.needs_contracts() {
             progress(Progress::Preparing { what: "contracts", done: 0, of: 1 });
             crew.deploy(config, &mut stage).await?;
         }
-        if matches!(config.workload.act(config.workload.period() - 1, config.batch_items), Act::Batch { .. }) {
+        if config.workload.has_batches() {
             crew.fill(config, progress).await?;
             stage.payees = config.accounts;
         }

@@ -1,6 +1,6 @@
 //! Against a server that takes payments and makes them final after a time that the test knows.
 
-use crate::{BenchConfig, BenchError, Latency, MeasuredNode, Progress, Workload, derive_signers, run, saturate};
+use crate::{BenchConfig, BenchError, Latency, MeasuredNode, Progress, Workload, derive_signers, run};
 use alloy_primitives::{Address, B256, U64, keccak256};
 use florin_client::Signer;
 use serde_json::{Value, json};
@@ -268,13 +268,4 @@ async fn a_node_that_does_not_answer_leaves_payments_unsettled() {
     assert_eq!(report.delivery_failures.get("connect"), Some(&25), "{}", report.table());
     config.rpc_urls.remove(0);
     assert!(matches!(run(config, |_| {}).await, Err(BenchError::Client(_))));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn saturation_ends_where_payments_are_refused() {
-    let config = load(Behaviour { refuse_every: Some(40), ..GOOD }, 20, 1_000).await;
-    let saturation = saturate(config, PATIENCE_MS as f64, |_| {}).await.unwrap();
-    // 20 and 30 a second are fewer than 40 in a second; the step after refuses one. What follows halves the gap.
-    assert!(saturation.sustained_per_s.is_some_and(|rate| (20..40).contains(&rate)), "{saturation:?}");
-    assert_eq!(saturation.at_half.map(|half| half.rate_per_s), saturation.sustained_per_s.map(|rate| rate / 2));
 }

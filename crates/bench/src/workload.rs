@@ -85,9 +85,22 @@ impl Workload {
         }
     }
 
+    /// A rate that a small machine sustains: the search for the highest one begins here.
+    pub(crate) const fn easy_rate_per_s(self) -> u64 {
+        match self {
+            Self::Batches => 40_000,
+            _ => 1_500,
+        }
+    }
+
     /// Transactions after which the acts repeat.
     pub(crate) const fn period(self) -> usize {
         if matches!(self, Self::Mixed) { 10 } else { 1 }
+    }
+
+    /// Whether some of it is batches.
+    pub const fn has_batches(self) -> bool {
+        matches!(self, Self::Batches | Self::Mixed)
     }
 
     /// Whether it calls the contracts.

@@ -36,6 +36,8 @@ pub(crate) struct DemoAccount {
 pub(crate) struct People {
     named: Vec<DemoAccount>,
     load: Vec<Signer>,
+    /// Whether the currency is for them alone.
+    closed: bool,
 }
 
 impl People {
@@ -44,7 +46,13 @@ impl People {
         let key = |index| mnemonic::derive(DEMO_PHRASE, "", index);
         let named = (0u32..).zip(NAMES).map(|(index, name)| Ok(DemoAccount { name, key: key(index)? }));
         let load = (LOAD_ACCOUNT_FIRST..LOAD_ACCOUNT_FIRST + LOAD_ACCOUNTS).map(key);
-        Ok(Self { named: named.collect::<Result<_, Failure>>()?, load: load.collect::<Result<_, Failure>>()? })
+        let (named, load) = (named.collect::<Result<_, Failure>>()?, load.collect::<Result<_, Failure>>()?);
+        Ok(Self { named, load, closed: true })
+    }
+
+    /// The same people, with a currency that everybody may hold whom the central bank does not exclude.
+    pub(crate) fn among_others(self) -> Self {
+        Self { closed: false, ..self }
     }
 
     /// Those with a name, the developer first.
@@ -107,7 +115,11 @@ impl People {
             transactors: BTreeSet::new(),
             deployers: BTreeSet::new(),
             accounts: self.addresses().map(|address| (address, account(address))).collect(),
-            policies: vec![GenesisPolicy::Allow { admin: governor, members: self.addresses().collect() }],
+            policies: vec![if self.closed {
+                GenesisPolicy::Allow { admin: governor, members: self.addresses().collect() }
+            } else {
+                GenesisPolicy::Deny { admin: governor, members: BTreeSet::new() }
+            }],
             tokens: vec![GenesisToken {
                 name: "Demo Euro".into(),
                 currency: Currency::new(DEMO_SYMBOL, 2).map_err(|error| broken(&error))?,

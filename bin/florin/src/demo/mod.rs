@@ -154,7 +154,7 @@ pub(crate) fn run(command: DemoCommand, output: Output) -> Result<(), Failure> {
     let data = Data::open(&command)?;
     let result = runtime.block_on(async {
         let progress = Progress::new(output.is_json());
-        let (network, deaths) = Network::start(&command, data.path(), &progress).await?;
+        let (network, deaths) = Network::start(People::derive()?, &command, data.path(), &progress).await?;
         let result = live(&network, deaths, &command, &data, progress, output).await;
         network.stop().await;
         result
@@ -216,12 +216,12 @@ pub(crate) struct Network {
 impl Network {
     /// Starts every node and waits until a block is final. Deaths of nodes come over the channel.
     pub(crate) async fn start(
+        people: People,
         command: &DemoCommand,
         root: PathBuf,
         progress: &Progress,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Death>), Failure> {
         progress.step("making keys and genesis");
-        let people = People::derive()?;
         let layout = Layout::open(&root, command.validators, command.followers, &people, now_ms())?;
         let nodes = layout.nodes();
         for (node, (rpc_port, monitoring_port)) in nodes.iter().zip(choose_ports(command.rpc_port, nodes.len())?) {
