@@ -26,6 +26,10 @@ use failure::Failure;
 use output::Output;
 use std::process::ExitCode;
 
+/// Blocks are many small allocations that one thread makes and another one frees: `docs/decisions/0072-allocator.md`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A ledger anyone can start: validators run by institutions, Ethereum tools, regulated money, final in under a second.
 #[derive(Debug, Parser)]
 #[command(

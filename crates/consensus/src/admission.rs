@@ -4,7 +4,8 @@ use crate::clock;
 use commonware_runtime::Clock;
 use florin_execution::{AdmitError, Rejection, admit};
 use florin_mempool::{Origin, Pool, PoolError, Submitted};
-use florin_state::{Ledger, LedgerError, with_view};
+use florin_proof::StateItem;
+use florin_state::{Ledger, LedgerError, with_view_hinted};
 use florin_types::{RulesSchedule, StateFault, VerifiedTx};
 use std::sync::Arc;
 
@@ -68,7 +69,8 @@ impl Admissions {
         let reader = self.ledger.state(height).await?;
         let (chain_id, rules, now_ms) = (self.chain_id, self.rules.clone(), self.now_ms());
         let next = height.saturating_add(1);
-        let judged = with_view(reader, move |view| {
+        let hints = txs.iter().map(|tx| StateItem::Account(tx.sender())).collect();
+        let judged = with_view_hinted(reader, hints, move |view| {
             txs.into_iter()
                 .map(|tx| {
                     let verdict = admit(view, chain_id, rules.at(next), now_ms, next, &tx);

@@ -116,10 +116,11 @@ impl Node {
         self.0.genesis_hash
     }
 
-    /// Takes a client's transaction: judges it by the finalised state, keeps it, passes it on to the validators.
-    pub async fn submit(&self, tx: VerifiedTx) -> Result<Submitted, SubmitError> {
-        let mut answers = self.0.admissions.submit(vec![tx], Origin::Local).await?;
-        answers.pop().unwrap_or_else(|| Err(SubmitError::Ledger("no verdict was given".into())))
+    /// Takes clients' transactions: judges them by the finalised state, keeps them, passes them on to the validators.
+    /// One answer each, in their order.
+    pub async fn submit(&self, txs: Vec<VerifiedTx>) -> Vec<Result<Submitted, SubmitError>> {
+        let count = txs.len();
+        self.0.admissions.submit(txs, Origin::Local).await.unwrap_or_else(|error| vec![Err(error); count])
     }
 
     /// The validators in the order of the committee.

@@ -154,7 +154,7 @@ async fn until(context: &Context, what: &str, mut done: impl FnMut() -> bool) {
 /// Submits payments and waits until the payer's nonce shows on every node that they are final.
 async fn pay(context: &Context, setup: &mut Setup, nodes: &[&Node], payments: usize) {
     for index in 0..payments {
-        nodes[index % nodes.len()].submit(setup.payment()).await.unwrap();
+        nodes[index % nodes.len()].submit(vec![setup.payment()]).await.remove(0).unwrap();
     }
     let expected = setup.nonce;
     let deadline = context.current() + Duration::from_secs(120);
@@ -271,7 +271,7 @@ async fn a_stranger_is_refused_until_it_is_registered(context: &Context, setup: 
 
     let call = addNodeCall { publicKey: public_key, name: "stranger".into(), endpoint: listen.to_string() };
     let anyone = Signer::from_bytes(Zeroizing::new([8; 32])).unwrap();
-    node.submit(sign(&anyone, 0, PERMISSION_ADDRESS, call.abi_encode().into())).await.unwrap();
+    node.submit(vec![sign(&anyone, 0, PERMISSION_ADDRESS, call.abi_encode().into())]).await.remove(0).unwrap();
     until(context, "the stranger follows", || {
         stranger.status().peers_connected.len() == 4 && stranger.ledger().head().block.height() > 0
     })

@@ -1,7 +1,13 @@
 //! What the server stands on, and what every method works with.
 
 use crate::{
-    budget::Budget, chain::Chain, config::RpcConfig, error::RpcError, filters::Filters, metrics::RpcMetrics,
+    budget::Budget,
+    chain::Chain,
+    config::RpcConfig,
+    desk::{Clerk, Desk},
+    error::RpcError,
+    filters::Filters,
+    metrics::RpcMetrics,
     workers::Workers,
 };
 use alloy_primitives::B256;
@@ -72,8 +78,8 @@ pub struct NodeStatus {
 
 /// The running node, as the server needs it. The program wires it to consensus; tests to a ledger and a pool alone.
 pub trait NodeControl: Send + Sync + 'static {
-    /// Judges a transaction by the finalised state, keeps it and passes it on.
-    fn submit(&self, tx: VerifiedTx) -> BoxFuture<'static, Result<Submitted, SubmitError>>;
+    /// Judges transactions by the finalised state, keeps them and passes them on. One answer each, in their order.
+    fn submit(&self, txs: Vec<VerifiedTx>) -> BoxFuture<'static, Vec<Result<Submitted, SubmitError>>>;
     /// How the node is.
     fn status(&self) -> NodeStatus;
 }
@@ -109,10 +115,10 @@ pub(crate) struct Context {
     pub(crate) filters: Filters,
     pub(crate) metrics: RpcMetrics,
     pub(crate) simulations: Workers,
-    pub(crate) submissions: Workers,
+    pub(crate) desk: Desk,
     pub(crate) proofs: Workers,
     /// Places for reads of state that wait for the disk: each has a stack.
-    pub(crate) reads: Semaphore,
+    pub(crate) reads: Arc<Semaphore>,
     /// Places for subscriptions.
     pub(crate) subscriptions: Arc<Semaphore>,
     /// Large requests that run.
@@ -122,15 +128,18 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// On the server's own threads: the desk's clerks begin to work.
     pub(crate) fn new(backend: Backend, metrics: RpcMetrics) -> Self {
         let Backend { ledger, pool, index, genesis, genesis_hash, node, config } = backend;
+        let reads = Arc::new(Semaphore::new(config.reads_max.max(1)));
+        let clerk = Clerk { node: node.clone(), pool: pool.clone(), chain_id: genesis.chain_id, reads: reads.clone() };
         Self {
             chain: Chain::new(ledger.clone(), index),
             filters: Filters::new(config.filters_max, config.filter_idle_max),
             simulations: Workers::new("simulations", config.simulations_max, config.waiting_max),
-            submissions: Workers::new("submissions", config.submissions_max, config.waiting_max),
+            desk: Desk::open(&clerk, config.submissions_max, config.waiting_max),
             proofs: Workers::new("proofs", PROOFS_MAX, config.waiting_max),
-            reads: Semaphore::new(config.reads_max.max(1)),
+            reads,
             subscriptions: Arc::new(Semaphore::new(config.subscriptions_max)),
             requests: Budget::new(config.requests_bytes_max),
             answers: Budget::new(config.answers_bytes_max),

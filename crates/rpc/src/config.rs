@@ -42,7 +42,7 @@ pub struct RpcConfig {
     pub simulations_max: usize,
     /// Reads of state at the same time; others wait.
     pub reads_max: usize,
-    /// Submissions that are checked at the same time.
+    /// Threads that check submissions.
     pub submissions_max: usize,
     /// Submissions, and separately simulations, that may wait for their turn; more are told to try again.
     pub waiting_max: usize,

@@ -8,12 +8,12 @@ use crate::{
     socket::Sockets,
     visitors::Visitors,
 };
-use futures::FutureExt as _;
+use futures::{FutureExt as _, future::join_all};
 use http_body_util::BodyExt as _;
 use jsonrpsee::{
     core::{
         BoxError,
-        middleware::{Batch, BatchEntry, Notification, RpcServiceT},
+        middleware::{Batch, BatchEntry, BatchEntryErr, Notification, RpcServiceT},
     },
     server::{BatchResponseBuilder, HttpBody, HttpRequest, HttpResponse, MethodResponse, ws::is_upgrade_request},
     types::{ErrorObjectOwned, Id, Request, error::INVALID_REQUEST_CODE},
@@ -102,9 +102,30 @@ where
         MethodResponse::error(id, ErrorObjectOwned::from(error))
     }
 
+    /// The answer to an entry of a batch; a notification has none.
+    async fn answer_entry(
+        &self,
+        entry: Result<BatchEntry<'_>, BatchEntryErr<'_>>,
+        deadline: Instant,
+    ) -> Option<MethodResponse> {
+        match entry {
+            Ok(BatchEntry::Call(request)) => Some(self.answer(request, deadline).await),
+            Ok(BatchEntry::Notification(_)) => None,
+            Err(error) => {
+                let (error, id) = error.into_parts();
+                Some(MethodResponse::error(id, error))
+            }
+        }
+    }
+
     fn deadline(&self) -> Instant {
         Instant::now() + self.context.config.request_time_max
     }
+}
+
+/// Whether an entry of a batch hands in a transaction without waiting for its block.
+fn is_submission(entry: &Result<BatchEntry<'_>, BatchEntryErr<'_>>) -> bool {
+    matches!(entry, Ok(BatchEntry::Call(request)) if request.method_name() == "eth_sendRawTransaction")
 }
 
 /// Why a request is not run at all.
@@ -156,20 +177,23 @@ where
             let deadline = guard.deadline();
             let mut responses = BatchResponseBuilder::new_with_limit(guard.answer_bytes_max as usize);
             let mut notified = false;
-            for entry in batch {
-                let response = match entry {
-                    Ok(BatchEntry::Call(request)) => guard.answer(request, deadline).await,
-                    Ok(BatchEntry::Notification(_)) => {
+            let mut entries = batch.into_iter().peekable();
+            while let Some(entry) = entries.next() {
+                // Transactions in a row are handed in together. Everything else sees what was asked for before it.
+                let mut row = vec![entry];
+                if row.iter().all(is_submission) {
+                    while let Some(next) = entries.next_if(is_submission) {
+                        row.push(next);
+                    }
+                }
+                for response in join_all(row.into_iter().map(|entry| guard.answer_entry(entry, deadline))).await {
+                    let Some(response) = response else {
                         notified = true;
                         continue;
+                    };
+                    if let Err(too_large) = responses.append(response) {
+                        return too_large;
                     }
-                    Err(error) => {
-                        let (error, id) = error.into_parts();
-                        MethodResponse::error(id, error)
-                    }
-                };
-                if let Err(too_large) = responses.append(response) {
-                    return too_large;
                 }
             }
             if responses.is_empty() && notified {

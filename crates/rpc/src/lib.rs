@@ -26,6 +26,7 @@ mod budget;
 mod chain;
 mod config;
 mod connection;
+mod desk;
 mod error;
 mod filters;
 mod guard;

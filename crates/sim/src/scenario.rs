@@ -219,7 +219,7 @@ impl Run {
             for offset in 0..cluster.size() {
                 let index = (self.accepted.len() + offset) % cluster.size();
                 let Some(node) = cluster.node(index) else { continue };
-                if node.submit(tx.clone()).await.is_ok() {
+                if node.submit(vec![tx.clone()]).await.iter().all(Result::is_ok) {
                     taken = true;
                     break;
                 }
@@ -258,7 +258,7 @@ impl Run {
         let verdict = loop {
             for tx in self.workload.kept() {
                 for (_, node) in cluster.nodes() {
-                    let _ = node.submit(tx.clone()).await;
+                    let _ = node.submit(vec![tx.clone()]).await;
                 }
             }
             context.sleep(Duration::from_secs(1)).await;

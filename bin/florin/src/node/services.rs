@@ -159,16 +159,15 @@ async fn open_index(file: PathBuf, genesis_hash: B256) -> Result<Index, Failure>
 struct Control(Node);
 
 impl NodeControl for Control {
-    fn submit(&self, tx: VerifiedTx) -> BoxFuture<'static, Result<Submitted, SubmitError>> {
+    fn submit(&self, txs: Vec<VerifiedTx>) -> BoxFuture<'static, Vec<Result<Submitted, SubmitError>>> {
         let node = self.0.clone();
-        Box::pin(async move {
-            node.submit(tx).await.map_err(|refusal| match refusal {
-                EngineRefusal::Rejected(rejection) => SubmitError::Rejected(rejection),
-                EngineRefusal::Pool(error) => SubmitError::Pool(error),
-                EngineRefusal::Ledger(_) => SubmitError::Unavailable(refusal.to_string()),
-                EngineRefusal::Fault(fault) => SubmitError::Fault(fault),
-            })
-        })
+        let refused = |refusal| match refusal {
+            EngineRefusal::Rejected(rejection) => SubmitError::Rejected(rejection),
+            EngineRefusal::Pool(error) => SubmitError::Pool(error),
+            EngineRefusal::Ledger(_) => SubmitError::Unavailable(refusal.to_string()),
+            EngineRefusal::Fault(fault) => SubmitError::Fault(fault),
+        };
+        Box::pin(async move { node.submit(txs).await.into_iter().map(|answer| answer.map_err(refused)).collect() })
     }
 
     fn status(&self) -> NodeStatus {

@@ -9,7 +9,7 @@ use crate::{
 };
 use alloy_primitives::{B256, Bytes};
 use florin_mempool::PoolError;
-use florin_types::{VerifiedTx, decode_transaction};
+use florin_types::decode_transaction;
 use std::{sync::Arc, time::Duration};
 
 /// How long `eth_sendRawTransactionSync` waits when the client does not say.
@@ -21,7 +21,7 @@ pub(crate) async fn send_raw_transaction(context: &Arc<Context>, args: &Args) ->
     submit(context, args.required(0)?).await
 }
 
-/// Decodes, verifies on a worker, and hands the transaction to the node.
+/// Decodes the transaction and hands it in.
 async fn submit(context: &Context, encoded: Bytes) -> Result<B256, RpcError> {
     let tx = decode_transaction(&encoded)?;
     let hash = *tx.tx_hash();
@@ -29,14 +29,7 @@ async fn submit(context: &Context, encoded: Bytes) -> Result<B256, RpcError> {
     if context.pool.knows(&hash) {
         return Err(PoolError::AlreadyKnown { hash }.into());
     }
-    let chain_id = context.chain_id();
-    let verified = match context.pool.cache().get(&hash) {
-        Some(verified) => verified,
-        None => context.submissions.run(move |_| VerifiedTx::verify(tx, chain_id)).await??,
-    };
-    // The node judges by the state.
-    let _place = context.reads.acquire().await.map_err(|error| RpcError::fault(&error))?;
-    Ok(context.node.submit(verified).await?.hash)
+    context.desk.hand_in(tx).await
 }
 
 pub(crate) async fn send_raw_transaction_sync(context: &Arc<Context>, args: &Args) -> Result<ReceiptShape, RpcError> {

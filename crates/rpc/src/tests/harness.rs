@@ -151,6 +151,7 @@ fn genesis() -> Genesis {
 }
 
 /// What the server asks of the node.
+#[derive(Clone)]
 struct Control {
     ledger: Ledger,
     pool: Pool,
@@ -159,27 +160,37 @@ struct Control {
 }
 
 impl NodeControl for Control {
-    fn submit(&self, tx: VerifiedTx) -> BoxFuture<'static, Result<Submitted, SubmitError>> {
-        let (ledger, pool, genesis) = (self.ledger.clone(), self.pool.clone(), self.genesis.clone());
+    fn submit(&self, txs: Vec<VerifiedTx>) -> BoxFuture<'static, Vec<Result<Submitted, SubmitError>>> {
+        let control = self.clone();
         Box::pin(async move {
-            let head = ledger.head();
-            let reader =
-                ledger.state(head.block.height()).await.map_err(|e| SubmitError::Unavailable(e.to_string()))?;
-            let (height, now_ms) = (head.block.height() + 1, head.block.timestamp_ms() + 1);
-            let judged = tx.clone();
-            let admitted = with_view(reader, move |view| {
-                admit(view, genesis.chain_id, genesis.rules.at(height), now_ms, height, &judged)
-            });
-            match admitted.await {
-                Ok(admission) => Ok(pool.submit(tx, &admission, Origin::Local, now_ms)?),
-                Err(AdmitError::Rejected(rejection)) => Err(rejection.into()),
-                Err(AdmitError::Fault(fault)) => Err(fault.into()),
+            let mut answers = Vec::new();
+            for tx in txs {
+                answers.push(control.judge(tx).await);
             }
+            answers
         })
     }
 
     fn status(&self) -> NodeStatus {
         self.status.lock().clone()
+    }
+}
+
+impl Control {
+    async fn judge(&self, tx: VerifiedTx) -> Result<Submitted, SubmitError> {
+        let (ledger, pool, genesis) = (self.ledger.clone(), self.pool.clone(), self.genesis.clone());
+        let head = ledger.head();
+        let reader = ledger.state(head.block.height()).await.map_err(|e| SubmitError::Unavailable(e.to_string()))?;
+        let (height, now_ms) = (head.block.height() + 1, head.block.timestamp_ms() + 1);
+        let judged = tx.clone();
+        let admitted = with_view(reader, move |view| {
+            admit(view, genesis.chain_id, genesis.rules.at(height), now_ms, height, &judged)
+        });
+        match admitted.await {
+            Ok(admission) => Ok(pool.submit(tx, &admission, Origin::Local, now_ms)?),
+            Err(AdmitError::Rejected(rejection)) => Err(rejection.into()),
+            Err(AdmitError::Fault(fault)) => Err(fault.into()),
+        }
     }
 }
 
