@@ -156,14 +156,20 @@ impl Chain {
             let next = self.index.height().map_or(self.oldest_block(), |height| height + 1);
             // The sender lives in `self`: this cannot fail.
             let _ = head.wait_for(|head| head.block.height() >= next).await;
-            if let Err(error) = self.feed_batch(next).await {
-                tracing::error!(%error, height = next, "rpc.index.append");
-                tokio::time::sleep(RETRY_PAUSE).await;
+            match self.feed_batch(next).await {
+                // Until then the newest blocks are found in memory. Rows that are written together share pages.
+                Ok(transactions) if transactions < INDEX_BATCH_TRANSACTIONS_MAX => tokio::time::sleep(INDEX_PAUSE).await,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, height = next, "rpc.index.append");
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
             }
         }
     }
 
-    async fn feed_batch(&self, first: Height) -> Result<(), String> {
+    /// Indexes some blocks from `first` on; gives how many transactions they had.
+    async fn feed_batch(&self, first: Height) -> Result<usize, String> {
         let head = self.head().block.height();
         let mut batch = Vec::new();
         let mut transactions = 0;
@@ -176,7 +182,8 @@ impl Chain {
                 break;
             }
         }
-        self.index.append(&batch).await.map_err(|error| error.to_string())
+        self.index.append(&batch).await.map_err(|error| error.to_string())?;
+        Ok(transactions)
     }
 
     /// The block at `height`, if it is shown.
