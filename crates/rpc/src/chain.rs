@@ -30,6 +30,8 @@ const RECENT_BLOCKS_MAX: usize = 1_024;
 /// Blocks of one index transaction, and about how many transactions they hold at most.
 const INDEX_BATCH_BLOCKS_MAX: usize = 256;
 const INDEX_BATCH_TRANSACTIONS_MAX: usize = 20_000;
+/// How long the index waits for more blocks.
+const INDEX_PAUSE: Duration = Duration::from_secs(1);
 /// How long a finalised block may take to be shown.
 const SHOW_TIME_MAX: Duration = Duration::from_secs(1);
 /// Pause after a failed attempt to read the next block or to feed the index.
@@ -158,7 +160,9 @@ impl Chain {
             let _ = head.wait_for(|head| head.block.height() >= next).await;
             match self.feed_batch(next).await {
                 // Until then the newest blocks are found in memory. Rows that are written together share pages.
-                Ok(transactions) if transactions < INDEX_BATCH_TRANSACTIONS_MAX => tokio::time::sleep(INDEX_PAUSE).await,
+                Ok(transactions) if transactions < INDEX_BATCH_TRANSACTIONS_MAX => {
+                    tokio::time::sleep(INDEX_PAUSE).await
+                }
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(%error, height = next, "rpc.index.append");

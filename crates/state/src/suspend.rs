@@ -16,6 +16,7 @@ use bytes::Bytes as RawBytes;
 use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
 use florin_proof::{StateItem, StateKey, StateValue};
 use florin_types::{Account, Address, B256, Bytes, StateFault, StateView, U256, alloy_primitives::KECCAK256_EMPTY};
+use parking_lot::Mutex;
 use std::{cell::RefCell, collections::HashMap};
 
 /// Address space of one execution stack. The EVM keeps its 1,024 frames on the heap; this is for the core's own calls.
@@ -54,8 +55,13 @@ where
     }
 }
 
-/// A core that may be moved between threads while it is suspended.
-struct Suspended<R>(Core<R>);
+/// Stacks whose cores have ended, for the next ones: mapping one costs as much as judging several transactions.
+static SPARE_STACKS: Mutex<Vec<DefaultStack>> = Mutex::new(Vec::new());
+/// Spare stacks that are kept. Each may hold as many pages as the deepest core that ran on it has touched.
+const SPARE_STACKS_MAX: usize = 4;
+
+/// A core that may be moved between threads while it is suspended. Absent once its stack is given back.
+struct Suspended<R>(Option<Core<R>>);
 
 // SAFETY: corosensei leaves `Send` to us because it cannot know what lies on the suspended stack. What enters the stack
 // (`core`, values, results) is `Send`. What `core` makes there moves as a whole with its stack, so even an `Rc` keeps all
@@ -72,16 +78,31 @@ impl<R: Send + 'static> Suspended<R> {
     {
         // Failing to map a stack is running out of memory, which Rust answers with a panic everywhere else too.
         #[allow(clippy::expect_used)]
-        let stack = DefaultStack::new(STACK_BYTES).expect("out of memory: cannot map a stack for execution");
-        Self(Coroutine::with_stack(stack, move |yielder, hinted: Values| {
+        let new = || DefaultStack::new(STACK_BYTES).expect("out of memory: cannot map a stack for execution");
+        let spare = SPARE_STACKS.lock().pop();
+        Self(Some(Coroutine::with_stack(spare.unwrap_or_else(new), move |yielder, hinted: Values| {
             let view = SuspendingView { yielder, known: RefCell::new(HashMap::new()) };
             view.learn(hints, hinted);
             core(&view)
-        }))
+        })))
     }
 
+    /// Runs the core until it needs values or ends. Not after it has ended.
+    #[allow(clippy::expect_used)]
     fn resume(&mut self, input: Values) -> CoroutineResult<Keys, R> {
-        self.0.resume(input)
+        self.0.as_mut().expect("a core that has not ended").resume(input)
+    }
+}
+
+impl<R> Drop for Suspended<R> {
+    fn drop(&mut self) {
+        // A core that was left half way unwinds, and its stack goes with it.
+        let Some(core) = self.0.take_if(|core| core.done()) else { return };
+        let stack = core.into_stack();
+        let mut spare = SPARE_STACKS.lock();
+        if spare.len() < SPARE_STACKS_MAX {
+            spare.push(stack);
+        }
     }
 }
 
