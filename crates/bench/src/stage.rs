@@ -25,7 +25,7 @@ const GAS: u64 = 2_000_000;
 /// The same where it may take much: EIP-7825's bound of a transaction.
 pub(crate) const GAS_MOST: u64 = 1 << 24;
 /// New accounts of one filling batch: each opens a slot, so fewer fit than in a batch to accounts that exist.
-const FILL_ITEMS: u64 = 1_600;
+const FILL_ITEMS: u64 = 1_300;
 /// Filling batches under way at once.
 const FILLS_UNDER_WAY: usize = 24;
 /// How long one step may take to become final, in milliseconds.
