@@ -147,6 +147,9 @@ sections! {
         archive: bool = false,
         /// Worker threads of the node. 0: one for each processor.
         worker_threads: u32 = 0,
+        /// Memory for pages of the state and the blocks, in MiB, taken at the start. What is not in it is read from the disk.
+        /// 0: a sixteenth of the machine's, at least 64 and at most 4096.
+        page_cache_mb: u32 = 0,
     }
     /// JSON-RPC over HTTP and WebSocket on one port, with the searchable history (SQLite) that it answers from.
     rpc: Rpc {

@@ -14,7 +14,7 @@ use crate::{
     failure::Failure,
     files::{self, Audience},
     key::{accounts::Store, keystore::Cost},
-    node::directory::Directory,
+    node::{directory::Directory, machine::page_cache_mb_for},
 };
 use florin_consensus::deal;
 use florin_types::{GenesisNode, NodeRole};
@@ -120,6 +120,12 @@ impl Layout {
         self.plan.validators
     }
 
+    /// Memory for pages of each node's files: they share this machine.
+    fn page_cache_mb(&self) -> u32 {
+        let nodes = usize::from(self.plan.validators).saturating_add(usize::from(self.plan.followers));
+        u32::try_from(page_cache_mb_for(nodes)).unwrap_or(u32::MAX)
+    }
+
     /// Writes where a node serves RPC in this run. The rest of its configuration never changes.
     pub(crate) fn configure(&self, node: &DemoNode, rpc_port: u16, monitoring_port: u16) -> Result<(), Failure> {
         let mut config = Config::default();
@@ -129,6 +135,7 @@ impl Layout {
         config.rpc.cors_origins = vec!["*".into()];
         config.monitoring.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, monitoring_port));
         config.storage.worker_threads = 2;
+        config.storage.page_cache_mb = self.page_cache_mb();
         let text = toml::to_string(&config).map_err(|error| {
             Failure::input("demo.config", error, "report this: the demo's own configuration is refused")
         })?;

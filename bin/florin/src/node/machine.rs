@@ -52,12 +52,35 @@ fn in_words(fault: &str) -> String {
     damaged.unwrap_or_else(|| fault.to_string())
 }
 
+const MEBIBYTE: u64 = 1_024 * 1_024;
+/// Part of the machine's memory that caches pages of files.
+const PAGE_CACHE_PART: u64 = 16;
+const PAGE_CACHE_MB_MIN: u64 = 64;
+const PAGE_CACHE_MB_MAX: u64 = 4_096;
+
 /// Threads that a node's configuration asks for.
 pub(crate) fn worker_threads(directory: &Directory) -> usize {
     match directory.config().storage.worker_threads {
         0 => std::thread::available_parallelism().map_or(2, usize::from),
         threads => usize::try_from(threads).unwrap_or(1),
     }
+}
+
+/// Memory for pages of files that a node's configuration asks for, in bytes.
+pub(crate) fn page_cache_bytes(directory: &Directory) -> usize {
+    let mebibytes = match directory.config().storage.page_cache_mb {
+        0 => page_cache_mb_for(1),
+        asked => u64::from(asked),
+    };
+    usize::try_from(mebibytes.saturating_mul(MEBIBYTE)).unwrap_or(usize::MAX)
+}
+
+/// Each one's part, in MiB, when so many nodes share the machine.
+pub(crate) fn page_cache_mb_for(nodes: usize) -> u64 {
+    let system = rustix::system::sysinfo();
+    let memory = system.totalram.saturating_mul(u64::from(system.mem_unit));
+    let part = memory / MEBIBYTE / PAGE_CACHE_PART / u64::try_from(nodes.max(1)).unwrap_or(1);
+    part.clamp(PAGE_CACHE_MB_MIN, PAGE_CACHE_MB_MAX)
 }
 
 fn fault_text(payload: &(dyn std::any::Any + Send)) -> String {

@@ -123,6 +123,7 @@ fn node_config(
     let mut config = NodeConfig::new(genesis.clone(), secret, share);
     config.history =
         History { window: settings.storage.history_blocks, archive: settings.storage.archive, ..History::default() };
+    config.page_cache_bytes = machine::page_cache_bytes(directory);
     config.pool.transactions_max = bound(settings.mempool.transactions_max);
     config.pool.sender_transactions_max = bound(settings.mempool.sender_transactions_max);
     config.pool.bytes_max = bound(settings.mempool.bytes_max);
