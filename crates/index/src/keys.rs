@@ -3,7 +3,7 @@
 //! An entry is a key, 64 bits of a hash over a kind and a value, and a place. Each batch of blocks writes its entries as
 //! one sorted *run*; when eight of about the same size have come together, they are merged into one, as in a
 //! log-structured merge tree. Random keys in one large tree would cost a page of the file each; here an entry is written
-//! about four times, among neighbours, however large the file is. Runs follow each other in the chain, so that a search
+//! four or five times, among neighbours, however large the file is. Runs follow each other in the chain, so that a search
 //! in them meets places in their order, and passes over the runs outside of its heights.
 
 use crate::{Failure, IndexedBlock, ROWS_PER_INSERT, as_sql, check_time, content::Content, insert};

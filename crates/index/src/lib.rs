@@ -4,7 +4,7 @@
 //! ([`Index::append`]); RPC asks where things are. The index owns nothing: it can be removed and rebuilt from block 0.
 //!
 //! **State.** One SQLite file in WAL mode: blocks by height; every log, in pages of some dozen; and sorted runs of keys
-//! that tell where a transaction, an emitter or a topic stands ([`keys`]).
+//! that tell where a transaction, an emitter or a topic stands.
 //!
 //! **Invariants.** The indexed heights have no gap. A batch of blocks is one SQL transaction: a crash leaves a whole
 //! prefix. A block that is already indexed is skipped, so that at-least-once delivery is enough. A page whose content
@@ -48,6 +48,8 @@ const FINDERS_MAX: u32 = 2;
 const LOOKUP_TIME_MAX: Duration = Duration::from_secs(5);
 /// The same as limits: it is bounded by nothing else.
 const LOOKUP_LIMITS: LogLimits = LogLimits { logs_max: usize::MAX, bytes_max: usize::MAX, time_max: LOOKUP_TIME_MAX };
+/// Size to which SQLite's journal shrinks.
+const JOURNAL_BYTES_MAX: u64 = 16 << 20;
 /// SQLite instructions between two looks at the clock.
 const INSTRUCTIONS_PER_TICK: i32 = 20_000;
 
@@ -211,7 +213,9 @@ impl Index {
             // The index is derived, so losing the last moments to a power cut is harmless; WAL stays consistent.
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(LOOKUP_TIME_MAX)
-            .pragma("cache_size", "-16384");
+            .pragma("cache_size", "-16384")
+            // A large merge passes through the journal, which keeps its size otherwise.
+            .pragma("journal_size_limit", JOURNAL_BYTES_MAX.to_string());
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
         sqlx::migrate!("./migrations").run(&writer).await.map_err(|error| failed(error.into()))?;
         let options = options.read_only(true);
@@ -234,7 +238,7 @@ impl Index {
         let outcome = match content::check(&mut reader).await {
             Ok(()) => Check::Whole,
             Err(Failure::Damaged(place)) => Check::Damaged(place),
-            Err(failure) => Check::Damaged(format!("{failure:?}")),
+            Err(failure) => Check::Damaged(self.error(failure, &LOOKUP_LIMITS).to_string()),
         };
         self.0.check.send_replace(outcome);
     }

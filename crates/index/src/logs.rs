@@ -188,6 +188,7 @@ pub(crate) async fn fetch(
             true => (LogPage::SELECT_BLOCKS, None),
             false => (LogPage::SELECT_PLACES, Some(found.places.as_slice())),
         };
+        // Numbers in brackets are JSON.
         let pages = sqlx::query_as(sql).bind(format!("{:?}", found.places)).fetch(&mut *connection);
         answer.read(pages, places).await?;
     }

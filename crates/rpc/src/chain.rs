@@ -30,6 +30,8 @@ const RECENT_BLOCKS_MAX: usize = 1_024;
 /// Blocks of one index transaction, and about how many transactions they hold at most.
 const INDEX_BATCH_BLOCKS_MAX: usize = 256;
 const INDEX_BATCH_TRANSACTIONS_MAX: usize = 20_000;
+/// How long the index waits for more blocks.
+const INDEX_PAUSE: Duration = Duration::from_secs(1);
 /// How long a finalised block may take to be shown.
 const SHOW_TIME_MAX: Duration = Duration::from_secs(1);
 /// Pause after a failed attempt to read the next block or to feed the index.
