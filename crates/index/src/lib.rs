@@ -3,12 +3,13 @@
 //! **Place in the way of a payment.** After finality. Whoever follows the ledger hands over finalised blocks in order
 //! ([`Index::append`]); RPC asks where things are. The index owns nothing: it can be removed and rebuilt from block 0.
 //!
-//! **State.** One SQLite file in WAL mode: blocks by height, transaction hash to (height, position), and every log with
-//! its number of topics and one 64-bit key for its address and for each of its topics.
+//! **State.** One SQLite file in WAL mode: blocks by height; every log, in pages of some dozen; and sorted runs of keys
+//! that tell where a transaction, an emitter or a topic stands.
 //!
 //! **Invariants.** The indexed heights have no gap. A batch of blocks is one SQL transaction: a crash leaves a whole
-//! prefix. A block that is already indexed is skipped, so that at-least-once delivery is enough. A log row whose content
-//! does not fit its checksum is reported, never returned; nothing is called absent before the file was checked.
+//! prefix. A block that is already indexed is skipped, so that at-least-once delivery is enough. A page whose content
+//! does not fit its checksum is reported, never returned; nothing is called absent before the file was checked. A key is
+//! 64 bits of a hash: what is found under it is compared with what was asked for.
 //!
 //! **Failures.** Every [`IndexError`] names the file and what to do; damage is cured by [`Index::remove`] and a rebuild.
 //!
@@ -16,6 +17,7 @@
 //! Looking up a transaction never waits for queries about logs: it has connections of its own.
 
 mod content;
+mod keys;
 mod logs;
 #[cfg(test)]
 mod tests;
@@ -25,10 +27,10 @@ pub use logs::{IndexedLog, LogQuery, TOPICS_MAX};
 use alloy_primitives::B256;
 use content::Content;
 use florin_types::{Block, Height, ReceiptEnvelope};
-use logs::FetchError;
 use sqlx::{
-    Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    Connection as _, QueryBuilder, Sqlite, SqliteConnection, SqlitePool,
     pool::PoolConnection,
+    query_builder::Separated,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{
@@ -44,6 +46,10 @@ const SEARCHERS_MAX: u32 = 4;
 const FINDERS_MAX: u32 = 2;
 /// How long any query that is not about logs may take.
 const LOOKUP_TIME_MAX: Duration = Duration::from_secs(5);
+/// The same as limits: it is bounded by nothing else.
+const LOOKUP_LIMITS: LogLimits = LogLimits { logs_max: usize::MAX, bytes_max: usize::MAX, time_max: LOOKUP_TIME_MAX };
+/// Size to which SQLite's journal shrinks.
+const JOURNAL_BYTES_MAX: u64 = 16 << 20;
 /// SQLite instructions between two looks at the clock.
 const INSTRUCTIONS_PER_TICK: i32 = 20_000;
 
@@ -170,6 +176,24 @@ struct Inner {
     check: watch::Sender<Check>,
 }
 
+/// Why something cannot be read or written; the index adds its file.
+#[derive(Debug)]
+enum Failure {
+    TooMany { height: Height },
+    TooLong { height: Height },
+    TooSlow,
+    Damaged(String),
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLITE_INTERRUPT
+        let interrupted = error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "9");
+        if interrupted { Self::TooSlow } else { Self::Database(error) }
+    }
+}
+
 /// What reading the whole file after the start has shown.
 #[derive(Clone, Debug)]
 enum Check {
@@ -189,7 +213,9 @@ impl Index {
             // The index is derived, so losing the last moments to a power cut is harmless; WAL stays consistent.
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(LOOKUP_TIME_MAX)
-            .pragma("cache_size", "-16384");
+            .pragma("cache_size", "-16384")
+            // A large merge passes through the journal, which keeps its size otherwise.
+            .pragma("journal_size_limit", JOURNAL_BYTES_MAX.to_string());
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
         sqlx::migrate!("./migrations").run(&writer).await.map_err(|error| failed(error.into()))?;
         let options = options.read_only(true);
@@ -209,15 +235,19 @@ impl Index {
 
     /// Reads the whole file once.
     async fn check(self, mut reader: SqliteConnection) {
-        let outcome = match content::is_whole(&mut reader).await {
-            Ok(true) => Check::Whole,
-            Ok(false) => Check::Damaged("a row that was changed or lost".into()),
-            Err(error) => Check::Damaged(error.to_string()),
+        let outcome = match content::check(&mut reader).await {
+            Ok(()) => Check::Whole,
+            Err(Failure::Damaged(place)) => Check::Damaged(place),
+            Err(failure) => Check::Damaged(self.error(failure, &LOOKUP_LIMITS).to_string()),
         };
         self.0.check.send_replace(outcome);
     }
 
     /// Waits until it is sure that what is not found is absent.
+    pub async fn checked(&self) -> Result<(), IndexError> {
+        self.whole(LOOKUP_TIME_MAX).await
+    }
+
     async fn whole(&self, time_max: Duration) -> Result<(), IndexError> {
         let mut check = self.0.check.subscribe();
         let ended = check.wait_for(|check| !matches!(check, Check::Running));
@@ -277,59 +307,43 @@ impl Index {
             return Ok(());
         }
         let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.failed(error))?;
-        self.write(&mut transaction, &new).await.map_err(|error| self.failed(error))?;
+        write(&mut transaction, &new).await.map_err(|failure| self.error(failure, &LOOKUP_LIMITS))?;
         transaction.commit().await.map_err(|error| self.failed(error))?;
         self.0.range.send_replace(range);
         Ok(())
     }
 
-    async fn write(
-        &self,
-        transaction: &mut Transaction<'_, Sqlite>,
-        blocks: &[&IndexedBlock],
-    ) -> Result<(), sqlx::Error> {
-        let mut written = Content::default();
-        for block in blocks {
-            let (height, hash) = (as_sql(block.block.height()), block.block.hash());
-            let timestamp_s = as_sql(block.block.header().timestamp);
-            sqlx::query("INSERT INTO blocks (height, hash, timestamp_s) VALUES (?, ?, ?)")
-                .bind(height)
-                .bind(hash.to_vec())
-                .bind(timestamp_s)
-                .execute(&mut **transaction)
-                .await?;
-            written += Content::block(height, timestamp_s, hash.as_slice());
+    /// Where the transaction with this hash may stand: nearly always one place, since two hashes can have the same key.
+    /// Whoever asks looks there. That it stands nowhere is said once the file is checked.
+    pub async fn transaction(&self, hash: B256) -> Result<Vec<Position>, IndexError> {
+        let deadline = Instant::now() + LOOKUP_TIME_MAX;
+        let mut reader = self.reader(&self.0.finders, LOOKUP_TIME_MAX).await?;
+        let found = keys::all_under(&mut reader, keys::transaction_key(&hash), deadline).await;
+        drop(reader);
+        let places = found.map_err(|failure| self.error(failure, &LOOKUP_LIMITS))?;
+        if places.is_empty() {
+            self.checked().await?;
         }
-        written += write_transactions(transaction, blocks).await?;
-        written += logs::write(transaction, blocks).await?;
-        content::add(transaction, written).await
+        let position = |place| Position { height: keys::height(place), index: keys::number(place) as usize };
+        Ok(places.into_iter().map(position).collect())
     }
 
-    /// Where the transaction with this hash stands. That it stands nowhere is said once the file is checked.
-    pub async fn transaction(&self, hash: B256) -> Result<Option<Position>, IndexError> {
-        let mut reader = self.reader(&self.0.finders, LOOKUP_TIME_MAX).await?;
-        let row: Option<(i64, i64)> = sqlx::query_as("SELECT height, position FROM transactions WHERE hash = ?")
-            .bind(hash.to_vec())
-            .fetch_optional(&mut *reader)
-            .await
-            .map_err(|error| self.failed(error))?;
-        drop(reader);
-        let Some((height, position)) = row else { return self.whole(LOOKUP_TIME_MAX).await.map(|()| None) };
-        let index = usize::try_from(position).map_err(|_| self.damaged(format!("transaction {hash}")))?;
-        Ok(Some(Position { height: self.height_from_sql(height)?, index }))
+    /// Whether the index cannot tell two transactions apart: they share a key, though not a hash.
+    pub fn confuses(one: &B256, other: &B256) -> bool {
+        one != other && keys::transaction_key(one) == keys::transaction_key(other)
     }
 
     /// Logs that match, in the order of the chain, once the file is checked. More than the limits allow is an error.
     pub async fn logs(&self, query: &LogQuery, limits: &LogLimits) -> Result<Vec<IndexedLog>, IndexError> {
+        let deadline = Instant::now() + limits.time_max;
         self.whole(limits.time_max).await?;
         let mut reader = self.reader(&self.0.searchers, limits.time_max).await?;
-        logs::fetch(&mut reader, query, limits).await.map_err(|error| match error {
-            FetchError::TooMany { height } => IndexError::TooMany { limit: limits.logs_max, height },
-            FetchError::TooLong { height } => IndexError::TooLong { bytes_max: limits.bytes_max, height },
-            FetchError::Damaged(place) => self.damaged(place),
-            FetchError::Database(error) if interrupted(&error) => too_slow(limits.time_max),
-            FetchError::Database(error) => self.failed(error),
-        })
+        let found = async {
+            // All statements see one moment, whatever is appended and merged meanwhile.
+            let mut moment = reader.begin().await?;
+            logs::fetch(&mut moment, query, limits, deadline).await
+        };
+        found.await.map_err(|failure| self.error(failure, limits))
     }
 
     /// A connection whose statements are interrupted once `time_max` is over. Every read takes its connection here, so
@@ -387,40 +401,69 @@ impl Index {
         IndexError::Damaged { file: self.0.file.clone(), place }
     }
 
+    fn error(&self, failure: Failure, limits: &LogLimits) -> IndexError {
+        match failure {
+            Failure::TooMany { height } => IndexError::TooMany { limit: limits.logs_max, height },
+            Failure::TooLong { height } => IndexError::TooLong { bytes_max: limits.bytes_max, height },
+            Failure::TooSlow => too_slow(limits.time_max),
+            Failure::Damaged(place) => self.damaged(place),
+            Failure::Database(error) => self.failed(error),
+        }
+    }
+
     fn failed(&self, error: sqlx::Error) -> IndexError {
         database_error(&self.0.file, error)
     }
 }
 
-/// Rows of one INSERT. Bounds the variables of a statement (SQLite allows 32,766) and keeps statements cacheable.
-const ROWS_PER_INSERT: usize = 500;
+/// Writes blocks, all in one SQL transaction.
+async fn write(connection: &mut SqliteConnection, blocks: &[&IndexedBlock]) -> Result<(), Failure> {
+    let mut change = Content::default();
+    let rows = blocks.iter().map(|block| {
+        let header = block.block.header();
+        (as_sql(block.block.height()), block.block.hash(), as_sql(header.timestamp))
+    });
+    change +=
+        rows.clone().map(|(height, hash, timestamp_s)| Content::block(height, timestamp_s, hash.as_slice())).sum();
+    insert(
+        connection,
+        "INSERT INTO blocks (height, hash, timestamp_s) ",
+        rows,
+        |values, (height, hash, timestamp_s)| {
+            values.push_bind(height).push_bind(hash.to_vec()).push_bind(timestamp_s);
+        },
+    )
+    .await?;
+    change += logs::write(connection, blocks).await?;
+    change += keys::write(connection, blocks).await?;
+    content::add(connection, change).await?;
+    Ok(())
+}
 
-async fn write_transactions(
+/// Rows of one INSERT. There is one prepared statement for each smaller number, and sqlx keeps a hundred.
+const ROWS_PER_INSERT: usize = 16;
+
+/// Inserts rows, some at once.
+async fn insert<Row>(
     connection: &mut SqliteConnection,
-    blocks: &[&IndexedBlock],
-) -> Result<Content, sqlx::Error> {
-    let rows: Vec<(Vec<u8>, i64, i64)> = blocks
-        .iter()
-        .flat_map(|block| {
-            let height = as_sql(block.block.height());
-            block
-                .block
-                .transactions()
-                .iter()
-                .zip(0i64..)
-                .map(move |(tx, position)| (tx.tx_hash().to_vec(), height, position))
-        })
-        .collect();
-    for rows in rows.chunks(ROWS_PER_INSERT) {
-        sqlx::QueryBuilder::<Sqlite>::new("INSERT INTO transactions (hash, height, position) ")
-            .push_values(rows, |mut values, (hash, height, position)| {
-                values.push_bind(hash.clone()).push_bind(*height).push_bind(*position);
-            })
-            .build()
-            .execute(&mut *connection)
-            .await?;
+    into: &str,
+    mut rows: impl Iterator<Item = Row>,
+    mut bind: impl FnMut(&mut Separated<'_, Sqlite, &'static str>, Row),
+) -> Result<(), sqlx::Error> {
+    loop {
+        let some: Vec<Row> = rows.by_ref().take(ROWS_PER_INSERT).collect();
+        if some.is_empty() {
+            return Ok(());
+        }
+        let mut sql = QueryBuilder::<Sqlite>::new(into);
+        sql.push_values(some, |mut values, row| bind(&mut values, row));
+        sql.build().execute(&mut *connection).await?;
     }
-    Ok(rows.iter().map(|(hash, height, position)| Content::transaction(*height, *position, hash)).sum())
+}
+
+/// The deadline of statements is SQLite's matter; between them somebody else must look at the clock.
+fn check_time(deadline: Instant) -> Result<(), Failure> {
+    if Instant::now() < deadline { Ok(()) } else { Err(Failure::TooSlow) }
 }
 
 /// SQLite's integers are signed; no chain reaches 2^63 blocks or seconds.
@@ -430,11 +473,6 @@ fn as_sql(value: u64) -> i64 {
 
 fn too_slow(time_max: Duration) -> IndexError {
     IndexError::TooSlow { milliseconds: time_max.as_millis() }
-}
-
-fn interrupted(error: &sqlx::Error) -> bool {
-    // SQLITE_INTERRUPT
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "9")
 }
 
 /// SQLITE_CORRUPT and SQLITE_NOTADB, with their extended codes, mean damage; everything else is passed on.

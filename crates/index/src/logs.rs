@@ -1,14 +1,21 @@
 //! Logs: how they are written, found and checked.
 
-use crate::{IndexedBlock, LogLimits, ROWS_PER_INSERT, as_sql, content::Content};
-use alloy_primitives::{Address, B256, Bloom, BloomInput, Keccak256, Log};
+use crate::{
+    Failure, IndexedBlock, LogLimits, as_sql, check_time,
+    content::Content,
+    insert,
+    keys::{self, KeyList, Place},
+};
+use alloy_primitives::{Address, B256, Bloom, BloomInput, Log};
+use alloy_rlp::{Decodable as _, Encodable as _, Header};
 use florin_types::Height;
-use futures::TryStreamExt as _;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-use std::collections::BTreeSet;
+use futures::{StreamExt as _, stream::BoxStream};
+use sqlx::SqliteConnection;
+use std::{collections::BTreeSet, time::Instant};
 
-/// Bytes of the checksum of a row.
-const CHECKSUM_BYTES: usize = 8;
+/// Bytes and logs up to which a log joins a page. Longer pages cost less to write, and more for whoever wants one log.
+const PAGE_BYTES: usize = 8 * 1024;
+const PAGE_LOGS: usize = 64;
 /// Most topics of a log. Source: Ethereum yellow paper, LOG0 to LOG4.
 pub const TOPICS_MAX: usize = 4;
 /// Addresses and topics up to which a block's bloom filter is asked before its logs: each costs a hash.
@@ -47,20 +54,15 @@ impl LogQuery {
 
     /// Keys of which a matching log has one of each list, the most selective list first: later topics name accounts,
     /// the first one only the kind of event, and a busy token's address is in most logs.
-    fn key_lists(&self) -> Vec<Vec<i64>> {
-        let mut lists: Vec<Vec<i64>> = (0..TOPICS_MAX)
-            .zip(&self.topics)
-            .filter(|(_, any)| !any.is_empty())
-            .map(|(position, any)| any.iter().map(|topic| topic_key(position, topic)).collect())
-            .collect();
-        lists.reverse();
-        if !self.addresses.is_empty() {
-            let addresses = self.addresses.iter().map(address_key).collect();
-            // Before the kind of event, after topics that name accounts.
-            let kind_of_event = usize::from(self.topics.first().is_some_and(|any| !any.is_empty()));
-            lists.insert(lists.len() - kind_of_event, addresses);
-        }
-        lists
+    fn key_lists(&self) -> Vec<KeyList> {
+        let of_topics = |position: usize| {
+            let any = self.topics.get(position).filter(|any| !any.is_empty())?;
+            let keys = any.iter().map(|topic| keys::topic_key(position, topic)).collect();
+            Some(KeyList { keys, of_block: position == 0 })
+        };
+        let addresses = KeyList { keys: self.addresses.iter().map(keys::address_key).collect(), of_block: true };
+        let accounts = (1..TOPICS_MAX).rev().filter_map(of_topics);
+        accounts.chain((!self.addresses.is_empty()).then_some(addresses)).chain(of_topics(0)).collect()
     }
 }
 
@@ -83,248 +85,248 @@ pub struct IndexedLog {
     pub log: Log,
 }
 
-/// A row as SQLite gives it.
+/// A row of `log_pages`, with the row of its block.
 #[derive(Debug, sqlx::FromRow)]
-pub(crate) struct LogRow {
-    height: i64,
-    log_index: i64,
-    transaction_position: i64,
-    topics: i64,
-    transaction_hash: Vec<u8>,
+pub(crate) struct LogPage {
+    place: i64,
     body: Vec<u8>,
     checksum: Vec<u8>,
-    block_hash: Vec<u8>,
-    timestamp_s: i64,
+    block_hash: Option<Vec<u8>>,
+    timestamp_s: Option<i64>,
 }
 
-/// Why a query about logs has no answer.
-#[derive(Debug)]
-pub(crate) enum FetchError {
-    TooMany { height: Height },
-    TooLong { height: Height },
-    Damaged(String),
-    Database(sqlx::Error),
+/// Columns of a [`LogPage`], and where its block comes from.
+macro_rules! select_pages {
+    ($from:literal, $order:literal) => {
+        concat!(
+            "SELECT p.place, p.body, p.checksum, b.hash AS block_hash, b.timestamp_s FROM ",
+            $from,
+            " LEFT JOIN blocks b ON b.height = p.place >> 24 ",
+            $order
+        )
+    };
 }
 
-impl LogRow {
-    /// Checks the row and takes it apart; the error names the row.
-    pub(crate) fn verify(self) -> Result<IndexedLog, String> {
-        let place = format!("log {} of block {}", self.log_index, self.height);
-        let expected = checksum(
-            [self.height, self.log_index, self.transaction_position, self.topics, self.timestamp_s],
-            [&self.transaction_hash, &self.block_hash, &self.body],
-        );
-        if self.checksum != expected {
-            return Err(place);
-        }
-        let parse = || {
-            Some(IndexedLog {
-                height: u64::try_from(self.height).ok()?,
-                block_hash: B256::try_from(self.block_hash.as_slice()).ok()?,
-                timestamp_s: u64::try_from(self.timestamp_s).ok()?,
-                transaction_hash: B256::try_from(self.transaction_hash.as_slice()).ok()?,
-                transaction_index: u64::try_from(self.transaction_position).ok()?,
-                log_index: u64::try_from(self.log_index).ok()?,
-                log: alloy_rlp::decode_exact(&self.body).ok()?,
-            })
-        };
-        parse().ok_or(place)
+impl LogPage {
+    /// All pages.
+    pub(crate) const SELECT_ALL: &str = select_pages!("log_pages p", "");
+    /// The pages of a range of places that begins with a block.
+    const SELECT_RANGE: &str = select_pages!("log_pages p", "WHERE p.place BETWEEN ? AND ? ORDER BY p.place");
+    /// The pages of blocks, from the first place of each. CROSS JOIN fixes the order of SQLite's loops.
+    const SELECT_BLOCKS: &str =
+        select_pages!("json_each(?) c CROSS JOIN log_pages p ON p.place BETWEEN c.value AND c.value + 16777215", "");
+    /// The pages in which rising places stand, each page once.
+    const SELECT_PLACES: &str = select_pages!(
+        "(SELECT DISTINCT (SELECT MAX(q.place) FROM log_pages q WHERE q.place <= c.value) AS place FROM json_each(?) c) f \
+         CROSS JOIN log_pages p ON p.place = f.place",
+        ""
+    );
+
+    /// Checks the page; gives what it adds to the content.
+    pub(crate) fn verify(&self) -> Result<Content, Failure> {
+        let digest = self.block_hash.as_ref().zip(self.timestamp_s).map(|(hash, timestamp_s)| {
+            let (hash, body) = (hash.as_slice(), self.body.as_slice());
+            Content::digest(b'l', &[self.place, timestamp_s], [hash, body])
+        });
+        digest.filter(|digest| digest.to_sql() == self.checksum).ok_or_else(|| damaged(self.place.unsigned_abs()))
+    }
+
+    /// What its logs have in common: place of the first, and the block.
+    fn block(&self) -> Option<(Place, B256, u64)> {
+        let hash = B256::try_from(self.block_hash.as_ref()?.as_slice()).ok()?;
+        Some((u64::try_from(self.place).ok()?, hash, u64::try_from(self.timestamp_s?).ok()?))
     }
 }
 
-/// Reads the logs that match, row by row: what is above a bound is never in memory as a whole.
+/// A log as it stands in a page.
+struct PagedLog<'log> {
+    transaction_position: u64,
+    transaction_hash: &'log B256,
+    log: &'log Log,
+}
+
+impl PagedLog<'_> {
+    fn encode(&self) -> Vec<u8> {
+        let payload_length = self.transaction_position.length() + self.transaction_hash.length() + self.log.length();
+        let header = Header { list: true, payload_length };
+        let mut out = Vec::with_capacity(header.length_with_payload());
+        header.encode(&mut out);
+        self.transaction_position.encode(&mut out);
+        self.transaction_hash.encode(&mut out);
+        self.log.encode(&mut out);
+        out
+    }
+}
+
+fn damaged(place: Place) -> Failure {
+    Failure::Damaged(format!("log {} of block {}", keys::number(place), keys::height(place)))
+}
+
+/// Reads the logs that match, page by page: what is above a bound is never in memory as a whole.
 pub(crate) async fn fetch(
     connection: &mut SqliteConnection,
     query: &LogQuery,
     limits: &LogLimits,
-) -> Result<Vec<IndexedLog>, FetchError> {
-    let mut sql = select(query, limits.logs_max);
-    let mut rows = sql.build_query_as::<LogRow>().persistent(false).fetch(connection);
-    let mut found = Vec::new();
-    // Rows, not logs that match: a key that two values share must not make an answer look complete.
-    let (mut count, mut bytes) = (0usize, 0usize);
-    while let Some(row) = rows.try_next().await.map_err(FetchError::Database)? {
-        let log = row.verify().map_err(FetchError::Damaged)?;
-        // The blocks before this one are whole.
-        let height = log.height.saturating_sub(1).max(query.from);
-        count = count.saturating_add(1);
-        bytes = bytes.saturating_add(stored_bytes(&log.log));
-        if count > limits.logs_max {
-            return Err(FetchError::TooMany { height });
-        }
-        if bytes > limits.bytes_max {
-            return Err(FetchError::TooLong { height });
-        }
-        if query.matches(&log.log) {
-            found.push(log);
-        }
+    deadline: Instant,
+) -> Result<Vec<IndexedLog>, Failure> {
+    let mut answer = Answer { query, limits, deadline, bytes: 0, logs: Vec::new() };
+    let lists = query.key_lists();
+    let (mut from, to) = (keys::place(query.from, 0), keys::block_end(query.to));
+    if lists.is_empty() {
+        let pages = sqlx::query_as(LogPage::SELECT_RANGE).bind(as_sql(from)).bind(as_sql(to)).fetch(connection);
+        answer.read(pages, None).await?;
+        return Ok(answer.logs);
     }
-    Ok(found)
+    let of_blocks = lists.iter().all(|list| list.of_block);
+    while from <= to {
+        let found = keys::search(&mut *connection, &lists, (from, to), deadline).await?;
+        from = found.next;
+        if found.places.is_empty() {
+            continue;
+        }
+        let (sql, places) = match of_blocks {
+            true => (LogPage::SELECT_BLOCKS, None),
+            false => (LogPage::SELECT_PLACES, Some(found.places.as_slice())),
+        };
+        // Numbers in brackets are JSON.
+        let pages = sqlx::query_as(sql).bind(format!("{:?}", found.places)).fetch(&mut *connection);
+        answer.read(pages, places).await?;
+    }
+    Ok(answer.logs)
+}
+
+/// What a query has found so far.
+struct Answer<'query> {
+    query: &'query LogQuery,
+    limits: &'query LogLimits,
+    deadline: Instant,
+    bytes: usize,
+    logs: Vec<IndexedLog>,
+}
+
+impl Answer<'_> {
+    /// Takes what matches from pages: from all of their logs, or from those at some places, which all must be there.
+    async fn read(
+        &mut self,
+        mut pages: BoxStream<'_, Result<LogPage, sqlx::Error>>,
+        places: Option<&[Place]>,
+    ) -> Result<(), Failure> {
+        let mut expected = places;
+        while let Some(page) = pages.next().await {
+            check_time(self.deadline)?;
+            let page = page?;
+            page.verify()?;
+            self.read_page(&page, &mut expected)?;
+        }
+        // A log that has keys and stands in no page.
+        expected.and_then(|places| places.first()).map_or(Ok(()), |place| Err(damaged(*place)))
+    }
+
+    fn read_page(&mut self, page: &LogPage, expected: &mut Option<&[Place]>) -> Result<(), Failure> {
+        let (mut place, block_hash, timestamp_s) = page.block().ok_or_else(|| damaged(page.place.unsigned_abs()))?;
+        let mut body = page.body.as_slice();
+        while !body.is_empty() {
+            let mut fields = Header::decode_bytes(&mut body, true).map_err(|_| damaged(place))?;
+            let wanted = match expected {
+                None => true,
+                Some(places) => match places.split_first() {
+                    Some((next, later)) if *next == place => {
+                        *places = later;
+                        true
+                    }
+                    _ => false,
+                },
+            };
+            if wanted {
+                let mut parse = || {
+                    let transaction_index = u64::decode(&mut fields)?;
+                    let transaction_hash = B256::decode(&mut fields)?;
+                    let log = Log::decode(&mut fields)?;
+                    Ok::<_, alloy_rlp::Error>(IndexedLog {
+                        height: keys::height(place),
+                        block_hash,
+                        timestamp_s,
+                        transaction_hash,
+                        transaction_index,
+                        log_index: keys::number(place),
+                        log,
+                    })
+                };
+                let log = parse().map_err(|_| damaged(place))?;
+                self.take(log)?;
+            }
+            place += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds a log if it matches. Only those count, so that a key that two values share makes no answer look too long.
+    fn take(&mut self, log: IndexedLog) -> Result<(), Failure> {
+        if !self.query.matches(&log.log) {
+            return Ok(());
+        }
+        // The blocks before this one are whole.
+        let height = log.height.saturating_sub(1).max(self.query.from);
+        self.bytes = self.bytes.saturating_add(stored_bytes(&log.log));
+        if self.logs.len() >= self.limits.logs_max {
+            return Err(Failure::TooMany { height });
+        }
+        if self.bytes > self.limits.bytes_max {
+            return Err(Failure::TooLong { height });
+        }
+        self.logs.push(log);
+        Ok(())
+    }
 }
 
 /// About what a log takes in memory.
-fn stored_bytes(log: &Log) -> usize {
+pub(crate) fn stored_bytes(log: &Log) -> usize {
     log.data.data.len().saturating_add(size_of::<IndexedLog>()).saturating_add(log.topics().len().saturating_mul(32))
 }
 
-/// One row more than `limit`, if there is one.
-fn select(query: &LogQuery, limit: usize) -> QueryBuilder<Sqlite> {
-    let lists = query.key_lists();
-    let mut sql = QueryBuilder::<Sqlite>::new(
-        "SELECT l.height, l.log_index, l.transaction_position, l.topics, l.transaction_hash, l.body, l.checksum, \
-         b.hash AS block_hash, b.timestamp_s FROM ",
-    );
-    match lists.split_first() {
-        None => {
-            sql.push("logs l CROSS JOIN blocks b ON b.height = l.height WHERE l.height BETWEEN ");
-            push_range(&mut sql, query);
-        }
-        Some((first, others)) => {
-            // CROSS JOIN fixes the order of SQLite's loops: keys first, then each log by its primary key.
-            sql.push(
-                "log_keys k CROSS JOIN logs l ON l.height = k.height AND l.log_index = k.log_index \
-                 CROSS JOIN blocks b ON b.height = l.height WHERE k.key IN ",
-            );
-            push_list(&mut sql, first);
-            sql.push(" AND k.height BETWEEN ");
-            push_range(&mut sql, query);
-            for list in others {
-                sql.push(
-                    " AND EXISTS (SELECT 1 FROM log_keys o WHERE o.height = k.height AND o.log_index = k.log_index \
-                     AND o.key IN ",
-                );
-                push_list(&mut sql, list);
-                sql.push(")");
-            }
-        }
-    }
-    sql.push(" AND l.topics >= ").push_bind(topics_as_sql(query.topics.len()));
-    sql.push(" ORDER BY l.height, l.log_index LIMIT ");
-    sql.push_bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
-    sql
-}
-
-fn push_range(sql: &mut QueryBuilder<Sqlite>, query: &LogQuery) {
-    sql.push_bind(as_sql(query.from)).push(" AND ").push_bind(as_sql(query.to));
-}
-
-fn push_list(sql: &mut QueryBuilder<Sqlite>, keys: &[i64]) {
-    sql.push("(");
-    let mut list = sql.separated(", ");
-    for key in keys {
-        list.push_bind(*key);
-    }
-    sql.push(")");
-}
-
-struct NewLog {
-    height: i64,
-    log_index: i64,
-    transaction_position: i64,
-    topics: i64,
-    transaction_hash: Vec<u8>,
-    body: Vec<u8>,
-    checksum: [u8; CHECKSUM_BYTES],
-}
-
-/// Writes the logs of blocks, and their keys; answers what they add to the content.
+/// Writes the logs of blocks; answers what they add to the content.
 pub(crate) async fn write(connection: &mut SqliteConnection, blocks: &[&IndexedBlock]) -> Result<Content, sqlx::Error> {
-    let (logs, keys) = rows(blocks);
-    let of_logs = logs.iter().map(|log| Content::log(log.height, log.log_index, log.topics, &log.checksum));
-    let of_keys = keys.iter().map(|(key, height, log_index)| Content::key(*key, *height, *log_index));
-    let written = of_logs.chain(of_keys).sum();
-    for logs in logs.chunks(ROWS_PER_INSERT) {
-        QueryBuilder::<Sqlite>::new(
-            "INSERT INTO logs (height, log_index, transaction_position, topics, transaction_hash, body, checksum) ",
-        )
-        .push_values(logs, |mut values, log| {
-            values
-                .push_bind(log.height)
-                .push_bind(log.log_index)
-                .push_bind(log.transaction_position)
-                .push_bind(log.topics)
-                .push_bind(log.transaction_hash.clone())
-                .push_bind(log.body.clone())
-                .push_bind(log.checksum.to_vec());
-        })
-        .build()
-        .execute(&mut *connection)
-        .await?;
+    let mut content = Content::default();
+    let mut pages = Vec::new();
+    for block in blocks {
+        push_pages(&mut pages, block, &mut content);
     }
-    for keys in keys.chunks(ROWS_PER_INSERT) {
-        QueryBuilder::<Sqlite>::new("INSERT INTO log_keys (key, height, log_index) ")
-            .push_values(keys, |mut values, (key, height, log_index)| {
-                values.push_bind(*key).push_bind(*height).push_bind(*log_index);
-            })
-            .build()
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(written)
+    insert(connection, "INSERT INTO log_pages (place, body, checksum) ", pages.into_iter(), |values, page: LogPage| {
+        values.push_bind(page.place).push_bind(page.body).push_bind(page.checksum);
+    })
+    .await?;
+    Ok(content)
 }
 
-/// Rows to insert, keys sorted: SQLite inserts neighbours of a B-tree much faster than scattered ones.
-fn rows(blocks: &[&IndexedBlock]) -> (Vec<NewLog>, Vec<(i64, i64, i64)>) {
-    let mut logs = Vec::new();
-    let mut keys = Vec::new();
-    for block in blocks {
-        let height = as_sql(block.block.height());
-        let timestamp_s = as_sql(block.block.header().timestamp);
-        let mut log_indices = 0i64..;
-        for ((tx, receipt), transaction_position) in
-            block.block.transactions().iter().zip(block.receipts.iter()).zip(0i64..)
-        {
-            for (log, log_index) in receipt.logs().iter().zip(&mut log_indices) {
-                let transaction_hash = tx.tx_hash().to_vec();
-                let body = alloy_rlp::encode(log);
-                let topics = topics_as_sql(log.topics().len());
-                let checksum = checksum(
-                    [height, log_index, transaction_position, topics, timestamp_s],
-                    [&transaction_hash, block.block.hash().as_slice(), &body],
-                );
-                keys.push((address_key(&log.address), height, log_index));
-                for (position, topic) in log.topics().iter().enumerate() {
-                    keys.push((topic_key(position, topic), height, log_index));
-                }
-                logs.push(NewLog { height, log_index, transaction_position, topics, transaction_hash, body, checksum });
+/// Cuts the logs of a block into pages and adds them to the content. A long log gets a page of its own.
+fn push_pages(pages: &mut Vec<LogPage>, block: &IndexedBlock, content: &mut Content) {
+    let (height, timestamp_s) = (block.block.height(), as_sql(block.block.header().timestamp));
+    let (mut body, mut first, mut count) = (Vec::new(), 0u64, 0usize);
+    let mut close = |body: &mut Vec<u8>, first: u64| {
+        let (hash, place) = (block.block.hash(), as_sql(keys::place(height, first)));
+        let digest = Content::digest(b'l', &[place, timestamp_s], [hash.as_slice(), body]);
+        *content += digest;
+        pages.push(LogPage {
+            place,
+            body: std::mem::take(body),
+            checksum: digest.to_sql(),
+            block_hash: Some(hash.to_vec()),
+            timestamp_s: Some(timestamp_s),
+        });
+    };
+    for ((tx, receipt), transaction_position) in block.block.transactions().iter().zip(block.receipts.iter()).zip(0..) {
+        for log in receipt.logs() {
+            let encoded = PagedLog { transaction_position, transaction_hash: tx.tx_hash(), log }.encode();
+            if count == PAGE_LOGS || (count > 0 && body.len() + encoded.len() > PAGE_BYTES) {
+                close(&mut body, first);
+                first += count as u64;
+                count = 0;
             }
+            body.extend(encoded);
+            count += 1;
         }
     }
-    keys.sort_unstable();
-    // A log may name the same key twice only through a collision: then one row is enough.
-    keys.dedup();
-    (logs, keys)
-}
-
-fn topics_as_sql(topics: usize) -> i64 {
-    i64::try_from(topics).unwrap_or(i64::MAX)
-}
-
-fn checksum(numbers: [i64; 5], bytes: [&[u8]; 3]) -> [u8; CHECKSUM_BYTES] {
-    let mut hasher = Keccak256::new();
-    numbers.iter().for_each(|number| hasher.update(number.to_be_bytes()));
-    bytes.iter().for_each(|bytes| hasher.update(bytes));
-    first_bytes(hasher)
-}
-
-/// Topics of different positions have different keys: a payer is not a payee.
-fn topic_key(position: usize, topic: &B256) -> i64 {
-    key(u8::try_from(position).unwrap_or(u8::MAX), topic.as_slice())
-}
-
-fn address_key(address: &Address) -> i64 {
-    key(b'a', address.as_slice())
-}
-
-fn key(kind: u8, value: &[u8]) -> i64 {
-    let mut hasher = Keccak256::new();
-    hasher.update([kind]);
-    hasher.update(value);
-    i64::from_be_bytes(first_bytes(hasher))
-}
-
-fn first_bytes(hasher: Keccak256) -> [u8; 8] {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&hasher.finalize()[..8]);
-    bytes
+    if count > 0 {
+        close(&mut body, first);
+    }
 }

@@ -286,20 +286,24 @@ impl Chain {
         if let Some(located) = self.recent_transaction(hash) {
             return Ok(Some(located));
         }
-        let Some(position) = self.index.transaction(hash).await? else {
-            return self.complete().map(|()| None);
-        };
-        let block = self.block(position.height).await?;
-        let found = block
-            .filter(|block| block.block.transactions().get(position.index).is_some_and(|tx| *tx.tx_hash() == hash));
-        match found {
-            Some(block) => Ok(Some(Located { block, index: position.index })),
-            None => Err(RpcError::fault(&format!(
-                "the index places transaction {hash} at {} of block {}, where it is not: stop the node and remove the \
-                 index, it is rebuilt",
-                position.index, position.height
-            ))),
+        for position in self.index.transaction(hash).await? {
+            let block = self.block(position.height).await?;
+            let there = block.as_ref().and_then(|block| block.block.transactions().get(position.index));
+            let there = there.map(|tx| *tx.tx_hash());
+            match block {
+                Some(block) if there == Some(hash) => return Ok(Some(Located { block, index: position.index })),
+                _ if there.is_some_and(|there| Index::confuses(&hash, &there)) => {}
+                _ => {
+                    return Err(RpcError::fault(&format!(
+                        "the index places transaction {hash} at {} of block {}, where it is not: stop the node and \
+                         remove the index, it is rebuilt",
+                        position.index, position.height
+                    )));
+                }
+            }
         }
+        self.index.checked().await?;
+        self.complete().map(|()| None)
     }
 
     /// Logs that match, in the order of the chain. The range must not go above the head.
