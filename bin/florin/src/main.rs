@@ -26,7 +26,7 @@ use failure::Failure;
 use output::Output;
 use std::process::ExitCode;
 
-/// Blocks are many small allocations that one thread makes and another one frees: `docs/decisions/0072-allocator.md`.
+/// Blocks are many small allocations that one thread makes and another one frees: `docs/decisions/0063-memory.md`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
