@@ -29,7 +29,7 @@ use std::{
     time::Duration,
 };
 
-/// Accounts that batches pay on a network that is started.
+/// Accounts that are paid on a network that is started.
 const ACCOUNTS_BY_DEFAULT: u64 = 10_000;
 
 /// Measures payments.
@@ -38,7 +38,7 @@ const ACCOUNTS_BY_DEFAULT: u64 = 10_000;
 Workloads:
   payments    payments with UETR and agents, each signed by its payer
   transfers   ERC-20 transfers of a currency, as ordinary Ethereum transactions
-  batches     thousands of payments under one signature, to --accounts accounts
+  batches     thousands of payments under one signature
   erc20       transfers of an ERC-20 contract in the EVM
   swap        swaps in a constant-product pool contract, as Uniswap V2's
   clearing    instructions of banks to gross settlement, with queue and multilateral runs
@@ -72,7 +72,7 @@ pub(crate) struct BenchCommand {
     #[arg(long, value_name = "N", default_value_t = 4, conflicts_with = "rpc",
           value_parser = clap::value_parser!(u16).range(1..=16))]
     validators: u16,
-    /// Accounts that batches pay, made before the clock starts; 0 pays the senders. Default: 10000 on a network that is
+    /// Accounts that are paid, made before the clock starts; 0 pays the senders. Default: 10000 on a network that is
     /// started, 0 on a running one, whose currency may not be for everybody.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=ACCOUNTS_MAX), conflicts_with = "from")]
     accounts: Option<u64>,
@@ -122,7 +122,11 @@ impl BenchCommand {
             workload: self.workload,
             warmup_ms: self.warmup.saturating_mul(1_000),
             batch_items: self.batch_items.into(),
-            accounts: if self.workload.has_batches() { self.accounts.unwrap_or(self.accounts_by_default()) } else { 0 },
+            accounts: if self.workload.pays_accounts() {
+                self.accounts.unwrap_or(self.accounts_by_default())
+            } else {
+                0
+            },
             ..BenchConfig::new(
                 rpc_urls,
                 senders,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub const PAYMENTS_MAX: u64 = 2_000_000;
 /// The same where batches make them.
 pub const BATCHED_PAYMENTS_MAX: u64 = 40_000_000;
-/// Accounts that batches pay.
+/// Accounts that are paid, at most.
 pub const ACCOUNTS_MAX: u64 = 10_000_000;
 /// Bytes of signed transactions in one HTTP request, about: servers bound what they read.
 const REQUEST_BYTES: usize = 1 << 20;
@@ -53,7 +53,7 @@ pub struct BenchConfig {
     pub request_max: usize,
     /// Payments under one signature in the workload of batches.
     pub batch_items: usize,
-    /// Accounts that batches pay, made before the clock starts; 0 pays the senders.
+    /// Accounts that are paid, made before the clock starts; 0 pays the senders.
     pub accounts: u64,
 }
 

@@ -98,7 +98,7 @@ pub struct Report {
     pub warmup_ms: u64,
     /// Accounts that paid.
     pub senders: usize,
-    /// Accounts that batches paid; 0 where they paid the senders.
+    /// Accounts that were paid; 0 where the senders paid each other.
     pub accounts: u64,
     /// Payments that were due.
     pub payments: u64,

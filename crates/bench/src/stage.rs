@@ -44,7 +44,7 @@ pub(crate) struct Stage {
     pub(crate) coins: (Address, Address),
     /// A pool of both.
     pub(crate) pool: Address,
-    /// Accounts that batches pay; 0 if they pay the senders.
+    /// Accounts that are paid; 0 if the senders pay each other.
     pub(crate) payees: u64,
     /// A settlement scheme with every sender as a participant.
     pub(crate) scheme: u64,
@@ -63,7 +63,7 @@ impl Stage {
             progress(Progress::Preparing { what: "contracts", done: 0, of: 1 });
             crew.deploy(config, &mut stage).await?;
         }
-        if config.workload.has_batches() {
+        if config.workload.pays_accounts() {
             crew.fill(config, progress).await?;
             stage.payees = config.accounts;
         }

@@ -98,9 +98,9 @@ impl Workload {
         if matches!(self, Self::Mixed) { 10 } else { 1 }
     }
 
-    /// Whether some of it is batches.
-    pub const fn has_batches(self) -> bool {
-        matches!(self, Self::Batches | Self::Mixed)
+    /// Whether it pays accounts that are made for it.
+    pub const fn pays_accounts(self) -> bool {
+        matches!(self, Self::Payments | Self::Transfers | Self::Batches | Self::Mixed)
     }
 
     /// Whether it calls the contracts.
@@ -157,14 +157,14 @@ pub(crate) fn call(act: Act, config: &BenchConfig, stage: &Stage, sender: &Signe
     // One of a kind for each sender and nonce: also UETRs and references, over any number of runs.
     let unique = keccak256([sender.address().as_slice(), &nonce.to_be_bytes()].concat());
     let draw = Draw(u64::from_be_bytes(*unique.last_chunk().unwrap_or(&[0; 8])));
-    let next = || next_sender(config, sender);
+    let payee = || payee(config, stage, sender, &mut draw.clone());
     match act {
-        Act::Transfer => Call { to: config.token, input: transfer_input(next(), U256::ONE) },
-        Act::Payment => Call { to: PAYMENT_ADDRESS, input: payment(config.token, next(), unique) },
+        Act::Transfer => Call { to: config.token, input: transfer_input(payee(), U256::ONE) },
+        Act::Payment => Call { to: PAYMENT_ADDRESS, input: payment(config.token, payee(), unique) },
         Act::Batch { items } => {
             Call { to: PAYMENT_ADDRESS, input: batch(config, stage, sender, (unique, draw), items) }
         }
-        Act::CoinTransfer => Call { to: stage.coins.0, input: transfer_input(next(), U256::ONE) },
+        Act::CoinTransfer => Call { to: stage.coins.0, input: transfer_input(next_sender(config, sender), U256::ONE) },
         Act::Swap => {
             let swap = IExchangeContracts::swapCall {
                 firstIn: nonce.is_multiple_of(2),
@@ -182,6 +182,14 @@ fn next_sender(config: &BenchConfig, sender: &Signer) -> Address {
     let place = config.senders.iter().position(|other| other.address() == sender.address()).unwrap_or_default();
     let next = place.saturating_add(1) % config.senders.len().max(1);
     config.senders.get(next).map(Signer::address).unwrap_or_default()
+}
+
+/// Any of the accounts that were made, or the next sender if there are none.
+fn payee(config: &BenchConfig, stage: &Stage, sender: &Signer, draw: &mut Draw) -> Address {
+    match stage.payees {
+        0 => next_sender(config, sender),
+        payees => numbered_account(draw.next_below(payees)),
+    }
 }
 
 fn payment(token: Address, payee: Address, unique: B256) -> Bytes {
@@ -203,11 +211,7 @@ fn payment(token: Address, payee: Address, unique: B256) -> Bytes {
 
 fn batch(config: &BenchConfig, stage: &Stage, sender: &Signer, (uetr, draw): (B256, Draw), items: usize) -> Bytes {
     let mut draw = draw;
-    let payee = |draw: &mut Draw| match stage.payees {
-        0 => next_sender(config, sender),
-        payees => numbered_account(draw.next_below(payees)),
-    };
-    let items = (0..items.min(BATCH_ITEMS_MAX)).map(|_| payee(&mut draw));
+    let items = (0..items.min(BATCH_ITEMS_MAX)).map(|_| payee(config, stage, sender, &mut draw));
     batch_input(config.token, uetr, items)
 }
 
