@@ -63,8 +63,8 @@ pub(crate) fn start_sending<E: Runtime>(
                 metrics.gossip_sent.inc_by(u64::try_from(batch.len()).unwrap_or(u64::MAX));
                 let batch: Vec<bytes::Bytes> = batch.into_iter().map(|tx| tx.0).collect();
                 send_to_all(&context, &mut sender, validators.clone(), batch.encode().into()).await;
+                context.sleep(GATHER).await;
             }
-            context.sleep(GATHER).await;
         }
     })
 }

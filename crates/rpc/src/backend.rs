@@ -132,7 +132,13 @@ impl Context {
     pub(crate) fn new(backend: Backend, metrics: RpcMetrics) -> Self {
         let Backend { ledger, pool, index, genesis, genesis_hash, node, config } = backend;
         let reads = Arc::new(Semaphore::new(config.reads_max.max(1)));
-        let clerk = Clerk { node: node.clone(), pool: pool.clone(), chain_id: genesis.chain_id, reads: reads.clone() };
+        let clerk = Clerk {
+            node: node.clone(),
+            pool: pool.clone(),
+            chain_id: genesis.chain_id,
+            reads: reads.clone(),
+            time_max: config.request_time_max,
+        };
         Self {
             chain: Chain::new(ledger.clone(), index),
             filters: Filters::new(config.filters_max, config.filter_idle_max),

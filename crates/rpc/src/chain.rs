@@ -34,8 +34,10 @@ const INDEX_BATCH_TRANSACTIONS_MAX: usize = 20_000;
 const INDEX_PAUSE: Duration = Duration::from_secs(1);
 /// How long a finalised block may take to be shown.
 const SHOW_TIME_MAX: Duration = Duration::from_secs(1);
-/// Pause after a failed attempt to read the next block or to feed the index.
+/// Pause after a failed attempt to read the next block.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
+/// Pause after a failed attempt to feed the index: a damaged one fails until it is removed.
+const INDEX_RETRY_PAUSE: Duration = Duration::from_secs(15);
 
 /// A transaction in its block.
 #[derive(Clone, Debug)]
@@ -160,20 +162,18 @@ impl Chain {
             let _ = head.wait_for(|head| head.block.height() >= next).await;
             match self.feed_batch(next).await {
                 // Until then the newest blocks are found in memory. Rows that are written together share pages.
-                Ok(transactions) if transactions < INDEX_BATCH_TRANSACTIONS_MAX => {
-                    tokio::time::sleep(INDEX_PAUSE).await
-                }
-                Ok(_) => {}
+                Ok(true) => tokio::time::sleep(INDEX_PAUSE).await,
+                Ok(false) => {}
                 Err(error) => {
                     tracing::error!(%error, height = next, "rpc.index.append");
-                    tokio::time::sleep(RETRY_PAUSE).await;
+                    tokio::time::sleep(INDEX_RETRY_PAUSE).await;
                 }
             }
         }
     }
 
-    /// Indexes some blocks from `first` on; gives how many transactions they had.
-    async fn feed_batch(&self, first: Height) -> Result<usize, String> {
+    /// Indexes some blocks from `first` on; says whether these were all up to the head.
+    async fn feed_batch(&self, first: Height) -> Result<bool, String> {
         let head = self.head().block.height();
         let mut batch = Vec::new();
         let mut transactions = 0;
@@ -187,7 +187,7 @@ impl Chain {
             }
         }
         self.index.append(&batch).await.map_err(|error| error.to_string())?;
-        Ok(transactions)
+        Ok(batch.last().is_none_or(|block| block.block.height() == head))
     }
 
     /// The block at `height`, if it is shown.

@@ -8,15 +8,16 @@ use crate::{backend::NodeControl, error::RpcError};
 use alloy_primitives::B256;
 use florin_mempool::Pool;
 use florin_types::{TxEnvelope, VerifiedTx};
-use std::sync::Arc;
+use futures::FutureExt as _;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::{
     Mutex, Semaphore,
     mpsc::{self, error::TrySendError},
-    oneshot,
+    oneshot, watch,
 };
 
 /// Transactions that a clerk takes at once: about two milliseconds of work.
-const GROUP_MAX: usize = 64;
+pub(crate) const GROUP_MAX: usize = 64;
 
 /// What a client is told: the hash of what was taken.
 type Answer = Result<B256, RpcError>;
@@ -41,15 +42,47 @@ pub(crate) struct Clerk {
     pub(crate) chain_id: u64,
     /// Places for reads of state.
     pub(crate) reads: Arc<Semaphore>,
+    /// How long the node may take to judge a group.
+    pub(crate) time_max: Duration,
+}
+
+/// What waits, and how many groups were taken from it.
+struct Waiting {
+    transactions: mpsc::Receiver<Handed>,
+    groups: u64,
+}
+
+/// Which group's turn it is to be judged: groups are checked side by side and judged in the order in which they came, so
+/// that a sender's transactions reach the pool by nonce.
+type Turns = Arc<watch::Sender<u64>>;
+
+/// A group's turn. Passed on when dropped, whatever became of the group.
+struct Turn {
+    turns: Turns,
+    group: u64,
+}
+
+impl Turn {
+    async fn reached(&self) {
+        // The sender lives in `self`: this ends by reaching the turn.
+        let _ = self.turns.subscribe().wait_for(|turn| *turn >= self.group).await;
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.turns.send_modify(|turn| *turn = (*turn).max(self.group.saturating_add(1)));
+    }
 }
 
 impl Desk {
     /// Opens the desk with so many clerks and so many places to wait. The clerks leave when the desk is dropped.
     pub(crate) fn open(clerk: &Clerk, clerks: usize, waiting_max: usize) -> Self {
-        let (queue, waiting) = mpsc::channel(waiting_max.max(1));
-        let waiting = Arc::new(Mutex::new(waiting));
+        let (queue, transactions) = mpsc::channel(waiting_max.max(1));
+        let waiting = Arc::new(Mutex::new(Waiting { transactions, groups: 0 }));
+        let turns = Arc::new(watch::Sender::new(0));
         for _ in 0..clerks.max(1) {
-            let work = clerk.clone().work(waiting.clone());
+            let work = clerk.clone().work(waiting.clone(), turns.clone());
             let runtime = tokio::runtime::Handle::current();
             tokio::task::spawn_blocking(move || runtime.block_on(work));
         }
@@ -71,21 +104,29 @@ impl Desk {
 }
 
 impl Clerk {
-    async fn work(self, waiting: Arc<Mutex<mpsc::Receiver<Handed>>>) {
-        let mut group = Vec::with_capacity(GROUP_MAX);
+    async fn work(self, waiting: Arc<Mutex<Waiting>>, turns: Turns) {
         loop {
-            let taken = waiting.lock().await.recv_many(&mut group, GROUP_MAX).await;
-            if taken == 0 {
-                return;
+            let mut group = Vec::with_capacity(GROUP_MAX);
+            let turn = {
+                let mut waiting = waiting.lock().await;
+                if waiting.transactions.recv_many(&mut group, GROUP_MAX).await == 0 {
+                    return;
+                }
+                let turn = Turn { turns: turns.clone(), group: waiting.groups };
+                waiting.groups = waiting.groups.saturating_add(1);
+                turn
+            };
+            // Clients of a group that made this program panic hear of it by the answer that never comes. The clerk stays.
+            if AssertUnwindSafe(self.serve(group, turn)).catch_unwind().await.is_err() {
+                tracing::error!("checking a group of transactions panicked, which is a defect of this program");
             }
-            self.serve(group.drain(..)).await;
         }
     }
 
-    /// Checks, hands over and answers. Whose client has gone is not looked at.
-    async fn serve(&self, group: impl Iterator<Item = Handed>) {
+    /// Checks, hands over in turn and answers. Whose client has gone is not looked at.
+    async fn serve(&self, group: Vec<Handed>, turn: Turn) {
         let (mut good, mut clients) = (Vec::new(), Vec::new());
-        for Handed { tx, client } in group.filter(|handed| !handed.client.is_closed()) {
+        for Handed { tx, client } in group.into_iter().filter(|handed| !handed.client.is_closed()) {
             match self.verified(tx) {
                 Ok(tx) => {
                     good.push(tx);
@@ -97,10 +138,15 @@ impl Clerk {
         if good.is_empty() {
             return;
         }
-        // The node judges by the state.
-        let place = self.reads.acquire().await;
-        let answers = self.node.submit(good).await;
-        drop(place);
+        let judged = async {
+            turn.reached().await;
+            // The node judges by the state.
+            let _place = self.reads.acquire().await;
+            self.node.submit(good).await
+        };
+        // A read that never ends must not keep the clerk: the clients' own time is over by then.
+        let Ok(answers) = tokio::time::timeout(self.time_max, judged).await else { return };
+        drop(turn);
         for (client, submitted) in clients.into_iter().zip(answers) {
             answer(client, submitted.map(|submitted| submitted.hash).map_err(RpcError::from));
         }

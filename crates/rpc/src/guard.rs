@@ -3,12 +3,13 @@
 use crate::{
     backend::Context,
     budget::{Held, Parts},
+    desk::GROUP_MAX,
     error::{METHOD_NOT_FOUND, RpcError},
     methods::{METHODS, SUBSCRIBE, UNSUBSCRIBE},
     socket::Sockets,
     visitors::Visitors,
 };
-use futures::{FutureExt as _, future::join_all};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use http_body_util::BodyExt as _;
 use jsonrpsee::{
     core::{
@@ -186,7 +187,10 @@ where
                         row.push(next);
                     }
                 }
-                for response in join_all(row.into_iter().map(|entry| guard.answer_entry(entry, deadline))).await {
+                // No more at once than a clerk takes: a long row leaves places at the desk to others.
+                let mut answers =
+                    stream::iter(row).map(|entry| guard.answer_entry(entry, deadline)).buffered(GROUP_MAX).boxed();
+                while let Some(response) = answers.next().await {
                     let Some(response) = response else {
                         notified = true;
                         continue;

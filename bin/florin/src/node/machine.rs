@@ -77,10 +77,17 @@ pub(crate) fn page_cache_bytes(directory: &Directory) -> usize {
 
 /// Each one's part, in MiB, when so many nodes share the machine.
 pub(crate) fn page_cache_mb_for(nodes: usize) -> u64 {
-    let system = rustix::system::sysinfo();
-    let memory = system.totalram.saturating_mul(u64::from(system.mem_unit));
-    let part = memory / MEBIBYTE / PAGE_CACHE_PART / u64::try_from(nodes.max(1)).unwrap_or(1);
+    let part = memory_bytes() / MEBIBYTE / PAGE_CACHE_PART / u64::try_from(nodes.max(1)).unwrap_or(1);
     part.clamp(PAGE_CACHE_MB_MIN, PAGE_CACHE_MB_MAX)
+}
+
+/// Memory that this process may use: the machine's, or what its container has (control groups of version 2 or 1).
+pub(crate) fn memory_bytes() -> u64 {
+    let system = rustix::system::sysinfo();
+    let machine = system.totalram.saturating_mul(u64::from(system.mem_unit));
+    let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limit = |path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    limits.into_iter().filter_map(limit).fold(machine, u64::min)
 }
 
 fn fault_text(payload: &(dyn std::any::Any + Send)) -> String {

@@ -124,6 +124,17 @@ fn node_config(
     config.history =
         History { window: settings.storage.history_blocks, archive: settings.storage.archive, ..History::default() };
     config.page_cache_bytes = machine::page_cache_bytes(directory);
+    if config.page_cache_bytes as u64 > machine::memory_bytes() {
+        return Err(Failure::input(
+            "node.page_cache",
+            format_args!(
+                "storage.page_cache_mb asks for {} bytes, and this machine has {}",
+                config.page_cache_bytes,
+                machine::memory_bytes()
+            ),
+            "ask for less, or 0 for a sixteenth of the machine's memory",
+        ));
+    }
     config.pool.transactions_max = bound(settings.mempool.transactions_max);
     config.pool.sender_transactions_max = bound(settings.mempool.sender_transactions_max);
     config.pool.bytes_max = bound(settings.mempool.bytes_max);
