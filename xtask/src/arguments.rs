@@ -5,8 +5,8 @@ use std::path::PathBuf;
 /// What `cargo xtask --help` prints.
 pub(crate) const USAGE: &str = "\
 cargo xtask test [--rust | --e2e | --nightly | --suite NAME...] [--kills N]
-    all Rust tests in release, then every suite in e2e/suites against the release program
-    --rust        only the Rust tests
+    all Rust tests in release and the counts of instructions, then every suite in e2e/suites against the release program
+    --rust        only the Rust tests and the counts
     --e2e         only the suites of real clients
     --nightly     only the modules against their plain models, each over at least 100,000 random operations
     --suite NAME  only this suite: a file in e2e/suites without its ending (may be given more than once)
@@ -16,6 +16,10 @@ cargo xtask check [--only STEP] [--advisory-db DIRECTORY]
     the gate: format, edges, sources, pages, lints, documentation, licences, advisories, references, then all tests
     --only STEP              one of the steps named above
     --advisory-db DIRECTORY  a local checkout of RustSec's advisory database, where it cannot be fetched
+
+cargo xtask counts [--update]
+    counts the instructions of hot paths (with valgrind) and fails where one is more than 5 % off what is kept
+    --update  keeps the new counts: say in the commit why a path grew
 
 cargo xtask generate
     writes docs/reference from the program
@@ -30,6 +34,10 @@ pub(crate) enum Task {
     Help,
     Test(Selection),
     Check(Gate),
+    Counts {
+        /// Whether to keep the new counts instead of comparing.
+        update: bool,
+    },
     Generate,
     Peers(Peers),
 }
@@ -80,6 +88,11 @@ impl Arguments {
         let task = match task.as_deref() {
             Some("test") => Task::Test(parse_selection(words)?),
             Some("check") => Task::Check(parse_gate(words)?),
+            Some("counts") => match words.next().as_deref() {
+                None => Task::Counts { update: false },
+                Some("--update") => Task::Counts { update: true },
+                Some(other) => return Err(unknown("counts", other)),
+            },
             Some("generate") => words.next().map_or(Ok(Task::Generate), |word| Err(unknown("generate", &word)))?,
             Some("peers") => Task::Peers(parse_peers(words)?),
             Some("help" | "--help" | "-h") => Task::Help,
@@ -177,6 +190,8 @@ mod tests {
         let nightly = Selection { nightly: true, ..Selection::everything() };
         assert_eq!(parse("test --nightly"), Ok(Task::Test(nightly)));
         assert_eq!(parse("peers --seconds 5"), Ok(Task::Peers(Peers { seconds: 5 })));
+        assert_eq!(parse("counts"), Ok(Task::Counts { update: false }));
+        assert_eq!(parse("counts --update"), Ok(Task::Counts { update: true }));
         let gate = Gate { only: Some("edges".into()), advisory_db: Some("db".into()) };
         assert_eq!(parse("check --advisory-db db --only edges"), Ok(Task::Check(gate)));
     }
@@ -193,6 +208,7 @@ mod tests {
             ("test --nightly --e2e", "give it alone"),
             ("test --kills 3 --nightly", "give it alone"),
             ("check --advisory-db", "--advisory-db needs a value"),
+            ("counts --updat", "--updat"),
             ("generate all", "all"),
             ("peers --seconds 0", "from 1 to 3600"),
             ("peers --fast", "--fast"),

@@ -1,9 +1,9 @@
 //! The suites of real clients (`e2e/suites`): sets up what they need, runs each suite by itself.
 
 use crate::arguments::Selection;
-use crate::process;
 use crate::report::{Outcome, Report};
 use crate::workspace::Workspace;
+use crate::{debian, process};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -107,33 +107,15 @@ fn install_python_packages(workspace: &Workspace) -> Result<(), String> {
     write(&installed, &requirements)
 }
 
-/// A machine that only runs the gate (`CI` is set) gets what is missing; on a person's machine nothing is installed beside
-/// this directory, it is named instead.
 fn make_python_environment(path: &str) -> Result<(), String> {
     let make = || process::run(Command::new("python3").args(["-m", "venv", "--clear", path]));
     if make().is_ok() {
         return Ok(());
     }
-    if std::env::var_os("CI").is_some() {
-        install_debian_packages(&["python3", "python3-venv"])?;
-    }
+    debian::install_on_gate(&["python3", "python3-venv"])?;
     make().map_err(|error| {
         format!("Python 3 with venv runs the web3.py suite: sudo apt-get install python3 python3-venv ({error})")
     })
-}
-
-/// Installs packages of Debian or Ubuntu by name, as root or through a sudo that asks nothing.
-fn install_debian_packages(names: &[&str]) -> Result<(), String> {
-    let is_root = process::output(Command::new("id").arg("-u"))?.trim() == "0";
-    let apt = |arguments: &[&str]| {
-        let mut command = if is_root { Command::new("apt-get") } else { Command::new("sudo") };
-        if !is_root {
-            command.args(["-n", "apt-get"]);
-        }
-        process::run(command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
-    };
-    apt(&["update", "--quiet"])?;
-    apt(&[&["install", "--yes", "--quiet", "--no-install-recommends"], names].concat())
 }
 
 fn run_suite(workspace: &Workspace, name: &str, kills: Option<u32>) -> Outcome {

@@ -1,8 +1,8 @@
-//! Development commands of Florin: `cargo xtask test`, `check`, `generate` and `peers`.
+//! Development commands of Florin: `cargo xtask test`, `check`, `counts`, `generate` and `peers`.
 //!
 //! **Purpose.** One command says whether the program does what the README promises (`test`), one whether a change is
-//! fit to land (`check`), one brings what is derived from the code up to date (`generate`), one compares with what people use
-//! today (`peers`).
+//! fit to land (`check`), one whether a hot path does more than it did (`counts`), one brings what is derived from the
+//! code up to date (`generate`), one compares with what people use today (`peers`).
 //!
 //! **Invariants.** A step that could not run has failed: nothing is skipped in silence. Each step is named in the
 //! output, and the last line is `N passed, N failed`.
@@ -12,6 +12,8 @@
 
 mod arguments;
 mod check;
+mod counts;
+mod debian;
 mod e2e;
 mod generate;
 mod peers;
@@ -47,13 +49,14 @@ fn main() -> ExitCode {
                 test(&workspace, &Selection::everything(), &mut report);
             }
         }
+        Task::Counts { update } => counts::run(&workspace, *update, &mut report),
         Task::Generate => generate::run(&workspace, &mut report),
         Task::Peers(peers) => peers::run(&workspace, peers, &mut report),
     }
     report.finish()
 }
 
-/// Builds, then all Rust tests, then the suites of real clients against the program.
+/// Builds, then all Rust tests and the counts of instructions, then the suites of real clients against the program.
 fn test(workspace: &Workspace, selection: &Selection, report: &mut Report) {
     let build = || {
         let built = if selection.rust { rust_tests::build(workspace) } else { e2e::build(workspace) };
@@ -68,6 +71,7 @@ fn test(workspace: &Workspace, selection: &Selection, report: &mut Report) {
     }
     if selection.rust {
         rust_tests::run(workspace, report);
+        counts::run(workspace, false, report);
     }
     if selection.e2e {
         e2e::run(workspace, selection, report);

@@ -53,6 +53,7 @@ const INSIDE_TESTS: &[(&str, &[&str])] = &[
     ("florin-consensus", &["florin-client"]),
     ("florin-rpc", &["florin-consensus", "florin-client"]),
     ("florin-client", &["florin-state", "florin-execution"]),
+    ("florin-bench", &["florin-execution", "florin-mempool"]),
     ("florin-sim", &["florin-proof"]),
 ];
 

@@ -3,8 +3,8 @@
 
 use super::*;
 use florin_modules::{
-    CHANNEL_ADDRESS, CallEnv, Context, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, Failure, IDENTITY_ADDRESS,
-    MemoryStorage, PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, Storage, Tariff,
+    CHANNEL_ADDRESS, CallEnv, Context, ESCROW_ADDRESS, EXCHANGE_ADDRESS, Failure, MemoryStorage, PAYMENT_ADDRESS,
+    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, Storage, Tariff,
     channel::IChannel,
     escrow::IEscrow,
     fx::IExchange,
