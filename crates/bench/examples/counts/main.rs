@@ -28,7 +28,7 @@ use florin_types::{
 use secp256k1::SecretKey;
 use std::{collections::HashSet, hint::black_box, process::ExitCode};
 
-#[path = "../../../execution/benches/setup.rs"]
+#[path = "../../../execution/benches/setup/mod.rs"]
 mod setup;
 use setup::{
     CHAIN_ID, Call, Memory, address, batch, batch_rules, block_env, genesis, key, transactions, transfer, verify,
