@@ -272,7 +272,9 @@ fn number_before(text: &str, unit: &str) -> Option<f64> {
 /// anvil, with the same signed ERC-20 transfers as Florin.
 fn anvil(workspace: &Workspace, seconds: u64) -> Result<Vec<Row>, String> {
     const PORT: &str = "18545";
-    let arguments = ["--silent", "--port", PORT, "--gas-price", "0", "--base-fee", "0", "--gas-limit", "1000000000"];
+    // The accounts that the bench pays from are the last of these, from the same phrase.
+    const ACCOUNTS: &str = "1064";
+    let arguments = ["--silent", "--port", PORT, "--accounts", ACCOUNTS, "--gas-limit", "1000000000"];
     let mut node = Command::new("anvil")
         .args(arguments)
         .stdout(Stdio::null())
