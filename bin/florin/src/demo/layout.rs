@@ -35,6 +35,9 @@ const PEER_PORTS: Range<u16> = 20_000..26_000;
 /// Where they serve people and monitoring; chosen at every start. Apart, so that they never take a peer's port.
 pub(crate) const SERVING_PORTS: Range<u16> = 26_000..32_000;
 
+/// Ports of a block: two for each node of the largest demo, the one that claims it, and some that others may have.
+const PORT_BLOCK: u16 = 100;
+
 const LABEL: &str = "DEMO ONLY: every key in this directory is known to everyone or was dealt on one machine";
 
 /// What `demo.json` says.
@@ -67,6 +70,8 @@ pub(crate) struct Layout {
     /// Whether it was there before.
     pub(crate) resumed: bool,
     _lock: files::Lock,
+    /// Of the nodes' own ports, while their network is new.
+    _claim: Option<PortClaim>,
 }
 
 impl Layout {
@@ -89,13 +94,13 @@ impl Layout {
             let plan = read_plan(&path)?;
             check_same("validators", validators, plan.validators, &root)?;
             check_same("followers", followers, plan.followers, &root)?;
-            return Ok(Self { root, plan, resumed: true, _lock: lock });
+            return Ok(Self { root, plan, resumed: true, _lock: lock, _claim: None });
         }
         let plan = Plan { label: LABEL.into(), validators: validators.unwrap_or(4), followers: followers.unwrap_or(0) };
-        let layout = Self { root, plan, resumed: false, _lock: lock };
+        let mut layout = Self { root, plan, resumed: false, _lock: lock, _claim: None };
         // Again, now that nobody else can be filling it.
         check_ours(&layout.root)?;
-        layout.create(people, timestamp_ms)?;
+        layout._claim = Some(layout.create(people, timestamp_ms)?);
         Ok(layout)
     }
 
@@ -143,11 +148,12 @@ impl Layout {
         std::fs::write(&path, text).map_err(|error| Failure::writing(&path, &error))
     }
 
-    fn create(&self, people: &People, timestamp_ms: u64) -> Result<(), Failure> {
+    /// Makes keys, genesis file and accounts; the nodes' ports stay claimed as long as the answer lives.
+    fn create(&self, people: &People, timestamp_ms: u64) -> Result<PortClaim, Failure> {
         let passphrase = hex::encode(rand::random::<[u8; 16]>());
         files::write_new(&self.root.join("passphrase"), passphrase.as_bytes(), Audience::Owner)?;
         let nodes = self.nodes();
-        let ports = free_ports(PEER_PORTS, nodes.len())?;
+        let (claim, ports) = claim_ports(PEER_PORTS, nodes.len())?;
         let mut named = Vec::new();
         for (node, held) in nodes.iter().zip(ports) {
             let port = port_of(&held)?;
@@ -181,7 +187,8 @@ impl Layout {
         // Last of all: a directory without it was never finished.
         let plan = serde_json::to_string_pretty(&self.plan)
             .map_err(|error| Failure::input("demo.data", error, "report this: the demo's plan could not be written"))?;
-        files::write_new(&self.root.join("demo.json"), plan.as_bytes(), Audience::Owner)
+        files::write_new(&self.root.join("demo.json"), plan.as_bytes(), Audience::Owner)?;
+        Ok(claim)
     }
 }
 
@@ -221,19 +228,27 @@ fn check_same(what: &str, asked: Option<u16>, kept: u16, root: &Path) -> Result<
 }
 
 /// Free ports that stay free while a node is down and started again: below the range from which systems hand out ports for a
-/// moment, at a random place of the range because demos may start together. Each is held by its listener until that is
-/// dropped.
-pub(crate) fn free_ports(range: Range<u16>, count: usize) -> Result<Vec<TcpListener>, Failure> {
-    let half = range.len() as u16 / 2;
-    let start = range.start + rand::random::<u16>() % half;
+/// moment. Demos start together, so each takes a block of ports and holds its first one as long as the claim lives: no other
+/// demo looks into it then. The ports themselves are held by their listeners until those are dropped.
+pub(crate) fn claim_ports(range: Range<u16>, count: usize) -> Result<(PortClaim, Vec<TcpListener>), Failure> {
     let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
-    let held: Vec<TcpListener> = (start..range.end).filter_map(bind).take(count).collect();
-    if held.len() == count {
-        return Ok(held);
+    let blocks = range.len() as u16 / PORT_BLOCK;
+    let start = rand::random::<u16>() % blocks;
+    for block in (start..blocks).chain(0..start) {
+        let first = range.start + block * PORT_BLOCK;
+        let Some(claim) = bind(first) else { continue };
+        let held: Vec<TcpListener> = (first + 1..first + PORT_BLOCK).filter_map(bind).take(count).collect();
+        if held.len() == count {
+            return Ok((PortClaim(claim), held));
+        }
     }
-    let message = format!("{count} free ports are needed from {start} to {}, {} were found", range.end, held.len());
+    let message = format!("no {count} free ports were found together from {} to {}", range.start, range.end);
     Err(Failure::unavailable("demo.ports", message, "stop programs that hold ports, and try again"))
 }
+
+/// A block of ports that is this demo's as long as the value lives.
+#[derive(Debug)]
+pub(crate) struct PortClaim(#[expect(dead_code, reason = "held, not read")] TcpListener);
 
 /// The port of a listener.
 pub(crate) fn port_of(listener: &TcpListener) -> Result<u16, Failure> {

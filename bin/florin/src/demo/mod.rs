@@ -30,7 +30,7 @@ use accounts::{DEMO_CHAIN_ID, DEMO_SYMBOL, People};
 use alloy_primitives::Address;
 use clap::Args;
 use florin_client::RpcClient;
-use layout::{DemoNode, FOLLOWERS_MAX, Layout, VALIDATORS_MAX};
+use layout::{DemoNode, FOLLOWERS_MAX, Layout, PortClaim, VALIDATORS_MAX};
 use process::{Death, LOG_FILE, RunningNode};
 use progress::{Progress, Pulse};
 use serde_json::json;
@@ -211,6 +211,7 @@ pub(crate) struct Network {
     pub(crate) token: Address,
     layout: Layout,
     nodes: Vec<RunningNode>,
+    _claim: PortClaim,
 }
 
 impl Network {
@@ -224,14 +225,15 @@ impl Network {
         progress.step("making keys and genesis");
         let layout = Layout::open(&root, command.validators, command.followers, &people, now_ms())?;
         let nodes = layout.nodes();
-        for (node, (rpc_port, monitoring_port)) in nodes.iter().zip(choose_ports(command.rpc_port, nodes.len())?) {
+        let (claim, ports) = choose_ports(command.rpc_port, nodes.len())?;
+        for (node, (rpc_port, monitoring_port)) in nodes.iter().zip(ports) {
             layout.configure(node, rpc_port, monitoring_port)?;
         }
         progress.step(&format!("starting {} nodes", nodes.len()));
         let (died, deaths) = mpsc::unbounded_channel();
         let nodes = start_all(&nodes, &died).await?;
         let token = florin_modules::token_address(1);
-        let network = Self { people, token, layout, nodes };
+        let network = Self { people, token, layout, nodes, _claim: claim };
         progress.step("waiting for the first final block");
         if let Err(failure) = network.wait_for_block().await {
             network.stop().await;
@@ -310,9 +312,9 @@ async fn start_all(nodes: &[DemoNode], died: &mpsc::UnboundedSender<Death>) -> R
 }
 
 /// One port for RPC and one for monitoring, for each node; the first RPC port is the one asked for.
-fn choose_ports(rpc_port: u16, nodes: usize) -> Result<Vec<(u16, u16)>, Failure> {
+fn choose_ports(rpc_port: u16, nodes: usize) -> Result<(PortClaim, Vec<(u16, u16)>), Failure> {
     // All are held until all are chosen, so that none is chosen twice.
-    let mut held = layout::free_ports(layout::SERVING_PORTS, nodes.saturating_mul(2))?;
+    let (claim, mut held) = layout::claim_ports(layout::SERVING_PORTS, nodes.saturating_mul(2))?;
     if let Some(first) = held.first_mut().filter(|_| rpc_port != 0) {
         *first = TcpListener::bind((Ipv4Addr::LOCALHOST, rpc_port)).map_err(|error| {
             Failure::unavailable(
@@ -323,7 +325,7 @@ fn choose_ports(rpc_port: u16, nodes: usize) -> Result<Vec<(u16, u16)>, Failure>
         })?;
     }
     let ports: Vec<u16> = held.iter().map(layout::port_of).collect::<Result<_, _>>()?;
-    Ok(ports.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+    Ok((claim, ports.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()))
 }
 
 /// Says what runs: one line of JSON, or what a person wants to know first.
