@@ -148,6 +148,7 @@ fn json_line(stdout: &mut impl std::io::BufRead) -> Value {
 pub struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
+    said: std::fs::File,
     /// The line of JSON that it printed.
     pub value: Value,
 }
@@ -166,7 +167,7 @@ impl Running {
             said.rewind().and_then(|()| said.read_to_string(&mut text)).unwrap();
             panic!("{error}: {line:?}, {ended:?}: {text}")
         });
-        Self { child, stdout, value }
+        Self { child, stdout, said, value }
     }
 
     /// The next line of JSON that it prints.
@@ -188,7 +189,13 @@ impl Running {
     /// Stops it as a service manager does, and gives how it ended.
     pub fn stop(mut self) -> ExitStatus {
         signal("-TERM", u64::from(self.child.id()));
-        self.child.wait().unwrap()
+        let status = self.child.wait().unwrap();
+        if !status.success() {
+            let mut text = String::new();
+            self.said.rewind().and_then(|()| self.said.read_to_string(&mut text)).unwrap();
+            println!("it ended with {status}: {text}");
+        }
+        status
     }
 }
 
