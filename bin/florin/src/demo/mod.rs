@@ -174,11 +174,12 @@ async fn live(
     progress: Progress,
     output: Output,
 ) -> Result<(), Failure> {
+    // Before anybody reads that it runs: whoever does may stop it at once.
+    let stop = crate::node::stop_request(false)?;
+    tokio::pin!(stop);
     if output.is_json() {
         show(network, data, output)?;
     }
-    let stop = crate::node::stop_request(false)?;
-    tokio::pin!(stop);
     if !command.quiet {
         tokio::select! {
             () = &mut stop => return Ok(()),
