@@ -92,6 +92,8 @@ fn payments_survive_a_killed_validator_and_a_restart_of_everything() {
     let victim = &demo.value["validators"][1];
     signal("-9", victim["pid"].as_u64().unwrap());
     let during = succeed(files.pay(&rpc, "bank-b", "1"));
+    // A large process takes a moment to go, and holds its directory until then.
+    wait_for("the killed validator to be gone", || is_dead(victim["pid"].as_u64().unwrap()).then_some(()));
     let command: Vec<&str> = victim["command"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
     let mut again = Command::new(command[0]);
     again.args(&command[1..]).stdin(std::process::Stdio::null());
