@@ -5,6 +5,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{Read as _, Write as _},
     path::Path,
+    time::{Duration, Instant},
 };
 use zeroize::Zeroizing;
 
@@ -13,6 +14,9 @@ pub(crate) const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Largest file with a passphrase, a phrase or a private key.
 const SECRET_BYTES_MAX: usize = 4 * 1024;
+
+/// How long a process that was killed may take to let go of its locks.
+const ENDING_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Who may read a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +146,14 @@ pub(crate) fn lock(path: &Path, guarded: &Path) -> Result<Lock, Failure> {
         .write(true)
         .open(path)
         .map_err(|error| Failure::writing(path, &error))?;
-    match file.try_lock() {
+    let begun = Instant::now();
+    let mut locked = file.try_lock();
+    while matches!(locked, Err(TryLockError::WouldBlock)) && begun.elapsed() < ENDING_TIME_MAX && holder_is_ending(path)
+    {
+        std::thread::sleep(Duration::from_millis(20));
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => {
             // The process id helps people find the holder; the lock itself does not depend on it.
             let noted = file.set_len(0).and_then(|()| (&file).write_all(std::process::id().to_string().as_bytes()));
@@ -155,6 +166,16 @@ pub(crate) fn lock(path: &Path, guarded: &Path) -> Result<Lock, Failure> {
             "stop that process first; two nodes must never share one directory or one key",
         )),
         Err(TryLockError::Error(error)) => Err(Failure::writing(path, &error)),
+    }
+}
+
+/// Whether the holder of a lock has been killed and is not quite gone: giving a large memory back takes the system a moment,
+/// and whoever starts it again need not wait for that. Known on Linux alone.
+fn holder_is_ending(path: &Path) -> bool {
+    let Some(process_id) = holder(path) else { return false };
+    match fs::read_to_string(format!("/proc/{process_id}/stat")) {
+        Ok(stat) => stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X'])),
+        Err(_) => Path::new("/proc/self/stat").exists(),
     }
 }
 
