@@ -187,6 +187,7 @@ impl Running {
     }
 
     /// Stops it as a service manager does, and gives how it ended.
+    #[allow(clippy::print_stdout, reason = "shown with a failed test alone")]
     pub fn stop(mut self) -> ExitStatus {
         signal("-TERM", u64::from(self.child.id()));
         let status = self.child.wait().unwrap();
