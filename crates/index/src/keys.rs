@@ -135,14 +135,21 @@ impl KeyPage {
     fn new(run: i64, entries: &[Entry], content: &mut Content) -> Self {
         let body = entries.iter().map(|entry| entry.to_be_bytes()).collect::<Vec<_>>().into_flattened();
         let first = body.get(..ENTRY_BYTES).unwrap_or_default().to_vec();
-        let digest = Content::digest(b'k', &[run], [&first, &body]);
+        let mut page = Self { run, first, body, checksum: Vec::new() };
+        let digest = page.digest();
         *content += digest;
-        Self { run, first, body, checksum: digest.to_sql() }
+        page.checksum = digest.to_sql();
+        page
+    }
+
+    /// Its checksum as it must be.
+    fn digest(&self) -> Content {
+        Content::digest(b'k', &[self.run], [&self.first, &self.body])
     }
 
     /// Checks the page; gives what it adds to the content.
     pub(crate) fn verify(&self) -> Result<Content, Failure> {
-        let digest = Content::digest(b'k', &[self.run], [&self.first, &self.body]);
+        let digest = self.digest();
         match digest.to_sql() == self.checksum {
             true => Ok(digest),
             false => Err(Failure::Damaged(format!("a page of the keys up to block {}", self.run))),

@@ -124,11 +124,14 @@ impl LogPage {
 
     /// Checks the page; gives what it adds to the content.
     pub(crate) fn verify(&self) -> Result<Content, Failure> {
-        let digest = self.block_hash.as_ref().zip(self.timestamp_s).map(|(hash, timestamp_s)| {
-            let (hash, body) = (hash.as_slice(), self.body.as_slice());
-            Content::digest(b'l', &[self.place, timestamp_s], [hash, body])
-        });
-        digest.filter(|digest| digest.to_sql() == self.checksum).ok_or_else(|| damaged(self.place.unsigned_abs()))
+        let digest = self.digest().filter(|digest| digest.to_sql() == self.checksum);
+        digest.ok_or_else(|| damaged(self.place.unsigned_abs()))
+    }
+
+    /// Its checksum as it must be; absent without its block.
+    fn digest(&self) -> Option<Content> {
+        let numbers = [self.place, self.timestamp_s?];
+        Some(Content::digest(b'l', &numbers, [self.block_hash.as_ref()?, &self.body]))
     }
 
     /// What its logs have in common: place of the first, and the block.
@@ -303,16 +306,17 @@ fn push_pages(pages: &mut Vec<LogPage>, block: &IndexedBlock, content: &mut Cont
     let (height, timestamp_s) = (block.block.height(), as_sql(block.block.header().timestamp));
     let (mut body, mut first, mut count) = (Vec::new(), 0u64, 0usize);
     let mut close = |body: &mut Vec<u8>, first: u64| {
-        let (hash, place) = (block.block.hash(), as_sql(keys::place(height, first)));
-        let digest = Content::digest(b'l', &[place, timestamp_s], [hash.as_slice(), body]);
-        *content += digest;
-        pages.push(LogPage {
-            place,
+        let mut page = LogPage {
+            place: as_sql(keys::place(height, first)),
             body: std::mem::take(body),
-            checksum: digest.to_sql(),
-            block_hash: Some(hash.to_vec()),
+            checksum: Vec::new(),
+            block_hash: Some(block.block.hash().to_vec()),
             timestamp_s: Some(timestamp_s),
-        });
+        };
+        let digest = page.digest().unwrap_or_default();
+        *content += digest;
+        page.checksum = digest.to_sql();
+        pages.push(page);
     };
     for ((tx, receipt), transaction_position) in block.block.transactions().iter().zip(block.receipts.iter()).zip(0..) {
         for log in receipt.logs() {
