@@ -50,7 +50,10 @@ where
     loop {
         match suspended.resume(input) {
             CoroutineResult::Yield(keys) => input = reader.read(keys).await,
-            CoroutineResult::Return(result) => return result,
+            CoroutineResult::Return(result) => {
+                suspended.spare_stack();
+                return result;
+            }
         }
     }
 }
@@ -60,8 +63,8 @@ static SPARE_STACKS: Mutex<Vec<DefaultStack>> = Mutex::new(Vec::new());
 /// Spare stacks that are kept. Each may hold as many pages as the deepest core that ran on it has touched.
 const SPARE_STACKS_MAX: usize = 4;
 
-/// A core that may be moved between threads while it is suspended. Absent once its stack is given back.
-struct Suspended<R>(Option<Core<R>>);
+/// A core that may be moved between threads while it is suspended.
+struct Suspended<R>(Core<R>);
 
 // SAFETY: corosensei leaves `Send` to us because it cannot know what lies on the suspended stack. What enters the stack
 // (`core`, values, results) is `Send`. What `core` makes there moves as a whole with its stack, so even an `Rc` keeps all
@@ -80,25 +83,20 @@ impl<R: Send + 'static> Suspended<R> {
         #[allow(clippy::expect_used)]
         let new = || DefaultStack::new(STACK_BYTES).expect("out of memory: cannot map a stack for execution");
         let spare = SPARE_STACKS.lock().pop();
-        Self(Some(Coroutine::with_stack(spare.unwrap_or_else(new), move |yielder, hinted: Values| {
+        Self(Coroutine::with_stack(spare.unwrap_or_else(new), move |yielder, hinted: Values| {
             let view = SuspendingView { yielder, known: RefCell::new(HashMap::new()) };
             view.learn(hints, hinted);
             core(&view)
-        })))
+        }))
     }
 
-    /// Runs the core until it needs values or ends. Not after it has ended.
-    #[allow(clippy::expect_used)]
     fn resume(&mut self, input: Values) -> CoroutineResult<Keys, R> {
-        self.0.as_mut().expect("a core that has not ended").resume(input)
+        self.0.resume(input)
     }
-}
 
-impl<R> Drop for Suspended<R> {
-    fn drop(&mut self) {
-        // A core that was left half way unwinds, and its stack goes with it.
-        let Some(core) = self.0.take_if(|core| core.done()) else { return };
-        let stack = core.into_stack();
+    /// Keeps the stack of a core that has returned. One that was left half way, or panicked, takes its stack with it.
+    fn spare_stack(self) {
+        let stack = self.0.into_stack();
         let mut spare = SPARE_STACKS.lock();
         if spare.len() < SPARE_STACKS_MAX {
             spare.push(stack);
