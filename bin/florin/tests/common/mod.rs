@@ -144,6 +144,13 @@ fn json_line(stdout: &mut impl std::io::BufRead) -> Value {
     serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
 }
 
+/// What stands in a file that somebody wrote to its end.
+fn everything(mut file: &std::fs::File) -> String {
+    let mut text = String::new();
+    file.rewind().and_then(|()| file.read_to_string(&mut text)).unwrap();
+    text
+}
+
 /// A program that runs in the background. It is stopped, whatever happens to the test.
 pub struct Running {
     child: Child,
@@ -157,15 +164,14 @@ impl Running {
     /// Starts it and waits for its line.
     pub fn start(mut command: Command) -> Self {
         // What it says goes to a file: nobody reads along, and it must never wait for a reader.
-        let mut said = tempfile::tempfile().unwrap();
+        let said = tempfile::tempfile().unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(said.try_clone().unwrap()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let value = serde_json::from_str(&line).unwrap_or_else(|error| {
-            let (mut text, ended) = (String::new(), child.wait());
-            said.rewind().and_then(|()| said.read_to_string(&mut text)).unwrap();
-            panic!("{error}: {line:?}, {ended:?}: {text}")
+            let ended = child.wait();
+            panic!("{error}: {line:?}, {ended:?}: {}", everything(&said))
         });
         Self { child, stdout, said, value }
     }
@@ -192,9 +198,7 @@ impl Running {
         signal("-TERM", u64::from(self.child.id()));
         let status = self.child.wait().unwrap();
         if !status.success() {
-            let mut text = String::new();
-            self.said.rewind().and_then(|()| self.said.read_to_string(&mut text)).unwrap();
-            println!("it ended with {status}: {text}");
+            println!("it ended with {status}: {}", everything(&self.said));
         }
         status
     }
