@@ -39,4 +39,4 @@ pub use fund::{derive_signers, fund, refund};
 pub use knee::{KNEE_P99_MS, Knee, Trial, run_at_knee};
 pub use report::{Clearing, Latency, Report, Second};
 pub use run::{Progress, run};
-pub use workload::Workload;
+pub use workload::{Workload, payment_input};

@@ -160,7 +160,7 @@ pub(crate) fn call(act: Act, config: &BenchConfig, stage: &Stage, sender: &Signe
     let payee = || payee(config, stage, sender, &mut draw.clone());
     match act {
         Act::Transfer => Call { to: config.token, input: transfer_input(payee(), U256::ONE) },
-        Act::Payment => Call { to: PAYMENT_ADDRESS, input: payment(config.token, payee(), unique) },
+        Act::Payment => Call { to: PAYMENT_ADDRESS, input: payment_input(config.token, payee(), unique) },
         Act::Batch { items } => {
             Call { to: PAYMENT_ADDRESS, input: batch(config, stage, sender, (unique, draw), items) }
         }
@@ -192,7 +192,8 @@ fn payee(config: &BenchConfig, stage: &Stage, sender: &Signer, draw: &mut Draw) 
     }
 }
 
-fn payment(token: Address, payee: Address, unique: B256) -> Bytes {
+/// The calldata of a payment of one minor unit between two banks, with its UETR and end-to-end id.
+pub fn payment_input(token: Address, payee: Address, unique: B256) -> Bytes {
     let pay = payCall {
         token,
         payee,

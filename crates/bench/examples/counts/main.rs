@@ -11,13 +11,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use alloy_consensus::proofs::calculate_transaction_root;
-use alloy_primitives::{FixedBytes, TxKind, hex, keccak256};
-use alloy_sol_types::{SolCall as _, SolValue as _};
+use alloy_primitives::{TxKind, hex, keccak256};
+use alloy_sol_types::SolValue as _;
+use florin_bench::payment_input;
 use florin_execution::{Admission, Candidates as _, Executed, Lane, admit, execute, genesis_state};
 use florin_mempool::{Origin, Pool, PoolLimits};
 use florin_modules::{
     PAYMENT_ADDRESS,
-    payment::IPayment::payCall,
     settlement::solver::{Payment, Position, Table},
     token_address,
 };
@@ -178,21 +178,8 @@ fn block_of_coins() {
 
 fn block_of_payments() {
     block_of(400_000, |index, payee| {
-        let unique = keccak256(index.to_be_bytes());
-        let pay = payCall {
-            token: token_address(1),
-            payee,
-            amount: U256::ONE,
-            uetr: unique,
-            debtorAgent: FixedBytes(*b"BANKDEFFXXX"),
-            creditorAgent: FixedBytes(*b"BANKFRPPXXX"),
-            endToEnd: unique,
-            purpose: FixedBytes(*b"SALA"),
-            remittance: B256::ZERO,
-            priority: 0,
-            parkUntilMs: 0,
-        };
-        (TxKind::Call(PAYMENT_ADDRESS), pay.abi_encode().into(), U256::ZERO)
+        let input = payment_input(token_address(1), payee, keccak256(index.to_be_bytes()));
+        (TxKind::Call(PAYMENT_ADDRESS), input, U256::ZERO)
     });
 }
 
