@@ -20,12 +20,6 @@ use florin_types::{Block, RulesSchedule};
 use futures::{FutureExt as _, StreamExt as _};
 use std::{sync::Arc, time::Duration};
 
-/// A block that takes long, because it is full or the machine is busy, is followed by a longer pause: the interval is at
-/// least so many times as long as its parent took. Fewer and larger blocks leave more time for what is in them.
-const REST_FACTOR: u64 = 2;
-/// ... but at most so many times as long as the rules' shortest interval.
-const INTERVAL_FACTOR_MAX: u64 = 5;
-
 /// Wraps the application that builds and checks with the waits before it.
 #[derive(Clone)]
 pub(crate) struct Paced<A> {
@@ -43,10 +37,7 @@ impl<A> Paced<A> {
     async fn wait_for_work<E: Clock>(&self, clock: &E, parent: &Block, ancestors: impl Ancestry<EngineBlock>) {
         let rules = self.rules.at(parent.height().saturating_add(1));
         let entered_ms = clock::now_ms(clock);
-        let parent_took_ms = entered_ms.saturating_sub(parent.timestamp_ms());
-        let interval_ms_max = rules.block_interval_ms_min.saturating_mul(INTERVAL_FACTOR_MAX).min(rules.heartbeat_ms);
-        let interval_ms = parent_took_ms.saturating_mul(REST_FACTOR).min(interval_ms_max);
-        let due_ms = parent.timestamp_ms().saturating_add(interval_ms.max(rules.block_interval_ms_min));
+        let due_ms = parent.timestamp_ms().saturating_add(rules.block_interval_ms_min);
         // After a view was lost the parent may be old: the heartbeat is then due at once. A parent with a time ahead of
         // this clock must not hold the leader longer than its peers wait for it.
         let waited_for_ms = entered_ms.saturating_add(rules.heartbeat_ms);
