@@ -184,6 +184,10 @@ impl<E: Runtime> Disk for Archives<E> {
     }
 }
 
+/// zstd's fastest: receipts are mostly zeros, keys and signatures do not shrink at any level. Fixed for the life of the
+/// data.
+const COMPRESSION_LEVEL: u8 = 1;
+
 async fn open<E: Runtime>(
     context: E,
     config: &LedgerConfig,
@@ -196,7 +200,7 @@ async fn open<E: Runtime>(
         key_partition: format!("{place}-index"),
         key_page_cache: config.page_cache.clone(),
         value_partition: format!("{place}-values"),
-        compression: None,
+        compression: Some(COMPRESSION_LEVEL),
         codec_config: RangeCfg::from(0..=RECORD_BYTES_MAX),
         items_per_section,
         key_write_buffer: NZUsize!(65_536),
