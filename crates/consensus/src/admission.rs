@@ -4,8 +4,7 @@ use crate::clock;
 use commonware_runtime::Clock;
 use florin_execution::{AdmitError, Rejection, admit};
 use florin_mempool::{Origin, Pool, PoolError, Submitted};
-use florin_proof::StateItem;
-use florin_state::{Ledger, LedgerError, with_view_hinted};
+use florin_state::{Ledger, LedgerError, with_view};
 use florin_types::{RulesSchedule, StateFault, VerifiedTx};
 use std::sync::Arc;
 
@@ -69,8 +68,9 @@ impl Admissions {
         let reader = self.ledger.state(height).await?;
         let (chain_id, rules, now_ms) = (self.chain_id, self.rules.clone(), self.now_ms());
         let next = height.saturating_add(1);
-        let hints = txs.iter().map(|tx| StateItem::Account(tx.sender())).collect();
-        let judged = with_view_hinted(reader, hints, move |view| {
+        let judged = with_view(reader, move |view| {
+            let senders: Vec<_> = txs.iter().map(VerifiedTx::sender).collect();
+            view.prefetch(&senders, &[]);
             txs.into_iter()
                 .map(|tx| {
                     let verdict = admit(view, chain_id, rules.at(next), now_ms, next, &tx);

@@ -48,7 +48,7 @@ use commonware_glue::stateful::{
     self, Config as StatefulConfig, PruneConfig, Stateful, SyncPlan, db::SyncEngineConfig,
 };
 use commonware_p2p::{AddressableManager, Blocker, Receiver, Sender, max_message_size};
-use commonware_parallel::Sequential;
+use commonware_parallel::{Rayon, Sequential};
 use commonware_runtime::{Handle, buffer::paged::CacheRef};
 use commonware_storage::{archive::prunable, translator::EightCap};
 use commonware_utils::{NZDuration, NZU64, NZUsize};
@@ -183,6 +183,8 @@ struct Starting<E: Runtime> {
     role: NodeRole,
     genesis: EngineBlock,
     page_cache: CacheRef,
+    /// Threads that hash what blocks change.
+    hashing: Rayon,
     ledger: Ledger,
     core: Arc<Core<E>>,
     observed: Arc<Observed>,
@@ -199,7 +201,8 @@ impl<E: Runtime> Starting<E> {
         }
         let pages = NonZeroUsize::new(config.page_cache_bytes / PAGE_BYTES).unwrap_or(NonZeroUsize::MIN);
         let page_cache = page_cache_with(pages);
-        let genesis = genesis(&context, &config, &page_cache).await?;
+        let hashing = context.strategy(threads());
+        let genesis = genesis(&context, &config, (&page_cache, &hashing)).await?;
         let ledger_config = LedgerConfig {
             partition_prefix: config.partition_prefix.clone(),
             window_blocks: config.history.window,
@@ -228,6 +231,7 @@ impl<E: Runtime> Starting<E> {
             role,
             genesis,
             page_cache,
+            hashing,
             ledger,
             core,
         };
@@ -336,7 +340,7 @@ impl<E: Runtime> Starting<E> {
         let blocks_retained = self.config.history.blocks_retained;
         StatefulConfig {
             application: Application(self.core.clone()),
-            db_config: database_config(&self.config.partition_prefix, self.page_cache.clone()),
+            db_config: database_config(&self.config.partition_prefix, self.page_cache.clone(), self.hashing.clone()),
             provider: (),
             marshal,
             mailbox_size: MAILBOX,
@@ -504,13 +508,18 @@ fn others<'a>(nodes: impl Iterator<Item = &'a GenesisNode>, me: &B256) -> usize 
 async fn genesis<E: Runtime>(
     context: &E,
     config: &NodeConfig,
-    page_cache: &CacheRef,
+    (page_cache, hashing): (&CacheRef, &Rayon),
 ) -> Result<EngineBlock, StartError> {
     let changes = genesis_state(&config.genesis)?;
-    let database = database_config(&config.partition_prefix, page_cache.clone());
+    let database = database_config(&config.partition_prefix, page_cache.clone(), hashing.clone());
     let (root, target) = open_genesis(context.child("genesis"), database, &changes, &config.partition_prefix).await?;
     let block = EngineBlock::new(Arc::new(genesis_block(&config.genesis, root, target)?));
     Ok(block.ok_or(BlockError::Malformed { reason: "the genesis block has no state target".into() })?)
+}
+
+/// Threads for work that can be divided: one for each processor.
+fn threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// What all parts of the application share.
@@ -531,7 +540,7 @@ fn core<E: Runtime>(
         writer,
         metrics: Arc::new(Metrics::register(&context.child("node"))),
         timing: Timing::of(&config.genesis.rules),
-        threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        threads: threads(),
         marshal: OnceLock::new(),
         outcomes: Mutex::new(BTreeMap::new()),
     }

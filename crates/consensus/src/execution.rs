@@ -3,11 +3,10 @@
 use crate::{application::Core, config::Timing};
 use alloy_primitives::B256;
 use florin_execution::{
-    BlockEnv, Candidates, ExecuteError, Executed, Hints, Rejection, assemble, check_header, check_outcome, hints,
+    BlockEnv, Candidates, ExecuteError, Executed, Rejection, assemble, check_header, check_outcome,
 };
-use florin_proof::StateItem;
-use florin_state::{Batch, Runtime, SealedBatch, StateReader, commitment, merkleize, with_view_hinted, write};
-use florin_types::{Address, Block, ConsensusContext, Extension, Height, Rules, StateFault, VerifiedTx};
+use florin_state::{Batch, Runtime, SealedBatch, StateReader, commitment, merkleize, with_view, write};
+use florin_types::{Address, Block, ConsensusContext, Extension, Rules, StateFault, VerifiedTx};
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 /// What execution of a block gave beside its state.
@@ -61,7 +60,7 @@ pub(crate) async fn build<E: Runtime>(
     let inner = core.pool().candidates(&rules, &included);
     let candidates = TimedCandidates { inner, stale: Vec::new(), elapsed, timing: core.timing };
     let (chain_id, execution_env, execution_rules) = (core.chain_id, env.clone(), rules.clone());
-    let (txs, executed, candidates) = with_view_hinted(&batch, prefetch(env.height, &[]), move |view| {
+    let (txs, executed, candidates) = with_view(&batch, move |view| {
         let mut candidates = candidates;
         florin_execution::build(view, chain_id, &execution_rules, &execution_env, &mut candidates)
             .map(|(txs, executed)| (txs, executed, candidates))
@@ -130,8 +129,7 @@ async fn execute<E: Runtime>(
     reader: &impl StateReader,
 ) -> Result<(Executed, Vec<VerifiedTx>), Refused> {
     let (chain_id, rules, env) = (core.chain_id, rules.clone(), BlockEnv::of(block));
-    let wanted = prefetch(env.height, &txs);
-    with_view_hinted(reader, wanted, move |view| {
+    with_view(reader, move |view| {
         let executed = florin_execution::execute(view, chain_id, &rules, &env, &txs);
         executed.map(|executed| (executed, txs))
     })
@@ -140,15 +138,6 @@ async fn execute<E: Runtime>(
         ExecuteError::Fault(fault) => Refused::Fault(fault),
         rejected => invalid(rejected),
     })
-}
-
-/// What the block and its transactions will certainly read, each once.
-fn prefetch(height: Height, txs: &[VerifiedTx]) -> Vec<StateItem> {
-    let mut wanted = Hints::block(height);
-    txs.iter().for_each(|tx| hints(tx, &mut wanted));
-    wanted.compact();
-    let slots = wanted.slots.into_iter().map(|(address, slot)| StateItem::Slot(address, slot));
-    wanted.accounts.into_iter().map(StateItem::Account).chain(slots).collect()
 }
 
 /// Candidates until the leader's time for one block is over; the rest comes in the next. Payments come first for their

@@ -18,8 +18,9 @@ use florin_types::{
 use revm::context::JournalTr as _;
 
 use crate::{
-    BlockEnv, Lane, Rejection,
+    BlockEnv, Hints, Lane, Rejection,
     check::{Accounts, CheckError, NonceRule, check_form, check_sender},
+    hints::hints,
     machine::{
         Ledger, Machine, Present, ViewFault, history_slot, machine, reserve, run_system, take_changes, transact, tx_env,
     },
@@ -82,6 +83,9 @@ pub fn execute(
     env: &BlockEnv,
     txs: &[VerifiedTx],
 ) -> Result<Executed, ExecuteError> {
+    let mut wanted = Hints::default();
+    txs.iter().for_each(|tx| hints(tx, &mut wanted));
+    view.prefetch(&wanted.accounts, &wanted.slots);
     let mut run = BlockRun::begin(view, chain_id, rules, env, txs.len())?;
     for (index, tx) in txs.iter().enumerate() {
         run.apply(tx).map_err(|error| match error {
@@ -106,6 +110,9 @@ pub fn build(
     let mut misses = 0u32;
     while !run.budget.is_full() && misses < MISSES_MAX {
         let Some(tx) = candidates.next() else { break };
+        let mut wanted = Hints::default();
+        hints(&tx, &mut wanted);
+        view.prefetch(&wanted.accounts, &wanted.slots);
         match run.apply(&tx) {
             Ok(gas_used) => {
                 candidates.taken(&tx, gas_used);
@@ -174,6 +181,8 @@ impl<'a> BlockRun<'a> {
         env: &BlockEnv,
         count: usize,
     ) -> Result<Self, StateFault> {
+        let wanted = Hints::block(env.height);
+        view.prefetch(&wanted.accounts, &wanted.slots);
         let mut machine = machine(view, chain_id, rules, env);
         reserve(&mut machine, count);
         store_parent_hash(&mut machine, env)?;

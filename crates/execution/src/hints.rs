@@ -30,17 +30,9 @@ impl Hints {
             ],
         }
     }
-
-    /// Sorts and removes duplicates: what many transactions of a block share is fetched once.
-    pub fn compact(&mut self) {
-        self.accounts.sort_unstable();
-        self.accounts.dedup();
-        self.slots.sort_unstable();
-        self.slots.dedup();
-    }
 }
 
-/// Adds what `tx` certainly reads to `hints`. Duplicates are the caller's to remove ([`Hints::compact`]).
+/// Adds what `tx` certainly reads to `hints`. What many transactions of a block share stands there more than once.
 pub fn hints(tx: &VerifiedTx, hints: &mut Hints) {
     let (sender, to) = (tx.sender(), tx.tx().to());
     hints.accounts.push(sender);

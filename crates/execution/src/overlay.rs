@@ -100,4 +100,8 @@ impl StateView for Overlay<'_> {
     fn code(&self, code_hash: B256) -> Result<Bytes, StateFault> {
         self.changes.code.get(&code_hash).map_or_else(|| self.view.code(code_hash), |code| Ok(code.clone()))
     }
+
+    fn prefetch(&self, accounts: &[Address], slots: &[(Address, U256)]) {
+        self.view.prefetch(accounts, slots);
+    }
 }

@@ -106,6 +106,9 @@ pub trait Storage {
     fn load(&mut self, address: Address, slot: U256) -> Result<U256, Failure>;
     /// Writes a slot.
     fn store(&mut self, address: Address, slot: U256, value: U256) -> Result<(), Failure>;
+    /// Tells which slots will be read and paid for next, so that a store fetches them together. It charges nothing and
+    /// makes nothing warm.
+    fn prefetch(&mut self, _slots: &[(Address, U256)]) {}
     /// From now on slots cost what the tariff says. Warm and cold are remembered across tariffs.
     fn set_tariff(&mut self, tariff: Tariff);
     /// Emits a log in the name of a module.
@@ -196,6 +199,11 @@ impl<'a> Context<'a> {
     /// Value of a slot.
     pub fn load(&mut self, address: Address, slot: U256) -> Result<U256, Failure> {
         self.storage.load(address, slot)
+    }
+
+    /// Tells which slots will be read next. Only for what is read whatever the outcome: callers pay for it later.
+    pub(crate) fn prefetch(&mut self, slots: &[(Address, U256)]) {
+        self.storage.prefetch(slots);
     }
 
     /// Writes a slot.

@@ -44,8 +44,8 @@ pub use reader::{MemoryState, StateReader};
 pub use record::StoredBlock;
 pub use store::{
     Batch, Databases, Db, DbConfig, Runtime, SealedBatch, SyncTarget, commitment, database_config, genesis_commitment,
-    merkleize, open_genesis, page_cache, page_cache_with, sync_target, write,
+    merkleize, one_thread, open_genesis, page_cache, page_cache_with, sync_target, write,
 };
-pub use suspend::{STACK_BYTES, with_view, with_view_hinted};
+pub use suspend::{STACK_BYTES, with_view};
 pub use verify::Verification;
 pub use writer::{LedgerWriter, Undo};

@@ -11,7 +11,7 @@ use commonware_glue::stateful::db::{
     Shared, Unmerkleized as _,
     current::{CurrentMerkleized, CurrentUnmerkleized},
 };
-use commonware_parallel::Sequential;
+use commonware_parallel::Rayon;
 use commonware_runtime::{
     Runner as _, Spawner,
     buffer::paged::{CacheRef, page_size},
@@ -49,17 +49,16 @@ type Log<E> = variable_journal::Journal<E, Operation<Family, Update>>;
 /// Where in the log each key's current value is.
 type Snapshot = Index<EightCap, Location<Family>>;
 /// The authenticated store on runtime `E`.
-pub type Db<E> = variable::Db<Family, E, StateKey, RawBytes, StateHasher, EightCap, BITMAP_CHUNK_BYTES, Sequential>;
+pub type Db<E> = variable::Db<Family, E, StateKey, RawBytes, StateHasher, EightCap, BITMAP_CHUNK_BYTES, Rayon>;
 /// The store as the engine shares it: what `glue::stateful` calls a database set.
 pub type Databases<E> = Shared<Db<E>>;
 /// Changes on top of a block's state, not yet hashed.
-pub type Batch<E> =
-    CurrentUnmerkleized<Family, E, Log<E>, Snapshot, StateHasher, Update, BITMAP_CHUNK_BYTES, Sequential>;
+pub type Batch<E> = CurrentUnmerkleized<Family, E, Log<E>, Snapshot, StateHasher, Update, BITMAP_CHUNK_BYTES, Rayon>;
 /// Changes on top of a block's state, hashed: root and target are known.
 pub type SealedBatch<E> =
-    CurrentMerkleized<Family, E, Log<E>, Snapshot, StateHasher, Update, BITMAP_CHUNK_BYTES, Sequential>;
+    CurrentMerkleized<Family, E, Log<E>, Snapshot, StateHasher, Update, BITMAP_CHUNK_BYTES, Rayon>;
 /// How the store is opened.
-pub type DbConfig = VariableConfig<EightCap, ((), RangeCfg<usize>), Sequential>;
+pub type DbConfig = VariableConfig<EightCap, ((), RangeCfg<usize>), Rayon>;
 /// The engine's form of [`StateTarget`].
 pub type SyncTarget = Target<Family, StateDigest>;
 
@@ -86,10 +85,17 @@ pub fn page_cache_with(pages: NonZeroUsize) -> CacheRef {
     CacheRef::new(page_size(PAGE_BYTES), pages)
 }
 
+/// Hashing by the thread that asks for it, and by no other.
+pub fn one_thread() -> Result<Rayon, StateFault> {
+    Rayon::new(NonZeroUsize::MIN).map_err(|error| fault("start a thread that hashes", error))
+}
+
 /// How the store stands on disk, in partitions that begin with `partition_prefix`: `-state-log` (operations, and their
 /// offsets), `-state-merkle` (nodes), `-state-pins` (nodes of pruned parts), `-state-bitmap` (activity of pruned parts).
 /// The log and the nodes keep partitions of their own with the endings `_data`, `_offsets`, `-blobs` and `-metadata`.
-pub fn database_config(partition_prefix: &str, page_cache: CacheRef) -> DbConfig {
+///
+/// `threads` hash a block's changes. Blocks of few changes are hashed by one, which is faster.
+pub fn database_config(partition_prefix: &str, page_cache: CacheRef, threads: Rayon) -> DbConfig {
     VariableConfig {
         merkle_config: MerkleConfig {
             journal_partition: format!("{partition_prefix}-state-merkle"),
@@ -97,7 +103,7 @@ pub fn database_config(partition_prefix: &str, page_cache: CacheRef) -> DbConfig
             items_per_blob: NZU64!(MERKLE_NODES_PER_FILE),
             write_buffer: WRITE_BUFFER_BYTES,
             replay_buffer: REPLAY_BUFFER_BYTES,
-            strategy: Sequential,
+            strategy: threads,
             page_cache: page_cache.clone(),
         },
         journal_config: LogConfig {
@@ -168,7 +174,7 @@ pub fn sync_target(target: &StateTarget) -> Option<SyncTarget> {
 pub fn genesis_commitment(genesis: &Changeset) -> Result<(B256, StateTarget), StateFault> {
     let genesis = genesis.clone();
     deterministic::Runner::default().start(|context| async move {
-        let config = database_config("genesis", page_cache_with(NZUsize!(1_024)));
+        let config = database_config("genesis", page_cache_with(NZUsize!(1_024)), one_thread()?);
         let db = open(context, config).await?;
         let db = apply_genesis(db, &genesis).await?;
         Ok(database_commitment(&db))

@@ -15,9 +15,12 @@ use crate::reader::StateReader;
 use bytes::Bytes as RawBytes;
 use corosensei::{Coroutine, CoroutineResult, Yielder, stack::DefaultStack};
 use florin_proof::{StateItem, StateKey, StateValue};
-use florin_types::{Account, Address, B256, Bytes, StateFault, StateView, U256, alloy_primitives::KECCAK256_EMPTY};
+use florin_types::{
+    Account, Address, B256, Bytes, StateFault, StateView, U256,
+    alloy_primitives::{KECCAK256_EMPTY, map::HashMap},
+};
 use parking_lot::Mutex;
-use std::{cell::RefCell, collections::HashMap};
+use std::cell::RefCell;
 
 /// Address space of one execution stack. The EVM keeps its 1,024 frames on the heap; this is for the core's own calls.
 pub const STACK_BYTES: usize = 8 * 1024 * 1024;
@@ -33,20 +36,8 @@ where
     R: Send + 'static,
     F: FnOnce(&dyn StateView) -> R + Send + 'static,
 {
-    with_view_hinted(reader, Vec::new(), core).await
-}
-
-/// Runs `core` with a view over `reader`, after fetching `hints` in one go: what the core will certainly or probably read,
-/// such as the senders and receivers of a block. A wrong hint costs a read, never a wrong result.
-pub async fn with_view_hinted<S, R, F>(reader: S, hints: Vec<StateItem>, core: F) -> R
-where
-    S: StateReader,
-    R: Send + 'static,
-    F: FnOnce(&dyn StateView) -> R + Send + 'static,
-{
-    let hints: Keys = hints.iter().map(StateItem::key).collect();
-    let mut input = if hints.is_empty() { Ok(Vec::new()) } else { reader.read(hints.clone()).await };
-    let mut suspended = Suspended::new(hints, core);
+    let mut suspended = Suspended::new(core);
+    let mut input = Ok(Vec::new());
     loop {
         match suspended.resume(input) {
             CoroutineResult::Yield(keys) => input = reader.read(keys).await,
@@ -75,7 +66,7 @@ struct Suspended<R>(Core<R>);
 unsafe impl<R: Send> Send for Suspended<R> {}
 
 impl<R: Send + 'static> Suspended<R> {
-    fn new<F>(hints: Keys, core: F) -> Self
+    fn new<F>(core: F) -> Self
     where
         F: FnOnce(&dyn StateView) -> R + Send + 'static,
     {
@@ -83,10 +74,8 @@ impl<R: Send + 'static> Suspended<R> {
         #[allow(clippy::expect_used)]
         let new = || DefaultStack::new(STACK_BYTES).expect("out of memory: cannot map a stack for execution");
         let spare = SPARE_STACKS.lock().pop();
-        Self(Coroutine::with_stack(spare.unwrap_or_else(new), move |yielder, hinted: Values| {
-            let view = SuspendingView { yielder, known: RefCell::new(HashMap::new()) };
-            view.learn(hints, hinted);
-            core(&view)
+        Self(Coroutine::with_stack(spare.unwrap_or_else(new), move |yielder, _: Values| {
+            core(&SuspendingView { yielder, known: RefCell::default() })
         }))
     }
 
@@ -111,26 +100,19 @@ struct SuspendingView<'a> {
 }
 
 impl SuspendingView<'_> {
-    /// Keeps hinted values. A failed prefetch is not an error: the read that needs the value will meet it.
-    fn learn(&self, keys: Keys, values: Values) {
-        if let Ok(values) = values {
-            self.known.borrow_mut().extend(keys.into_iter().zip(values));
-        }
-    }
-
     fn get(&self, item: &StateItem) -> Result<StateValue, StateFault> {
         let key = item.key();
-        let known = self.known.borrow().get(&key).cloned();
-        let stored = match known {
-            Some(stored) => stored,
-            None => {
-                let values = self.yielder.suspend(vec![key])?;
-                let stored = values.into_iter().next().ok_or_else(|| StateFault("a read gave no answer".into()))?;
-                self.known.borrow_mut().insert(key, stored.clone());
-                stored
-            }
+        let decode = |stored: &Option<RawBytes>| {
+            item.decode(stored.as_deref()).map_err(|error| StateFault(format!("{item:?}: {error}")))
         };
-        item.decode(stored.as_deref()).map_err(|error| StateFault(format!("{item:?}: {error}")))
+        if let Some(stored) = self.known.borrow().get(&key) {
+            return decode(stored);
+        }
+        let values = self.yielder.suspend(vec![key])?;
+        let stored = values.into_iter().next().ok_or_else(|| StateFault("a read gave no answer".into()))?;
+        let value = decode(&stored);
+        self.known.borrow_mut().insert(key, stored);
+        value
     }
 }
 
@@ -156,6 +138,24 @@ impl StateView for SuspendingView<'_> {
         match self.get(&StateItem::Code(code_hash))? {
             StateValue::Code(Some(code)) => Ok(code),
             _ => Err(StateFault(format!("code {code_hash} is missing"))),
+        }
+    }
+
+    /// A failed fetch is not told: the read that needs the value will meet the fault.
+    fn prefetch(&self, accounts: &[Address], slots: &[(Address, U256)]) {
+        let accounts = accounts.iter().map(|address| StateItem::Account(*address));
+        let items = accounts.chain(slots.iter().map(|(address, slot)| StateItem::Slot(*address, *slot)));
+        let mut missing: Keys = {
+            let known = self.known.borrow();
+            items.map(|item| item.key()).filter(|key| !known.contains_key(key)).collect()
+        };
+        missing.sort_unstable();
+        missing.dedup();
+        if missing.is_empty() {
+            return;
+        }
+        if let Ok(values) = self.yielder.suspend(missing.clone()) {
+            self.known.borrow_mut().extend(missing.into_iter().zip(values));
         }
     }
 }

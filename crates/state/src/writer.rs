@@ -19,7 +19,7 @@ use crate::{
     ledger::{Inner, block_cache, undo_cache},
     live::LiveState,
     record::{BlockRecord, UndoRecord},
-    store::{Db, database_config, open_at, store_height, store_writes},
+    store::{Db, database_config, one_thread, open_at, store_height, store_writes},
 };
 use commonware_codec::Encode as _;
 use florin_types::{B256, Block, Bytes, Changeset, Height, StateFault};
@@ -110,7 +110,7 @@ impl Ledger {
 /// Opens the store at a height that the ledger has. A node that died between the two may have left it one block ahead;
 /// further ahead means that the ledger lost records, and then nothing is touched.
 async fn open_store<E: Runtime>(context: E, config: &LedgerConfig, ledger: &Ledger) -> Result<Db<E>, LedgerError> {
-    let database = database_config(&config.partition_prefix, config.page_cache.clone());
+    let database = database_config(&config.partition_prefix, config.page_cache.clone(), one_thread()?);
     let head = ledger.head();
     let head_height = head.block.height();
     let db = open_at(context.child("latest"), database.clone(), None).await?;

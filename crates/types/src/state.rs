@@ -46,6 +46,9 @@ pub trait StateView {
     fn slot(&self, address: Address, slot: U256) -> Result<U256, StateFault>;
     /// The code with this hash. A hash that some account names is always present; anything else is a fault.
     fn code(&self, code_hash: B256) -> Result<Bytes, StateFault>;
+    /// Tells what will be read soon, so that a store fetches it together for the price of a few reads. It changes no
+    /// answer, and a view for which all reads cost the same ignores it.
+    fn prefetch(&self, _accounts: &[Address], _slots: &[(Address, U256)]) {}
 }
 
 /// What a block changed: the values after it, only for what differs from before. Ordered, so that everything derived

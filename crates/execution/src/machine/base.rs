@@ -73,6 +73,12 @@ impl<'a> Base<'a> {
         Ok(value)
     }
 
+    /// Fetches slots that will be read soon.
+    pub(crate) fn prefetch(&self, slots: &[(Address, U256)]) {
+        let unread: Vec<_> = slots.iter().filter(|place| !self.slots.contains_key(*place)).copied().collect();
+        self.view.prefetch(&[], &unread);
+    }
+
     /// Code by its hash.
     pub(crate) fn code(&self, code_hash: B256) -> Result<Bytecode, StateFault> {
         decode_code(self.view, code_hash)

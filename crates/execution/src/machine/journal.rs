@@ -1,7 +1,7 @@
 //! Modules over revm's journal: what a contract's calls and a module's change, they change together and revert
 //! together.
 
-use alloy_primitives::{Log, uint};
+use alloy_primitives::{Log, keccak256, uint};
 use florin_modules::{BATCH_COLD_GAS, BATCH_WARM_GAS, Failure, Storage, Tariff, batch_write_gas};
 use florin_types::{Account, Address, B256, Bytes, StateFault, U256};
 use revm::{
@@ -110,6 +110,13 @@ impl Storage for JournalStorage<'_, '_> {
         self.tariff = tariff;
     }
 
+    /// As many as the call can pay for.
+    fn prefetch(&mut self, slots: &[(Address, U256)]) {
+        let payable = self.gas.remaining().checked_div(BATCH_COLD_GAS).and_then(|count| usize::try_from(count).ok());
+        let slots = slots.get(..payable.unwrap_or(usize::MAX)).unwrap_or(slots);
+        self.context.journaled_state.database.prefetch(slots);
+    }
+
     fn log(&mut self, address: Address, topics: Vec<B256>, data: Bytes) -> Result<(), Failure> {
         let count = u8::try_from(topics.len()).unwrap_or(u8::MAX);
         let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
@@ -136,7 +143,7 @@ impl Storage for JournalStorage<'_, '_> {
     fn keccak(&mut self, data: &[u8]) -> Result<B256, Failure> {
         let words = self.context.cfg.gas_params.keccak256_cost(data.len());
         self.charge(KECCAK_GAS.saturating_add(words))?;
-        Ok(self.context.chain.keccak(data))
+        Ok(keccak256(data))
     }
 
     fn recover(&mut self, digest: B256, v: u8, r: B256, s: B256) -> Result<Option<Address>, Failure> {
@@ -214,7 +221,7 @@ impl Storage for Present<'_, '_> {
     }
 
     fn keccak(&mut self, data: &[u8]) -> Result<B256, Failure> {
-        Ok(self.0.chain.keccak(data))
+        Ok(keccak256(data))
     }
 
     fn recover(&mut self, _: B256, _: u8, _: B256, _: B256) -> Result<Option<Address>, Failure> {

@@ -9,9 +9,9 @@ mod journal;
 mod stop;
 
 use alloy_consensus::{Transaction as _, Typed2718 as _};
-use alloy_primitives::{KECCAK256_EMPTY, keccak256, map::HashMap};
+use alloy_primitives::KECCAK256_EMPTY;
 use florin_modules::{CALL_GAS, CallEnv, Context as ModuleContext, Failure, WORD_GAS, is_module};
-use florin_types::{Account, B256, Changeset, EvmSpec, Rules, StateFault, StateView, U256, VerifiedTx};
+use florin_types::{Account, Changeset, EvmSpec, Rules, StateFault, StateView, U256, VerifiedTx};
 use revm::{
     Context, ExecuteEvm as _, InspectEvm as _, Inspector, Journal,
     bytecode::opcode,
@@ -64,23 +64,9 @@ pub(crate) struct Ledger<'a> {
     pub(crate) guards_deployment: bool,
     /// What ends the run, where it is a simulation.
     stop: Option<Stop>,
-    /// Places of mapping entries: the same few are asked for again and again in a block. A lookup, never iterated.
-    places: HashMap<[u8; 64], B256>,
 }
 
-/// Most places remembered at once.
-const PLACES_MAX: usize = 65_536;
-
 impl<'a> Ledger<'a> {
-    /// keccak256 of a module's preimage; those of mapping entries are remembered.
-    fn keccak(&mut self, data: &[u8]) -> B256 {
-        let Ok(preimage) = <[u8; 64]>::try_from(data) else { return keccak256(data) };
-        if self.places.len() >= PLACES_MAX {
-            self.places.clear();
-        }
-        *self.places.entry(preimage).or_insert_with(|| keccak256(preimage))
-    }
-
     /// Whether nobody waits for this run any more.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stop.as_ref().is_some_and(Stop::is_set)
@@ -108,7 +94,6 @@ pub(crate) fn machine<'a>(view: &'a dyn StateView, chain_id: u64, rules: &'a Rul
         chain_id,
         guards_deployment: true,
         stop: None,
-        places: HashMap::default(),
     };
     let mut cfg = CfgEnv::new().with_spec_and_mainnet_gas_params(spec).with_chain_id(chain_id);
     cfg.tx_gas_limit_cap = Some(rules.transaction_gas_max);

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::{ExecuteError, Lane, lane};
-use alloy_consensus::{Header, TxEip7702, TxType};
+use alloy_consensus::{Header, Transaction as _, TxEip7702, TxType};
 use alloy_eips::{eip2930::AccessListItem, eip2935::HISTORY_STORAGE_ADDRESS};
-use florin_types::{StateFault, StateView};
+use florin_modules::{POLICY_ADDRESS, payment::IPayment::payBatchCall, token::BatchItem};
+use florin_types::{GenesisPolicy, StateFault, StateView};
+use std::{cell::RefCell, collections::BTreeSet};
 
 #[test]
 fn genesis_holds_what_tools_expect() {
@@ -387,43 +389,110 @@ fn a_fault_is_never_a_verdict() {
     }
 }
 
-/// A state that remembers what was read.
+/// A place in the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Account(Address),
+    Slot(Address, U256),
+}
+
+/// A state that remembers what was fetched ahead, and what was read.
 struct Recording<'a> {
     state: &'a Changeset,
-    read: std::cell::RefCell<crate::Hints>,
+    fetched: RefCell<BTreeSet<Place>>,
+    read: RefCell<Vec<Place>>,
 }
 
 impl StateView for Recording<'_> {
     fn account(&self, address: Address) -> Result<Option<florin_types::Account>, StateFault> {
-        self.read.borrow_mut().accounts.push(address);
+        self.read.borrow_mut().push(Place::Account(address));
         self.state.account(address)
     }
     fn slot(&self, address: Address, slot: U256) -> Result<U256, StateFault> {
-        self.read.borrow_mut().slots.push((address, slot));
+        self.read.borrow_mut().push(Place::Slot(address, slot));
         self.state.slot(address, slot)
     }
     fn code(&self, hash: B256) -> Result<Bytes, StateFault> {
         self.state.code(hash)
     }
+    fn prefetch(&self, accounts: &[Address], slots: &[(Address, U256)]) {
+        let accounts = accounts.iter().map(|address| Place::Account(*address));
+        let slots = slots.iter().map(|(address, slot)| Place::Slot(*address, *slot));
+        self.fetched.borrow_mut().extend(accounts.chain(slots));
+    }
+}
+
+/// What a leader and a validator fetch ahead of a block with this transaction. Both read the same things, nothing twice,
+/// and nothing that was not fetched but `unforeseen`.
+fn fetched(chain: &Chain, tx: &VerifiedTx, success: bool, unforeseen: &[Place]) -> BTreeSet<Place> {
+    let recording = || Recording { state: &chain.state, fetched: RefCell::default(), read: RefCell::default() };
+    let (checking, building) = (recording(), recording());
+    let executed = execute(&checking, CHAIN_ID, chain.rules(), &chain.env(), std::slice::from_ref(tx)).unwrap();
+    assert_eq!(statuses(&executed), [success]);
+    let mut list = List::of(std::slice::from_ref(tx));
+    let built = build(&building, CHAIN_ID, chain.rules(), &chain.env(), &mut list).unwrap();
+    assert_eq!(built.1, executed);
+    for view in [&checking, &building] {
+        let read = view.read.borrow();
+        let once: BTreeSet<Place> = read.iter().copied().collect();
+        assert_eq!(once.len(), read.len(), "something was read twice");
+        let missed: Vec<Place> = once.difference(&view.fetched.borrow()).copied().collect();
+        assert_eq!(missed, unforeseen);
+    }
+    assert_eq!(checking.fetched, building.fetched);
+    building.fetched.into_inner()
 }
 
 #[test]
-fn a_payment_reads_nothing_that_was_not_hinted_and_nothing_twice() {
-    let chain = Chain::new();
-    let tx = signer(2).pay(0, signer(3).address(), 5);
-    let view = Recording { state: &chain.state, read: Default::default() };
-    let executed = execute(&view, CHAIN_ID, chain.rules(), &chain.env(), std::slice::from_ref(&tx)).unwrap();
-    assert_eq!(statuses(&executed), [true]);
-    let mut hinted = crate::Hints::block(1);
-    crate::hints(&tx, &mut hinted);
-    let read = view.read.into_inner();
-    for address in &read.accounts {
-        assert!(hinted.accounts.contains(address), "account {address} was not hinted");
-    }
-    for (address, slot) in &read.slots {
-        assert!(hinted.slots.contains(&(*address, *slot)), "slot {slot} of {address} was not hinted");
-    }
-    let mut once = read.clone();
-    once.compact();
-    assert_eq!((once.accounts.len(), once.slots.len()), (read.accounts.len(), read.slots.len()));
+fn a_payment_reads_nothing_that_was_not_fetched_before() {
+    fetched(&Chain::new(), &signer(2).pay(0, signer(3).address(), 5), true, &[]);
+}
+
+/// A batch of `payees` that may use so much gas.
+fn batch(payees: &[Address], gas_limit: u64) -> VerifiedTx {
+    let item = |to: &Address| BatchItem { to: *to, amount: 5, reference: [0; 8] }.encode().unwrap();
+    let items: Vec<u8> = payees.iter().flat_map(item).collect();
+    let call = payBatchCall { token: token(), uetr: B256::repeat_byte(1), mode: 1, items: items.into() };
+    let to = TxKind::Call(florin_modules::PAYMENT_ADDRESS);
+    signer(2).sign(TxEip1559 { to, input: call.abi_encode().into(), ..free(0, gas_limit) })
+}
+
+/// Payees and their places on the policy's list come in one go; the policy itself is known once the token was read.
+#[test]
+fn a_batch_fetches_what_its_payees_need() {
+    let payees =
+        [signer(3).address(), Address::repeat_byte(0x77), signer(3).address(), Address::ZERO, signer(4).address()];
+    let fetched_by = |policies: Vec<GenesisPolicy>, unforeseen: &[Place]| {
+        let mut genesis = genesis(Rules::default());
+        genesis.tokens[0].policy = (!policies.is_empty()).then_some(0);
+        genesis.policies = policies;
+        let everything = fetched(&Chain::of(genesis), &batch(&payees, 400_000), true, unforeseen);
+        everything.into_iter().filter(|place| matches!(place, Place::Slot(..))).count()
+    };
+    let token = Place::Account(token());
+    let open = fetched_by(Vec::new(), &[token]);
+    let nobody = GenesisPolicy::Deny { admin: signer(1).address(), members: BTreeSet::new() };
+    let policy = florin_modules::policy::layout::layout();
+    let id = florin_modules::policy::FIRST_CREATED;
+    let places = [policy.policies.of(&id).place(), policy.members.of(&id).of(&signer(2).address()).place()];
+    let places = places.map(|(address, slot)| Place::Slot(address, slot));
+    let unforeseen: BTreeSet<Place> = places.into_iter().chain([token, Place::Account(POLICY_ADDRESS)]).collect();
+    let unforeseen: Vec<Place> = unforeseen.into_iter().collect();
+    assert_eq!(fetched_by(vec![nobody], &unforeseen), open + 3, "three payees can hold units");
+}
+
+/// Who brings gas for a few payees has no more than that fetched.
+#[test]
+fn a_batch_fetches_no_more_than_it_can_pay_for() {
+    let payees: Vec<Address> =
+        (0..500u16).map(|number| Address::left_padding_from(&(1_000 + number).to_be_bytes())).collect();
+    let floor = 21_000 + 40 * batch(&payees, 0).tx().input().len() as u64;
+    let count = |gas_limit, success| {
+        fetched(&Chain::new(), &batch(&payees, gas_limit), success, &[Place::Account(token())]).len()
+    };
+    let all = count(16_000_000, true);
+    assert!(all > payees.len());
+    let starved = count(floor, false);
+    let payable = usize::try_from(floor / florin_modules::BATCH_COLD_GAS).unwrap();
+    assert!(starved < all && starved < payable, "{starved} of {all}, {payable} payable");
 }

@@ -50,6 +50,11 @@ pub fn addresses_of(context: &mut Context<'_>, person: u64) -> Result<Vec<Addres
     layout().persons.at(context, &person)?.addresses.all(context)
 }
 
+/// Where it stands to whom the account belongs, for prefetching.
+pub(crate) fn link_place(account: Address) -> (Address, U256) {
+    layout().links.of(&account).place()
+}
+
 /// To whom an account belongs, is proposed to belong, and its nonce.
 pub(super) fn link_of(context: &mut Context<'_>, account: Address) -> Result<(Slot<Link>, Link), Failure> {
     let place = layout().links.at(context, &account)?;

@@ -40,6 +40,7 @@ pub use persons::{PersonKind, assign_registrar, person_count, person_of_lei, reg
 
 pub(crate) use abi::SOURCE;
 pub(crate) use dispatch::dispatch;
+pub(crate) use links::link_place;
 pub(crate) use offices::initialise;
 
 #[cfg(test)]

@@ -27,16 +27,43 @@ pub fn first_forbidden(
     policy: u64,
     accounts: impl IntoIterator<Item = Address>,
 ) -> Result<Option<Address>, Failure> {
-    if policy == OPEN {
-        return Ok(None);
-    }
-    let known = get(context, policy)?;
+    let asked = Asked::of(context, policy)?;
     for account in accounts {
-        if forbidding(context, policy, known, account, DEPTH_MAX)?.is_some() {
+        if !asked.admits(context, account)? {
             return Ok(Some(account));
         }
     }
     Ok(None)
+}
+
+/// A policy that is asked of several accounts, read once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    policy: u64,
+    known: Known,
+}
+
+impl Asked {
+    /// Reads the policy.
+    pub(crate) fn of(context: &mut Context<'_>, policy: u64) -> Result<Self, Failure> {
+        let known = if policy == OPEN { (None, Policy::default()) } else { get(context, policy)? };
+        Ok(Self { policy, known })
+    }
+
+    /// Whether it admits the account.
+    pub(crate) fn admits(self, context: &mut Context<'_>, account: Address) -> Result<bool, Failure> {
+        Ok(forbidding(context, self.policy, self.known, account, DEPTH_MAX)?.is_none())
+    }
+
+    /// The slot that it reads of an account first, for prefetching: the account's place on a list, or its person. None
+    /// where that depends on other policies.
+    pub(crate) fn place_of(self, account: Address) -> Option<(Address, U256)> {
+        let kind = self.known.0?;
+        if kind.is_list() {
+            return Some(layout().members.of(&self.policy).of(&account).place());
+        }
+        (!kind.is_combination() && !kind.is_rule()).then(|| identity::link_place(account))
+    }
 }
 
 /// The policy at or beneath `policy` that forbids the account; none if it is admitted. Where several forbid it, that is

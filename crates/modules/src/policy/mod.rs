@@ -43,6 +43,7 @@ pub use receipt::{Replayed, replay, version_of};
 pub use rules::{HoldingOutcome, create_condition, create_jurisdiction_condition};
 
 pub(crate) use abi::SOURCE;
+pub(crate) use accounts::Asked;
 pub(crate) use decide::record;
 pub(crate) use dispatch::dispatch;
 pub(crate) use limits::give_back;

@@ -21,7 +21,7 @@ use florin_execution::{AdmitError, BlockEnv, admit, assemble, build, genesis_blo
 use florin_index::Index;
 use florin_mempool::{Origin, Pool, PoolLimits, Submitted};
 use florin_state::{
-    Databases, FinalizedBlock, Ledger, LedgerConfig, LedgerWriter, commitment, database_config, merkleize,
+    Databases, FinalizedBlock, Ledger, LedgerConfig, LedgerWriter, commitment, database_config, merkleize, one_thread,
     open_genesis, page_cache_with, sync_target, with_view, write,
 };
 use florin_types::{
@@ -240,7 +240,7 @@ impl Node {
         let genesis = Arc::new(genesis());
         let state = genesis_state(&genesis).unwrap();
         let cache = page_cache_with(NZUsize!(256));
-        let database = database_config(PREFIX, cache.clone());
+        let database = database_config(PREFIX, cache.clone(), one_thread().unwrap());
         let (root, target) = open_genesis(context.child("genesis"), database.clone(), &state, PREFIX).await.unwrap();
         let block = Arc::new(genesis_block(&genesis, root, target).unwrap());
         let ledger_config = LedgerConfig { window_blocks: 8, ..LedgerConfig::new(PREFIX, cache) };

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     LedgerError,
     archive::Archives,
+    one_thread,
     record::{BlockRecord, UndoRecord},
 };
 use commonware_codec::Encode as _;
@@ -208,7 +209,7 @@ fn blocks_are_found_by_hash() {
 #[test]
 fn genesis_on_disk_is_the_genesis_in_memory() {
     deterministic::Runner::default().start(|context| async move {
-        let database = || database_config(PREFIX, page_cache_with(NZUsize!(64)));
+        let database = || database_config(PREFIX, page_cache_with(NZUsize!(64)), one_thread().unwrap());
         let expected = genesis_commitment(&genesis_changes()).unwrap();
         for name in ["first", "second"] {
             let context = context.child("open").with_attribute("name", name);

@@ -10,7 +10,8 @@ mod tamper;
 
 use crate::{
     Databases, FinalizedBlock, Ledger, LedgerConfig, LedgerWriter, MemoryState, Runtime, SealedBatch, StateReader,
-    commitment, database_config, genesis_commitment, merkleize, open_genesis, page_cache_with, sync_target, write,
+    commitment, database_config, genesis_commitment, merkleize, one_thread, open_genesis, page_cache_with, sync_target,
+    write,
 };
 use alloy_consensus::{EMPTY_ROOT_HASH, proofs::calculate_transaction_root};
 use commonware_glue::stateful::db::DatabaseSet;
@@ -141,7 +142,7 @@ struct Node<E: Runtime> {
 impl<E: Runtime> Node<E> {
     /// Starts as the engine does: genesis, ledger, then the store at the last acknowledged block.
     async fn start(context: E, config: LedgerConfig, acknowledged: Option<Arc<Block>>) -> Self {
-        let database = database_config(PREFIX, config.page_cache.clone());
+        let database = database_config(PREFIX, config.page_cache.clone(), one_thread().unwrap());
         let genesis = Arc::new(genesis_block());
         let found = open_genesis(context.child("genesis"), database.clone(), &genesis_changes(), PREFIX).await.unwrap();
         assert_eq!(found, (genesis.header().state_root, genesis.extension().state));

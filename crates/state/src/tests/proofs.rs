@@ -1,7 +1,7 @@
 //! Proofs of presence and absence against finalised headers.
 
 use super::*;
-use crate::LedgerError;
+use crate::{LedgerError, one_thread};
 use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
 use florin_proof::StateProof;
 
@@ -37,7 +37,7 @@ fn presence_and_absence_are_proven_against_the_head() {
 fn an_empty_state_proves_absence() {
     let (root, proof) = deterministic::Runner::default().start(|context| async move {
         let empty = Changeset::default();
-        let database = database_config(PREFIX, page_cache_with(NZUsize!(64)));
+        let database = database_config(PREFIX, page_cache_with(NZUsize!(64)), one_thread().unwrap());
         let (root, target) = open_genesis(context.child("genesis"), database.clone(), &empty, PREFIX).await.unwrap();
         let target = sync_target(&target).unwrap();
         let databases: Databases<deterministic::Context> =
@@ -136,7 +136,7 @@ fn golden_changes() -> Changeset {
 #[test]
 fn roots_and_proofs_are_golden() {
     let (root, proof) = deterministic::Runner::default().start(|context| async move {
-        let database = database_config(PREFIX, page_cache_with(NZUsize!(64)));
+        let database = database_config(PREFIX, page_cache_with(NZUsize!(64)), one_thread().unwrap());
         let changes = golden_changes();
         let (root, target) = open_genesis(context.child("genesis"), database.clone(), &changes, PREFIX).await.unwrap();
         let target = sync_target(&target).unwrap();

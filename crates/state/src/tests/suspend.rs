@@ -1,6 +1,6 @@
 //! The suspended core: suspends at misses, carries panics, unwinds when dropped, moves between threads.
 
-use crate::{MemoryState, StateReader, with_view, with_view_hinted};
+use crate::{MemoryState, StateReader, with_view};
 use bytes::Bytes as RawBytes;
 use florin_proof::{StateItem, StateKey};
 use florin_types::{Account, Address, B256, Changeset, StateFault, StateView, U256, alloy_primitives::keccak256};
@@ -73,11 +73,17 @@ async fn a_core_reads_through_suspension_and_remembers() {
 }
 
 #[tokio::test]
-async fn hints_are_fetched_in_one_read() {
+async fn what_is_prefetched_is_one_read() {
     let reader = slow();
-    let hints = (1..=20)
-        .flat_map(|number| [StateItem::Account(address(number)), StateItem::Slot(address(number), U256::from(5))]);
-    assert_eq!(with_view_hinted(&reader, hints.collect(), sum).await, U256::from(210 * 8));
+    let sum = with_view(&reader, |view| {
+        let accounts: Vec<_> = (1..=20).map(address).collect();
+        let slots: Vec<_> = accounts.iter().map(|address| (*address, U256::from(5))).collect();
+        view.prefetch(&accounts, &slots);
+        view.prefetch(&accounts, &[]);
+        view.prefetch(&accounts[..1], &[slots[0], slots[0]]);
+        sum(view)
+    });
+    assert_eq!(sum.await, U256::from(210 * 8));
     assert_eq!((reader.reads.load(Ordering::Relaxed), reader.keys.load(Ordering::Relaxed)), (1, 40));
 }
 
@@ -89,8 +95,11 @@ async fn a_fault_reaches_the_core_and_a_panic_the_caller() {
             Box::pin(std::future::ready(Err(StateFault("disk gone".into()))))
         }
     }
-    let hints = vec![StateItem::Account(address(1))];
-    let fault = with_view_hinted(Broken, hints, |view| view.account(address(1))).await.unwrap_err();
+    let read = |view: &dyn StateView| {
+        view.prefetch(&[address(1)], &[]);
+        view.account(address(1))
+    };
+    let fault = with_view(Broken, read).await.unwrap_err();
     assert_eq!(fault.0, "disk gone");
     let reader = slow();
     let panicked = AssertUnwindSafe(with_view(&reader, |view| {
