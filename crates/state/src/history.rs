@@ -5,8 +5,8 @@
 //! eight bytes a change and some forty a key. It is rebuilt from the undo records at start.
 
 use florin_proof::StateKey;
-use florin_types::Height;
-use std::collections::{BTreeMap, HashMap};
+use florin_types::{Height, alloy_primitives::map::HashMap};
+use std::collections::BTreeMap;
 
 /// Index over the undo records of a contiguous range of heights.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ impl History {
     /// An index that begins after `height`, the block with this many operations.
     pub(crate) fn starting_at(height: Height, operations_end: u64) -> Self {
         let heights = BTreeMap::from([(operations_end, height)]);
-        Self { changes: HashMap::new(), heights, oldest: height, latest: height }
+        Self { changes: HashMap::default(), heights, oldest: height, latest: height }
     }
 
     /// Adds the next block. A block that is in already stays as it is.

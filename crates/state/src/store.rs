@@ -72,6 +72,12 @@ const LOG_ITEMS_PER_FILE: u64 = 65_536;
 const MERKLE_NODES_PER_FILE: u64 = 131_072;
 const WRITE_BUFFER_BYTES: NonZeroUsize = NZUsize!(1_048_576);
 const REPLAY_BUFFER_BYTES: NonZeroUsize = NZUsize!(1_048_576);
+/// Keys whose latest operation is remembered while the store is opened: what is not among them is looked up in the log
+/// again, at random. With a million accounts a node starts in 2.3 s instead of
+/// 4.4 s. Some 50 MB, given back once it is open.
+const INIT_CACHE_KEYS: NonZeroUsize = NZUsize!(1_048_576);
+/// Bytes of the log that are read in one go while the store is opened.
+const INIT_BUFFER_BYTES: NonZeroUsize = NZUsize!(4_194_304);
 /// Key of the marker that genesis stands in the store.
 const GENESIS_MARK: u64 = 0;
 
@@ -117,8 +123,8 @@ pub fn database_config(partition_prefix: &str, page_cache: CacheRef, threads: Ra
         },
         grafted_metadata_partition: format!("{partition_prefix}-state-bitmap"),
         translator: EightCap,
-        init_cache: Some(NZUsize!(65_536)),
-        init_buffer: REPLAY_BUFFER_BYTES,
+        init_cache: Some(INIT_CACHE_KEYS),
+        init_buffer: INIT_BUFFER_BYTES,
         init_concurrency: (),
     }
 }
@@ -175,7 +181,8 @@ pub fn genesis_commitment(genesis: &Changeset) -> Result<(B256, StateTarget), St
     let genesis = genesis.clone();
     deterministic::Runner::default().start(|context| async move {
         let config = database_config("genesis", page_cache_with(NZUsize!(1_024)), one_thread()?);
-        let db = open(context, config).await?;
+        // There is nothing to look up in a store that is empty.
+        let db = open(context, DbConfig { init_cache: None, ..config }).await?;
         let db = apply_genesis(db, &genesis).await?;
         Ok(database_commitment(&db))
     })
