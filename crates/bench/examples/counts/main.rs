@@ -1,73 +1,33 @@
 //! Hot paths, one a run, for `cargo xtask counts`: `counts NAME` takes one, `counts` alone names them all.
 //!
 //! callgrind counts the instructions below [`counted_region`] and nothing else, so that inputs may cost what they like.
-//! Each path runs once uncounted before: what is set up at the first use of a library is no part of it. Everything
-//! follows from fixed numbers. What still differs between two runs is the seed of hash maps in libraries.
+//! Each path runs once uncounted before: what is set up at the first use of a library is no part of it, nor are the hashes
+//! of short inputs that alloy's cache of Keccak-256 then knows. What still differs between two runs is the seed of hash
+//! maps in libraries.
 //!
 //! The figures that are kept, `instructions.txt`, are those of one compiler and one kind of machine. The C library's memory
 //! functions choose their code by the processor when they run, of which valgrind shows at most AVX2 (so does BLAKE3, which
-//! no path here uses); keccak, about half of most paths, is chosen by the target when it is built. Memory comes from the C
+//! no path here uses); keccak, about a third of most paths, is chosen by the target when it is built. Memory comes from the C
 //! library and not from the allocator of the program.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use alloy_consensus::proofs::calculate_transaction_root;
-use alloy_primitives::{TxKind, hex, keccak256};
-use alloy_sol_types::SolValue as _;
-use florin_bench::payment_input;
-use florin_execution::{Admission, Candidates as _, Executed, Lane, admit, execute, genesis_state};
-use florin_mempool::{Origin, Pool, PoolLimits};
-use florin_modules::{
-    PAYMENT_ADDRESS,
-    settlement::solver::{Payment, Position, Table},
-    token_address,
-};
-use florin_types::{
-    Address, B256, Block, Bytes, ConsensusContext, Extension, GenesisAccount, Header, Rules, StateTarget, TxEnvelope,
-    U256, VerifiedTx, decode_transaction,
-};
-use secp256k1::SecretKey;
-use std::{collections::HashSet, hint::black_box, process::ExitCode};
+use std::{hint::black_box, process::ExitCode};
 
-#[path = "../../../execution/benches/setup/mod.rs"]
-mod setup;
-use setup::{
-    CHAIN_ID, Call, Memory, address, batch, batch_rules, block_env, genesis, key, transactions, transfer, verify,
-};
-
-/// Name of each path, with the number of things that it does, and what runs it.
-const PATHS: &[(&str, fn())] = &[
-    ("decode-100", decode),
-    ("recover-sender-20", recover_sender),
-    ("admit-100", admission),
-    ("mempool-1000", mempool),
-    ("block-transfers-100", block_of_transfers),
-    ("block-payments-100", block_of_payments),
-    ("block-erc20-100", block_of_coins),
-    ("batch-1000", one_batch),
-    ("encode-block-1000", encode_block),
-    ("decode-block-1000", decode_block),
-    ("settlement-solver-1600", settlement_solver),
-];
-
-/// Holders that sign: few, because keys and signatures cost more under callgrind than what is counted.
-const SIGNERS: u32 = 100;
-const COIN: Address = Address::repeat_byte(0xc0);
-/// The code that deploys the coin; the code of the contract follows it.
-const COIN_DEPLOYER_BYTES: usize = 28;
-const COIN_HEX: &str = include_str!("../../contracts/Coin.hex");
-/// Where the coin keeps `balanceOf`.
-const COIN_BALANCES_SLOT: u64 = 1;
+#[path = "../../benches/paths/mod.rs"]
+mod paths;
+use paths::{Meter, paths};
 
 fn main() -> ExitCode {
+    let paths = paths();
     let Some(name) = std::env::args().nth(1) else {
-        PATHS.iter().for_each(|(name, _)| println!("{name}"));
+        paths.iter().for_each(|(name, _)| println!("{name}"));
         return ExitCode::SUCCESS;
     };
-    let Some((_, run)) = PATHS.iter().find(|(path, _)| *path == name) else {
+    let Some((_, run)) = paths.iter().find(|(path, _)| *path == name) else {
         eprintln!("no hot path is named {name:?}: run without arguments for the names");
         return ExitCode::FAILURE;
     };
-    run();
+    run(&mut Callgrind);
     ExitCode::SUCCESS
 }
 
@@ -79,165 +39,14 @@ fn counted_region(run: &mut dyn FnMut()) {
     black_box(());
 }
 
-/// Runs a path uncounted, then counted. Making its input and dropping its outcome are never counted.
-fn count<I, T>(input: impl Fn() -> I, run: impl Fn(I) -> T) -> T {
-    drop(black_box(run(input())));
-    let (mut input, mut outcome) = (Some(black_box(input())), None);
-    counted_region(&mut || outcome = input.take().map(&run));
-    black_box(outcome).unwrap()
-}
+/// Runs a path uncounted, then counted.
+struct Callgrind;
 
-fn signers() -> Vec<SecretKey> {
-    (0..SIGNERS).map(key).collect()
-}
-
-fn addresses(keys: &[SecretKey]) -> Vec<Address> {
-    keys.iter().map(address).collect()
-}
-
-fn transfers(count: usize) -> Vec<TxEnvelope> {
-    transactions(&signers(), count, 60_000, |_, to| transfer(token_address(1), to))
-}
-
-fn verified(txs: Vec<TxEnvelope>) -> Vec<VerifiedTx> {
-    txs.into_iter().map(verify).collect()
-}
-
-/// The signers' currency and, for those of the EVM, a coin that each of them holds.
-fn ledger() -> Memory {
-    let holders = addresses(&signers());
-    let mut genesis = genesis(&holders);
-    let place = |holder: &Address| keccak256((*holder, U256::from(COIN_BALANCES_SLOT)).abi_encode()).into();
-    let coin = GenesisAccount {
-        code: Bytes::from(hex::decode(COIN_HEX.trim()).unwrap().split_off(COIN_DEPLOYER_BYTES)),
-        storage: holders.iter().map(|holder| (place(holder), U256::from(1_000))).collect(),
-        ..GenesisAccount::default()
-    };
-    genesis.accounts.insert(COIN, coin);
-    Memory::from(genesis_state(&genesis).unwrap())
-}
-
-// ----- transactions before a block ---------------------------------------------------------------------------------
-
-fn decode() {
-    let encoded: Vec<Bytes> = verified(transfers(100)).iter().map(|tx| tx.encoded().clone()).collect();
-    let hash = |bytes: &Bytes| *decode_transaction(bytes).unwrap().tx_hash();
-    count(|| (), |()| encoded.iter().map(hash).collect::<Vec<B256>>());
-}
-
-fn recover_sender() {
-    let txs = transfers(20);
-    count(|| txs.clone(), verified);
-}
-
-fn admission() {
-    let (view, rules, txs) = (ledger(), Rules::default(), verified(transfers(100)));
-    let admitted = |tx: &VerifiedTx| admit(&view, CHAIN_ID, &rules, 1_700_000_001_000, 1, tx).unwrap();
-    count(|| (), |()| txs.iter().map(admitted).collect::<Vec<Admission>>());
-}
-
-fn mempool() {
-    let (rules, txs) = (Rules::default(), verified(transfers(1_000)));
-    let admission = Admission { account_nonce: 0, balance: U256::MAX, cost: U256::ZERO, lane: Lane::Payment };
-    let pool = || Pool::new(PoolLimits::default());
-    let (_, taken) = count(pool, |pool| {
-        for tx in &txs {
-            pool.submit(tx.clone(), &admission, Origin::Peer, 0).unwrap();
-        }
-        let mut candidates = pool.candidates(&rules, &HashSet::<B256>::new());
-        let mut taken = 0;
-        while let Some(tx) = candidates.next() {
-            candidates.taken(&tx, 50_000);
-            taken += 1;
-        }
-        (pool, taken)
-    });
-    assert_eq!(taken, txs.len());
-}
-
-// ----- execution ---------------------------------------------------------------------------------------------------
-
-fn executed(view: &Memory, rules: &Rules, txs: &[VerifiedTx]) {
-    let run = || execute(view, CHAIN_ID, rules, &block_env(), txs).unwrap();
-    let Executed { receipts, .. } = count(|| (), |()| run());
-    assert_eq!(receipts.len(), txs.len());
-    assert!(receipts.iter().all(|receipt| receipt.status()), "a transaction was reverted");
-}
-
-fn block_of(gas_limit: u64, call: impl Fn(usize, Address) -> Call) {
-    executed(&ledger(), &Rules::default(), &verified(transactions(&signers(), 100, gas_limit, call)));
-}
-
-fn block_of_transfers() {
-    block_of(60_000, |_, to| transfer(token_address(1), to));
-}
-
-fn block_of_coins() {
-    block_of(60_000, |_, to| transfer(COIN, to));
-}
-
-fn block_of_payments() {
-    block_of(400_000, |index, payee| {
-        let input = payment_input(token_address(1), payee, keccak256(index.to_be_bytes()));
-        (TxKind::Call(PAYMENT_ADDRESS), input, U256::ZERO)
-    });
-}
-
-fn one_batch() {
-    let payer = key(0);
-    let payees = (1..=1_000u32).map(|number| Address::from_slice(&keccak256(number.to_be_bytes())[12..]));
-    let holders: Vec<Address> = std::iter::once(address(&payer)).chain(payees).collect();
-    let view = Memory::from(genesis_state(&genesis(&holders)).unwrap());
-    executed(&view, &batch_rules(), &[batch(&payer, &holders[1..])]);
-}
-
-// ----- blocks on the wire ------------------------------------------------------------------------------------------
-
-fn block() -> Block {
-    let transactions = transfers(1_000);
-    let extension = Extension {
-        timestamp_ms: 1_700_000_001_000,
-        context: ConsensusContext { epoch: 0, view: 2, parent_view: 1, leader: B256::repeat_byte(3) },
-        state: StateTarget { operations_root: B256::repeat_byte(4), operations_start: 1, operations_end: 5 },
-    };
-    let header = Header {
-        number: 1,
-        timestamp: 1_700_000_001,
-        extra_data: Bytes::copy_from_slice(extension.commitment().as_slice()),
-        transactions_root: calculate_transaction_root(&transactions),
-        ..Block::header_template()
-    };
-    Block::new(header, extension, transactions).unwrap()
-}
-
-fn encode_block() {
-    let block = block();
-    count(|| (), |()| block.encode());
-}
-
-fn decode_block() {
-    let encoded = block().encode();
-    count(|| (), |()| Block::decode(&encoded).unwrap());
-}
-
-// ----- settlement --------------------------------------------------------------------------------------------------
-
-/// 50 banks with 32 queued payments each. Every fifth has a limit towards its neighbour, and so little cover that
-/// payments are dropped until the rest settles.
-fn settlement_solver() {
-    const BANKS: usize = 50;
-    let payment = |bank: usize, place: usize| {
-        let draw = (bank * 7919 + place * 104_729) % 1_000;
-        let creditor = (bank + 1 + draw % (BANKS - 1)) % BANKS;
-        Payment { creditor, amount: 100 + draw as u128 }
-    };
-    let position = |bank: usize| Position {
-        capacity: if bank.is_multiple_of(5) { 500 } else { 5_000 },
-        bilateral: bank.is_multiple_of(5).then_some(((bank + 1) % BANKS, 300)).into_iter().collect(),
-        barred: false,
-        queue: (0..32).map(|place| payment(bank, place)).collect(),
-    };
-    let banks: Vec<Position> = (0..BANKS).map(position).collect();
-    let solution = count(|| banks.clone(), |banks| Table::new(banks).solve());
-    assert!(solution.count > 0 && solution.dropped > 0, "{} settle, {} do not", solution.count, solution.dropped);
+impl Meter for Callgrind {
+    fn measure<I, T>(&mut self, input: impl Fn() -> I, run: impl Fn(I) -> T) -> T {
+        drop(black_box(run(input())));
+        let (mut input, mut outcome) = (Some(black_box(input())), None);
+        counted_region(&mut || outcome = input.take().map(&run));
+        black_box(outcome).unwrap()
+    }
 }
