@@ -274,7 +274,10 @@ fn anvil(workspace: &Workspace, seconds: u64) -> Result<Vec<Row>, String> {
     const PORT: &str = "18545";
     // The accounts that the bench pays from are the last of these, from the same phrase.
     const ACCOUNTS: &str = "1064";
-    let arguments = ["--silent", "--port", PORT, "--accounts", ACCOUNTS, "--gas-limit", "1000000000"];
+    // A block each fifth of a second. By itself anvil makes one of every transaction, and whoever follows it asks for
+    // each of them.
+    let arguments =
+        ["--silent", "--port", PORT, "--accounts", ACCOUNTS, "--gas-limit", "1000000000", "--block-time", "0.2"];
     let mut node = Command::new("anvil")
         .args(arguments)
         .stdout(Stdio::null())

@@ -27,20 +27,13 @@ impl Telemetry {
     pub(crate) fn start(config: &Config, node: &str) -> Result<Self, Failure> {
         let filter = |field: &str, text: &str| EnvFilter::try_new(text).map_err(|error| refused(field, &error));
         let traces = provider(config, node)?;
-        let spans = match &traces {
-            Some(provider) => {
-                let tracer = provider.tracer("florin");
-                Some(
-                    tracing_opentelemetry::layer()
-                        .with_tracer(tracer)
-                        .with_filter(filter("traces.filter", &config.traces.filter)?),
-                )
-            }
-            None => None,
-        };
-        let subscriber = tracing_subscriber::registry()
-            .with(log(config.log.format).with_filter(filter("log.filter", &config.log.filter)?))
-            .with(spans);
+        let mut layers = vec![log(config.log.format).with_filter(filter("log.filter", &config.log.filter)?).boxed()];
+        // Not an `Option` in the stack: an absent layer refuses nothing, so spans that nobody wants would be made.
+        if let Some(provider) = &traces {
+            let spans = tracing_opentelemetry::layer().with_tracer(provider.tracer("florin"));
+            layers.push(spans.with_filter(filter("traces.filter", &config.traces.filter)?).boxed());
+        }
+        let subscriber = tracing_subscriber::registry().with(layers);
         tracing::subscriber::set_global_default(subscriber).map_err(|error| refused("log", &error))?;
         Ok(Self { traces })
     }

@@ -1,7 +1,7 @@
 //! Accounts for a load: made, funded, and emptied again.
 
 use crate::BenchError;
-use alloy_primitives::{Address, U256, keccak256};
+use alloy_primitives::{Address, U256, keccak256_uncached};
 use florin_client::{ClientError, RpcClient, SignedTx, Signer, Token, TxEip1559, transfer_input};
 use florin_types::Amount;
 use zeroize::Zeroizing;
@@ -16,11 +16,13 @@ const REFUND_ROUNDS_MAX: usize = 5;
 /// Accounts derived from a secret, the same ones every time, so that what an interrupted load left on them is found
 /// again. Whoever knows the secret has the keys: it must be one, such as the funder's private key.
 pub fn derive_signers(secret: &[u8], count: usize) -> Result<Vec<Signer>, BenchError> {
-    let seed = Zeroizing::new(keccak256(Zeroizing::new([b"florin bench senders", secret].concat())).0);
+    // Secrets must not stay in a cache.
+    let seed = Zeroizing::new(keccak256_uncached(Zeroizing::new([b"florin bench senders", secret].concat())).0);
     (0..count)
         .map(|index| {
             let numbered = Zeroizing::new([seed.as_slice(), &index.to_be_bytes()].concat());
-            Signer::from_bytes(Zeroizing::new(keccak256(numbered).0)).map_err(|error| BenchError::Client(error.into()))
+            Signer::from_bytes(Zeroizing::new(keccak256_uncached(numbered).0))
+                .map_err(|error| BenchError::Client(error.into()))
         })
         .collect()
 }

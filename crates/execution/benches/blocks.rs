@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use alloy_primitives::{TxKind, keccak256};
-use florin_execution::{Executed, execute, genesis_state, hints};
+use florin_execution::{Executed, execute, genesis_state};
 use florin_modules::{token::BATCH_ITEMS_MAX, token_address};
 use florin_types::{Address, Bytes, Rules, U256, VerifiedTx};
 use secp256k1::SecretKey;
@@ -89,10 +89,4 @@ fn main() {
     let root = || alloy_consensus::proofs::calculate_receipt_root(&executed.receipts);
     let (each_us, _) = best_us(TRANSACTIONS, root);
     println!("{:<44} {each_us:>7.2} us a transaction", "... of which the receipts root");
-    let (each_us, _) = best_us(TRANSACTIONS, || {
-        let mut found = florin_execution::Hints::default();
-        payments.iter().for_each(|tx| hints(tx, &mut found));
-        found
-    });
-    println!("{:<44} {each_us:>7.2} us a transaction", "hints for one block");
 }

@@ -18,9 +18,9 @@ use florin_types::{
 use revm::context::JournalTr as _;
 
 use crate::{
-    BlockEnv, Hints, Lane, Rejection,
+    BlockEnv, Lane, Rejection,
     check::{Accounts, CheckError, NonceRule, check_form, check_sender},
-    hints::hints,
+    hints::{Hints, hints},
     machine::{
         Ledger, Machine, Present, ViewFault, history_slot, machine, reserve, run_system, take_changes, transact, tx_env,
     },
@@ -110,10 +110,14 @@ pub fn build(
     let mut misses = 0u32;
     while !run.budget.is_full() && misses < MISSES_MAX {
         let Some(tx) = candidates.next() else { break };
-        let mut wanted = Hints::default();
-        hints(&tx, &mut wanted);
-        view.prefetch(&wanted.accounts, &wanted.slots);
-        match run.apply(&tx) {
+        let applied = run.lane_of(&tx).and_then(|lane| {
+            // Not before: what has no room would be fetched for nothing, block after block.
+            let mut wanted = Hints::default();
+            hints(&tx, &mut wanted);
+            view.prefetch(&wanted.accounts, &wanted.slots);
+            run.apply_in(lane, &tx)
+        });
+        match applied {
             Ok(gas_used) => {
                 candidates.taken(&tx, gas_used);
                 taken.push(tx);
@@ -197,10 +201,21 @@ impl<'a> BlockRun<'a> {
 
     /// Checks and executes one transaction and gives the gas that it used; what is rejected leaves no trace.
     pub(crate) fn apply(&mut self, tx: &VerifiedTx) -> Result<u64, CheckError> {
-        let context = &mut self.machine.ctx;
+        let lane = self.lane_of(tx)?;
+        self.apply_in(lane, tx)
+    }
+
+    /// The lane in which a well-formed transaction finds room. Nothing is read for it.
+    fn lane_of(&self, tx: &VerifiedTx) -> Result<Lane, CheckError> {
+        let context = &self.machine.ctx;
         check_form(tx, context.chain.chain_id, self.rules, &context.cfg.gas_params)?;
         let lane = lane(tx.tx(), self.rules);
         self.budget.check(self.height, lane, tx)?;
+        Ok(lane)
+    }
+
+    fn apply_in(&mut self, lane: Lane, tx: &VerifiedTx) -> Result<u64, CheckError> {
+        let context = &mut self.machine.ctx;
         let env = context.chain.reader();
         check_sender(tx, env, &mut Present(context), NonceRule::Next)?;
         let result = transact(&mut self.machine, tx_env(tx))?

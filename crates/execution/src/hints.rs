@@ -12,16 +12,16 @@ use crate::{env::BENEFICIARY, machine::history_slot};
 
 /// What a transaction certainly reads, so that the store can fetch it in one go before execution.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hints {
+pub(crate) struct Hints {
     /// Accounts.
-    pub accounts: Vec<Address>,
+    pub(crate) accounts: Vec<Address>,
     /// Storage slots.
-    pub slots: Vec<(Address, U256)>,
+    pub(crate) slots: Vec<(Address, U256)>,
 }
 
 impl Hints {
     /// What every block reads before its first transaction.
-    pub fn block(height: Height) -> Self {
+    pub(crate) fn block(height: Height) -> Self {
         Self {
             accounts: vec![HISTORY_STORAGE_ADDRESS, PERMISSION_ADDRESS, BENEFICIARY],
             slots: vec![
@@ -33,7 +33,7 @@ impl Hints {
 }
 
 /// Adds what `tx` certainly reads to `hints`. What many transactions of a block share stands there more than once.
-pub fn hints(tx: &VerifiedTx, hints: &mut Hints) {
+pub(crate) fn hints(tx: &VerifiedTx, hints: &mut Hints) {
     let (sender, to) = (tx.sender(), tx.tx().to());
     hints.accounts.push(sender);
     hints.accounts.extend(to);

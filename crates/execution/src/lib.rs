@@ -51,7 +51,6 @@ pub use block::{HeaderError, OutcomeError, assemble, check_header, check_outcome
 pub use env::{BENEFICIARY, BlockEnv};
 pub use execute::{Candidates, ExecuteError, Executed, build, contract_address, effective_gas_price, execute, lane};
 pub use genesis::{CREATE2_DEPLOYER_ADDRESS, GenesisStateError, genesis_block, genesis_state};
-pub use hints::{Hints, hints};
 pub use machine::Stop;
 pub use rejection::{Disposition, Lane, Rejection};
 pub use revert::{RevertReason, decode_revert};

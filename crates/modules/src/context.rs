@@ -107,8 +107,8 @@ pub trait Storage {
     /// Writes a slot.
     fn store(&mut self, address: Address, slot: U256, value: U256) -> Result<(), Failure>;
     /// Tells which slots will be read and paid for next, so that a store fetches them together. It charges nothing and
-    /// makes nothing warm.
-    fn prefetch(&mut self, _slots: &[(Address, U256)]) {}
+    /// makes nothing warm, and takes no more of them than the gas that is left can pay for: finding one out costs, too.
+    fn prefetch(&mut self, _slots: &mut dyn Iterator<Item = (Address, U256)>) {}
     /// From now on slots cost what the tariff says. Warm and cold are remembered across tariffs.
     fn set_tariff(&mut self, tariff: Tariff);
     /// Emits a log in the name of a module.
@@ -201,9 +201,10 @@ impl<'a> Context<'a> {
         self.storage.load(address, slot)
     }
 
-    /// Tells which slots will be read next. Only for what is read whatever the outcome: callers pay for it later.
-    pub(crate) fn prefetch(&mut self, slots: &[(Address, U256)]) {
-        self.storage.prefetch(slots);
+    /// Tells which slots will be read next, of which only as many are worked out as can be paid for. Only where a rule
+    /// that ends the operation early takes all of its gas: what was fetched would otherwise be free.
+    pub(crate) fn prefetch(&mut self, mut slots: impl Iterator<Item = (Address, U256)>) {
+        self.storage.prefetch(&mut slots);
     }
 
     /// Writes a slot.

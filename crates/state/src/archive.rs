@@ -184,8 +184,8 @@ impl<E: Runtime> Disk for Archives<E> {
     }
 }
 
-/// zstd's fastest: receipts are mostly zeros, keys and signatures do not shrink at any level. Fixed for the life of the
-/// data.
+/// zstd's fastest: receipts are mostly zeros, keys and signatures do not shrink at any level. The level may change; that
+/// records are compressed is fixed for the life of the data.
 const COMPRESSION_LEVEL: u8 = 1;
 
 async fn open<E: Runtime>(

@@ -91,7 +91,7 @@ pub fn page_cache_with(pages: NonZeroUsize) -> CacheRef {
     CacheRef::new(page_size(PAGE_BYTES), pages)
 }
 
-/// Hashing by the thread that asks for it, and by no other.
+/// Hashing by the thread that asks for it: the one thread of this pool is never given work.
 pub fn one_thread() -> Result<Rayon, StateFault> {
     Rayon::new(NonZeroUsize::MIN).map_err(|error| fault("start a thread that hashes", error))
 }

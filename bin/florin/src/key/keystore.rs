@@ -15,7 +15,7 @@ use aes::{
     Aes128,
     cipher::{KeyIvInit as _, StreamCipher as _},
 };
-use alloy_primitives::keccak256;
+use alloy_primitives::keccak256_uncached;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -232,7 +232,8 @@ fn apply_cipher(derived: &[u8; DERIVED_BYTES], iv: &[u8; 16], data: &mut [u8]) {
 fn mac(derived: &[u8; DERIVED_BYTES], ciphertext: &[u8]) -> [u8; 32] {
     let mut input = Zeroizing::new(derived[16..].to_vec());
     input.extend_from_slice(ciphertext);
-    keccak256(&*input).0
+    // A secret must not stay in a cache.
+    keccak256_uncached(&*input).0
 }
 
 fn bytes(field: &str, text: &str) -> Result<Vec<u8>, Failure> {

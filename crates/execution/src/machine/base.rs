@@ -74,8 +74,8 @@ impl<'a> Base<'a> {
     }
 
     /// Fetches slots that will be read soon.
-    pub(crate) fn prefetch(&self, slots: &[(Address, U256)]) {
-        let unread: Vec<_> = slots.iter().filter(|place| !self.slots.contains_key(*place)).copied().collect();
+    pub(crate) fn prefetch(&self, slots: impl Iterator<Item = (Address, U256)>) {
+        let unread: Vec<_> = slots.filter(|place| !self.slots.contains_key(place)).collect();
         self.view.prefetch(&[], &unread);
     }
 

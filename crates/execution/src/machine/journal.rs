@@ -110,11 +110,9 @@ impl Storage for JournalStorage<'_, '_> {
         self.tariff = tariff;
     }
 
-    /// As many as the call can pay for.
-    fn prefetch(&mut self, slots: &[(Address, U256)]) {
+    fn prefetch(&mut self, slots: &mut dyn Iterator<Item = (Address, U256)>) {
         let payable = self.gas.remaining().checked_div(BATCH_COLD_GAS).and_then(|count| usize::try_from(count).ok());
-        let slots = slots.get(..payable.unwrap_or(usize::MAX)).unwrap_or(slots);
-        self.context.journaled_state.database.prefetch(slots);
+        self.context.journaled_state.database.prefetch(slots.take(payable.unwrap_or_default()));
     }
 
     fn log(&mut self, address: Address, topics: Vec<B256>, data: Bytes) -> Result<(), Failure> {

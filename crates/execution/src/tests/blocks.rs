@@ -448,6 +448,20 @@ fn a_payment_reads_nothing_that_was_not_fetched_before() {
     fetched(&Chain::new(), &signer(2).pay(0, signer(3).address(), 5), true, &[]);
 }
 
+/// What finds no room in a block is looked at again for the next one, so looking must cost nothing.
+#[test]
+fn a_transaction_without_room_has_nothing_fetched() {
+    let chain = Chain::of(with_contract(genesis(small_block()), Address::repeat_byte(0xcc), [0xfe]));
+    let burn = |number| signer(number).call(0, Address::repeat_byte(0xcc), Bytes::new());
+    let view = Recording { state: &chain.state, fetched: RefCell::default(), read: RefCell::default() };
+    let mut list = List::of(&[burn(1), burn(3), signer(2).pay(0, signer(4).address(), 5)]);
+    let (taken, _) = build(&view, CHAIN_ID, chain.rules(), &chain.env(), &mut list).unwrap();
+    assert_eq!((taken.len(), list.rejected.len()), (2, 1));
+    let fetched = view.fetched.into_inner();
+    let of = |number| Place::Account(signer(number).address());
+    assert!(fetched.contains(&of(2)) && !fetched.contains(&of(3)));
+}
+
 /// A batch of `payees` that may use so much gas.
 fn batch(payees: &[Address], gas_limit: u64) -> VerifiedTx {
     let item = |to: &Address| BatchItem { to: *to, amount: 5, reference: [0; 8] }.encode().unwrap();

@@ -126,8 +126,8 @@ fn admits(context: &mut Context<'_>, policy: u64, kind: Kind, account: Address) 
     };
     let Some(credential) = identity::credential(context, person, credential_kind)? else { return Ok(false) };
     match kind {
-        Kind::KycTier => Ok(credential.value >= asked(context, policy)?),
-        Kind::Accreditation => Ok(credential.value == asked(context, policy)?),
+        Kind::KycTier => Ok(credential.value >= demanded(context, policy)?),
+        Kind::Accreditation => Ok(credential.value == demanded(context, policy)?),
         _ => {
             let listed = is_listed(context, policy, credential.value.to_be_bytes())?;
             Ok(listed == (kind == Kind::JurisdictionAmong))
@@ -136,7 +136,7 @@ fn admits(context: &mut Context<'_>, policy: u64, kind: Kind, account: Address) 
 }
 
 /// Tier or class that a condition asks for.
-fn asked(context: &mut Context<'_>, policy: u64) -> Result<u16, Failure> {
+fn demanded(context: &mut Context<'_>, policy: u64) -> Result<u16, Failure> {
     Ok(layout().terms.at(context, &policy)?.terms.read(context)?.value)
 }
 

@@ -136,13 +136,13 @@ pub(crate) fn post_batch(
 }
 
 /// Fetches what the items will read of their payees, thousands of slots together instead of one after the other. Only for
-/// items that will read it, so that nobody has more fetched than it pays for.
+/// items that will read it, so that it is paid for; of a frozen payee the policy's slot is fetched in vain.
 fn prefetch_payees(context: &mut Context<'_>, token: Address, (from, asked): (Address, Asked), bytes: &Bytes) {
     let holdings = layout(token).holdings;
     let reading = batch_items(bytes).into_iter().flatten();
     let reading = reading.filter(|item| can_hold(item.to) && item.amount > 0 && item.to != from);
     let places = reading.flat_map(|item| [Some(holdings.of(&item.to).place()), asked.place_of(item.to)]).flatten();
-    context.prefetch(&places.collect::<Vec<_>>());
+    context.prefetch(places);
 }
 
 /// Moves one item's units, or says which rule forbids it.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{LedgerError, one_thread};
-use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
+use commonware_runtime::{Runner as _, Strategizer as _, Supervisor as _, deterministic, tokio};
 use florin_proof::StateProof;
 
 #[test]
@@ -154,4 +154,44 @@ fn roots_and_proofs_are_golden() {
     let hex = |bytes: &[u8]| florin_types::alloy_primitives::hex::encode(bytes);
     assert_eq!(hex(root.as_slice()), include_str!("../../../proof/golden/state_root.hex").trim());
     assert_eq!(hex(&proof.to_bytes()), include_str!("../../../proof/golden/state_proof.hex").trim());
+}
+
+/// Enough changes for every step that can be divided among threads.
+#[test]
+fn many_threads_hash_to_the_same_roots_as_one() {
+    const ACCOUNTS: u64 = 5_000;
+    const BLOCKS: u64 = 3;
+    let roots = |threads: usize| {
+        let directory = tempfile::tempdir().unwrap();
+        let config = tokio::Config::new().with_storage_directory(directory.path());
+        tokio::Runner::new(config).start(|context| async move {
+            let threads = context.strategy(core::num::NonZeroUsize::new(threads).unwrap());
+            let database = database_config(PREFIX, page_cache_with(NZUsize!(1_024)), threads);
+            let changes = |height: Height| Changeset {
+                accounts: (0..ACCOUNTS)
+                    .filter(|number| !(number + height).is_multiple_of(7))
+                    .map(|number| {
+                        let account = Account { nonce: height + 1, balance: U256::from(number), ..Account::default() };
+                        (address(number), (!(number + height).is_multiple_of(5)).then_some(account))
+                    })
+                    .collect(),
+                ..Changeset::default()
+            };
+            let (root, _) =
+                open_genesis(context.child("genesis"), database.clone(), &changes(0), PREFIX).await.unwrap();
+            let databases: Databases<tokio::Context> =
+                <Databases<_> as DatabaseSet<_>>::init(context.child("state"), database, None).await;
+            let mut roots = vec![root];
+            for height in 1..=BLOCKS {
+                let batch = <Databases<_> as DatabaseSet<_>>::new_batches(&databases).await;
+                let batch = merkleize(write(batch, height, &changes(height)).unwrap()).await.unwrap();
+                roots.push(commitment(&batch).0);
+                <Databases<_> as DatabaseSet<_>>::apply(&databases, batch).await;
+            }
+            roots
+        })
+    };
+    let one = roots(1);
+    assert_eq!(one, roots(4));
+    assert_eq!(one.iter().collect::<std::collections::BTreeSet<_>>().len() as u64, BLOCKS + 1);
 }

@@ -101,6 +101,18 @@ async fn a_fault_reaches_the_core_and_a_panic_the_caller() {
     };
     let fault = with_view(Broken, read).await.unwrap_err();
     assert_eq!(fault.0, "disk gone");
+    // Fails once: what could not be fetched ahead is read again.
+    struct Shaky(AtomicUsize, Slow);
+    impl StateReader for Shaky {
+        fn read(&self, keys: Vec<StateKey>) -> BoxFuture<'_, Result<Vec<Option<RawBytes>>, StateFault>> {
+            match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => Box::pin(std::future::ready(Err(StateFault("for a moment".into())))),
+                _ => self.1.read(keys),
+            }
+        }
+    }
+    let account = with_view(Shaky(AtomicUsize::new(0), slow()), read).await.unwrap();
+    assert_eq!(account.unwrap().nonce, 1);
     let reader = slow();
     let panicked = AssertUnwindSafe(with_view(&reader, |view| {
         let _ = view.account(address(1));

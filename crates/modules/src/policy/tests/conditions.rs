@@ -6,7 +6,7 @@ use crate::{
     identity::IIdentity::{revokeCredentialCall, unlinkCall},
     token::IToken::PolicyForbids,
 };
-use alloy_primitives::FixedBytes;
+use alloy_primitives::{FixedBytes, U256};
 
 #[test]
 fn each_condition_asks_the_person_of_an_address() {
@@ -36,6 +36,32 @@ fn each_condition_asks_the_person_of_an_address() {
         let found = [german, swiss, bare].map(|who| allowed(&mut ledger, policy, who));
         assert_eq!(found, expected, "policy {policy}");
         assert!(!allowed(&mut ledger, policy, nobody), "policy {policy} admits nobody");
+    }
+}
+
+/// A place is right if the question reads it: a word with every bit set is no value of any type there.
+#[test]
+fn the_place_that_is_fetched_ahead_is_the_one_that_is_read() {
+    let mut ledger = society();
+    let who = account(1);
+    let lists = [Kind::Allow, Kind::Deny].map(|kind| list(&mut ledger, kind, &[who]));
+    let conditions = [(Kind::KnownPerson, 0), (Kind::KycTier, 1)];
+    let conditions = conditions.map(|(kind, value)| condition(&mut ledger, kind, value));
+    let place = |ledger: &mut Ledger, policy| {
+        ledger.run(account(9), |context| Ok(accounts::Asked::of(context, policy)?.place_of(who))).unwrap()
+    };
+    for policy in lists.into_iter().chain(conditions) {
+        let place = place(&mut ledger, policy).unwrap();
+        let before = ledger.storage.slots.insert(place, U256::MAX);
+        assert!(ledger.call(account(9), TO, isAllowedCall { policyId: policy, account: who }).is_err(), "{policy}");
+        match before {
+            Some(word) => ledger.storage.slots.insert(place, word),
+            None => ledger.storage.slots.remove(&place),
+        };
+    }
+    let both = combine(&mut ledger, Kind::AllOf, &lists);
+    for policy in [OPEN, CLOSED, both] {
+        assert_eq!(place(&mut ledger, policy), None, "{policy}");
     }
 }
 
