@@ -28,13 +28,31 @@ pub(crate) type Archive<E, V> = prunable::Archive<EightCap, E, BlockDigest, V>;
 /// Final blocks.
 pub(crate) struct FinalBlocks<E: Runtime> {
     pub(crate) recent: Archive<E, Arc<EngineBlock>>,
+    /// How the partitions of `recent` begin.
+    pub(crate) place: Arc<str>,
     pub(crate) ledger: Ledger,
 }
 
 /// Certificates of final blocks.
 pub(crate) struct FinalCertificates<E: Runtime> {
     pub(crate) recent: Archive<E, Finalization>,
+    /// How the partitions of `recent` begin.
+    pub(crate) place: Arc<str>,
     pub(crate) ledger: Ledger,
+}
+
+/// An archive that cannot be read or written, with its place. Marshal stops the node with what this says.
+#[derive(Debug, thiserror::Error)]
+#[error("partitions {place}-*: {source}")]
+pub(crate) struct ArchiveFault {
+    place: Arc<str>,
+    source: archive::Error,
+}
+
+/// Names the place of what fails.
+fn at(place: &Arc<str>) -> impl FnOnce(archive::Error) -> ArchiveFault + use<> {
+    let place = place.clone();
+    move |source| ArchiveFault { place, source }
 }
 
 /// What the ledger has of a height below those that `recent` still holds. What is missing above has not arrived yet, and
@@ -79,30 +97,33 @@ fn decode(stored: StoredBlock, id: &Identifier<'_, BlockDigest>) -> Result<(Engi
 
 impl<E: Runtime> Blocks for FinalBlocks<E> {
     type Block = Arc<EngineBlock>;
-    type Error = archive::Error;
+    type Error = ArchiveFault;
 
-    async fn put(self, digest: BlockDigest, block: &Arc<EngineBlock>) -> Result<Self, archive::Error> {
-        Ok(Self { recent: Blocks::put(self.recent, digest, block).await?, ..self })
+    async fn put(self, digest: BlockDigest, block: &Arc<EngineBlock>) -> Result<Self, ArchiveFault> {
+        let recent = Blocks::put(self.recent, digest, block).await.map_err(at(&self.place))?;
+        Ok(Self { recent, ..self })
     }
 
-    async fn sync(self) -> Result<Self, archive::Error> {
-        Ok(Self { recent: Blocks::sync(self.recent).await?, ..self })
+    async fn sync(self) -> Result<Self, ArchiveFault> {
+        let recent = Blocks::sync(self.recent).await.map_err(at(&self.place))?;
+        Ok(Self { recent, ..self })
     }
 
-    async fn start_sync(self) -> Result<(Self, Handle<()>), archive::Error> {
-        let (recent, handle) = Blocks::start_sync(self.recent).await?;
+    async fn start_sync(self) -> Result<(Self, Handle<()>), ArchiveFault> {
+        let (recent, handle) = Blocks::start_sync(self.recent).await.map_err(at(&self.place))?;
         Ok((Self { recent, ..self }, handle))
     }
 
-    async fn get(&self, id: Identifier<'_, BlockDigest>) -> Result<Option<Arc<EngineBlock>>, archive::Error> {
-        if let Some(block) = Blocks::get(&self.recent, same(&id)).await? {
+    async fn get(&self, id: Identifier<'_, BlockDigest>) -> Result<Option<Arc<EngineBlock>>, ArchiveFault> {
+        if let Some(block) = Blocks::get(&self.recent, same(&id)).await.map_err(at(&self.place))? {
             return Ok(Some(block));
         }
         Ok(pruned(&self.recent, &self.ledger, &id).await.map(|(block, _)| Arc::new(block)))
     }
 
-    async fn prune(self, min: Height) -> Result<Self, archive::Error> {
-        Ok(Self { recent: Blocks::prune(self.recent, min).await?, ..self })
+    async fn prune(self, min: Height) -> Result<Self, ArchiveFault> {
+        let recent = Blocks::prune(self.recent, min).await.map_err(at(&self.place))?;
+        Ok(Self { recent, ..self })
     }
 
     fn missing_items(&self, start: Height, max: usize) -> Vec<Height> {
@@ -122,28 +143,25 @@ impl<E: Runtime> Certificates for FinalCertificates<E> {
     type BlockDigest = BlockDigest;
     type Commitment = BlockDigest;
     type Scheme = Scheme;
-    type Error = archive::Error;
+    type Error = ArchiveFault;
 
-    async fn put(
-        self,
-        height: Height,
-        digest: BlockDigest,
-        certificate: &Finalization,
-    ) -> Result<Self, archive::Error> {
-        Ok(Self { recent: Certificates::put(self.recent, height, digest, certificate).await?, ..self })
+    async fn put(self, height: Height, digest: BlockDigest, certificate: &Finalization) -> Result<Self, ArchiveFault> {
+        let recent = Certificates::put(self.recent, height, digest, certificate).await.map_err(at(&self.place))?;
+        Ok(Self { recent, ..self })
     }
 
-    async fn sync(self) -> Result<Self, archive::Error> {
-        Ok(Self { recent: Certificates::sync(self.recent).await?, ..self })
+    async fn sync(self) -> Result<Self, ArchiveFault> {
+        let recent = Certificates::sync(self.recent).await.map_err(at(&self.place))?;
+        Ok(Self { recent, ..self })
     }
 
-    async fn start_sync(self) -> Result<(Self, Handle<()>), archive::Error> {
-        let (recent, handle) = Certificates::start_sync(self.recent).await?;
+    async fn start_sync(self) -> Result<(Self, Handle<()>), ArchiveFault> {
+        let (recent, handle) = Certificates::start_sync(self.recent).await.map_err(at(&self.place))?;
         Ok((Self { recent, ..self }, handle))
     }
 
-    async fn get(&self, id: Identifier<'_, BlockDigest>) -> Result<Option<Finalization>, archive::Error> {
-        if let Some(certificate) = Certificates::get(&self.recent, same(&id)).await? {
+    async fn get(&self, id: Identifier<'_, BlockDigest>) -> Result<Option<Finalization>, ArchiveFault> {
+        if let Some(certificate) = Certificates::get(&self.recent, same(&id)).await.map_err(at(&self.place))? {
             return Ok(Some(certificate));
         }
         let Some((block, stored)) = pruned(&self.recent, &self.ledger, &id).await else { return Ok(None) };
@@ -152,12 +170,13 @@ impl<E: Runtime> Certificates for FinalCertificates<E> {
         Ok(certificate.filter(|certificate| block_hash(&certificate.proposal.payload) == hash))
     }
 
-    async fn has(&self, height: Height) -> Result<bool, archive::Error> {
-        Certificates::has(&self.recent, height).await
+    async fn has(&self, height: Height) -> Result<bool, ArchiveFault> {
+        Certificates::has(&self.recent, height).await.map_err(at(&self.place))
     }
 
-    async fn prune(self, min: Height) -> Result<Self, archive::Error> {
-        Ok(Self { recent: Certificates::prune(self.recent, min).await?, ..self })
+    async fn prune(self, min: Height) -> Result<Self, ArchiveFault> {
+        let recent = Certificates::prune(self.recent, min).await.map_err(at(&self.place))?;
+        Ok(Self { recent, ..self })
     }
 
     fn last_index(&self) -> Option<Height> {

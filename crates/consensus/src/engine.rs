@@ -216,8 +216,12 @@ impl<E: Runtime> Starting<E> {
         let finalizations = archive(context.child("finalizations"), &config, "finalizations", &page_cache).await?;
         let blocks = archive(context.child("blocks"), &config, "blocks", &page_cache).await?;
         let archives = Archives {
-            finalizations: FinalCertificates { recent: finalizations, ledger: ledger.clone() },
-            blocks: FinalBlocks { recent: blocks, ledger: ledger.clone() },
+            finalizations: FinalCertificates {
+                recent: finalizations,
+                place: partition(&config, "finalizations").into(),
+                ledger: ledger.clone(),
+            },
+            blocks: FinalBlocks { recent: blocks, place: partition(&config, "blocks").into(), ledger: ledger.clone() },
         };
         let starting = Self {
             me: crate::keys::node_key(&node_key)?,
@@ -239,7 +243,7 @@ impl<E: Runtime> Starting<E> {
     }
 
     fn partition(&self, name: &str) -> String {
-        format!("{}-{name}", self.config.partition_prefix)
+        partition(&self.config, name)
     }
 
     /// Blocks as they are proposed, sent to everyone.
@@ -566,6 +570,10 @@ fn scheme(committee: &Committee, config: &NodeConfig, namespace: &Namespace) -> 
     Ok((Scheme::verifier(namespace.as_bytes(), participants, sharing), NodeRole::Follower))
 }
 
+fn partition(config: &NodeConfig, name: &str) -> String {
+    format!("{}-{name}", config.partition_prefix)
+}
+
 async fn archive<E, V>(
     context: E,
     config: &NodeConfig,
@@ -576,7 +584,7 @@ where
     E: Runtime,
     V: commonware_codec::CodecShared<Cfg = ()>,
 {
-    let partition = format!("{}-{name}", config.partition_prefix);
+    let partition = partition(config, name);
     let config = prunable::Config {
         translator: EightCap,
         metadata_partition: format!("{partition}-metadata"),

@@ -113,8 +113,10 @@ async fn archives(
     min: u64,
 ) -> (FinalBlocks<Context>, FinalCertificates<Context>) {
     let ledger = ledger(context, chain).await;
-    let mut blocks = FinalBlocks { recent: archive(context, "blocks").await, ledger: ledger.clone() };
-    let mut certificates = FinalCertificates { recent: archive(context, "certificates").await, ledger };
+    let mut blocks =
+        FinalBlocks { recent: archive(context, "blocks").await, place: "blocks".into(), ledger: ledger.clone() };
+    let mut certificates =
+        FinalCertificates { recent: archive(context, "certificates").await, place: "certificates".into(), ledger };
     for block in &chain[..chain.len() - 1] {
         let digest = block_digest(block.hash());
         blocks = blocks.put(digest, &Arc::new(EngineBlock::new(block.clone()).unwrap())).await.unwrap();
@@ -160,7 +162,8 @@ fn archives_that_dropped_nothing_answer_for_themselves() {
         let (blocks, _) = archives(&context, &chain, 0).await;
         assert!(blocks.get(Identifier::Index(0)).await.unwrap().is_some());
         assert!(blocks.get(Identifier::Index(HEAD)).await.unwrap().is_none());
-        let empty = FinalBlocks { recent: archive(&context, "empty").await, ledger: blocks.ledger };
+        let empty =
+            FinalBlocks { recent: archive(&context, "empty").await, place: "empty".into(), ledger: blocks.ledger };
         assert!(empty.get(Identifier::Index(3)).await.unwrap().is_none(), "marshal has it stored and synced first");
     });
 }
