@@ -20,7 +20,7 @@ use revm::context::JournalTr as _;
 use crate::{
     BlockEnv, Lane, Rejection,
     check::{Accounts, CheckError, NonceRule, check_form, check_sender},
-    hints::{Hints, hints},
+    hints::Hints,
     machine::{
         Ledger, Machine, Present, ViewFault, history_slot, machine, reserve, run_system, take_changes, transact, tx_env,
     },
@@ -83,9 +83,7 @@ pub fn execute(
     env: &BlockEnv,
     txs: &[VerifiedTx],
 ) -> Result<Executed, ExecuteError> {
-    let mut wanted = Hints::default();
-    txs.iter().for_each(|tx| hints(tx, &mut wanted));
-    view.prefetch(&wanted.accounts, &wanted.slots);
+    Hints::of(txs).fetch(view);
     let mut run = BlockRun::begin(view, chain_id, rules, env, txs.len())?;
     for (index, tx) in txs.iter().enumerate() {
         run.apply(tx).map_err(|error| match error {
@@ -112,9 +110,7 @@ pub fn build(
         let Some(tx) = candidates.next() else { break };
         let applied = run.lane_of(&tx).and_then(|lane| {
             // Not before: what has no room would be fetched for nothing, block after block.
-            let mut wanted = Hints::default();
-            hints(&tx, &mut wanted);
-            view.prefetch(&wanted.accounts, &wanted.slots);
+            Hints::of(std::slice::from_ref(&tx)).fetch(view);
             run.apply_in(lane, &tx)
         });
         match applied {
@@ -185,8 +181,7 @@ impl<'a> BlockRun<'a> {
         env: &BlockEnv,
         count: usize,
     ) -> Result<Self, StateFault> {
-        let wanted = Hints::block(env.height);
-        view.prefetch(&wanted.accounts, &wanted.slots);
+        Hints::block(env.height).fetch(view);
         let mut machine = machine(view, chain_id, rules, env);
         reserve(&mut machine, count);
         store_parent_hash(&mut machine, env)?;
@@ -220,6 +215,8 @@ impl<'a> BlockRun<'a> {
         check_sender(tx, env, &mut Present(context), NonceRule::Next)?;
         let result = transact(&mut self.machine, tx_env(tx))?
             .map_err(|invalid| Rejection::Invalid { reason: invalid.to_string() })?;
+        #[cfg(feature = "planted")]
+        crate::planted::after(&mut self.machine, tx)?;
         let gas_used = result.tx_gas_used();
         charge_quota(&mut self.machine, tx.sender(), gas_used)?;
         self.budget.spend(lane, tx, gas_used);

@@ -1,12 +1,13 @@
 //! Genesis: the state that the first block begins with, and block 0, which commits to it.
 //!
 //! Three contracts exist from the start because tools expect them everywhere: the history of block hashes (EIP-2935)
-//! and the deterministic CREATE2 deployer that forge and Hardhat use. Modules get their slots and their marker code.
+//! and the deterministic CREATE2 deployer that forge and Hardhat use. Modules get their slots and their marker code; governance,
+//! where there is one, gets the code that executes proposals.
 
 use alloy_consensus::{EMPTY_ROOT_HASH, Header};
 use alloy_eips::eip2935::{HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE};
 use alloy_primitives::{KECCAK256_EMPTY, address, bytes, keccak256};
-use florin_modules::{MARKER_CODE, is_module};
+use florin_modules::{GOVERNANCE_ADDRESS, MARKER_CODE, governance, is_module};
 use florin_types::{
     Account, Address, B256, Block, BlockError, Bytes, Changeset, Extension, Genesis, GenesisAccount, StateTarget, U256,
 };
@@ -49,6 +50,9 @@ pub fn genesis_state(genesis: &Genesis) -> Result<Changeset, GenesisStateError> 
         .map_err(|florin_modules::GenesisStateError { field, rule }| GenesisStateError { field, rule })?;
     for address in modules.marked {
         put_contract(&mut state, address, MARKER_CODE);
+    }
+    if genesis.governance.is_some() {
+        put_contract(&mut state, GOVERNANCE_ADDRESS, governance::code());
     }
     state.slots.extend(modules.slots);
     Ok(state)

@@ -5,18 +5,16 @@
 
 use alloy_consensus::Transaction as _;
 use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
-use florin_modules::{PERMISSION_ADDRESS, permission, touched_slots};
-use florin_types::{Address, Height, U256, VerifiedTx};
+use florin_modules::{PERMISSION_ADDRESS, governance, permission, touched_slots};
+use florin_types::{Address, Height, StateView, U256, VerifiedTx};
 
 use crate::{env::BENEFICIARY, machine::history_slot};
 
-/// What a transaction certainly reads, so that the store can fetch it in one go before execution.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What is read, so that the store can fetch it in one go.
+#[derive(Debug, Default)]
 pub(crate) struct Hints {
-    /// Accounts.
-    pub(crate) accounts: Vec<Address>,
-    /// Storage slots.
-    pub(crate) slots: Vec<(Address, U256)>,
+    accounts: Vec<Address>,
+    slots: Vec<(Address, U256)>,
 }
 
 impl Hints {
@@ -27,19 +25,31 @@ impl Hints {
             slots: vec![
                 (HISTORY_STORAGE_ADDRESS, history_slot(height.saturating_sub(1))),
                 permission::layout::layout().settings.place(),
+                governance::layout::layout().status.place(),
             ],
         }
     }
-}
 
-/// Adds what `tx` certainly reads to `hints`. What many transactions of a block share stands there more than once.
-pub(crate) fn hints(tx: &VerifiedTx, hints: &mut Hints) {
-    let (sender, to) = (tx.sender(), tx.tx().to());
-    hints.accounts.push(sender);
-    hints.accounts.extend(to);
-    for item in tx.tx().access_list().into_iter().flat_map(|list| list.iter()) {
-        hints.accounts.push(item.address);
-        hints.slots.extend(item.storage_keys.iter().map(|key| (item.address, U256::from_be_bytes(key.0))));
+    /// What these transactions certainly read. What several of them share stands there more than once.
+    pub(crate) fn of(txs: &[VerifiedTx]) -> Self {
+        let mut hints = Self::default();
+        txs.iter().for_each(|tx| hints.add(tx));
+        hints
     }
-    hints.slots.extend(touched_slots(sender, to, tx.tx().input()));
+
+    fn add(&mut self, tx: &VerifiedTx) {
+        let (sender, to) = (tx.sender(), tx.tx().to());
+        self.accounts.push(sender);
+        self.accounts.extend(to);
+        for item in tx.tx().access_list().into_iter().flat_map(|list| list.iter()) {
+            self.accounts.push(item.address);
+            self.slots.extend(item.storage_keys.iter().map(|key| (item.address, U256::from_be_bytes(key.0))));
+        }
+        self.slots.extend(touched_slots(sender, to, tx.tx().input()));
+    }
+
+    /// Has it fetched.
+    pub(crate) fn fetch(&self, view: &dyn StateView) {
+        view.prefetch(&self.accounts, &self.slots);
+    }
 }

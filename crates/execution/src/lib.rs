@@ -36,6 +36,8 @@ mod genesis;
 mod hints;
 mod machine;
 mod overlay;
+#[cfg(feature = "planted")]
+pub mod planted;
 mod receipts;
 mod rejection;
 mod request;

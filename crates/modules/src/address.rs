@@ -28,7 +28,12 @@ pub const CHANNEL_ADDRESS: Address = address!("f10000000000000000000000000000000
 /// Purpose-bound and expiring money.
 pub const VOUCHER_ADDRESS: Address = address!("f10000000000000000000000000000000000000a");
 
-const SINGLETONS: [Address; 10] = [
+/// How the network decides about itself. The only module that is an account too: it acts as it decides.
+pub const GOVERNANCE_ADDRESS: Address = address!("f10000000000000000000000000000000000000b");
+/// All tokens together, for a pause: the place before the first token. No token is there.
+pub const TOKENS_ADDRESS: Address = address!("f101000000000000000000000000000000000000");
+
+const SINGLETONS: [Address; 11] = [
     POLICY_ADDRESS,
     PERMISSION_ADDRESS,
     FACTORY_ADDRESS,
@@ -39,6 +44,7 @@ const SINGLETONS: [Address; 10] = [
     ESCROW_ADDRESS,
     CHANNEL_ADDRESS,
     VOUCHER_ADDRESS,
+    GOVERNANCE_ADDRESS,
 ];
 const SINGLETON_PREFIX: [u8; 12] = [0xf1, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const TOKEN_PREFIX: [u8; 12] = [0xf1, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -70,6 +76,8 @@ pub enum Module {
     Payment,
     /// Vouchers.
     Voucher,
+    /// Governance.
+    Governance,
     /// The token at this address, whether or not it was created yet.
     Token(Address),
 }
@@ -88,6 +96,7 @@ impl Module {
             IDENTITY_ADDRESS => Some(Self::Identity),
             PAYMENT_ADDRESS => Some(Self::Payment),
             VOUCHER_ADDRESS => Some(Self::Voucher),
+            GOVERNANCE_ADDRESS => Some(Self::Governance),
             _ => token_index(address).map(|_| Self::Token(address)),
         }
     }
@@ -99,9 +108,35 @@ pub fn is_module(address: Address) -> bool {
 }
 
 /// Whether an address can hold a balance or a role: someone may act for it, which is never so for the zero address, for
-/// modules, and for addresses kept for modules to come.
+/// modules other than governance, and for addresses kept for modules to come.
 pub(crate) fn can_hold(address: Address) -> bool {
-    !address.is_zero() && !address.starts_with(&SINGLETON_PREFIX) && !is_module(address)
+    let is_kept = address.starts_with(&SINGLETON_PREFIX) && address != GOVERNANCE_ADDRESS;
+    !address.is_zero() && !is_kept && token_index(address).is_none()
+}
+
+/// Bit of a module that can be paused: 0 for all tokens, the number of its address for the others; never governance's.
+pub(crate) fn pause_bit(module: Module) -> Option<u8> {
+    match module {
+        Module::Token(_) => Some(0),
+        Module::Policy => Some(1),
+        Module::Permission => Some(2),
+        Module::Factory => Some(3),
+        Module::Identity => Some(4),
+        Module::Payment => Some(5),
+        Module::Settlement => Some(6),
+        Module::Exchange => Some(7),
+        Module::Escrow => Some(8),
+        Module::Channel => Some(9),
+        Module::Voucher => Some(10),
+        Module::Governance => None,
+    }
+}
+
+/// Address under which a pause of the module with this bit is known.
+pub(crate) fn pause_key(bit: u8) -> Option<Address> {
+    let number = usize::from(bit);
+    let address = number.checked_sub(1).map_or(Some(TOKENS_ADDRESS), |index| SINGLETONS.get(index).copied());
+    address.filter(|address| *address != GOVERNANCE_ADDRESS)
 }
 
 /// Modules that exist from genesis, one of each.
@@ -135,6 +170,31 @@ mod tests {
             assert_eq!(token_index(token_address(index)), Some(index));
         }
         assert_eq!(token_address(258), address!("f101000000000000000000000000000000000102"));
+    }
+
+    /// Bits are stored: a module's never changes, and leads back to its address.
+    #[test]
+    fn every_module_but_governance_has_a_bit_of_its_own() {
+        assert_eq!(pause_bit(Module::Token(token_address(7))), Some(0));
+        assert_eq!(pause_key(0), Some(TOKENS_ADDRESS));
+        assert!(!is_module(TOKENS_ADDRESS));
+        for (number, address) in (1u8..).zip(singleton_addresses()) {
+            let bit = pause_bit(Module::at(*address).unwrap());
+            let expected = (*address != GOVERNANCE_ADDRESS).then_some(number);
+            assert_eq!((bit, address.as_slice()[19]), (expected, number), "{address}");
+            assert_eq!(pause_key(number), expected.map(|_| *address));
+        }
+        assert!((11..=64).all(|bit| pause_key(bit).is_none()));
+    }
+
+    #[test]
+    fn governance_is_the_module_that_can_hold() {
+        assert!(can_hold(GOVERNANCE_ADDRESS) && can_hold(Address::repeat_byte(1)));
+        let others = singleton_addresses().iter().filter(|address| **address != GOVERNANCE_ADDRESS).copied();
+        let reserved = address!("f10000000000000000000000000000000000000c");
+        for address in others.chain([Address::ZERO, token_address(1), reserved]) {
+            assert!(!can_hold(address), "{address}");
+        }
     }
 
     #[test]

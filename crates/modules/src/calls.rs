@@ -6,7 +6,7 @@
 //! is bounded too.
 //!
 //! **Order of refusal**, the same for every module: gas for the input, delegate call, value, size, selector,
-//! arguments, static call; then the operation's own rules.
+//! arguments, static call, pause; then the operation's own rules.
 
 use alloy_primitives::{Bytes, U256};
 use alloy_sol_types::{SolCall, SolInterface, abi::AbiDecoderConfig, sol};
@@ -40,6 +40,8 @@ sol! {
         error StaticCallForbidden();
         /// The value does not fit its place in storage. Use a smaller one.
         error ValueTooLarge(uint256 slot);
+        /// Governance has paused the module, so its state does not change. Wait until untilMs, or for a vote to end the pause.
+        error ModulePaused(address module, uint64 sinceMs, uint64 untilMs, uint64 proposalId);
         /// The text is longer than this field accepts. Shorten it.
         error TextTooLong(uint256 length, uint256 lengthMax);
     }
@@ -93,12 +95,12 @@ pub(crate) fn view<Call: SolCall>(value: impl Into<Call::Return>) -> Result<Byte
     Ok(Call::abi_encode_returns(&value.into()).into())
 }
 
-/// Answers a call that changes state; the static guard stands before the operation.
+/// Answers a call that changes state; the guards against static calls and paused modules stand before the operation.
 pub(crate) fn mutate<Call: SolCall, T: Into<Call::Return>>(
     context: &mut Context<'_>,
     operation: impl FnOnce(&mut Context<'_>) -> Result<T, Failure>,
 ) -> Result<Bytes, Failure> {
-    context.ensure_mutable()?;
+    context.ensure_may_change()?;
     let value = operation(context)?;
     Ok(Call::abi_encode_returns(&value.into()).into())
 }

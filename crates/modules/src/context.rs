@@ -19,7 +19,12 @@ use sha2::{Digest, Sha256};
 
 use std::fmt;
 
-use crate::{calls::IModule, errors::explain};
+use crate::{
+    GOVERNANCE_ADDRESS,
+    calls::IModule,
+    errors::explain,
+    governance::{self, PausedModules},
+};
 
 /// Gas of any call to a module, before its storage is touched.
 pub const CALL_GAS: u64 = 100;
@@ -141,6 +146,8 @@ pub struct CallEnv<'a> {
     pub chain_id: u64,
     /// Whether state must not change (STATICCALL somewhere above, EIP-214).
     pub is_static: bool,
+    /// Modules that are paused in this transaction.
+    pub paused: PausedModules,
     /// Whether the module was reached by DELEGATECALL or CALLCODE, in another account's name; modules refuse it.
     pub is_delegated: bool,
     /// Rules in force in the block.
@@ -158,6 +165,7 @@ impl<'a> CallEnv<'a> {
             timestamp_ms: 0,
             chain_id: 0,
             is_static: true,
+            paused: PausedModules::default(),
             is_delegated: false,
             rules,
         }
@@ -173,17 +181,24 @@ impl<'a> CallEnv<'a> {
 pub struct Context<'a> {
     env: CallEnv<'a>,
     storage: &'a mut dyn Storage,
+    /// The module that was called.
+    called: Address,
 }
 
 impl<'a> Context<'a> {
     /// A context over `storage`.
     pub fn new(env: CallEnv<'a>, storage: &'a mut dyn Storage) -> Self {
-        Self { env, storage }
+        Self { env, storage, called: Address::ZERO }
+    }
+
+    /// The module at `address` answers the call.
+    pub(crate) fn enter(&mut self, address: Address) {
+        self.called = address;
     }
 
     /// The same storage at another block time: to decide again what was decided then.
     pub(crate) fn at_time(&mut self, timestamp_ms: u64) -> Context<'_> {
-        Context { env: CallEnv { timestamp_ms, ..self.env }, storage: &mut *self.storage }
+        Context { env: CallEnv { timestamp_ms, ..self.env }, storage: &mut *self.storage, called: self.called }
     }
 
     /// Who calls, and in which block.
@@ -210,6 +225,7 @@ impl<'a> Context<'a> {
     /// Writes a slot.
     pub fn store(&mut self, address: Address, slot: U256, value: U256) -> Result<(), Failure> {
         self.ensure_mutable()?;
+        self.ensure_running(address)?;
         self.storage.store(address, slot, value)
     }
 
@@ -266,5 +282,22 @@ impl<'a> Context<'a> {
     /// means that no operation can forget.
     pub(crate) fn ensure_mutable(&self) -> Result<(), Failure> {
         ensure(!self.env.is_static, || IModule::StaticCallForbidden {})
+    }
+
+    /// Reverts where the state of the module at `address` must not change because it is paused. What governance does
+    /// passes, so that a paused module can be repaired. Like the guard above it is asked before an operation starts, of
+    /// the module that was called, and at each write, of the module that is written.
+    fn ensure_running(&mut self, address: Address) -> Result<(), Failure> {
+        let paused = self.env.paused;
+        if paused.is_empty() || self.env.caller == GOVERNANCE_ADDRESS || !paused.contains(address) {
+            return Ok(());
+        }
+        Err(governance::refusal(self, address))
+    }
+
+    /// Both guards, for the module that was called.
+    pub(crate) fn ensure_may_change(&mut self) -> Result<(), Failure> {
+        self.ensure_mutable()?;
+        self.ensure_running(self.called)
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     escrow::{self, IEscrow::IEscrowErrors},
     factory::{self, IFactory::IFactoryErrors},
     fx::{self, IExchange::IExchangeErrors},
+    governance::{self, IGovernance::IGovernanceErrors},
     identity::{self, IIdentity::IIdentityErrors},
     payment::{self, IPayment::IPaymentErrors},
     permission::{self, IPermission::IPermissionErrors},
@@ -78,6 +79,7 @@ pub fn explain(data: &[u8]) -> Option<Explanation> {
         IIdentityErrors, identity::SOURCE;
         IPaymentErrors, payment::SOURCE;
         IVoucherErrors, voucher::SOURCE;
+        IGovernanceErrors, governance::SOURCE;
         IModuleErrors, calls::SOURCE;
     }
 }
@@ -147,6 +149,7 @@ mod tests {
         identity::SOURCE,
         payment::SOURCE,
         voucher::SOURCE,
+        governance::SOURCE,
         calls::SOURCE,
     ];
 
@@ -208,6 +211,7 @@ mod tests {
             + IIdentityErrors::COUNT
             + IPaymentErrors::COUNT
             + IVoucherErrors::COUNT
+            + IGovernanceErrors::COUNT
             + IModuleErrors::COUNT;
         assert_eq!(errors, declared, "a declaration is not on one line");
     }

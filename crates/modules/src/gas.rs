@@ -3,6 +3,7 @@
 //!
 //! Every call is a transaction of its own, so that each slot is cold when it is first touched.
 
+mod governance;
 mod payments;
 mod rest;
 

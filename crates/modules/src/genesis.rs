@@ -4,13 +4,13 @@
 //! with the balances of the genesis file.
 
 use alloy_primitives::{Address, U256};
-use florin_types::{Access, Genesis, GenesisPolicy, GenesisToken};
+use florin_types::{Access, Genesis, GenesisPolicy, GenesisToken, GenesisTokenRoles};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    can_hold,
+    GOVERNANCE_ADDRESS, can_hold,
     context::{CallEnv, Context, Failure},
-    factory, identity, is_module,
+    factory, governance, identity, is_module,
     memory::MemoryStorage,
     permission, policy, singleton_addresses, token,
 };
@@ -47,7 +47,9 @@ pub fn genesis(genesis: &Genesis) -> Result<GenesisState, GenesisStateError> {
     };
     let mut context = Context::new(env, &mut storage);
     let tokens = write(&mut context, genesis)?;
-    let marked = singleton_addresses().iter().copied().chain(storage.code.keys().copied()).collect();
+    // Governance has code of its own, and only where there is governance.
+    let singletons = singleton_addresses().iter().copied().filter(|address| *address != GOVERNANCE_ADDRESS);
+    let marked = singletons.chain(storage.code.keys().copied()).collect();
     Ok(GenesisState { slots: storage.slots, marked, tokens })
 }
 
@@ -64,6 +66,7 @@ fn write(context: &mut Context<'_>, genesis: &Genesis) -> Result<Vec<Address>, G
     if let Some(address) = genesis.accounts.keys().find(|address| is_module(**address)) {
         return Err(wrong(format!("accounts.{address}"), "a native module lives at this address"));
     }
+    write_governance(context, genesis)?;
     write_permissions(context, genesis)?;
     for (index, entry) in genesis.policies.iter().enumerate() {
         write_policy(context, &format!("policies[{index}]"), entry)?;
@@ -73,6 +76,33 @@ fn write(context: &mut Context<'_>, genesis: &Genesis) -> Result<Vec<Address>, G
         tokens.push(write_token(context, &format!("tokens[{index}]"), entry)?);
     }
     Ok(tokens)
+}
+
+/// Before everything else: what follows may name governance as its admin.
+fn write_governance(context: &mut Context<'_>, genesis: &Genesis) -> Result<(), GenesisStateError> {
+    if let Some(section) = &genesis.governance {
+        let mut accounts = BTreeSet::new();
+        if let Some(twice) = section.seats.iter().find(|seat| !accounts.insert(seat.account)) {
+            return Err(wrong("governance.seats", format!("{} has two seats: give it one", twice.account)));
+        }
+        return governance::initialise(context, section)
+            .map_err(|(part, failure)| wrong(format!("governance{part}"), failure.to_string()));
+    }
+    let roles = genesis.tokens.iter().flat_map(|token| {
+        let GenesisTokenRoles { admin, issuer, pauser, freezer } = &token.roles;
+        [admin, issuer, pauser, freezer].into_iter().flatten().chain(token.balances.keys())
+    });
+    let admins = genesis.policies.iter().map(|policy| match policy {
+        GenesisPolicy::Allow { admin, .. } | GenesisPolicy::Deny { admin, .. } => admin,
+    });
+    let mut named = roles.chain(admins).chain([&genesis.permission_admin]);
+    if named.any(|address| *address == GOVERNANCE_ADDRESS) {
+        return Err(wrong(
+            "governance",
+            format!("{GOVERNANCE_ADDRESS} is named but the section is absent: nobody could act"),
+        ));
+    }
+    Ok(())
 }
 
 fn write_permissions(context: &mut Context<'_>, genesis: &Genesis) -> Result<(), GenesisStateError> {
@@ -172,7 +202,8 @@ mod tests {
         let state = genesis(&genesis_file()).unwrap();
         assert_eq!(state.tokens, [token_address(1)]);
         let marked: Vec<_> = state.marked.iter().copied().collect();
-        assert_eq!(marked, [singleton_addresses(), &[token_address(1)]].concat());
+        let singletons = singleton_addresses().iter().copied().filter(|address| *address != GOVERNANCE_ADDRESS);
+        assert_eq!(marked, singletons.chain([token_address(1)]).collect::<Vec<_>>(), "governance is not there");
         assert!(state.slots.values().all(|value| !value.is_zero()));
         let mut bytes = Vec::new();
         for ((address, slot), value) in &state.slots {

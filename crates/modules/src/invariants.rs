@@ -11,7 +11,7 @@ use crate::{
     context::{Context, Failure},
     escrow, factory,
     fx::invariants::TradeBook,
-    identity,
+    governance, identity,
     payment::invariants::PaymentBook,
     permission, policy, settlement,
     token::invariants::EventBook,
@@ -64,6 +64,7 @@ impl Books {
         violations.extend(escrow::invariants::check(context)?);
         violations.extend(channel::invariants::check(context)?);
         violations.extend(voucher::invariants::check(context)?);
+        violations.extend(governance::invariants::check(context)?);
         Ok(violations)
     }
 }

@@ -10,8 +10,9 @@
 //! files and one line in [`Module`] and in [`dispatch`].
 //!
 //! **Invariants.** No input makes a module panic; nothing is unbounded; calls between modules form an acyclic graph
-//! (fx -> {payment, settlement, escrow, channel, voucher} -> token -> policy -> identity; factory -> {token, permission}). Each
-//! module names its own in `invariants.rs`.
+//! (fx -> {payment, settlement, escrow, channel, voucher} -> token -> policy -> identity; factory -> {token, permission};
+//! permission -> governance). Each module names its own in `invariants.rs`. What is paused by governance does not change:
+//! [`Context::store`] asks, so that no module can forget.
 //!
 //! **Pure.** No I/O, no clock, no randomness, no async, no floats, no unordered iteration.
 #![deny(
@@ -34,6 +35,7 @@ pub mod factory;
 pub mod fx;
 mod gas;
 mod genesis;
+pub mod governance;
 pub mod identity;
 pub mod invariants;
 mod lane;
@@ -57,9 +59,9 @@ pub mod voucher;
 use alloy_primitives::{Address, Bytes};
 
 pub use address::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, MARKER_CODE, Module,
-    PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, VOUCHER_ADDRESS, is_module,
-    singleton_addresses, token_address, token_index,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, GOVERNANCE_ADDRESS, IDENTITY_ADDRESS,
+    MARKER_CODE, Module, PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, TOKENS_ADDRESS,
+    VOUCHER_ADDRESS, is_module, singleton_addresses, token_address, token_index,
 };
 pub use context::{
     BATCH_CHANGE_GAS, BATCH_COLD_GAS, BATCH_FILL_GAS, BATCH_WARM_GAS, CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS,
@@ -81,6 +83,7 @@ pub(crate) use address::can_hold;
 /// An address that is no module has nobody to answer: it reverts with an unknown selector. Callers ask [`is_module`]
 /// first.
 pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Result<Bytes, Failure> {
+    context.enter(address);
     match Module::at(address) {
         Some(Module::Policy) => policy::dispatch(context, input),
         Some(Module::Permission) => permission::dispatch(context, input),
@@ -92,6 +95,7 @@ pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Re
         Some(Module::Identity) => identity::dispatch(context, input),
         Some(Module::Payment) => payment::dispatch(context, input),
         Some(Module::Voucher) => voucher::dispatch(context, input),
+        Some(Module::Governance) => governance::dispatch(context, input),
         Some(Module::Token(token)) => token::dispatch(context, token, input),
         None => calls::unknown(input),
     }

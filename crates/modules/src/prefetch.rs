@@ -58,9 +58,10 @@ fn payment_slots(sender: Address, input: &[u8], slots: &mut Vec<(Address, U256)>
         Ok(IPaymentCalls::accept(c)) => return slots.push(layout.requests.of(&c.requestId).asker.place()),
         _ => return,
     };
-    slots.push(record(sender, uetr));
+    let own = layout.payments.of(&sender).of(&uetr);
+    slots.push(own.head.place());
     // Of an order that is paid at once, what was received is written down.
-    slots.extend(payee.map(|_| layout.payments.of(&sender).of(&uetr).amounts.place()));
+    slots.extend(payee.map(|_| own.amounts.place()));
     if token_index(token).is_some() {
         let layout = token::layout::layout(token);
         slots.push(layout.terms.place());

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, IDENTITY_ADDRESS, PAYMENT_ADDRESS,
-    PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, VOUCHER_ADDRESS, calls, channel, costs,
+    CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, GOVERNANCE_ADDRESS, IDENTITY_ADDRESS,
+    PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, VOUCHER_ADDRESS, calls, channel, costs,
     errors::{Declaration, declarations},
-    escrow, factory, fx, gas, identity, payment, permission, policy, settlement,
+    escrow, factory, fx, gas, governance, identity, payment, permission, policy, settlement,
     slots::TypeBook,
     token, voucher,
 };
@@ -31,7 +31,7 @@ struct Subject {
     layout: fn(&mut TypeBook) -> Vec<Value>,
 }
 
-fn subjects() -> [Subject; 11] {
+fn subjects() -> [Subject; 12] {
     [
         Subject {
             folder: "token",
@@ -109,6 +109,13 @@ fn subjects() -> [Subject; 11] {
             address: VOUCHER_ADDRESS.to_string(),
             source: voucher::SOURCE,
             layout: voucher::layout::Layout::members,
+        },
+        Subject {
+            folder: "governance",
+            title: "Governance",
+            address: GOVERNANCE_ADDRESS.to_string(),
+            source: governance::SOURCE,
+            layout: governance::layout::Layout::members,
         },
     ]
 }
@@ -352,5 +359,8 @@ mod tests {
         check::<identity::IIdentity::IIdentityCalls, identity::IIdentity::IIdentityErrors>(identity::SOURCE);
         check::<payment::IPayment::IPaymentCalls, payment::IPayment::IPaymentErrors>(payment::SOURCE);
         check::<voucher::IVoucher::IVoucherCalls, voucher::IVoucher::IVoucherErrors>(voucher::SOURCE);
+        check::<governance::IGovernance::IGovernanceCalls, governance::IGovernance::IGovernanceErrors>(
+            governance::SOURCE,
+        );
     }
 }

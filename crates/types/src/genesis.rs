@@ -165,6 +165,70 @@ pub enum GenesisPolicy {
     },
 }
 
+/// An account that votes on what the network does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisSeat {
+    /// Who votes: a key or a contract.
+    pub account: Address,
+    /// Name for people: an institution.
+    pub name: String,
+    /// Weight of its vote.
+    pub weight: u64,
+}
+
+/// What a decision of the network needs, and how long it takes. Bounds: specs/governance.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GovernanceParameters {
+    /// Part of the whole weight that must be cast for a proposal or abstain, in hundredths of a percent.
+    pub quorum_basis_points: u16,
+    /// Part of the weight cast for and against that must be for.
+    pub threshold_basis_points: u16,
+    /// Part of the whole weight that stops an accepted proposal.
+    pub veto_basis_points: u16,
+    /// Guardians that together pause a module; zero where there are none.
+    pub guardian_quorum: u8,
+    /// How long a proposal is voted on, unless it is decided before.
+    pub voting_period_ms: u64,
+    /// From acceptance until it may be executed.
+    pub delay_ms: u64,
+    /// How long it may be executed then.
+    pub execution_window_ms: u64,
+    /// How long guardians pause a module.
+    pub emergency_pause_ms: u64,
+}
+
+impl Default for GovernanceParameters {
+    fn default() -> Self {
+        const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+        Self {
+            quorum_basis_points: 5_000,
+            threshold_basis_points: 6_667,
+            veto_basis_points: 3_334,
+            guardian_quorum: 0,
+            voting_period_ms: 3 * DAY_MS,
+            delay_ms: DAY_MS,
+            execution_window_ms: 14 * DAY_MS,
+            emergency_pause_ms: 7 * DAY_MS,
+        }
+    }
+}
+
+/// Who decides about the network, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisGovernance {
+    /// Those who vote.
+    pub seats: Vec<GenesisSeat>,
+    /// Those who may pause a module together.
+    #[serde(default)]
+    pub guardians: BTreeSet<Address>,
+    /// What differs from the default parameters.
+    #[serde(default)]
+    pub parameters: GovernanceParameters,
+}
+
 /// The genesis file. JSON; unknown fields are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -208,6 +272,9 @@ pub struct Genesis {
     /// Tokens.
     #[serde(default)]
     pub tokens: Vec<GenesisToken>,
+    /// Who decides about the network; absent where its administrators decide alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governance: Option<GenesisGovernance>,
 }
 
 impl Genesis {

@@ -36,6 +36,7 @@ fn genesis() -> Genesis {
             roles: GenesisTokenRoles { admin: vec![holder], ..Default::default() },
             balances: BTreeMap::from([(holder, 1_000)]),
         }],
+        governance: None,
     }
 }
 

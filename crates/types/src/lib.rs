@@ -25,8 +25,8 @@ pub mod wire;
 
 pub use block::{BLOCK_BYTES_MAX, Block, BlockError, ConsensusContext, EXTENSION_BYTES, Extension, StateTarget};
 pub use genesis::{
-    Access, GENESIS_NODES_MAX, Genesis, GenesisAccount, GenesisError, GenesisNode, GenesisPolicy, GenesisToken,
-    GenesisTokenRoles, NodeRole,
+    Access, GENESIS_NODES_MAX, Genesis, GenesisAccount, GenesisError, GenesisGovernance, GenesisNode, GenesisPolicy,
+    GenesisSeat, GenesisToken, GenesisTokenRoles, GovernanceParameters, NodeRole,
 };
 pub use money::{Amount, CURRENCY_DIGITS_MAX, CURRENCY_SYMBOL_CHARS_MAX, Currency, MoneyError};
 pub use rules::{EvmSpec, GasQuota, Rules, RulesError, RulesSchedule, RulesStep};

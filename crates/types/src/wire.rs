@@ -35,6 +35,22 @@ pub struct WireFinality {
     pub certificate: Bytes,
 }
 
+/// Most blocks of one answer to `florin_blocks`.
+pub const BLOCKS_MAX: u64 = 512;
+/// Bytes of blocks after which an answer to `florin_blocks` ends; it holds at least one block.
+pub const BLOCKS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// One final block in the answer of `florin_blocks(from, count)`: what a backup keeps, and what every state follows from.
+///
+/// It is final if its certificate verifies, or if it is the ancestor of a block whose certificate does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireBlock {
+    /// Encoding of the whole block, extension and all.
+    pub block: Bytes,
+    /// Encoded finalisation certificate of this very block; absent where it is final through a descendant.
+    pub certificate: Option<Bytes>,
+}
+
 /// One thing whose value is to be proven: an account, or one slot of its storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -17,6 +17,8 @@ interface IModule {
     error StaticCallForbidden();
     /// The value does not fit its place in storage. Use a smaller one.
     error ValueTooLarge(uint256 slot);
+    /// Governance has paused the module, so its state does not change. Wait until untilMs, or for a vote to end the pause.
+    error ModulePaused(address module, uint64 sinceMs, uint64 untilMs, uint64 proposalId);
     /// The text is longer than this field accepts. Shorten it.
     error TextTooLong(uint256 length, uint256 lengthMax);
 }

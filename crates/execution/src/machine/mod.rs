@@ -10,7 +10,11 @@ mod stop;
 
 use alloy_consensus::{Transaction as _, Typed2718 as _};
 use alloy_primitives::KECCAK256_EMPTY;
-use florin_modules::{CALL_GAS, CallEnv, Context as ModuleContext, Failure, WORD_GAS, is_module};
+use florin_modules::{
+    CALL_GAS, CallEnv, Context as ModuleContext, Failure, GOVERNANCE_ADDRESS, WORD_GAS,
+    governance::{self, PausedModules},
+    is_module,
+};
 use florin_types::{Account, Changeset, EvmSpec, Rules, StateFault, StateView, U256, VerifiedTx};
 use revm::{
     Context, ExecuteEvm as _, InspectEvm as _, Inspector, Journal,
@@ -60,6 +64,8 @@ pub(crate) struct Ledger<'a> {
     pub(crate) timestamp_ms: u64,
     /// Chain id.
     pub(crate) chain_id: u64,
+    /// Modules that are paused in this transaction; absent until somebody has looked.
+    paused: Option<PausedModules>,
     /// Whether the permission to create contracts is asked for. Simulations of calls do not ask.
     pub(crate) guards_deployment: bool,
     /// What ends the run, where it is a simulation.
@@ -92,6 +98,7 @@ pub(crate) fn machine<'a>(view: &'a dyn StateView, chain_id: u64, rules: &'a Rul
         height: env.height,
         timestamp_ms: env.timestamp_ms,
         chain_id,
+        paused: None,
         guards_deployment: true,
         stop: None,
     };
@@ -180,18 +187,34 @@ pub(crate) fn transact<'a>(
     machine: &mut Machine<'a>,
     tx: TxEnv,
 ) -> Result<Result<ExecutionResult, InvalidTransaction>, StateFault> {
+    look_for_pauses(&mut machine.ctx)?;
     settle(machine.transact_one(tx))
+}
+
+/// Finds out what is paused, before a transaction. What it pauses itself is paused for those after it. What was found
+/// holds for the rest of the block if no transaction came near governance since: then its account is not in the journal.
+fn look_for_pauses(context: &mut MachineContext<'_>) -> Result<(), StateFault> {
+    if context.chain.paused.is_some() && !context.journaled_state.inner.state.contains_key(&GOVERNANCE_ADDRESS) {
+        return Ok(());
+    }
+    let env = context.chain.reader();
+    let paused = governance::paused(&mut ModuleContext::new(env, &mut Present(context))).map_err(unexpected)?;
+    context.chain.paused = Some(paused);
+    Ok(())
 }
 
 /// Runs a transaction under an inspector. Gives the machine back with an empty journal, and what the journal held.
 pub(crate) fn inspect<'a, I: Inspector<MachineContext<'a>>>(
-    machine: Machine<'a>,
+    mut machine: Machine<'a>,
     tx: TxEnv,
     inspector: &mut I,
 ) -> (Machine<'a>, Result<Result<ExecutionResult, InvalidTransaction>, StateFault>, EvmState) {
+    let looked = look_for_pauses(&mut machine.ctx);
     let mut inspected = machine.with_inspector(inspector);
-    let outcome = settle(inspected.inspect_one_tx(tx));
+    let outcome = looked.and_then(|()| settle(inspected.inspect_one_tx(tx)));
     let state = inspected.finalize();
+    // What the journal held is somewhere else now.
+    inspected.ctx.chain.paused = None;
     (inspected.with_inspector(()), outcome, state)
 }
 
@@ -261,7 +284,7 @@ impl<'a> PrecompileProvider<MachineContext<'a>> for Precompiles {
         if context.chain.is_stopped() {
             return Err(stop::STOPPED.into());
         }
-        if is_module(inputs.bytecode_address) {
+        if is_module(inputs.bytecode_address) && !runs_code(context, inputs) {
             return call_module(context, inputs).map(Some).map_err(|fault| fault.to_string());
         }
         self.ethereum.run(context, inputs)
@@ -271,6 +294,17 @@ impl<'a> PrecompileProvider<MachineContext<'a>> for Precompiles {
     fn warm_addresses(&self) -> &AddressSet {
         self.ethereum.warm_addresses()
     }
+}
+
+/// Whether a call to a module is answered by the code of its account: governance executing a proposal, asked for by
+/// somebody else in a plain call, on a network where it has code.
+fn runs_code(context: &MachineContext<'_>, inputs: &CallInputs) -> bool {
+    inputs.bytecode_address == GOVERNANCE_ADDRESS
+        && inputs.scheme == CallScheme::Call
+        && !inputs.is_static
+        && inputs.value.get().is_zero()
+        && !inputs.known_bytecode.1.is_empty()
+        && governance::is_execution(&inputs.input.as_bytes(context))
 }
 
 /// Calls the module at `inputs.bytecode_address`. Its marker code is never run.
@@ -290,6 +324,7 @@ fn call_module(context: &mut MachineContext<'_>, inputs: &CallInputs) -> Result<
         value: inputs.value.get(),
         is_static: inputs.is_static,
         is_delegated: matches!(inputs.scheme, CallScheme::CallCode | CallScheme::DelegateCall),
+        paused: context.chain.paused.unwrap_or_default(),
         ..context.chain.reader()
     };
     let mut storage = JournalStorage::new(context, gas);

@@ -1,6 +1,7 @@
 //! Tests of the whole: signed transactions on a genesis state, blocks one after another.
 
 mod blocks;
+mod governance;
 mod hostile;
 mod machine;
 mod modules;
@@ -146,6 +147,7 @@ pub(crate) fn genesis(rules: Rules) -> Genesis {
             },
             balances: known().map(|address| (address, UNITS)).collect(),
         }],
+        governance: None,
     }
 }
 

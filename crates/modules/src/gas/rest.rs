@@ -25,6 +25,7 @@ impl Meter {
         self.rest_of_fx();
         self.rest_of_settlement();
         self.rest_of_windows();
+        self.governance();
     }
 
     fn rest_of_token(&mut self) {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     PERMISSION_ADDRESS, can_hold,
     context::{Context, Failure, ensure, revert},
+    governance,
 };
 
 /// Most accounts in one call.
@@ -119,13 +120,14 @@ pub(super) fn account(context: &mut Context<'_>, address: Address) -> Result<Acc
 
 // ----- questions -----------------------------------------------------------------------------------------------------
 
-/// Whether the account may send transactions. The admin always may.
+/// Whether the account may send transactions. The admin always may, and so may those who vote on what the network does:
+/// the admin could otherwise strike them off and decide alone.
 pub fn may_transact(context: &mut Context<'_>, address: Address) -> Result<bool, Failure> {
     let settings = layout().settings.read(context)?;
-    if settings.admin == address {
+    if settings.admin == address || may(context, Capability::Transact, address)? {
         return Ok(true);
     }
-    may(context, Capability::Transact, address)
+    governance::is_member(context, address)
 }
 
 /// Whether the account may deploy contracts and make tokens.

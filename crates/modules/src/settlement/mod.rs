@@ -52,9 +52,9 @@ pub use scheme::{
     set_multilateral_limit, set_reserve, suspend,
 };
 pub use views::{
-    bilateral_limit_of, collateral_of, credit_line_of, credit_of, day_of, figures_of, forecast, funds_of,
+    Waiting, bilateral_limit_of, collateral_of, credit_line_of, credit_of, day_of, figures_of, forecast, funds_of,
     instruction_by_reference, instruction_of, liquidity_of, participant_at, participant_of, pledge_of, position_of,
-    ratios_of, run_of, scheme_of, window_of,
+    ratios_of, run_of, scheme_of, schemes_made, waiting_of, window_of,
 };
 pub use window::{
     abort_window, assign, close_window, open_window, prefund, settle_window, start_settlement, withdraw_prefund,

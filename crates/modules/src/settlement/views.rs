@@ -266,6 +266,47 @@ pub fn position_of(
     Ok(ISettlement::positionOfReturn { gives: U256::from(outward), gets: U256::from(inward) })
 }
 
+// ----- monitoring ----------------------------------------------------------------------------------------------------
+
+/// What waits of a participant, as monitors show it. Units are minor units of the scheme's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The participant.
+    pub account: Address,
+    /// Instructions in its queue, those on hold not included.
+    pub queued: u32,
+    /// Their units.
+    pub outward: u128,
+    /// Units that others have queued for it.
+    pub inward: u128,
+    /// Mean time that they have waited so far, in milliseconds.
+    pub wait_ms: u64,
+    /// Units that it can pay with now.
+    pub spendable: u128,
+}
+
+/// How many schemes were ever made; they are numbered from 1.
+pub fn schemes_made(context: &mut Context<'_>) -> Result<u64, Failure> {
+    layout().schemes_made.read(context)
+}
+
+/// What waits of the participant with a seat. Reads six slots and what the token keeps of it.
+pub fn waiting_of(context: &mut Context<'_>, scheme: u64, seat: u32) -> Result<Waiting, Failure> {
+    let book = Book::read(context, scheme)?;
+    let seat = book.seat(context, seat)?;
+    let (live, sums, account) = (seat.place.live.read(context)?, seat.place.queued.read(context)?, seat.account());
+    let since_open_ms = live.since_open_ms.checked_div(live.queued().into());
+    let submitted_ms = since_open_ms.map(|mean_ms| book.day.opened_ms.saturating_add(mean_ms));
+    Ok(Waiting {
+        account,
+        queued: live.queued(),
+        outward: sums.outward,
+        inward: sums.inward,
+        wait_ms: submitted_ms.map_or(0, |mean_ms| context.env().timestamp_ms.saturating_sub(mean_ms)),
+        spendable: token::spendable_units(context, book.token(), account)?,
+    })
+}
+
 // ----- intraday credit -----------------------------------------------------------------------------------------------
 
 /// Who lends, and how much.

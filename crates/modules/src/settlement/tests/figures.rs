@@ -70,6 +70,33 @@ fn figures_are_those_of_a_day_computed_by_hand() {
     scheme.check();
 }
 
+/// Bank 1 has two instructions that wait since 100 and 40 ms: 70 in the mean. What settles or is on hold does not wait.
+#[test]
+fn what_waits_is_counted_with_its_value_and_time() {
+    let mut scheme = Scheme::fifo(&[10, 0, 0]);
+    scheme.ledger.timestamp_ms += 500;
+    scheme.queue(1, 2, 40);
+    scheme.ledger.timestamp_ms += 60;
+    scheme.queue(1, 3, 50);
+    scheme.ledger.timestamp_ms += 40;
+    let waiting = |scheme: &mut Scheme, seat| {
+        let read = scheme.ledger.run(OPERATOR, |context| {
+            assert_eq!(super::super::schemes_made(context)?, 1);
+            super::super::waiting_of(context, 1, seat)
+        });
+        read.unwrap()
+    };
+    let one = waiting(&mut scheme, 0);
+    assert_eq!((one.account, one.queued, one.outward, one.inward), (account(1), 2, 90, 0));
+    assert_eq!((one.wait_ms, one.spendable), (70, 10));
+    let two = waiting(&mut scheme, 1);
+    assert_eq!((two.queued, two.outward, two.inward, two.wait_ms), (0, 0, 40, 0));
+    scheme.give(1, 30);
+    scheme.release(1);
+    let one = waiting(&mut scheme, 0);
+    assert_eq!((one.queued, one.outward, one.wait_ms, one.spendable), (1, 50, 40, 0));
+}
+
 #[test]
 fn what_moved_nothing_has_a_turnover_without_bound() {
     let mut scheme = Scheme::fifo(&[0, 0]);
