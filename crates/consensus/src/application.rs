@@ -24,14 +24,16 @@ use crate::{
 use alloy_primitives::B256;
 use commonware_codec::Encode as _;
 use commonware_consensus::{
-    marshal::{ancestry::Ancestry, core::Mailbox as MarshalMailbox, standard::Standard},
+    marshal::{Identifier, ancestry::Ancestry, core::Mailbox as MarshalMailbox, standard::Standard},
     types::Height as EngineHeight,
 };
 use commonware_glue::stateful::{self, Finality, Input, Proposed, db::Reader};
 use commonware_runtime::telemetry::metrics::GaugeExt as _;
 use florin_mempool::{Pool, SenderCache};
 use florin_proof::Scheme;
-use florin_state::{Batch, Databases, Db, FinalizedBlock, LedgerWriter, SealedBatch, SyncTarget, Undo, sync_target};
+use florin_state::{
+    Batch, Databases, Db, FinalizedBlock, LedgerError, LedgerWriter, SealedBatch, SyncTarget, Undo, sync_target,
+};
 use florin_types::{Block, Bytes, Height, RulesSchedule};
 use futures::StreamExt as _;
 use parking_lot::Mutex;
@@ -81,6 +83,18 @@ impl<E: florin_state::Runtime> Core<E> {
         if height.len() < OUTCOMES_PER_HEIGHT_MAX {
             height.insert(block.hash(), Arc::new(outcome));
         }
+    }
+
+    /// Begins the ledger with the block of this height, at which a copied state stands.
+    pub(crate) async fn begin_ledger_at(&self, height: Height) -> Result<(), LedgerError> {
+        let missing = || LedgerError::Fault(format!("block {height}, at which the copied state stands, is missing"));
+        let marshal = self.marshal.get().ok_or_else(missing)?;
+        let block = marshal.get_block(Identifier::Height(EngineHeight::new(height))).await.ok_or_else(missing)?;
+        let certificate = marshal.get_finalization(EngineHeight::new(height)).await;
+        let certificate = certificate.map(|certificate| Bytes::from(certificate.encode()));
+        self.writer.begin_at(block.inner().inner().clone(), certificate).await?;
+        self.pending.set_finalized(height);
+        Ok(())
     }
 
     fn recall(&self, block: &Block) -> Option<Arc<Outcome>> {
@@ -237,6 +251,14 @@ impl<E: Runtime> stateful::Application<E> for Application<E> {
         reader: Reader<Db<E>>,
     ) -> Captured {
         let block = block.inner();
+        // The first block after a copy: the ledger has none below it yet.
+        let parent_height = block.height().saturating_sub(1);
+        if self.0.writer.is_copying()
+            && self.0.writer.ledger().head().block.height() < parent_height
+            && let Err(error) = self.0.begin_ledger_at(parent_height).await
+        {
+            stop(&format!("cannot begin the ledger at block {parent_height}: {error}"));
+        }
         let outcome = self.outcome(block, &reader).await;
         match self.0.writer.capture(block, &outcome.executed.changeset, reader).await {
             Ok(undo) => Captured { outcome, undo },
@@ -273,6 +295,7 @@ impl<E: Runtime> stateful::Application<E> for Application<E> {
         core.metrics.finality_seconds.observe(seconds_since(block.timestamp_ms(), context));
         core.metrics.transactions_finalized.inc_by(u64::try_from(block.transactions().len()).unwrap_or(u64::MAX));
         let _ = core.metrics.height.try_set(block.height());
+        core.metrics.sight.grew(clock::now_ms(context));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::keys::{NodeSecret, ThresholdShare};
 use florin_mempool::PoolLimits;
+use florin_proof::Finalization;
 use florin_types::{Genesis, RulesSchedule};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -12,14 +13,24 @@ pub struct History {
     pub window: u64,
     /// Whether everything is kept instead.
     pub archive: bool,
+    /// Newest final blocks that are kept; all of them where it is `None` or `archive` is set. A node that need not keep
+    /// all begins with a copy of its peers' state; one that keeps all fetches and executes every block.
+    pub blocks_kept: Option<u64>,
     /// Final blocks, and states below them, that the engine keeps for itself. All older blocks are in the ledger, which
     /// also serves them to nodes that catch up.
     pub blocks_retained: usize,
 }
 
+impl History {
+    /// Whether a new node copies the state instead of executing every block.
+    pub(crate) fn copies_state(&self) -> bool {
+        self.blocks_kept.is_some() && !self.archive
+    }
+}
+
 impl Default for History {
     fn default() -> Self {
-        Self { window: 1_024, archive: false, blocks_retained: 1_024 }
+        Self { window: 1_024, archive: false, blocks_kept: None, blocks_retained: 1_024 }
     }
 }
 
@@ -32,6 +43,9 @@ pub struct NodeConfig {
     pub secret: NodeSecret,
     /// Share of the threshold key. A node votes if its key is a validator's and it has its share; else it follows.
     pub share: Option<ThresholdShare>,
+    /// A finalisation of this network at or below whose view nothing is ever voted for here: that of a validator whose
+    /// record of votes begins anew (`specs/backup.md`, "Never twice"). `None` where it has all its votes.
+    pub floor: Option<Finalization>,
     /// Prefix of everything the node stores, so that several can share one storage (simulation).
     pub partition_prefix: String,
     /// How much of the past it can answer about.
@@ -49,6 +63,7 @@ impl NodeConfig {
             genesis,
             secret,
             share,
+            floor: None,
             partition_prefix: "florin".into(),
             history: History::default(),
             pool: PoolLimits::default(),

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The order of starting matters: the ledger and marshal's archives are opened, then Stateful recovers the state to what
-//! marshal has delivered, and only then does agreement begin.
+//! marshal has delivered, and only then does agreement begin. While the state is copied from peers instead, agreement is
+//! followed already: what becomes final meanwhile is where the copy goes.
 
 use crate::{
     admission::Admissions,
@@ -15,7 +16,9 @@ use crate::{
     archives::{Archive, FinalBlocks, FinalCertificates},
     block::EngineBlock,
     config::{NodeConfig, Timing},
+    evidence::Witness,
     gossip,
+    joining::{sample, source, source::StateSource},
     keys::{Committee, KeyError},
     membership,
     metrics::Metrics,
@@ -24,8 +27,8 @@ use crate::{
     observe::{ActivityObserver, Observed, TipObserver, start_watching},
     pace::Paced,
     pending::Pending,
-    replay::ReplayOnly,
     runtime::Runtime,
+    sight::Heard,
 };
 use commonware_broadcast::buffered;
 use commonware_consensus::{
@@ -53,9 +56,12 @@ use commonware_runtime::{Handle, buffer::paged::CacheRef};
 use commonware_storage::{archive::prunable, translator::EightCap};
 use commonware_utils::{NZDuration, NZU64, NZUsize};
 use florin_execution::{GenesisStateError, genesis_block, genesis_state};
-use florin_proof::{BlockDigest, Namespace, Scheme};
-use florin_state::{Ledger, LedgerConfig, LedgerError, LedgerWriter, database_config, open_genesis, page_cache_with};
-use florin_types::{B256, Block, BlockError, GenesisNode, NodeRole, StateFault};
+use florin_proof::{BlockDigest, Finalization, Namespace, Scheme};
+use florin_state::{
+    Databases, Ledger, LedgerConfig, LedgerError, LedgerWriter, database_config, genesis_commitment, page_cache_with,
+    place_genesis, store_height,
+};
+use florin_types::{B256, Block, BlockError, Changeset, Genesis, GenesisNode, NodeRole, StateFault};
 use futures::{FutureExt as _, future::select_all};
 use parking_lot::Mutex;
 use std::{
@@ -64,6 +70,8 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
+
+pub(crate) mod rebuild;
 
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 const REPLAY_BUFFER: NonZeroUsize = NZUsize!(1_048_576);
@@ -129,6 +137,8 @@ pub fn message_bytes_max(committee: &Committee) -> u32 {
         simplex::max_payload_size::<Scheme, BlockDigest>(validators),
         marshal::max_payload_size::<Standard<EngineBlock>, Scheme>(validators, &()),
         gossip::MESSAGE_BYTES_MAX,
+        sample::MESSAGE_BYTES_MAX,
+        source::message_bytes_max(),
     ])
 }
 
@@ -145,18 +155,43 @@ where
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
-    let (mut starting, archives) = Starting::open(context, config).await?;
-    let Transport { mut manager, blocker, votes, certificates, resolver, broadcast, backfill, transactions } =
-        transport;
+    let (mut starting, archives, plan) = Starting::open(context, config).await?;
+    let Transport {
+        mut manager,
+        blocker,
+        votes,
+        certificates,
+        resolver,
+        broadcast,
+        backfill,
+        transactions,
+        sample,
+        state,
+    } = transport;
     // Until the state says who else may connect, the validators may: a follower that was removed stays out.
     let validators: Vec<GenesisNode> = starting.config.genesis.validators().cloned().collect();
     manager.track(0, peers(&validators)?);
     let watched = votes.0.clone();
     let buffer = starting.disseminate(manager.clone(), broadcast);
     let missing = starting.backfill(manager.clone(), blocker.clone(), backfill);
-    let automaton = starting.recover(archives, buffer, missing).await?;
-    starting.follow_membership(manager).await;
-    starting.agree(automaton, blocker.clone(), votes, certificates, resolver);
+    let (plan, sample) = starting.choose_floor(plan, sample, blocker.clone()).await?;
+    let state = starting.state_source(manager.clone(), blocker.clone(), state);
+    let floor = plan.floor().cloned();
+    let copying = floor.is_some();
+    let (automaton, stateful) = starting.deliver(archives, plan, state, buffer, missing).await;
+    starting.answer_samples(sample, blocker.clone());
+    let heard = Heard::new(votes.1, starting.observed.sightings.clone(), starting.context.child("heard"));
+    let votes = (votes.0, heard);
+    let agreement = Agreement { automaton, floor, blocker: blocker.clone(), votes, certificates, resolver };
+    if copying {
+        starting.agree(agreement);
+        starting.attach(stateful).await?;
+        starting.follow_membership(manager).await;
+    } else {
+        starting.attach(stateful).await?;
+        starting.follow_membership(manager).await;
+        starting.agree(agreement);
+    }
     starting.watch(watched);
     let admissions = starting.exchange(blocker, transactions);
     Ok(starting.into_node(admissions))
@@ -169,7 +204,22 @@ struct Archives<E: Runtime> {
 }
 
 /// Proposes, verifies and certifies on behalf of simplex.
-type Automaton<E> = Deferred<E, Scheme, Paced<stateful::Mailbox<E, Application<E>>>, EngineBlock, FixedEpocher>;
+type Automaton<E> = Deferred<E, Scheme, Paced<StatefulMailbox<E>>, EngineBlock, FixedEpocher>;
+/// The state behind the application, as the engine's parts reach it.
+type StatefulMailbox<E> = stateful::Mailbox<E, Application<E>>;
+/// Whether the state is copied from peers, and from which certificate on.
+type Plan<E> = SyncPlan<E, Scheme, Standard<EngineBlock>>;
+/// What agreement needs beside the node itself.
+struct Agreement<E: Runtime, B, S, R> {
+    automaton: Automaton<E>,
+    /// The certificate at which a copied state began; genesis where it was not copied.
+    floor: Option<Finalization>,
+    blocker: B,
+    votes: (S, Heard<R, E>),
+    certificates: (S, R),
+    resolver: (S, R),
+}
+
 /// Where marshal asks for blocks that are missing.
 type Backfill = (marshal::resolver::handler::Receiver<BlockDigest>, marshal_resolver::Mailbox<BlockDigest, PublicKey>);
 
@@ -182,6 +232,8 @@ struct Starting<E: Runtime> {
     scheme: Scheme,
     role: NodeRole,
     genesis: EngineBlock,
+    /// What genesis puts into the state.
+    genesis_changes: Changeset,
     page_cache: CacheRef,
     /// Threads that hash what blocks change.
     hashing: Rayon,
@@ -193,7 +245,7 @@ struct Starting<E: Runtime> {
 }
 
 impl<E: Runtime> Starting<E> {
-    async fn open(context: E, config: NodeConfig) -> Result<(Self, Archives<E>), StartError> {
+    async fn open(context: E, config: NodeConfig) -> Result<(Self, Archives<E>, Plan<E>), StartError> {
         let committee = Committee::from_genesis(&config.genesis)?;
         let node_key = config.secret.public_key();
         if let Some(share) = &config.share {
@@ -202,14 +254,19 @@ impl<E: Runtime> Starting<E> {
         let pages = NonZeroUsize::new(config.page_cache_bytes / PAGE_BYTES).unwrap_or(NonZeroUsize::MIN);
         let page_cache = page_cache_with(pages);
         let hashing = context.strategy(threads());
-        let genesis = genesis(&context, &config, (&page_cache, &hashing)).await?;
+        let plan = SyncPlan::init(context.child("plan"), partition(&config, "plan")).await;
+        let genesis_changes = genesis_state(&config.genesis)?;
+        let genesis = genesis(&config.genesis, &genesis_changes)?;
         let ledger_config = LedgerConfig {
             partition_prefix: config.partition_prefix.clone(),
             window_blocks: config.history.window,
             archive: config.history.archive,
+            blocks_kept: config.history.blocks_kept,
             page_cache: page_cache.clone(),
         };
-        let (ledger, writer) = Ledger::open(context.child("ledger"), ledger_config, genesis.inner().clone()).await?;
+        let (ledger, writer) = Ledger::open(context.child("ledger"), ledger_config, genesis.inner().clone())
+            .await
+            .map_err(of_another_network)?;
         let core = Arc::new(core(&context, &config, genesis.inner().clone(), &ledger, writer));
         let namespace = Namespace::new(config.genesis.chain_id, genesis.inner().hash());
         let (scheme, role) = scheme(&committee, &config, &namespace)?;
@@ -234,12 +291,13 @@ impl<E: Runtime> Starting<E> {
             scheme,
             role,
             genesis,
+            genesis_changes,
             page_cache,
             hashing,
             ledger,
             core,
         };
-        Ok((starting, archives))
+        Ok((starting, archives, plan))
     }
 
     fn partition(&self, name: &str) -> String {
@@ -288,14 +346,83 @@ impl<E: Runtime> Starting<E> {
         marshal_resolver::init(self.context.child("backfill"), config, backfill)
     }
 
-    /// Starts marshal and the application behind it, and waits until the state stands where marshal has delivered.
-    async fn recover(
+    /// Decides once where the state comes from: genesis, or a certificate that peers agree on. An interrupted copy goes on,
+    /// with a newer certificate: what belongs to the old one may not be kept any more.
+    async fn choose_floor<B, S, R>(
+        &mut self,
+        mut plan: Plan<E>,
+        mut channel: (S, R),
+        blocker: B,
+    ) -> Result<(Plan<E>, (S, R)), StartError>
+    where
+        B: Blocker<PublicKey = PublicKey>,
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        if copies(&plan, &self.config) {
+            let others = self.other_validators();
+            let committee = self.committee.participants.len();
+            let mut context = self.context.child("sample");
+            let newest = sample::newest(&mut context, &self.scheme, (&others, committee), &mut channel, blocker).await;
+            if let Some(newest) = newest {
+                tracing::info!(view = newest.round().view().get(), "the state is copied from peers");
+                self.core.writer.set_copying(true).await?;
+                plan = plan.set_floor(newest).await;
+            }
+        }
+        if plan.floor().is_none() {
+            self.place_genesis().await?;
+        }
+        Ok((plan, channel))
+    }
+
+    /// Puts genesis into a fresh store.
+    async fn place_genesis(&self) -> Result<(), StartError> {
+        let prefix = &self.config.partition_prefix;
+        let database = database_config(prefix, self.page_cache.clone(), self.hashing.clone());
+        let header = self.genesis.inner().header();
+        let expected = (header.state_root, self.genesis.inner().extension().state);
+        Ok(place_genesis(self.context.child("genesis"), database, (&self.genesis_changes, expected), prefix).await?)
+    }
+
+    fn other_validators(&self) -> Vec<PublicKey> {
+        self.committee.participants.iter().filter(|key| **key != self.me).cloned().collect()
+    }
+
+    /// Operations of the state, fetched and served.
+    fn state_source<M, B, S, R>(&mut self, manager: M, blocker: B, channel: (S, R)) -> StateSource<E>
+    where
+        M: AddressableManager<PublicKey = PublicKey>,
+        B: Blocker<PublicKey = PublicKey>,
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let (source, task) = StateSource::start(&self.context, self.me.clone(), manager, blocker, channel);
+        self.tasks.push(("state source", task));
+        source
+    }
+
+    /// Says where the network stands to nodes that join.
+    fn answer_samples<B, S, R>(&mut self, channel: (S, R), blocker: B)
+    where
+        B: Blocker<PublicKey = PublicKey> + Sync,
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let Some(marshal) = self.core.marshal.get().cloned() else { return };
+        let task = sample::start_answering(self.context.child("samples"), marshal, channel, blocker);
+        self.tasks.push(("samples", task));
+    }
+
+    /// Starts marshal and the application behind it.
+    async fn deliver(
         &mut self,
         archives: Archives<E>,
+        plan: Plan<E>,
+        state: StateSource<E>,
         buffer: buffered::Mailbox<PublicKey, EngineBlock>,
         missing: Backfill,
-    ) -> Result<Automaton<E>, StartError> {
-        let plan = SyncPlan::init(self.context.child("plan"), self.partition("plan")).await;
+    ) -> (Automaton<E>, StatefulMailbox<E>) {
         let digest = self.genesis.digest();
         let start = plan.marshal_start(Digested::precomputed(self.genesis.clone(), digest));
         let Archives { finalizations, blocks } = archives;
@@ -304,16 +431,35 @@ impl<E: Runtime> Starting<E> {
         let (actor, marshal, floor) =
             MarshalActor::<_, Standard<EngineBlock>, _, _, _, _, _>::init(context, finalizations, blocks, config).await;
         let _ = self.core.marshal.set(marshal.clone());
-        let config = self.stateful_config((marshal.clone(), floor), plan);
+        let config = self.stateful_config((marshal.clone(), floor), plan, state);
         let (stateful, application) = Stateful::new(self.context.child("stateful"), config);
         let tips = TipObserver { observed: self.observed.clone() };
         let reporters = Reporters::from((application.clone(), tips));
         self.tasks.push(("marshal", actor.start(reporters, buffer, missing)));
         self.tasks.push(("stateful", stateful.start()));
-        self.core.writer.attach(application.subscribe_databases().await).await?;
         let core = &self.core;
-        let paced = Paced::new(application, core.pending.clone(), core.rules.clone());
-        Ok(Deferred::new(self.context.child("deferred"), paced, marshal, FixedEpocher::new(EPOCH_BLOCKS)))
+        let paced =
+            Paced::new(application.clone(), core.pending.clone(), core.rules.clone(), self.observed.sightings.clone());
+        let context = self.context.child("deferred");
+        (Deferred::new(context, paced, marshal, FixedEpocher::new(EPOCH_BLOCKS)), application)
+    }
+
+    /// Waits until the state stands where marshal has delivered, and gives it to the ledger. A copied state may stand where
+    /// the ledger has no block yet: it then begins there.
+    async fn attach(&self, stateful: StatefulMailbox<E>) -> Result<(), StartError> {
+        let databases = stateful.subscribe_databases().await;
+        if self.core.writer.is_copying() {
+            let height = stands_at(&databases).await?;
+            if height > self.ledger.head().block.height() {
+                self.core.begin_ledger_at(height).await?;
+            }
+            if self.core.writer.is_copying() {
+                self.core.writer.set_copying(false).await?;
+            }
+            tracing::info!(height, "the state is complete");
+        }
+        self.core.writer.attach(databases).await?;
+        Ok(())
     }
 
     fn marshal_config(&self, start: marshal::Start<Scheme, BlockDigest, Digested<EngineBlock>>) -> MarshalConfig {
@@ -339,8 +485,9 @@ impl<E: Runtime> Starting<E> {
     fn stateful_config(
         &self,
         marshal: (Marshal, marshal::core::Floor),
-        plan: SyncPlan<E, Scheme, Standard<EngineBlock>>,
-    ) -> StatefulConfig<E, Application<E>, Standard<EngineBlock>, ReplayOnly<E>, Sequential> {
+        plan: Plan<E>,
+        state: StateSource<E>,
+    ) -> StatefulConfig<E, Application<E>, Standard<EngineBlock>, StateSource<E>, Sequential> {
         let blocks_retained = self.config.history.blocks_retained;
         StatefulConfig {
             application: Application(self.core.clone()),
@@ -349,11 +496,11 @@ impl<E: Runtime> Starting<E> {
             marshal,
             mailbox_size: MAILBOX,
             plan,
-            resolvers: ReplayOnly::default(),
+            resolvers: state,
             sync_config: SyncEngineConfig {
-                fetch_batch_size: NZU64!(1_024),
-                apply_batch_size: NZU64!(1_024),
-                max_outstanding_requests: NZUsize!(16),
+                fetch_batch_size: source::OPERATIONS_MAX,
+                apply_batch_size: source::OPERATIONS_MAX,
+                max_outstanding_requests: source::REQUESTS_MAX,
             },
             // It remembers the targets of all retained blocks in memory, and prunes nothing before there are as many.
             prune_config: Some(PruneConfig {
@@ -381,20 +528,18 @@ impl<E: Runtime> Starting<E> {
         self.tasks.push(("membership", following.await));
     }
 
-    /// Starts to vote, or to follow the votes of others.
-    fn agree<B, S, R>(
-        &mut self,
-        automaton: Automaton<E>,
-        blocker: B,
-        votes: (S, R),
-        certificates: (S, R),
-        resolver: (S, R),
-    ) where
+    /// Starts to vote, or to follow the votes of others: from the certificate that the state is copied at, if it is.
+    fn agree<B, S, R>(&mut self, agreement: Agreement<E, B, S, R>)
+    where
         B: Blocker<PublicKey = PublicKey> + Sync,
         S: Sender<PublicKey = PublicKey>,
         R: Receiver<PublicKey = PublicKey>,
     {
-        let activity = ActivityObserver { observed: self.observed.clone(), metrics: self.core.metrics.clone() };
+        let Agreement { automaton, floor, blocker, votes, certificates, resolver } = agreement;
+        let (witness, evidence) = Witness::new(self.scheme.clone());
+        self.observed.keep_evidence(evidence);
+        let activity =
+            ActivityObserver { observed: self.observed.clone(), metrics: self.core.metrics.clone(), witness };
         let timing = self.core.timing;
         let config = simplex::Config {
             scheme: self.scheme.clone(),
@@ -408,7 +553,12 @@ impl<E: Runtime> Starting<E> {
             partition: self.partition("simplex"),
             mailbox_size: MAILBOX,
             epoch: Epoch::zero(),
-            floor: Floor::Genesis(self.genesis.digest()),
+            // Where a copied state begins, and up to where votes may have been cast that nobody remembers: the later of both.
+            floor: [floor, self.config.floor.clone()]
+                .into_iter()
+                .flatten()
+                .max_by_key(|finalization| finalization.round())
+                .map_or_else(|| Floor::Genesis(self.genesis.digest()), Floor::Finalized),
             replay_buffer: REPLAY_BUFFER,
             write_buffer: WRITE_BUFFER,
             page_cache: self.page_cache.clone(),
@@ -445,8 +595,7 @@ impl<E: Runtime> Starting<E> {
         let clock = context.child("clock");
         let admissions =
             Admissions::new(self.ledger.clone(), core.pool().clone(), core.chain_id, core.rules.clone(), clock);
-        let validators: Vec<PublicKey> =
-            self.committee.participants.iter().filter(|key| **key != self.me).cloned().collect();
+        let validators = self.other_validators();
         let listener = pending.start_listening(context.child("pool_listener"));
         let sending = gossip::start_sending(
             context.child("gossip_out"),
@@ -487,6 +636,8 @@ impl<E: Runtime> Starting<E> {
             admissions,
             observed: self.observed,
             peers_known: self.peers_known,
+            started_ms: crate::clock::now_ms(&self.context),
+            metrics: self.core.metrics.clone(),
             encode_metrics: Box::new(move || encoder.encode()),
             ended: node::shared(first_to_end(self.tasks)),
             stop: Mutex::new(Some(Box::new(stop))),
@@ -508,16 +659,33 @@ fn others<'a>(nodes: impl Iterator<Item = &'a GenesisNode>, me: &B256) -> usize 
     nodes.filter(|node| node.public_key != *me).count()
 }
 
-/// Puts genesis into a fresh store, and gives block 0.
-async fn genesis<E: Runtime>(
-    context: &E,
-    config: &NodeConfig,
-    (page_cache, hashing): (&CacheRef, &Rayon),
-) -> Result<EngineBlock, StartError> {
-    let changes = genesis_state(&config.genesis)?;
-    let database = database_config(&config.partition_prefix, page_cache.clone(), hashing.clone());
-    let (root, target) = open_genesis(context.child("genesis"), database, &changes, &config.partition_prefix).await?;
-    let block = EngineBlock::new(Arc::new(genesis_block(&config.genesis, root, target)?));
+/// A ledger that begins with another block is another network's.
+fn of_another_network(error: LedgerError) -> StartError {
+    match error {
+        LedgerError::Conflict { height: 0, stored, offered } => StateFault(format!(
+            "the data directory belongs to a network whose genesis block is {stored}, the genesis file gives {offered}: use \
+             another data directory or the genesis file it was made with"
+        ))
+        .into(),
+        error => error.into(),
+    }
+}
+
+/// Whether the state is still to be copied from peers.
+fn copies<E: Runtime>(plan: &Plan<E>, config: &NodeConfig) -> bool {
+    plan.should_sync(config.history.copies_state())
+}
+
+/// Height of the block after which the state stands.
+async fn stands_at<E: Runtime>(databases: &Databases<E>) -> Result<u64, StateFault> {
+    let height = store_height(&*databases.read().await).await?;
+    height.ok_or_else(|| StateFault("the copied state says at no block that it stands".into()))
+}
+
+/// Block 0.
+fn genesis(genesis: &Genesis, changes: &Changeset) -> Result<EngineBlock, StartError> {
+    let (root, target) = genesis_commitment(changes)?;
+    let block = EngineBlock::new(Arc::new(genesis_block(genesis, root, target)?));
     Ok(block.ok_or(BlockError::Malformed { reason: "the genesis block has no state target".into() })?)
 }
 
@@ -560,7 +728,7 @@ fn scheme(committee: &Committee, config: &NodeConfig, namespace: &Namespace) -> 
         return signer.map(|scheme| (scheme, NodeRole::Validator)).ok_or(foreign);
     }
     if committee.contains(&node) {
-        tracing::warn!(%node, "this node's key is a validator's but its threshold share is missing: it only follows");
+        tracing::warn!(%node, "this node's key is a validator's but it runs without its threshold share: it only follows");
         let key = crate::keys::node_key(&node)?;
         let member = Scheme::member(namespace.as_bytes(), participants.clone(), sharing.clone(), &key);
         if let Some(scheme) = member {

@@ -11,7 +11,7 @@
 
 use crate::{
     admission::{Admissions, SubmitError},
-    inbox::{Allowances, Inbox},
+    inbox::{Allowances, Floods, Inbox},
     metrics::Metrics,
     pace::POLL,
     pending::Pending,
@@ -141,7 +141,7 @@ async fn receive(
     work: impl Fn(&PublicKey, IoBuf, u64) -> BoxFuture<'static, Option<Verdict>>,
     metrics: &Metrics,
 ) {
-    let (mut inbox, mut allowances) = (Inbox::default(), Allowances::default());
+    let (mut inbox, mut allowances, mut floods) = (Inbox::default(), Allowances::default(), Floods::default());
     let mut working: Option<(PublicKey, BoxFuture<'static, Option<Verdict>>)> = None;
     loop {
         if working.is_none()
@@ -150,6 +150,7 @@ async fn receive(
             let useless_max = allowances.left(&peer, crate::clock::now_ms(clock));
             if useless_max == 0 {
                 metrics.gossip_refused.inc();
+                floods.tell(&peer, "transactions of no use", crate::clock::now_ms(clock));
                 continue;
             }
             let verdict = work(&peer, batch, useless_max);
@@ -157,8 +158,9 @@ async fn receive(
         }
         match next_event(&mut receiver, &mut working).await {
             Event::Arrived(peer, batch) => {
-                if !inbox.put(peer, batch) {
+                if !inbox.put(peer.clone(), batch) {
                     metrics.gossip_refused.inc();
+                    floods.tell(&peer, "batches that wait", crate::clock::now_ms(clock));
                 }
             }
             Event::Judged(peer, Verdict::Judged { taken, useless }) => {

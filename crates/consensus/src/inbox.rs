@@ -96,6 +96,26 @@ impl Allowances {
     }
 }
 
+/// Peers whose batches were dropped, told once a while: a flood must not become one in the log.
+#[derive(Default)]
+pub(crate) struct Floods(BTreeMap<PublicKey, u64>);
+
+/// How long nothing more is told of a peer.
+const TOLD_INTERVAL_MS: u64 = 60_000;
+
+impl Floods {
+    /// Tells that a batch was dropped, if that was not told lately; says whether it was told now.
+    pub(crate) fn tell(&mut self, peer: &PublicKey, reason: &'static str, now_ms: u64) -> bool {
+        self.0.retain(|_, told_ms| now_ms.saturating_sub(*told_ms) < TOLD_INTERVAL_MS);
+        let fresh = !self.0.contains_key(peer);
+        if fresh {
+            self.0.insert(peer.clone(), now_ms);
+            tracing::warn!(target: "intrusion", code = "peer_flood", %peer, reason, "dropped what a peer sent above its bounds");
+        }
+        fresh
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +156,17 @@ mod tests {
         assert!(inbox.put(peer(1), batch(9)));
         assert_eq!(take(&mut inbox), Some((peer(2), 3)));
         assert_eq!((take(&mut inbox), take(&mut inbox)), (Some((peer(1), 9)), None));
+    }
+
+    #[test]
+    fn a_flood_is_told_once_a_minute() {
+        let mut floods = Floods::default();
+        assert!(floods.tell(&peer(1), "x", 1_000));
+        assert!(!floods.tell(&peer(1), "x", 60_999));
+        assert!(floods.tell(&peer(2), "x", 60_999), "peers are apart");
+        assert!(floods.tell(&peer(1), "x", 61_000));
+        assert!(floods.tell(&peer(3), "x", 500_000));
+        assert_eq!(floods.0.len(), 1, "who was told of long ago is forgotten");
     }
 
     #[test]

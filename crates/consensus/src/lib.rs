@@ -18,6 +18,8 @@
 //! its view). A *fault* of this machine stops the
 //! node with its reason. While no quorum is reachable nothing is final and nothing is lost; [`Node::status`] says why.
 //!
+//! [`rebuild`] is the same engine without agreement: it makes a node's storage from blocks that were kept.
+//!
 //! **Limits.** See [`network`] (quotas), `gossip` (batches), [`keys::VALIDATORS_MAX`].
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -29,9 +31,11 @@ pub mod ceremony;
 mod clock;
 mod config;
 mod engine;
+mod evidence;
 mod execution;
 mod gossip;
 mod inbox;
+mod joining;
 pub mod keys;
 mod membership;
 mod metrics;
@@ -40,8 +44,8 @@ mod node;
 mod observe;
 mod pace;
 mod pending;
-mod replay;
 mod runtime;
+mod sight;
 mod signal;
 mod start;
 #[cfg(test)]
@@ -51,10 +55,17 @@ pub use admission::SubmitError;
 #[doc(hidden)]
 pub use block::decode_block;
 pub use config::{History, NetworkConfig, NodeConfig, RuntimeConfig};
+pub use engine::rebuild::{Rebuild, RebuildError, rebuild};
 pub use engine::{StartError, message_bytes_max, start_on};
 #[doc(hidden)]
+pub use evidence::decode_vote;
+pub use evidence::{EVIDENCE_BYTES_MAX, Evidence, EvidenceError, EvidenceReceiver, verify_evidence};
+#[doc(hidden)]
 pub use gossip::decode_gossip;
+#[doc(hidden)]
+pub use joining::{sample::decode_sample, source::decode_state};
 pub use keys::{Committee, Dealing, KeyError, NodeSecret, ThresholdShare, deal, deal_from_seed};
 pub use node::{Node, NodeStatus, Validator};
 pub use runtime::{Context, Runtime, run};
+pub use sight::{SILENT_MS_MAX, Sight};
 pub use start::start;

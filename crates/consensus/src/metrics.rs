@@ -1,5 +1,6 @@
 //! What this room measures, registered with the runtime. Units stand last in the names.
 
+use crate::sight::SightGauges;
 use commonware_runtime::{
     Metrics as Registry,
     telemetry::metrics::{Counter, CounterFamily, Gauge, GaugeExt as _, Histogram, MetricsExt as _, raw},
@@ -15,6 +16,7 @@ pub(crate) struct Metrics {
     pub(crate) view: Gauge,
     pub(crate) peers_connected: Gauge,
     pub(crate) pool: PoolGauges,
+    pub(crate) sight: SightGauges,
     pub(crate) transactions_finalized: Counter,
     pub(crate) blocks_proposed: Counter,
     pub(crate) blocks_refused: Counter,
@@ -34,6 +36,7 @@ impl Metrics {
             view: context.gauge("view_number", "View that consensus is in"),
             peers_connected: context.gauge("connected_peers", "Nodes with an open connection"),
             pool: PoolGauges::register(context),
+            sight: SightGauges::register(context),
             transactions_finalized: context.counter("finalized_transactions", "Transactions in finalised blocks"),
             blocks_proposed: context.counter("proposed_blocks", "Blocks that this node built as leader"),
             blocks_refused: context.counter("refused_blocks", "Blocks of other nodes that broke a rule"),

@@ -43,9 +43,13 @@ pub const BROADCAST: u64 = 3;
 pub const BACKFILL: u64 = 4;
 /// Transactions between mempools.
 pub const TRANSACTIONS: u64 = 5;
+/// Where the network stands, for nodes that join.
+pub const SAMPLE: u64 = 6;
+/// Operations of the state, for nodes that join.
+pub const STATE: u64 = 7;
 
 /// Every channel and the messages a second that one peer may send on it.
-pub fn channels() -> [(u64, Quota); 6] {
+pub fn channels() -> [(u64, Quota); 8] {
     [
         (VOTES, Quota::per_second(NZU32!(256))),
         (CERTIFICATES, Quota::per_second(NZU32!(256))),
@@ -53,6 +57,8 @@ pub fn channels() -> [(u64, Quota); 6] {
         (BROADCAST, Quota::per_second(NZU32!(64))),
         (BACKFILL, Quota::per_second(NZU32!(128))),
         (TRANSACTIONS, Quota::per_second(NZU32!(128))),
+        (SAMPLE, Quota::per_second(NZU32!(4))),
+        (STATE, Quota::per_second(NZU32!(128))),
     ]
 }
 
@@ -74,6 +80,10 @@ pub struct Transport<M, B, S, R> {
     pub backfill: (S, R),
     /// See [`TRANSACTIONS`].
     pub transactions: (S, R),
+    /// See [`SAMPLE`].
+    pub sample: (S, R),
+    /// See [`STATE`].
+    pub state: (S, R),
 }
 
 /// Why a node's address cannot be used.

@@ -2,8 +2,11 @@
 
 use crate::{
     admission::{Admissions, SubmitError},
+    evidence::EvidenceReceiver,
     keys::Committee,
+    metrics::Metrics,
     observe::Observed,
+    sight::{SILENT_MS_MAX, Sight},
 };
 use alloy_primitives::B256;
 use florin_mempool::{Origin, Pool, Submitted};
@@ -86,6 +89,8 @@ pub(crate) struct Inner {
     pub(crate) admissions: Admissions,
     pub(crate) observed: Arc<Observed>,
     pub(crate) peers_known: Arc<Mutex<usize>>,
+    pub(crate) started_ms: u64,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) encode_metrics: Box<dyn Fn() -> String + Send + Sync>,
     pub(crate) ended: Shared<BoxFuture<'static, Arc<str>>>,
     pub(crate) stop: Mutex<Option<Stop>>,
@@ -137,7 +142,52 @@ impl Node {
 
     /// Prometheus text of everything the node measures.
     pub fn metrics(&self) -> String {
-        (self.0.encode_metrics)()
+        self.0.metrics.encode(self, || (self.0.encode_metrics)())
+    }
+
+    /// The node's clock, in milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.0.admissions.now_ms()
+    }
+
+    /// Longest pause between blocks while all is well, by the rules of the next block.
+    pub(crate) fn heartbeat_ms(&self) -> u64 {
+        let next = self.0.ledger.head().block.height().saturating_add(1);
+        self.0.genesis.rules.at(next).heartbeat_ms
+    }
+
+    /// When it started, by its clock.
+    pub(crate) fn started_ms(&self) -> u64 {
+        self.0.started_ms
+    }
+
+    /// Validators that must sign for a block to be final.
+    pub fn quorum(&self) -> u32 {
+        self.0.committee.quorum()
+    }
+
+    /// Every validator as this node sees it, in the order of the committee.
+    pub fn sights(&self) -> Vec<Sight> {
+        let inner = &self.0;
+        let (now_ms, connected) = (self.now_ms(), inner.observed.connected());
+        let silent_ms_max = self.heartbeat_ms().saturating_mul(HEARTBEATS_MISSED_MAX).max(SILENT_MS_MAX);
+        let sight = |validator: Validator| {
+            let own = validator.node_key == inner.node_key;
+            let heard_ms = inner.observed.sightings.heard_ms(&validator.node_key).unwrap_or(inner.started_ms);
+            let silent_ms = if own { 0 } else { now_ms.saturating_sub(heard_ms) };
+            let connected = own || connected.contains(&validator.node_key);
+            let votes = !own || inner.role == NodeRole::Validator;
+            let heard = votes && connected && silent_ms <= silent_ms_max;
+            let compared_ms = inner.observed.sightings.clock_ahead_ms(&validator.node_key);
+            let clock_ahead_ms = if own { Some(0) } else { compared_ms };
+            Sight { name: validator.name, node_key: validator.node_key, connected, silent_ms, heard, clock_ahead_ms }
+        };
+        self.validators().into_iter().map(sight).collect()
+    }
+
+    /// Evidence of equivocation as it is found. Given to the first who asks, who keeps it.
+    pub fn take_evidence(&self) -> Option<EvidenceReceiver> {
+        self.0.observed.take_evidence()
     }
 
     /// Resolves with the reason when a part of the node has ended, which none does by itself.

@@ -1,6 +1,14 @@
 //! What a node knows of the network around it, for its status: the view, the newest finalised height, who is connected.
 
-use crate::{block::EngineBlock, metrics::Metrics, pace::POLL, pending::Pending, runtime::Runtime};
+use crate::{
+    block::EngineBlock,
+    evidence::{EvidenceReceiver, Witness},
+    metrics::Metrics,
+    pace::POLL,
+    pending::Pending,
+    runtime::Runtime,
+    sight::Sightings,
+};
 use alloy_primitives::B256;
 use commonware_actor::Feedback;
 use commonware_consensus::{Reporter, Viewable as _, marshal::Update, simplex::types::Activity};
@@ -22,6 +30,9 @@ pub(crate) struct Observed {
     view: AtomicU64,
     tip: AtomicU64,
     connected: Mutex<Vec<B256>>,
+    evidence: Mutex<Option<EvidenceReceiver>>,
+    /// What was seen of each node.
+    pub(crate) sightings: Arc<Sightings>,
 }
 
 impl Observed {
@@ -35,6 +46,16 @@ impl Observed {
         self.tip.load(Ordering::Relaxed)
     }
 
+    /// Says where evidence of equivocation comes out.
+    pub(crate) fn keep_evidence(&self, receiver: EvidenceReceiver) {
+        *self.evidence.lock() = Some(receiver);
+    }
+
+    /// Evidence of equivocation as it is found; to one taker only.
+    pub(crate) fn take_evidence(&self) -> Option<EvidenceReceiver> {
+        self.evidence.lock().take()
+    }
+
     /// Nodes with an open connection.
     pub(crate) fn connected(&self) -> Vec<B256> {
         self.connected.lock().clone()
@@ -46,6 +67,7 @@ impl Observed {
 pub(crate) struct ActivityObserver {
     pub(crate) observed: Arc<Observed>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) witness: Witness,
 }
 
 impl Reporter for ActivityObserver {
@@ -57,7 +79,10 @@ impl Reporter for ActivityObserver {
             Activity::Certification(certificate) => certificate.view(),
             Activity::Nullification(certificate) => certificate.view(),
             Activity::Finalization(certificate) => certificate.view(),
-            _ => return Feedback::Ok,
+            other => {
+                self.witness.hear(other);
+                return Feedback::Ok;
+            }
         };
         let view = ended.get().saturating_add(1);
         let before = self.observed.view.fetch_max(view, Ordering::Relaxed);

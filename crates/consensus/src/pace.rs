@@ -11,6 +11,7 @@ use crate::{
     block::{BlockContext, EngineBlock},
     clock,
     pending::Pending,
+    sight::Sightings,
 };
 use commonware_consensus::{Application, Handoff, marshal::ancestry::Ancestry};
 use commonware_cryptography::Digested;
@@ -26,11 +27,12 @@ pub(crate) struct Paced<A> {
     inner: A,
     pending: Pending,
     rules: Arc<RulesSchedule>,
+    sightings: Arc<Sightings>,
 }
 
 impl<A> Paced<A> {
-    pub(crate) fn new(inner: A, pending: Pending, rules: Arc<RulesSchedule>) -> Self {
-        Self { inner, pending, rules }
+    pub(crate) fn new(inner: A, pending: Pending, rules: Arc<RulesSchedule>, sightings: Arc<Sightings>) -> Self {
+        Self { inner, pending, rules, sightings }
     }
 
     /// Waits until the child of `parent` should be proposed.
@@ -102,7 +104,13 @@ where
         };
         let (block, parent) = (block.inner().inner(), parent.inner().inner());
         let step_ms_max = self.rules.at(block.height()).block_time_step_ms_max;
-        if block.timestamp_ms() > parent.timestamp_ms().saturating_add(step_ms_max) {
+        let latest_ms = parent.timestamp_ms().saturating_add(step_ms_max);
+        if block.timestamp_ms() < latest_ms {
+            // A time at the limit is the rule's, not the leader's clock.
+            let leader = block.extension().context.leader;
+            self.sightings.compare_clocks(leader, block.timestamp_ms(), clock::now_ms(&context.0));
+        }
+        if block.timestamp_ms() > latest_ms {
             tracing::warn!(
                 height = block.height(),
                 timestamp_ms = block.timestamp_ms(),

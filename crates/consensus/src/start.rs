@@ -46,6 +46,8 @@ async fn start_encrypted(context: Context, config: NodeConfig, network: NetworkC
             broadcast: next()?,
             backfill: next()?,
             transactions: next()?,
+            sample: next()?,
+            state: next()?,
         })
     })();
     let transport = transport.unwrap_or_else(|| unreachable!("a channel for each field is registered above"));

@@ -95,6 +95,11 @@ impl Pool {
         &self.0.cache
     }
 
+    /// What it was opened with.
+    pub fn limits(&self) -> PoolLimits {
+        self.0.store.lock().limits
+    }
+
     /// Whether the transaction is in the pool.
     pub fn knows(&self, hash: &B256) -> bool {
         self.0.store.lock().contains(hash)

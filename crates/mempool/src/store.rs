@@ -34,7 +34,7 @@ pub(crate) struct Counters {
 type Place = (Address, u64);
 
 pub(crate) struct Store {
-    limits: PoolLimits,
+    pub(crate) limits: PoolLimits,
     pub(crate) senders: BTreeMap<Address, Sender>,
     places: B256Map<Place>,
     /// Queued transactions by arrival: the oldest is evicted first.

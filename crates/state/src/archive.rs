@@ -20,8 +20,8 @@ use futures::future::BoxFuture;
 
 /// Heights in one file of undo records: pruning drops whole files.
 pub(crate) const UNDO_SECTION: u64 = 64;
-/// Heights in one file of block records.
-const BLOCK_SECTION: u64 = 1_024;
+/// Heights in one file of block records: pruning drops whole files.
+pub(crate) const BLOCK_SECTION: u64 = 1_024;
 
 type Archive<E> = prunable::Archive<EightCap, E, BlockDigest, RawBytes>;
 type Slot<E> = AsyncRwLock<Option<Archive<E>>>;
@@ -128,12 +128,12 @@ impl<E: Runtime> Archives<E> {
         durable.await.map_err(|error| failed(error.to_string()))
     }
 
-    /// Drops undo records below `height`, in whole files.
-    pub(crate) async fn prune_undo(&self, height: Height) -> Result<(), LedgerError> {
-        let mut guard = self.undo.write().await;
-        let archive = guard.take().ok_or_else(|| self.lost(Kind::Undo))?;
+    /// Drops records below `height`, in whole files.
+    pub(crate) async fn prune(&self, kind: Kind, height: Height) -> Result<(), LedgerError> {
+        let mut guard = self.slot(kind).write().await;
+        let archive = guard.take().ok_or_else(|| self.lost(kind))?;
         let pruned = archive.prune(height).await;
-        *guard = Some(pruned.map_err(|error| LedgerError::Fault(format!("{}: {error}", self.undo_place)))?);
+        *guard = Some(pruned.map_err(|error| LedgerError::Fault(format!("{}: {error}", self.place(kind))))?);
         Ok(())
     }
 

@@ -16,6 +16,16 @@ pub enum LedgerError {
         /// Oldest height that can be read.
         oldest_height: Height,
     },
+    /// The block of this height is not kept: the ledger began above it, or has dropped it.
+    #[error(
+        "block {height} is not kept here, the oldest is {oldest_height}: ask for a later one, or a node that keeps every block"
+    )]
+    BlockPruned {
+        /// Height asked for.
+        height: Height,
+        /// Oldest height whose block is kept with its receipts.
+        oldest_height: Height,
+    },
     /// Not finalised yet.
     #[error("height {height} is not finalised, the latest is {head_height}: wait for it or ask for `latest`")]
     Future {
@@ -72,6 +82,7 @@ impl LedgerError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Pruned { .. } => "ledger.pruned",
+            Self::BlockPruned { .. } => "ledger.block_pruned",
             Self::Future { .. } => "ledger.future",
             Self::Starting { .. } => "ledger.starting",
             Self::Order { .. } => "ledger.order",

@@ -3,6 +3,7 @@
 use crate::{
     LedgerError, StateReader,
     archive::{Disk, Kind, missing, read_block, read_undo},
+    beginning::Beginning,
     fault,
     history::History,
     live::{LiveState, Position},
@@ -29,7 +30,7 @@ const BLOCKS_CACHED: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 /// Decoded undo records in memory.
 const UNDO_CACHED: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 
-/// Where and how much the ledger keeps. Blocks, receipts and certificates are kept for ever; past states for a window.
+/// Where and how much the ledger keeps.
 #[derive(Clone)]
 pub struct LedgerConfig {
     /// Beginning of the names of its partitions.
@@ -39,6 +40,9 @@ pub struct LedgerConfig {
     /// Whether every state stays readable, for ever. Undo records then grow without end on disk, and their index with
     /// about eight bytes a changed key in memory.
     pub archive: bool,
+    /// Newest blocks that are kept, with receipts and certificates; all of them where it is `None` or `archive` is set.
+    /// Never fewer than the readable states need.
+    pub blocks_kept: Option<u64>,
     /// Pages of files in memory, shared with the store.
     pub page_cache: CacheRef,
 }
@@ -50,6 +54,7 @@ impl LedgerConfig {
             partition_prefix: partition_prefix.into(),
             window_blocks: WINDOW_BLOCKS_DEFAULT,
             archive: false,
+            blocks_kept: None,
             page_cache,
         }
     }
@@ -64,7 +69,8 @@ pub struct FinalizedBlock {
     pub receipts: Arc<Vec<ReceiptEnvelope>>,
     /// Senders, one a transaction.
     pub senders: Arc<Vec<Address>>,
-    /// Whether this node executed the block: always, because a ledger begins with genesis and leaves nothing out.
+    /// Whether this node executed the block. The one that a copied state stands at was executed elsewhere: its receipts are
+    /// not known here, and `receipts` is empty.
     pub executed: bool,
 }
 
@@ -84,6 +90,8 @@ pub struct Ledger(pub(crate) Arc<Inner>);
 /// What readers and the writer share.
 pub(crate) struct Inner {
     pub(crate) window_blocks: Option<u64>,
+    pub(crate) blocks_kept: Option<u64>,
+    pub(crate) beginning: RwLock<Beginning>,
     pub(crate) head: watch::Sender<Arc<FinalizedBlock>>,
     pub(crate) history: RwLock<History>,
     /// Undo records of blocks that are being applied and are not on disk yet.
@@ -110,9 +118,10 @@ impl Ledger {
         Subscription { ledger: self.clone(), head: self.0.head.subscribe(), next: height }
     }
 
-    /// First height on record: that of genesis, because blocks are kept for ever.
+    /// Oldest height whose block is on record with its receipts: 0 where every block is kept. Genesis can be read besides,
+    /// and so can the block that a copied state stands at, without its receipts.
     pub fn oldest_block(&self) -> Height {
-        0
+        self.0.beginning.read().oldest()
     }
 
     /// Oldest height whose state can be read.
@@ -125,12 +134,25 @@ impl Ledger {
         if height > self.head().block.height() {
             return Ok(None);
         }
-        Ok(self.0.block_record(height).await?.map(|record| record.finalized))
+        let record = self.0.block_record(height).await?;
+        let oldest_height = self.oldest_block();
+        match record {
+            None if height < oldest_height => Err(LedgerError::BlockPruned { height, oldest_height }),
+            record => Ok(record.map(|record| record.finalized)),
+        }
     }
 
     /// The block at `height` as it was received, for other nodes: without what its execution gave, and cheaper to read
     /// than [`Self::block`]. Its content is checked by nothing but the disk's checksum.
     pub async fn stored_block(&self, height: Height) -> Result<Option<StoredBlock>, LedgerError> {
+        {
+            let beginning = self.0.beginning.read();
+            match beginning.known(height) {
+                Some(record) => return Ok(Some(record.stored())),
+                None if beginning.hides(height) => return Ok(None),
+                None => {}
+            }
+        }
         let Some(bytes) = self.0.disk.record(Kind::Blocks, height).await? else { return Ok(None) };
         let place = format!("{}, height {height}", self.0.disk.place(Kind::Blocks));
         StoredBlock::decode(bytes, &place).map(Some)
@@ -138,6 +160,9 @@ impl Ledger {
 
     /// The same by the block's hash.
     pub async fn stored_block_by_hash(&self, hash: B256) -> Result<Option<StoredBlock>, LedgerError> {
+        if let Some(record) = self.0.beginning.read().known_by_hash(hash) {
+            return Ok(Some(record.stored()));
+        }
         let Some(bytes) = self.0.disk.block_by_hash(hash).await? else { return Ok(None) };
         let place = format!("{}, block {hash}", self.0.disk.place(Kind::Blocks));
         StoredBlock::decode(bytes, &place).map(Some)
@@ -148,6 +173,9 @@ impl Ledger {
         let head = self.head();
         if head.block.hash() == hash {
             return Ok(Some(head.block.height()));
+        }
+        if let Some(record) = self.0.beginning.read().known_by_hash(hash) {
+            return Ok(Some(record.height()));
         }
         let Some(bytes) = self.0.disk.block_by_hash(hash).await? else { return Ok(None) };
         let place = format!("{}, block {hash}", self.0.disk.place(Kind::Blocks));
@@ -251,6 +279,14 @@ impl Inner {
     }
 
     pub(crate) async fn block_record(&self, height: Height) -> Result<Option<BlockRecord>, LedgerError> {
+        {
+            let beginning = self.beginning.read();
+            match beginning.known(height) {
+                Some(record) => return Ok(Some(record.clone())),
+                None if beginning.hides(height) => return Ok(None),
+                None => {}
+            }
+        }
         if let Some(record) = self.block_cache.lock().get(&height) {
             return Ok(Some(record.clone()));
         }

@@ -8,7 +8,8 @@
 //! before anyone is told. `rpc` and `index` read through [`Ledger`].
 //!
 //! **State.** Partitions of the data directory that begin with the node's prefix: `-state-*` (QMDB), `-ledger-blocks`
-//! (block, receipts, senders, certificate by height), `-ledger-undo` (values before each block, by height).
+//! (block, receipts, senders, certificate by height), `-ledger-undo` (values before each block, by height),
+//! `-ledger-beginning` (where the two begin).
 //!
 //! **Invariants.**
 //! 1. A block's record and undo record are durable before the engine acknowledges the block, so the store on disk never
@@ -23,6 +24,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod archive;
+mod beginning;
 mod error;
 mod history;
 mod ledger;
@@ -42,9 +44,11 @@ pub(crate) use error::fault;
 pub use ledger::{FinalizedBlock, Ledger, LedgerConfig, ProvenState, Subscription, WINDOW_BLOCKS_DEFAULT};
 pub use reader::{MemoryState, StateReader};
 pub use record::StoredBlock;
+#[doc(hidden)]
+pub use record::decode_record;
 pub use store::{
     Batch, Databases, Db, DbConfig, Runtime, SealedBatch, SyncTarget, commitment, database_config, genesis_commitment,
-    merkleize, one_thread, open_genesis, page_cache, page_cache_with, sync_target, write,
+    merkleize, one_thread, open_genesis, page_cache, page_cache_with, place_genesis, store_height, sync_target, write,
 };
 pub use suspend::{STACK_BYTES, with_view};
 pub use verify::Verification;

@@ -6,7 +6,7 @@
 //! certificates.
 
 use crate::{LedgerError, ledger::FinalizedBlock};
-use alloy_consensus::proofs::calculate_receipt_root;
+use alloy_consensus::{proofs::calculate_receipt_root, transaction::SignerRecoverable as _};
 use alloy_eips::eip2718::{Decodable2718 as _, Encodable2718 as _};
 use bytes::{BufMut, Bytes as RawBytes};
 use commonware_codec::{
@@ -29,6 +29,14 @@ pub(crate) struct BlockRecord {
 }
 
 impl BlockRecord {
+    /// The block that a copied state stands at: nobody here executed it, so its receipts are not known.
+    pub(crate) fn root(block: Arc<Block>, certificate: Option<Bytes>) -> Result<Self, String> {
+        let senders = block.transactions().iter().map(|tx| tx.recover_signer());
+        let senders = senders.collect::<Result<Vec<_>, _>>().map_err(|error| format!("a signature: {error}"))?;
+        let receipts = Arc::default();
+        Self::new(FinalizedBlock { block, receipts, senders: Arc::new(senders), executed: false }, certificate)
+    }
+
     /// Refuses what could not be read back.
     pub(crate) fn new(finalized: FinalizedBlock, certificate: Option<Bytes>) -> Result<Self, String> {
         let transactions = finalized.block.transactions().len();
@@ -50,6 +58,11 @@ impl BlockRecord {
         self.finalized.block.height()
     }
 
+    /// What other nodes ask for.
+    pub(crate) fn stored(&self) -> StoredBlock {
+        StoredBlock { block: self.finalized.block.encode().into(), certificate: self.certificate.clone() }
+    }
+
     pub(crate) fn encode(&self) -> RawBytes {
         let stored = Stored {
             executed: self.finalized.executed,
@@ -63,6 +76,15 @@ impl BlockRecord {
 
     /// Reads a record back and checks the parts that the block's header commits to. `place` names it in errors.
     pub(crate) fn decode(bytes: RawBytes, place: &str) -> Result<Self, LedgerError> {
+        let record = Self::decode_root(bytes, place)?;
+        if !record.finalized.executed {
+            return Err(LedgerError::Fault(format!("{place}: the record says that its block was not executed")));
+        }
+        Ok(record)
+    }
+
+    /// The same of the block that the ledger begins with, which may lack receipts.
+    pub(crate) fn decode_root(bytes: RawBytes, place: &str) -> Result<Self, LedgerError> {
         let wrong = |what: String| LedgerError::Fault(format!("{place}: {what}"));
         let stored = Stored::decode_cfg(bytes, &()).map_err(|error| wrong(format!("not a record: {error}")))?;
         let block = Block::decode(&stored.block).map_err(|error| wrong(error.to_string()))?;
@@ -73,10 +95,7 @@ impl BlockRecord {
             return Err(wrong(format!("{} bytes of senders", stored.senders.len())));
         }
         let receipts_root = calculate_receipt_root(&receipts);
-        if !stored.executed {
-            return Err(wrong("the record says that its block was not executed".into()));
-        }
-        if receipts_root != block.header().receipts_root {
+        if stored.executed && receipts_root != block.header().receipts_root {
             let expected = block.header().receipts_root;
             return Err(wrong(format!("receipts hash to {receipts_root}, the header says {expected}")));
         }
@@ -88,6 +107,12 @@ impl BlockRecord {
         };
         Self::new(finalized, stored.certificate.map(Bytes)).map_err(wrong)
     }
+}
+
+/// Reads what a file of the ledger might hold as the record of a block; gives its height. For fuzzers.
+#[doc(hidden)]
+pub fn decode_record(bytes: &[u8]) -> Result<u64, LedgerError> {
+    BlockRecord::decode(RawBytes::copy_from_slice(bytes), "fuzz").map(|record| record.finalized.block.height())
 }
 
 /// A final block as it was received, and its certificate if it has one of its own: what other nodes ask for.

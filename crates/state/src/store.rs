@@ -188,10 +188,7 @@ pub fn genesis_commitment(genesis: &Changeset) -> Result<(B256, StateTarget), St
     })
 }
 
-/// Puts genesis into a fresh store and closes it, so that the engine finds its first block's state on disk. Gives the
-/// root and target of the genesis block. On a store that has genesis already it changes nothing, however far ahead it is.
-///
-/// Crash-safe: genesis is one commit, and the marker that it was made is written after it.
+/// [`place_genesis`] for a caller that does not know yet what genesis gives.
 pub async fn open_genesis<E: Runtime>(
     context: E,
     config: DbConfig,
@@ -199,13 +196,27 @@ pub async fn open_genesis<E: Runtime>(
     partition_prefix: &str,
 ) -> Result<(B256, StateTarget), StateFault> {
     let expected = genesis_commitment(genesis)?;
+    place_genesis(context, config, (genesis, expected), partition_prefix).await?;
+    Ok(expected)
+}
+
+/// Puts genesis into a fresh store and closes it, so that the engine finds its first block's state on disk. `expected` is
+/// what [`genesis_commitment`] gives. On a store that has genesis already it changes nothing, however far ahead it is.
+///
+/// Crash-safe: genesis is one commit, and the marker that it was made is written after it.
+pub async fn place_genesis<E: Runtime>(
+    context: E,
+    config: DbConfig,
+    (genesis, expected): (&Changeset, (B256, StateTarget)),
+    partition_prefix: &str,
+) -> Result<(), StateFault> {
     let partition = format!("{partition_prefix}-state-genesis");
     let mark = MetadataConfig { partition: partition.clone(), codec_config: (RangeCfg::from(0..=32usize), ()) };
     let mark = Metadata::<E, U64, Vec<u8>>::init(context.child("genesis"), mark)
         .await
         .map_err(|error| fault(&format!("open partition {partition}"), error))?;
     match mark.get(&U64::new(GENESIS_MARK)) {
-        Some(root) if root.as_slice() == expected.0.as_slice() => return Ok(expected),
+        Some(root) if root.as_slice() == expected.0.as_slice() => return Ok(()),
         Some(root) => {
             return Err(StateFault(format!(
                 "the data directory belongs to a network whose genesis state root is {}, the genesis file gives {}: use \
@@ -227,7 +238,7 @@ pub async fn open_genesis<E: Runtime>(
     mark.put_sync(U64::new(GENESIS_MARK), expected.0.to_vec())
         .await
         .map_err(|error| fault(&format!("write partition {partition}"), error))?;
-    Ok(expected)
+    Ok(())
 }
 
 async fn apply_genesis<E: Runtime>(db: Db<E>, genesis: &Changeset) -> Result<Db<E>, StateFault> {
@@ -261,7 +272,7 @@ pub(crate) async fn open_at<E: Runtime>(
 }
 
 /// Height of the block whose commit is the store's latest; `None` in a store without genesis.
-pub(crate) async fn store_height<E: Runtime>(db: &Db<E>) -> Result<Option<Height>, StateFault> {
+pub async fn store_height<E: Runtime>(db: &Db<E>) -> Result<Option<Height>, StateFault> {
     let metadata = db.get_metadata().await.map_err(|error| fault("read the state's last commit", error))?;
     Ok(metadata.as_deref().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map(Height::from_be_bytes))
 }

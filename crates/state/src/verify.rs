@@ -41,18 +41,20 @@ impl Ledger {
         let head = self.head();
         let head_height = head.block.height();
         let mut parent: Option<B256> = None;
-        for height in 0..=head_height {
+        let (oldest, root) = {
+            let beginning = self.0.beginning.read();
+            (beginning.oldest(), beginning.root.clone())
+        };
+        if root.height() < oldest {
+            self.verify_block(&root, None, &network, &mut result)?;
+            // Blocks in between were dropped, so only the one right above is known to follow.
+            parent = (root.height().saturating_add(1) == oldest).then(|| root.finalized.block.hash());
+        }
+        for height in oldest..=head_height {
             progress("blocks", height, head_height);
             let record = read_block(&*self.0.disk, height).await?;
             let record = record.ok_or_else(|| missing(&*self.0.disk, Kind::Blocks, height))?;
-            check_block(&self.0, &record, parent)?;
-            result.blocks = result.blocks.saturating_add(1);
-            if let (Some((key, namespace)), Some(certificate)) = (&network, &record.certificate) {
-                let block = &record.finalized.block;
-                verify_finality(key, namespace, certificate, block.header(), block.extension())
-                    .map_err(|error| wrong(&self.0, Kind::Blocks, height, &error.to_string()))?;
-                result.certificates = result.certificates.saturating_add(1);
-            }
+            self.verify_block(&record, parent, &network, &mut result)?;
             parent = Some(record.finalized.block.hash());
         }
         for height in self.oldest_state().saturating_add(1)..=head_height {
@@ -62,6 +64,24 @@ impl Ledger {
         }
         self.verify_state(&mut result, progress).await?;
         Ok(result)
+    }
+
+    fn verify_block(
+        &self,
+        record: &BlockRecord,
+        parent: Option<B256>,
+        network: &Option<(NetworkKey, Namespace)>,
+        result: &mut Verification,
+    ) -> Result<(), LedgerError> {
+        check_block(&self.0, record, parent)?;
+        result.blocks = result.blocks.saturating_add(1);
+        if let (Some((key, namespace)), Some(certificate)) = (network, &record.certificate) {
+            let block = &record.finalized.block;
+            verify_finality(key, namespace, certificate, block.header(), block.extension())
+                .map_err(|error| wrong(&self.0, Kind::Blocks, record.height(), &error.to_string()))?;
+            result.certificates = result.certificates.saturating_add(1);
+        }
+        Ok(())
     }
 
     async fn verify_state(&self, result: &mut Verification, progress: Progress<'_>) -> Result<(), LedgerError> {

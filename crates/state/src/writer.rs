@@ -14,7 +14,8 @@
 
 use crate::{
     Databases, FinalizedBlock, Ledger, LedgerConfig, LedgerError, Runtime, StateReader,
-    archive::{Archives, Disk, Kind, UNDO_SECTION, missing, read_block, read_undo},
+    archive::{Archives, BLOCK_SECTION, Disk, Kind, UNDO_SECTION, missing, read_block, read_undo},
+    beginning::{Beginning, Marks},
     history::History,
     ledger::{Inner, block_cache, undo_cache},
     live::LiveState,
@@ -22,12 +23,16 @@ use crate::{
     store::{Db, database_config, one_thread, open_at, store_height, store_writes},
 };
 use commonware_codec::Encode as _;
+use commonware_utils::sync::AsyncMutex;
 use florin_types::{B256, Block, Bytes, Changeset, Height, StateFault};
 use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::sync::watch;
 
@@ -35,11 +40,21 @@ use tokio::sync::watch;
 pub struct LedgerWriter<E: Runtime> {
     inner: Arc<Inner>,
     archives: Arc<Archives<E>>,
+    marks: Arc<Marks<E>>,
+    /// Held while the ledger begins anew: the engine's application and its start may both come to do it.
+    beginning: Arc<AsyncMutex<()>>,
+    copying: Arc<AtomicBool>,
 }
 
 impl<E: Runtime> Clone for LedgerWriter<E> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), archives: self.archives.clone() }
+        Self {
+            inner: self.inner.clone(),
+            archives: self.archives.clone(),
+            marks: self.marks.clone(),
+            beginning: self.beginning.clone(),
+            copying: self.copying.clone(),
+        }
     }
 }
 
@@ -60,21 +75,19 @@ impl Ledger {
         config: LedgerConfig,
         genesis: Arc<Block>,
     ) -> Result<(Self, LedgerWriter<E>), LedgerError> {
+        let marks = Marks::open(context.child("beginning"), &config.partition_prefix).await?;
         let archives = Archives::open(context, &config).await?;
+        let record = genesis_record(genesis.clone());
         if archives.ranges(Kind::Blocks).await?.is_empty() {
-            let record = genesis_record(genesis.clone());
             archives.put(genesis.height(), genesis.hash(), record.encode(), None).await?;
         }
-        let (ledger, writer) = load(archives, &config).await?;
-        let stored = ledger.0.block_record(genesis.height()).await?.map(|record| record.finalized.block.hash());
-        if stored != Some(genesis.hash()) {
-            return Err(LedgerError::Conflict {
-                height: genesis.height(),
-                stored: stored.unwrap_or_default(),
-                offered: genesis.hash(),
-            });
+        if let Some(stored) = read_block(&archives, genesis.height()).await? {
+            let (stored, offered) = (stored.finalized.block.hash(), genesis.hash());
+            if stored != offered {
+                return Err(LedgerError::Conflict { height: genesis.height(), stored, offered });
+            }
         }
-        Ok((ledger, writer))
+        load(marks, archives, &config, Some(record)).await
     }
 
     /// Opens ledger and store of a node that is not running, to look at them. The head is the latest height for which both
@@ -90,12 +103,14 @@ impl Ledger {
     }
 
     async fn open_stopped<E: Runtime>(context: E, config: LedgerConfig) -> Result<Self, LedgerError> {
+        let marks = Marks::open(context.child("beginning"), &config.partition_prefix).await?;
         let archives = Archives::open(context.child("ledger"), &config).await?;
         if archives.ranges(Kind::Blocks).await?.is_empty() {
             let place = archives.place(Kind::Blocks);
             return Err(LedgerError::Fault(format!("{place}: no ledger here; is this the node's data directory?")));
         }
-        let (ledger, writer) = load(archives, &config).await?;
+        let genesis = read_block(&archives, 0).await?;
+        let (ledger, writer) = load(marks, archives, &config, genesis).await?;
         let db = open_store(context, &config, &ledger).await?;
         let at = writer.attach(Databases::new("inspect", db)).await?;
         if at < ledger.head().block.height()
@@ -138,20 +153,29 @@ fn ahead(disk: &dyn Disk, height: Option<Height>, head_height: Height) -> Ledger
 
 /// Reads everything a ledger needs in memory, and checks that nothing is missing in between.
 async fn load<E: Runtime>(
+    marks: Marks<E>,
     archives: Archives<E>,
     config: &LedgerConfig,
+    genesis: Option<BlockRecord>,
 ) -> Result<(Ledger, LedgerWriter<E>), LedgerError> {
+    let beginning = marks.beginning(genesis).await?;
+    let root = beginning.root.height();
     let blocks = archives.ranges(Kind::Blocks).await?;
     let undo = archives.ranges(Kind::Undo).await?;
     let archives = Arc::new(archives);
-    let last = last_block(&blocks, &*archives)?;
+    let last = last_block(&blocks, &beginning, &*archives)?;
     // A block without its undo record, or the other way round, was being written when the node stopped. It is delivered
     // again.
-    let head_height = undo.last().map_or(0, |range| range.1).min(last);
-    let first = first_undo(&undo, head_height, archives.place(Kind::Undo))?;
-    let head = stored(&*archives, head_height).await?;
+    let head_height = undo.last().map_or(root, |range| range.1.max(root)).min(last);
+    let first = first_undo(&undo, root, head_height, archives.place(Kind::Undo))?;
+    let head = match beginning.known(head_height) {
+        Some(record) => record.clone(),
+        None => stored(&*archives, head_height).await?,
+    };
     let inner = Arc::new(Inner {
         window_blocks: (!config.archive).then_some(config.window_blocks),
+        blocks_kept: blocks_kept(config),
+        beginning: RwLock::new(beginning),
         head: watch::Sender::new(head.finalized),
         history: RwLock::new(History::default()),
         pending: Mutex::new(BTreeMap::new()),
@@ -161,37 +185,51 @@ async fn load<E: Runtime>(
         state: OnceLock::new(),
     });
     load_history(&inner, first.saturating_sub(1), head_height).await?;
-    Ok((Ledger(inner.clone()), LedgerWriter { inner, archives }))
+    let copying = Arc::new(AtomicBool::new(marks.is_copying().await?));
+    let writer =
+        LedgerWriter { inner: inner.clone(), archives, marks: Arc::new(marks), beginning: Arc::default(), copying };
+    Ok((Ledger(inner), writer))
 }
 
-/// Latest height of the blocks on record. They are written in their order from genesis on and never dropped, so a gap
-/// means that records were lost.
-fn last_block(blocks: &[(Height, Height)], disk: &dyn Disk) -> Result<Height, LedgerError> {
-    match blocks {
-        [(0, last)] => Ok(*last),
-        [(0, last), ..] => Err(missing(disk, Kind::Blocks, last.saturating_add(1))),
-        _ => Err(missing(disk, Kind::Blocks, 0)),
+/// Newest blocks that are kept: at least those that the readable states are found by.
+fn blocks_kept(config: &LedgerConfig) -> Option<u64> {
+    let needed = config.window_blocks.saturating_add(UNDO_SECTION.saturating_mul(2));
+    config.blocks_kept.filter(|_| !config.archive).map(|blocks| blocks.max(needed))
+}
+
+/// Latest height of the blocks on record. They are written in their order from where the ledger begins, so a gap means that
+/// records were lost. What lies below is of no use: genesis, or blocks from before a state was copied anew.
+fn last_block(blocks: &[(Height, Height)], beginning: &Beginning, disk: &dyn Disk) -> Result<Height, LedgerError> {
+    let first = beginning.first_archived();
+    let mut runs = blocks.iter().filter(|(_, last)| *last >= first);
+    match (runs.next(), runs.next()) {
+        (Some((begin, _)), _) if *begin > first => Err(missing(disk, Kind::Blocks, first)),
+        (Some((_, last)), Some(_)) => Err(missing(disk, Kind::Blocks, last.saturating_add(1))),
+        (Some((_, last)), None) => Ok(*last),
+        (None, _) if beginning.kept_from > beginning.root.height() => Err(missing(disk, Kind::Blocks, first)),
+        (None, _) => Ok(beginning.root.height()),
     }
 }
 
 /// First height of the unbroken run of undo records that ends at the head. Pruning drops whole files, so a run that begins
-/// anywhere else has lost records.
-fn first_undo(undo: &[(Height, Height)], head: Height, place: &str) -> Result<Height, LedgerError> {
-    if head == 0 {
-        return Ok(1);
+/// anywhere else above the root has lost records.
+fn first_undo(undo: &[(Height, Height)], root: Height, head: Height, place: &str) -> Result<Height, LedgerError> {
+    let lowest = root.saturating_add(1);
+    if head == root {
+        return Ok(lowest);
     }
     let first = undo.iter().find(|(first, last)| (*first..=*last).contains(&head)).map(|range| range.0);
     let first = first.ok_or_else(|| LedgerError::Fault(format!("{place}, height {head}: the record is missing")))?;
-    if first > 1 && !first.is_multiple_of(UNDO_SECTION) {
+    if first > lowest && !first.is_multiple_of(UNDO_SECTION) {
         let missing = first.saturating_sub(1);
         return Err(LedgerError::Fault(format!("{place}, height {missing}: the record is missing")));
     }
-    Ok(first)
+    Ok(first.max(lowest))
 }
 
 /// Indexes the undo records of the heights above `base`, where readable states begin.
 async fn load_history(inner: &Inner, base: Height, head: Height) -> Result<(), LedgerError> {
-    let first = stored(&*inner.disk, base).await?;
+    let first = known(inner, base).await?;
     let mut history = History::starting_at(base, first.finalized.block.extension().state.operations_end);
     for height in base.saturating_add(1)..=head {
         let record = read_undo(&*inner.disk, height).await?;
@@ -208,6 +246,10 @@ async fn stored(disk: &dyn Disk, height: Height) -> Result<BlockRecord, LedgerEr
     read_block(disk, height).await?.ok_or_else(|| missing(disk, Kind::Blocks, height))
 }
 
+async fn known(inner: &Inner, height: Height) -> Result<BlockRecord, LedgerError> {
+    inner.block_record(height).await?.ok_or_else(|| missing(&*inner.disk, Kind::Blocks, height))
+}
+
 impl<E: Runtime> LedgerWriter<E> {
     /// The ledger this writes to.
     pub fn ledger(&self) -> Ledger {
@@ -222,7 +264,7 @@ impl<E: Runtime> LedgerWriter<E> {
         let head_height = self.inner.head().block.height();
         let height = self.inner.height_of_position(&position);
         let height = height.ok_or_else(|| ahead(&*self.inner.disk, position.height, head_height))?;
-        let record = stored(&*self.inner.disk, height).await?;
+        let record = known(&self.inner, height).await?;
         let header = record.finalized.block.header();
         if header.state_root != position.state_root {
             return Err(LedgerError::Fault(format!(
@@ -232,6 +274,42 @@ impl<E: Runtime> LedgerWriter<E> {
         }
         self.inner.state.set(state).map_err(|_| LedgerError::Fault("a store is attached already".into()))?;
         Ok(height)
+    }
+
+    /// Whether the state is being copied from peers, and the ledger will begin where the copy ends.
+    pub fn is_copying(&self) -> bool {
+        self.copying.load(Ordering::Acquire)
+    }
+
+    /// Notes durably that the state is being copied, before anything of it is stored; or that it is not after all.
+    pub async fn set_copying(&self, copying: bool) -> Result<(), LedgerError> {
+        let _one_at_a_time = self.beginning.lock().await;
+        self.marks.put_copying(copying).await?;
+        self.copying.store(copying, Ordering::Release);
+        Ok(())
+    }
+
+    /// Begins the ledger anew with `block`, at which a copied state stands: what is on record below it stays out of sight.
+    /// The state in the store must be the one after this block, and no block above the head may be on its way. Without
+    /// effect where the ledger has this block already, and where nothing is being copied: a ledger that ends below its
+    /// state has then lost records. `certificate` is the block's encoded finalisation, if it has one.
+    pub async fn begin_at(&self, block: Arc<Block>, certificate: Option<Bytes>) -> Result<(), LedgerError> {
+        let _one_at_a_time = self.beginning.lock().await;
+        let height = block.height();
+        if height <= self.inner.head().block.height() {
+            return self.expect_same(&block).await;
+        }
+        if !self.is_copying() {
+            return Ok(());
+        }
+        let root = BlockRecord::root(block, certificate).map_err(LedgerError::Fault)?;
+        self.marks.put_root(&root).await?;
+        let operations_end = root.finalized.block.extension().state.operations_end;
+        *self.inner.history.write() = History::starting_at(height, operations_end);
+        self.inner.beginning.write().root = root.clone();
+        self.inner.head.send_replace(root.finalized);
+        self.copying.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Reads what `changes` will overwrite. Call it before the block's batch is applied (`Application::capture`).
@@ -293,7 +371,21 @@ impl<E: Runtime> LedgerWriter<E> {
             return Ok(());
         }
         self.inner.history.write().prune(oldest);
-        self.archives.prune_undo(oldest).await
+        self.archives.prune(Kind::Undo, oldest).await?;
+        self.prune_blocks(head).await
+    }
+
+    /// Drops whole files of blocks that are not kept any more. The mark comes first: below it nothing is missed.
+    async fn prune_blocks(&self, head: Height) -> Result<(), LedgerError> {
+        let Some(kept) = self.inner.blocks_kept else { return Ok(()) };
+        let above_oldest = head.saturating_sub(kept);
+        let oldest = above_oldest.saturating_sub(above_oldest % BLOCK_SECTION);
+        if oldest <= self.inner.beginning.read().first_archived() {
+            return Ok(());
+        }
+        self.marks.put_kept_from(oldest).await?;
+        self.inner.beginning.write().kept_from = oldest;
+        self.archives.prune(Kind::Blocks, oldest).await
     }
 
     /// Whether this block comes next. `false` if it is on record already; an error if another one is, or if it leaves a gap.

@@ -1,5 +1,6 @@
 //! A small chain over the store and the ledger, driven the way the engine drives them.
 
+mod beginning;
 mod crash;
 mod history;
 mod kill;
