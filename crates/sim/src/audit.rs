@@ -81,13 +81,16 @@ pub(crate) fn violations(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::{START_BALANCE, TOKEN, Workload};
+    use crate::{
+        Scenario,
+        workload::{START_BALANCE, TOKEN, Workload},
+    };
     use florin_execution::genesis_state;
 
     #[test]
     fn a_state_that_tells_another_story_than_the_events_is_named() {
-        let workload = Workload::new(3);
-        let genesis = workload.genesis();
+        let workload = Workload::new(&Scenario { accounts: 3, ..Scenario::default() });
+        let genesis = workload.genesis(700);
         let (state, mut audit) = (genesis_state(&genesis).unwrap(), Audit::new(&genesis));
         let found = |audit: &Audit| violations(&state, genesis.rules.at(0), &audit.books).unwrap();
         assert_eq!(found(&audit), []);

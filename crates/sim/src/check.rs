@@ -4,7 +4,7 @@ use crate::{
     cluster::Cluster,
     workload::{CHAIN_ID, START_BALANCE, TOKEN, Workload},
 };
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, Log, U256, keccak256};
 use florin_consensus::Node;
 use florin_execution::{BlockEnv, CallLimits, CallStatus, Overrides, TransactionRequest};
 use florin_state::{FinalizedBlock, with_view};
@@ -48,6 +48,22 @@ pub enum Violation {
         found: Height,
         /// The highest of all.
         expected: Height,
+    },
+    /// A node ended, or did not start, although its machine gave it no reason.
+    #[error("machine {machine} ended by itself: {reason}")]
+    Ended {
+        /// The machine.
+        machine: usize,
+        /// What the node said.
+        reason: String,
+    },
+    /// An honest machine took another honest one for a liar.
+    #[error("machine {by} blocks machine {machine}, and both are honest")]
+    Blocked {
+        /// Who refuses to talk.
+        by: usize,
+        /// To whom.
+        machine: usize,
     },
     /// A transaction was accepted but never became final.
     #[error("{count} of the accepted transactions were never final, the first is {first}")]
@@ -104,9 +120,16 @@ pub enum Violation {
 /// The final chain as all running nodes have it, checked height by height.
 pub(crate) async fn agreed_chain(cluster: &Cluster) -> Result<Vec<Arc<FinalizedBlock>>, Violation> {
     let mut chain: Vec<Arc<FinalizedBlock>> = Vec::new();
-    for (machine, node) in cluster.nodes() {
+    // Those that keep every block come first: what they have is what the others are held against.
+    let mut nodes: Vec<_> = cluster.nodes().collect();
+    nodes.sort_by_key(|(machine, node)| (node.ledger().oldest_block(), *machine));
+    for (machine, node) in nodes {
         let head = node.ledger().head().block.height();
-        for height in 0..=head {
+        let oldest = node.ledger().oldest_block();
+        if oldest > chain.len() as Height {
+            return Err(Violation::Unreadable(format!("nobody keeps the blocks from {} to {oldest}", chain.len())));
+        }
+        for height in oldest..=head {
             let block = block_at(node, height).await?;
             match chain.get(height as usize) {
                 None => chain.push(block),
@@ -147,24 +170,51 @@ pub(crate) fn balances_from_events(
     chain: &[Arc<FinalizedBlock>],
     start: BTreeMap<Address, U256>,
 ) -> Result<BTreeMap<Address, U256>, Violation> {
-    let transfer = keccak256("Transfer(address,address,uint256)");
     let mut balances = start;
     let logs = chain.iter().flat_map(|block| block.receipts.iter()).flat_map(|receipt| receipt.logs().iter());
-    for log in logs.filter(|log| log.address == TOKEN && log.topics().first() == Some(&transfer)) {
-        let [_, from, to] = log.topics() else {
-            return Err(Violation::Unreadable("a Transfer event without two parties".into()));
-        };
-        let (from, to) = (Address::from_word(*from), Address::from_word(*to));
-        let amount = U256::from_be_slice(&log.data.data);
-        let paid = balances.entry(from).or_default();
-        *paid = paid.checked_sub(amount).ok_or(Violation::Supply {
-            what: "an event moves more than its payer had",
-            found: amount,
-            expected: *paid,
-        })?;
-        *balances.entry(to).or_default() += amount;
+    for log in logs.filter(|log| log.address == TOKEN) {
+        for (from, to, amount) in movements(log)? {
+            let paid = balances.entry(from).or_default();
+            *paid = paid.checked_sub(amount).ok_or(Violation::Supply {
+                what: "an event moves more than its payer had",
+                found: amount,
+                expected: *paid,
+            })?;
+            *balances.entry(to).or_default() += amount;
+        }
     }
     Ok(balances)
+}
+
+/// Who paid whom how much, by one event. Read from its bytes as `specs/token.md` has them, not with the core's code.
+fn movements(log: &Log) -> Result<Vec<(Address, Address, U256)>, Violation> {
+    let unreadable = |what: &str| Violation::Unreadable(format!("{what} in {log:?}"));
+    let parties: Vec<Address> = log.topics().iter().skip(1).map(|topic| Address::from_word(*topic)).collect();
+    let word = |bytes: &[u8]| U256::try_from_be_slice(bytes).and_then(|value| usize::try_from(value).ok());
+    // A dynamic value of the event: an offset, there a length, then the bytes.
+    let bytes = |place: usize| -> Option<&[u8]> {
+        let offset = word(log.data.data.get(place * 32..place * 32 + 32)?)?;
+        let length = word(log.data.data.get(offset..offset + 32)?)?;
+        log.data.data.get(offset + 32..offset + 32 + length)
+    };
+    match (log.topics().first(), parties.as_slice()) {
+        (Some(topic), [from, to]) if *topic == keccak256("Transfer(address,address,uint256)") => {
+            Ok(vec![(*from, *to, U256::from_be_slice(&log.data.data))])
+        }
+        (Some(topic), [from, ..]) if *topic == keccak256("BatchTransfer(address,bytes,bytes)") => {
+            let (items, results) = bytes(0).zip(bytes(1)).ok_or_else(|| unreadable("no items"))?;
+            let (items, rest) = items.as_chunks::<40>();
+            if !rest.is_empty() || items.len() != results.len() {
+                return Err(unreadable("items without results"));
+            }
+            let settled = items.iter().zip(results).filter(|(_, result)| **result == 0);
+            let item = |(item, _): (&[u8; 40], &u8)| {
+                (*from, Address::from_slice(&item[..20]), U256::from_be_slice(&item[20..32]))
+            };
+            Ok(settled.map(item).collect())
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// State, events and supply tell the same story on this node.

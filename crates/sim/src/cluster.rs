@@ -1,14 +1,32 @@
 //! The simulated machines: who runs, how they are linked, how they are started and killed.
 
+use crate::{
+    Scenario,
+    hardware::{Condition, Hardware},
+    traitor::{Treason, hand_out_wrong_state, send_garbage},
+};
 use commonware_cryptography::ed25519::PublicKey;
-use commonware_p2p::simulated::{self, Link, Network, Oracle};
-use commonware_runtime::{Handle, Spawner as _, Supervisor as _, deterministic::Context};
+use commonware_p2p::{
+    Recipients,
+    simulated::{self, Link, Network, Oracle, SplitForwarder, SplitOrigin, SplitTarget},
+};
+use commonware_runtime::{Handle, IoBuf, Spawner as _, Supervisor as _, deterministic::Context};
 use commonware_utils::{NZUsize, Probability, channel::oneshot, probability};
 use florin_consensus::{
     Committee, Node, NodeConfig, NodeSecret, ThresholdShare, deal_from_seed, message_bytes_max, network, start_on,
 };
 use florin_types::{B256, Genesis, GenesisNode, NodeRole};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use futures::FutureExt as _;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// A channel as one of two programs with one key sees it.
+type Half<F> = (simulated::SplitSender<PublicKey, Context, F>, simulated::Receiver<PublicKey>);
+/// A channel of the simulated network, as a machine sees it.
+pub(crate) type Channel = (simulated::Sender<PublicKey, Context>, simulated::Receiver<PublicKey>);
 
 /// How good the links between the machines are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,15 +56,39 @@ impl LinkQuality {
     }
 }
 
-/// A machine: its keys, and what it is to the network.
+/// A machine: its keys, what it is to the network, and what state it is in.
 #[derive(Clone)]
 pub(crate) struct Machine {
-    pub(crate) secret: NodeSecret,
+    secret: NodeSecret,
     share: Option<ThresholdShare>,
+    treason: Option<Treason>,
+    condition: Arc<Condition>,
+    /// Newest blocks that it keeps, if not all.
+    blocks_kept: Option<u64>,
+    /// How often it got an empty disk.
+    disk: u64,
+}
+
+impl Machine {
+    /// What is wrong with its clock and its disk.
+    pub(crate) fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// Whether it does what it must.
+    pub(crate) fn is_honest(&self) -> bool {
+        self.treason.is_none()
+    }
+
+    /// Its disk is gone; it gets an empty one.
+    pub(crate) fn replace_disk(&mut self) {
+        self.disk += 1;
+    }
 }
 
 /// The machines of a network with its genesis file, from a seed.
-pub(crate) fn machines(seed: u64, validators: usize, followers: usize, genesis: &mut Genesis) -> Vec<Machine> {
+pub(crate) fn machines(scenario: &Scenario, genesis: &mut Genesis) -> Vec<Machine> {
+    let Scenario { seed, validators, followers, .. } = *scenario;
     let secrets: Vec<NodeSecret> = (0..validators + followers)
         .map(|index| NodeSecret::from_seed(seed.wrapping_mul(1_000).wrapping_add(index as u64)))
         .collect();
@@ -65,13 +107,33 @@ pub(crate) fn machines(seed: u64, validators: usize, followers: usize, genesis: 
         })
         .collect();
     let shares: BTreeMap<B256, ThresholdShare> = dealing.shares.into_iter().collect();
-    secrets.into_iter().map(|secret| Machine { share: shares.get(&secret.public_key()).cloned(), secret }).collect()
+    let machine = |(index, secret): (usize, NodeSecret)| Machine {
+        share: shares.get(&secret.public_key()).cloned(),
+        treason: scenario.traitors.get(&index).cloned(),
+        blocks_kept: scenario.joining.contains(&index).then_some(JOINING_BLOCKS_KEPT),
+        condition: Arc::default(),
+        disk: 0,
+        secret,
+    };
+    secrets.into_iter().enumerate().map(machine).collect()
 }
 
+/// A machine's process. That of a traitor has no node that one could ask.
 struct Running {
-    node: Node,
-    task: Handle<()>,
+    node: Option<Node>,
+    tasks: Vec<Handle<()>>,
 }
+
+/// A machine's process that has not come up yet: a program, or two of a traitor.
+struct Starting {
+    up: Vec<oneshot::Receiver<Result<Node, String>>>,
+    tasks: Vec<Handle<()>>,
+}
+
+/// What is said of a node that ended without a word.
+const NEVER_UP: &str = "it ended before it had started";
+/// Newest blocks that a machine keeps that joins by copying the state.
+const JOINING_BLOCKS_KEPT: u64 = 64;
 
 /// The running cluster.
 pub(crate) struct Cluster {
@@ -80,6 +142,7 @@ pub(crate) struct Cluster {
     genesis: Arc<Genesis>,
     machines: Vec<Machine>,
     running: BTreeMap<usize, Running>,
+    starting: BTreeMap<usize, Starting>,
     starts: u64,
 }
 
@@ -95,12 +158,16 @@ impl Cluster {
         let config = simulated::Config {
             max_size: message_bytes_max(&committee),
             max_peers_per_set: NZUsize!(64),
-            disconnect_on_block: true,
+            // Else a traitor is heard once and never again.
+            disconnect_on_block: machines
+                .iter()
+                .all(|machine| matches!(machine.treason, None | Some(Treason::WrongState))),
             tracked_peer_sets: NZUsize!(1),
         };
         let (network, oracle) = Network::new(context.child("network"), config);
         network.start();
-        let cluster = Self { context, oracle, genesis, machines, running: BTreeMap::new(), starts: 0 };
+        let cluster =
+            Self { context, oracle, genesis, machines, running: BTreeMap::new(), starting: BTreeMap::new(), starts: 0 };
         cluster.link_all(quality).await;
         cluster
     }
@@ -126,74 +193,221 @@ impl Cluster {
     async fn link_where(&self, quality: LinkQuality, linked: impl Fn(usize, usize) -> bool) {
         for from in 0..self.size() {
             for to in (0..self.size()).filter(|to| *to != from) {
-                let (sender, receiver) = (self.key(from), self.key(to));
-                // A missing link is no trouble here: it is what is wanted.
-                let _ = self.oracle.remove_link(sender.clone(), receiver.clone()).await;
-                if linked(from, to) {
-                    self.oracle
-                        .add_link(sender, receiver, quality.link())
-                        .await
-                        .expect("two different machines can be linked");
-                }
+                self.link(from, to, linked(from, to).then_some(quality)).await;
             }
         }
     }
 
-    /// Starts a machine and waits until it has recovered what is on its disk.
-    pub(crate) async fn start(&mut self, index: usize) {
-        if self.running.contains_key(&index) {
+    /// What `from` sends to `to` arrives like this, or not at all.
+    pub(crate) async fn link(&self, from: usize, to: usize, quality: Option<LinkQuality>) {
+        let (sender, receiver) = (self.key(from), self.key(to));
+        // A missing link is no trouble here: it is what is wanted.
+        let _ = self.oracle.remove_link(sender.clone(), receiver.clone()).await;
+        if let Some(quality) = quality {
+            let added = self.oracle.add_link(sender, receiver, quality.link()).await;
+            added.expect("two different machines can be linked");
+        }
+    }
+
+    /// Who blocked whom.
+    pub(crate) async fn blocked(&self) -> BTreeSet<(usize, usize)> {
+        let number = |key: &PublicKey| (0..self.size()).find(|index| self.key(*index) == *key);
+        let blocked = self.oracle.blocked().await.expect("the simulated network runs");
+        blocked.iter().filter_map(|(by, peer)| Some((number(by)?, number(peer)?))).collect()
+    }
+
+    /// Starts a machine and waits until it has recovered what is on its disk, or has ended: then the reason is given.
+    pub(crate) async fn start(&mut self, index: usize) -> Result<(), String> {
+        self.begin(index).await;
+        let Some(Starting { up, tasks }) = self.starting.remove(&index) else { return Ok(()) };
+        let mut nodes = Vec::new();
+        for up in up {
+            nodes.push(up.await.unwrap_or_else(|_| Err(NEVER_UP.into()))?);
+        }
+        self.runs(index, nodes.into_iter().next(), tasks);
+        Ok(())
+    }
+
+    fn runs(&mut self, index: usize, node: Option<Node>, tasks: Vec<Handle<()>>) {
+        let node = node.filter(|_| self.machines[index].is_honest());
+        self.running.insert(index, Running { node, tasks });
+    }
+
+    /// Starts a machine. It runs when it has come up, which [`Self::start`] waits for and [`Self::take_ended`] looks for.
+    pub(crate) async fn begin(&mut self, index: usize) {
+        if self.running.contains_key(&index) || self.starting.contains_key(&index) {
             return;
         }
+        self.starts += 1;
+        let context = self.context.child("machine").with_attribute("index", index).with_attribute("start", self.starts);
+        let treason = self.machines[index].treason.clone();
+        let (mut up, mut tasks) = (Vec::new(), Vec::new());
+        match &treason {
+            Some(Treason::Silent) => {}
+            Some(Treason::Garbage) => {
+                let channels = self.channels(index).await.into_iter().map(|(_, channel)| channel).collect();
+                let peers = (0..self.size()).filter(|other| *other != index).map(|other| self.key(other)).collect();
+                tasks.push(context.spawn(move |context| send_garbage(context, channels, peers)));
+            }
+            Some(Treason::WrongState) => {
+                let honest = (0..self.size()).find(|other| self.machines[*other].is_honest()).unwrap_or_default();
+                let (honest, channels) = (self.key(honest), self.channels(index).await);
+                for (_, channel) in channels.into_iter().filter(|(number, _)| *number == network::STATE) {
+                    let (honest, context) = (honest.clone(), context.child("liar"));
+                    tasks.push(context.spawn(move |_| hand_out_wrong_state(channel, honest)));
+                }
+            }
+            None | Some(Treason::Censors | Treason::Equivocates { .. }) => {
+                let [one, other] = self.halves(&context, index).await;
+                let (node, task) = self.start_node(&context, index, "machine", one);
+                (up, tasks) = (vec![node], vec![task]);
+                if let Some(Treason::Equivocates { .. }) = treason {
+                    let (node, task) = self.start_node(&context, index, "twin", other);
+                    up.push(node);
+                    tasks.push(task);
+                }
+            }
+        }
+        self.starting.insert(index, Starting { up, tasks });
+    }
+
+    /// A machine's channels, with their numbers.
+    async fn channels(&self, index: usize) -> Vec<(u64, Channel)> {
         let control = self.oracle.control(self.key(index));
         let mut channels = Vec::new();
-        for (channel, quota) in network::channels() {
-            channels.push(control.register(channel, quota).await.expect("the simulated network runs"));
+        for (number, quota) in network::channels() {
+            channels.push((number, control.register(number, quota).await.expect("the simulated network runs")));
         }
+        channels
+    }
+
+    /// The channels of a machine's one program, and those of its twin. An honest machine's twin hears nothing.
+    async fn halves(&self, context: &Context, index: usize) -> [Vec<Half<impl SplitForwarder<PublicKey> + use<>>>; 2] {
+        let keys = |indices: &BTreeSet<usize>| indices.iter().map(|index| self.key(*index)).collect();
+        let everyone: BTreeSet<PublicKey> = (0..self.size()).map(|index| self.key(index)).collect();
+        let treason = &self.machines[index].treason;
+        let mut halves = [Vec::new(), Vec::new()];
+        for (number, (sender, receiver)) in self.channels(index).await {
+            let (first, second): (BTreeSet<_>, BTreeSet<_>) = match treason {
+                Some(Treason::Equivocates { first, second }) => (keys(first), keys(second)),
+                Some(Treason::Censors) if number == network::TRANSACTIONS => (BTreeSet::new(), everyone.clone()),
+                _ => (everyone.clone(), BTreeSet::new()),
+            };
+            let (all, from) = (everyone.clone(), Arc::new((first, second)));
+            let routes = from.clone();
+            let forward = move |origin: SplitOrigin, recipients: &Recipients<PublicKey>, _: &IoBuf| {
+                // Whom only the other one talks to.
+                let deaf = match origin {
+                    SplitOrigin::Primary => &routes.1,
+                    SplitOrigin::Secondary => &routes.0,
+                };
+                let some: Vec<PublicKey> = match recipients {
+                    Recipients::All => all.difference(deaf).cloned().collect(),
+                    Recipients::Some(some) => some.iter().filter(|peer| !deaf.contains(*peer)).cloned().collect(),
+                    Recipients::One(one) => (!deaf.contains(one)).then(|| one.clone()).into_iter().collect(),
+                };
+                Some(Recipients::Some(some))
+            };
+            let route = move |(sender, _): &(PublicKey, IoBuf)| match (from.0.contains(sender), from.1.contains(sender))
+            {
+                (true, false) => SplitTarget::Primary,
+                (false, true) => SplitTarget::Secondary,
+                _ => SplitTarget::Both,
+            };
+            let (one, other) = sender.split_with(forward);
+            let (heard, also_heard) = receiver.split_with(context.child("split"), route);
+            halves[0].push((one, heard));
+            halves[1].push((other, also_heard));
+        }
+        halves
+    }
+
+    /// Starts a node with a machine's keys on its disk. It says when it has come up, or why it does not.
+    fn start_node<F: SplitForwarder<PublicKey>>(
+        &self,
+        context: &Context,
+        index: usize,
+        disk: &str,
+        channels: Vec<Half<F>>,
+    ) -> (oneshot::Receiver<Result<Node, String>>, Handle<()>) {
         let mut channels = channels.into_iter();
         let mut next = || channels.next().expect("one pair a channel");
         let transport = network::Transport {
             manager: self.oracle.socket_manager(),
-            blocker: control,
+            blocker: self.oracle.control(self.key(index)),
             votes: next(),
             certificates: next(),
             resolver: next(),
             broadcast: next(),
             backfill: next(),
             transactions: next(),
+            sample: next(),
+            state: next(),
         };
         let machine = &self.machines[index];
         let mut config = NodeConfig::new(self.genesis.clone(), machine.secret.clone(), machine.share.clone());
-        config.partition_prefix = format!("machine-{index}");
+        config.partition_prefix = format!("{disk}-{index}-{}", machine.disk);
         config.page_cache_bytes = 4 * 1024 * 1024;
         // Few, so that every run sees the engine forget: then the ledger alone has the older blocks.
         config.history.blocks_retained = 8;
+        config.history.blocks_kept = machine.blocks_kept;
+        let condition = machine.condition.clone();
         let (started, node) = oneshot::channel();
-        self.starts += 1;
-        let context = self.context.child("machine").with_attribute("index", index).with_attribute("start", self.starts);
-        let task = context.spawn(move |context| async move {
-            let node =
-                start_on(context.child("node"), config, transport).await.expect("a machine starts from its disk");
-            let ended = node.ended();
-            let _ = started.send(node);
-            panic!("a part of the node ended: {}", ended.await);
+        let task = context.child("process").spawn(move |context| async move {
+            let result = start_on(Hardware::new(context.child("node"), condition), config, transport).await;
+            let node = result.as_ref().ok().cloned();
+            let _ = started.send(result.map_err(|error| error.to_string()));
+            // The node's tasks live as long as this one.
+            if let Some(node) = node {
+                node.ended().await;
+            }
         });
-        let node = node.await.expect("the machine has started");
-        self.running.insert(index, Running { node, task });
+        (node, task)
     }
 
     /// Kills a machine in the middle of whatever it does.
     pub(crate) fn kill(&mut self, index: usize) {
-        if let Some(running) = self.running.remove(&index) {
-            running.task.abort();
+        let running = self.running.remove(&index).map(|running| running.tasks);
+        let starting = self.starting.remove(&index).map(|starting| starting.tasks);
+        for task in running.into_iter().chain(starting).flatten() {
+            task.abort();
         }
     }
 
-    /// The nodes that run, with their machines' numbers.
+    /// Takes away a machine that ended by itself, and says why. Machines that have come up meanwhile run from now on.
+    pub(crate) fn take_ended(&mut self) -> Option<(usize, String)> {
+        let mut ended = None;
+        for index in self.starting.keys().copied().collect::<Vec<_>>() {
+            let Some(mut starting) = self.starting.remove(&index) else { continue };
+            match starting.up.first_mut().map(|up| up.now_or_never()) {
+                Some(None) => drop(self.starting.insert(index, starting)),
+                Some(Some(Ok(Err(reason)))) => ended = Some((index, reason)),
+                Some(Some(Err(_))) => ended = Some((index, NEVER_UP.to_owned())),
+                Some(Some(Ok(Ok(node)))) => self.runs(index, Some(node), starting.tasks),
+                None => self.runs(index, None, starting.tasks),
+            }
+            if ended.is_some() {
+                return ended;
+            }
+        }
+        ended = self.nodes().find_map(|(index, node)| Some((index, node.ended().now_or_never()?.to_string())));
+        if let Some((index, _)) = &ended {
+            self.kill(*index);
+        }
+        ended
+    }
+
+    /// The machine gets an empty disk. It must not run.
+    pub(crate) fn replace_disk(&mut self, index: usize) {
+        self.machines[index].replace_disk();
+    }
+
+    /// The honest nodes that run, with their machines' numbers.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (usize, &Node)> {
-        self.running.iter().map(|(index, running)| (*index, &running.node))
+        self.running.iter().filter_map(|(index, running)| Some((*index, running.node.as_ref()?)))
     }
 
     pub(crate) fn node(&self, index: usize) -> Option<&Node> {
-        self.running.get(&index).map(|running| &running.node)
+        self.running.get(&index)?.node.as_ref()
     }
 }

@@ -5,6 +5,8 @@ use crate::{
     audit::Audit,
     check::{agreed_chain, all_final, money_is_conserved},
     cluster::{Cluster, LinkQuality, Machine, machines},
+    story::liveness,
+    traitor::Treason,
     workload::Workload,
 };
 use alloy_primitives::B256;
@@ -30,16 +32,33 @@ pub enum Fault {
     Kill(usize),
     /// It is started again.
     Start(usize),
+    /// A machine of [`Scenario::joining`] is started, for the first time or again, and nobody waits for it.
+    Join(usize),
     /// These machines are cut off from all others.
     Split(Vec<usize>),
+    /// What the first machine sends does not reach the second any more; the other direction works.
+    OneWay(usize, usize),
     /// All links become like this, and whole.
     Links(LinkQuality),
+    /// A machine's clock is ahead of the true time by so many milliseconds, or behind.
+    Clock(usize, i64),
+    /// One in so many changes of a machine's disk fails: with 1 it is full, with 0 it works again, and its node is started
+    /// if that has ended.
+    Disk(usize, u64),
+    /// A machine's disk says from now on that it has written through what it only remembers.
+    LyingDisk(usize),
+    /// A machine that does not run gets an empty disk.
+    ReplaceDisk(usize),
     /// Power is lost everywhere: what no disk had confirmed is gone or torn. All machines start again.
     PowerLoss,
     /// From here on until [`Fault::StandstillEnds`] no block may become final: too few machines are there.
     StandstillBegins,
     /// Checks that none has.
     StandstillEnds,
+    /// From here on nothing is broken.
+    WholeAgain,
+    /// Checks that a block became final since [`Fault::WholeAgain`].
+    MustMove,
 }
 
 /// A run.
@@ -51,10 +70,20 @@ pub struct Scenario {
     pub validators: usize,
     /// Machines that follow, numbered after the validators.
     pub followers: usize,
+    /// Machines that do not run at first, keep few blocks, and so copy the state when they join.
+    pub joining: BTreeSet<usize>,
+    /// Validators that do not do what they must.
+    pub traitors: BTreeMap<usize, Treason>,
+    /// How long leaders wait for work, in milliseconds.
+    pub heartbeat_ms: u64,
     /// Accounts that pay.
     pub accounts: usize,
-    /// Payments a second.
+    /// Whether they call all modules, or only pay each other.
+    pub every_module: bool,
+    /// Payments a second, on average.
     pub payments_per_s: u64,
+    /// How often they come: those of this time together. Whole tenths of a second.
+    pub burst: Duration,
     /// How long the workload runs.
     pub duration: Duration,
     /// Links at the start.
@@ -69,8 +98,13 @@ impl Default for Scenario {
             seed: 1,
             validators: 4,
             followers: 1,
+            joining: BTreeSet::new(),
+            traitors: BTreeMap::new(),
+            heartbeat_ms: 700,
             accounts: 12,
+            every_module: false,
             payments_per_s: 40,
+            burst: TICK,
             duration: Duration::from_secs(12),
             links: LinkQuality::default(),
             faults: Vec::new(),
@@ -87,8 +121,14 @@ pub struct Report {
     pub block_hash: B256,
     /// Transactions that nodes accepted, all of them final.
     pub transactions: usize,
+    /// Final transactions that changed nothing: the ledger refused what they asked for.
+    pub reverted: usize,
     /// Submissions that no node took, because of what was broken at the time.
     pub refused: usize,
+    /// Oldest block that each honest machine keeps.
+    pub oldest: Vec<Height>,
+    /// Who blocked whom, by the machines' numbers.
+    pub blocked: BTreeSet<(usize, usize)>,
     /// Digest of everything that happened in the runtime: every message, timer and write.
     pub trace: String,
 }
@@ -105,17 +145,23 @@ struct Run {
     refused: usize,
     /// Highest height that each machine was seen at.
     seen: BTreeMap<usize, Height>,
+    /// Machines that have not joined yet.
+    absent: BTreeSet<usize>,
     elapsed: Duration,
     next_fault: usize,
     standstill: Option<Height>,
+    /// Where the chain stood when everything worked again.
+    whole_at: Option<Height>,
+    /// Machines that ended because of their disks.
+    ended: BTreeSet<usize>,
 }
 
 /// Runs a scenario to its end and checks everything.
 pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
-    let workload = Workload::new(scenario.accounts);
-    let mut genesis = workload.genesis();
+    let workload = Workload::new(scenario);
+    let mut genesis = workload.genesis(scenario.heartbeat_ms);
     genesis.timestamp_ms = BEGIN_S * 1_000;
-    let machines = machines(scenario.seed, scenario.validators, scenario.followers, &mut genesis);
+    let machines = machines(scenario, &mut genesis);
     let mut run = Run {
         scenario: scenario.clone(),
         audit: Audit::new(&genesis),
@@ -126,12 +172,17 @@ pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
         accepted: BTreeSet::new(),
         refused: 0,
         seen: BTreeMap::new(),
+        absent: scenario.joining.clone(),
         elapsed: Duration::ZERO,
         next_fault: 0,
         standstill: None,
+        whole_at: None,
+        ended: BTreeSet::new(),
     };
     let config = deterministic::Config::new()
         .with_seed(scenario.seed)
+        // A part that panics ends its node, which is noticed and named.
+        .with_catch_panics(true)
         .with_start_time(UNIX_EPOCH + Duration::from_secs(BEGIN_S));
     let mut runner = deterministic::Runner::new(config);
     loop {
@@ -152,8 +203,8 @@ impl Run {
     async fn until_power_is_lost(&mut self, context: deterministic::Context) -> Result<Option<Report>, Violation> {
         let mut cluster =
             Cluster::new(context.child("cluster"), self.genesis.clone(), self.machines.clone(), self.links).await;
-        for index in 0..cluster.size() {
-            cluster.start(index).await;
+        for index in (0..cluster.size()).filter(|index| !self.absent.contains(index)).collect::<Vec<_>>() {
+            self.start(&mut cluster, index).await?;
         }
         while self.elapsed < self.scenario.duration {
             if self.faults_now(&mut cluster).await? {
@@ -162,6 +213,7 @@ impl Run {
             self.pay(&cluster).await;
             context.sleep(TICK).await;
             self.elapsed += TICK;
+            self.supervise(&mut cluster).await?;
             self.watch(&cluster).await?;
         }
         if self.standstill.is_some() {
@@ -179,40 +231,106 @@ impl Run {
             self.next_fault += 1;
             match fault {
                 Fault::Kill(index) => cluster.kill(index),
-                Fault::Start(index) => cluster.start(index).await,
+                Fault::Start(index) => self.start(cluster, index).await?,
+                Fault::Join(index) => {
+                    self.absent.remove(&index);
+                    cluster.begin(index).await;
+                }
                 Fault::Split(side) => cluster.split(&side, self.links).await,
+                Fault::OneWay(from, to) => cluster.link(from, to, None).await,
                 Fault::Links(quality) => {
                     self.links = quality;
                     cluster.link_all(quality).await;
                 }
+                Fault::Clock(index, ahead_ms) => self.machines[index].condition().set_clock(ahead_ms),
+                Fault::Disk(index, fails_each) => self.machines[index].condition().set_disk(fails_each),
+                Fault::LyingDisk(index) => self.machines[index].condition().let_disk_lie(),
+                Fault::ReplaceDisk(index) => {
+                    if cluster.node(index).is_some() {
+                        return Err(Violation::Scenario(format!("machine {index} runs, its disk cannot be replaced")));
+                    }
+                    self.machines[index].replace_disk();
+                    cluster.replace_disk(index);
+                    self.seen.remove(&index);
+                }
                 Fault::PowerLoss => return Ok(true),
                 Fault::StandstillBegins => self.standstill = Some(self.highest()),
-                Fault::StandstillEnds => {
-                    let Some(before) = self.standstill.take() else {
-                        return Err(Violation::Scenario("a standstill ends that never began".into()));
-                    };
-                    if self.highest() > before {
-                        return Err(Violation::Progress(format!(
-                            "blocks {} to {} became final without a quorum",
-                            before + 1,
-                            self.highest()
-                        )));
-                    }
-                }
+                Fault::StandstillEnds => self.stood_still()?,
+                Fault::WholeAgain => self.whole_at = Some(self.highest()),
+                Fault::MustMove => self.moved()?,
             }
         }
         Ok(false)
+    }
+
+    /// Nothing became final since the standstill began.
+    fn stood_still(&mut self) -> Result<(), Violation> {
+        let before = self.standstill.take();
+        let before = before.ok_or_else(|| Violation::Scenario("a standstill ends that never began".into()))?;
+        if self.highest() > before {
+            let (first, last) = (before + 1, self.highest());
+            return Err(Violation::Progress(format!("blocks {first} to {last} became final without a quorum")));
+        }
+        Ok(())
+    }
+
+    /// Something became final since everything worked again.
+    fn moved(&mut self) -> Result<(), Violation> {
+        let before = self.whole_at.take();
+        let before = before
+            .ok_or_else(|| Violation::Scenario("blocks must move on, but nothing said that all is well".into()))?;
+        if self.highest() <= before {
+            return Err(Violation::Progress(format!(
+                "everything has worked for {} s, but no block became final after {before}",
+                liveness(self.scenario.heartbeat_ms).as_secs()
+            )));
+        }
+        Ok(())
+    }
+
+    /// Starts a machine. That it ends at once is allowed if its disk is broken.
+    async fn start(&mut self, cluster: &mut Cluster, index: usize) -> Result<(), Violation> {
+        let condition = self.machines[index].condition();
+        if cluster.node(index).is_none() {
+            condition.starts();
+        }
+        match cluster.start(index).await {
+            Err(reason) if !condition.may_end() => Err(Violation::Ended { machine: index, reason }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What keeps processes running: who ended because of its disk is started again as soon as that works.
+    async fn supervise(&mut self, cluster: &mut Cluster) -> Result<(), Violation> {
+        while let Some((machine, reason)) = cluster.take_ended() {
+            if !self.machines[machine].condition().may_end() {
+                return Err(Violation::Ended { machine, reason });
+            }
+            self.ended.insert(machine);
+        }
+        for machine in std::mem::take(&mut self.ended) {
+            if self.machines[machine].condition().disk_is_broken() {
+                self.ended.insert(machine);
+            } else {
+                self.start(cluster, machine).await?;
+            }
+        }
+        Ok(())
     }
 
     fn highest(&self) -> Height {
         self.seen.values().copied().max().unwrap_or_default()
     }
 
-    /// Submits this tick's payments, each to the next machine in turn.
+    /// Submits the payments that are due, each to the next machine in turn.
     async fn pay(&mut self, cluster: &Cluster) {
-        let due = self.scenario.payments_per_s * TICK.as_millis() as u64 / 1_000;
+        let burst_ms = self.scenario.burst.as_millis().max(TICK.as_millis()) as u64;
+        if !(self.elapsed.as_millis() as u64).is_multiple_of(burst_ms) {
+            return;
+        }
+        let due = self.scenario.payments_per_s * burst_ms / 1_000;
         for _ in 0..due {
-            let tx = self.workload.next();
+            let tx = self.workload.next(BEGIN_S * 1_000 + self.elapsed.as_millis() as u64);
             let hash = tx.hash();
             // Clients try another node when one does not answer; without any, the payment stays with its sender.
             let mut taken = false;
@@ -250,8 +368,13 @@ impl Run {
     /// Everything whole again: all machines run, all links work, and everything accepted becomes final everywhere.
     async fn settle(&mut self, context: &deterministic::Context, cluster: &mut Cluster) -> Result<Report, Violation> {
         cluster.link_all(LinkQuality::default()).await;
+        for machine in &self.machines {
+            machine.condition().set_clock(0);
+            machine.condition().set_disk(0);
+        }
+        self.supervise(cluster).await?;
         for index in 0..cluster.size() {
-            cluster.start(index).await;
+            self.start(cluster, index).await?;
         }
         // A machine that was killed forgot what clients had given to it; clients send again, as their keys allow.
         let deadline = context.current() + SETTLE;
@@ -262,6 +385,7 @@ impl Run {
                 }
             }
             context.sleep(Duration::from_secs(1)).await;
+            self.supervise(cluster).await?;
             self.watch(cluster).await?;
             let chain = agreed_chain(cluster).await?;
             let verdict = all_final(&chain, &self.accepted);
@@ -272,6 +396,11 @@ impl Run {
             }
         };
         let chain = verdict?;
+        let blocked = cluster.blocked().await;
+        let honest = |machine: usize| self.machines[machine].is_honest();
+        if let Some((by, machine)) = blocked.iter().copied().find(|(by, machine)| honest(*by) && honest(*machine)) {
+            return Err(Violation::Blocked { by, machine });
+        }
         for (_, node) in cluster.nodes() {
             let own: Vec<_> = chain[..=node.ledger().head().block.height() as usize].to_vec();
             money_is_conserved(node, &own, &self.workload).await?;
@@ -287,7 +416,10 @@ impl Run {
             height: last.block.height(),
             block_hash: last.block.hash(),
             transactions: self.accepted.len(),
+            reverted: chain.iter().flat_map(|block| block.receipts.iter()).filter(|receipt| !receipt.status()).count(),
             refused: self.refused,
+            oldest: cluster.nodes().map(|(_, node)| node.ledger().oldest_block()).collect(),
+            blocked,
             trace: String::new(),
         })
     }

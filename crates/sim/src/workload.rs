@@ -1,11 +1,15 @@
-//! The payments that a simulation makes: accounts with keys, a currency, and a stream of signed transfers.
+//! What a simulation's clients send: accounts with keys, two currencies, and a stream of signed calls of all modules.
 
-use alloy_primitives::{Address, B256, TxKind, U256};
+use crate::{Scenario, calls::Caller};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use florin_client::{Signer, TxEip1559, transfer_input};
+use florin_modules::{is_payment, token_address};
 use florin_state::FinalizedBlock;
 use florin_types::{
-    Access, Currency, Genesis, GenesisAccount, GenesisToken, GenesisTokenRoles, Rules, RulesSchedule, VerifiedTx,
+    Access, Currency, Genesis, GenesisAccount, GenesisGovernance, GenesisSeat, GenesisToken, GenesisTokenRoles,
+    GovernanceParameters, Rules, RulesSchedule, VerifiedTx,
 };
+use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha8Rng};
 use std::{collections::BTreeMap, sync::Arc};
 use zeroize::Zeroizing;
 
@@ -13,6 +17,8 @@ use zeroize::Zeroizing;
 pub(crate) const CHAIN_ID: u64 = 7_357;
 /// Units of the currency, and wei, that each account starts with.
 pub(crate) const START_BALANCE: u128 = 1_000_000_000;
+/// Gas that a call may use: enough for a step of a multilateral run.
+const GAS_LIMIT: u64 = 2_000_000;
 /// Address of the first token of a network.
 pub(crate) const TOKEN: Address = alloy_primitives::address!("f101000000000000000000000000000000000001");
 
@@ -20,28 +26,39 @@ pub(crate) const TOKEN: Address = alloy_primitives::address!("f10100000000000000
 pub(crate) struct Workload {
     signers: Vec<Signer>,
     nonces: Vec<u64>,
-    /// Transactions made so far; decides who pays whom how much.
+    /// Decides who does what.
+    dice: ChaCha8Rng,
+    every_module: bool,
+    /// Transactions made so far.
     made: u64,
     /// Accepted transactions that are not known to be final: their senders would send them again.
     kept: BTreeMap<B256, VerifiedTx>,
 }
 
 impl Workload {
-    pub(crate) fn new(accounts: usize) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let Scenario { seed, accounts, every_module, .. } = *scenario;
         let signer = |index: usize| {
             let mut secret = Zeroizing::new([7u8; 32]);
             secret[24..].copy_from_slice(&(index as u64 + 1).to_be_bytes());
             Signer::from_bytes(secret).expect("a small number is a key")
         };
-        Self { signers: (0..accounts).map(signer).collect(), nonces: vec![0; accounts], made: 0, kept: BTreeMap::new() }
+        Self {
+            signers: (0..accounts).map(signer).collect(),
+            nonces: vec![0; accounts],
+            dice: ChaCha8Rng::seed_from_u64(seed),
+            every_module,
+            made: 0,
+            kept: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn addresses(&self) -> impl Iterator<Item = Address> {
         self.signers.iter().map(Signer::address)
     }
 
-    /// The genesis file of a network in which these accounts hold a currency.
-    pub(crate) fn genesis(&self) -> Genesis {
+    /// The genesis file of a network in which these accounts hold a currency and leaders wait so long for work.
+    pub(crate) fn genesis(&self, heartbeat_ms: u64) -> Genesis {
         let admin = self.signers.first().map(Signer::address).unwrap_or_default();
         let accounts: BTreeMap<Address, GenesisAccount> = self
             .addresses()
@@ -51,19 +68,20 @@ impl Workload {
             .collect();
         let roles =
             GenesisTokenRoles { admin: vec![admin], issuer: vec![admin], pauser: vec![admin], freezer: vec![admin] };
-        let token = GenesisToken {
-            name: "Simulated Euro".into(),
-            currency: Currency::new("EURS", 2).expect("a well-formed currency"),
+        let token = |name: &str, code: &str| GenesisToken {
+            name: name.into(),
+            currency: Currency::new(code, 2).expect("a well-formed currency"),
             supply_cap_minor: None,
             policy: None,
-            roles,
+            roles: roles.clone(),
             balances: self.addresses().map(|address| (address, START_BALANCE)).collect(),
         };
+        let tokens = vec![token("Simulated Euro", "EURS"), token("Simulated Dollar", "USDS")];
         Genesis {
             chain_id: CHAIN_ID,
             network: "simulation".into(),
             timestamp_ms: 0,
-            rules: RulesSchedule::constant(Rules::default()).expect("the default rules are valid"),
+            rules: RulesSchedule::constant(Rules { heartbeat_ms, ..Rules::default() }).expect("the rules are valid"),
             threshold_public: Default::default(),
             dealt_for_development: true,
             nodes: Vec::new(),
@@ -75,7 +93,24 @@ impl Workload {
             deployers: Default::default(),
             accounts,
             policies: Vec::new(),
-            tokens: vec![token],
+            tokens,
+            governance: Some(self.governance()),
+        }
+    }
+
+    /// Four seats that decide at once, and a guardian.
+    fn governance(&self) -> GenesisGovernance {
+        let seat = |account| GenesisSeat { account, name: format!("seat of {account}"), weight: 1 };
+        GenesisGovernance {
+            seats: self.addresses().take(4).map(seat).collect(),
+            guardians: self.addresses().take(1).collect(),
+            parameters: GovernanceParameters {
+                guardian_quorum: 1,
+                delay_ms: 0,
+                voting_period_ms: 600_000,
+                emergency_pause_ms: 600_000,
+                ..GovernanceParameters::default()
+            },
         }
     }
 
@@ -103,21 +138,16 @@ impl Workload {
         }
     }
 
-    /// The next transaction: nine payments in the currency for each transfer of the native unit.
-    pub(crate) fn next(&mut self) -> VerifiedTx {
-        let count = self.signers.len();
-        let from = (self.made as usize * 7 + 3) % count;
-        let to = (from + 1 + (self.made as usize / count) % (count - 1)) % count;
-        let receiver = self.signers[to].address();
-        let amount = U256::from(1 + self.made % 997);
-        let (to, value, input) = match self.made % 10 {
-            9 => (receiver, amount, Default::default()),
-            _ => (TOKEN, U256::ZERO, transfer_input(receiver, amount)),
-        };
+    /// The next transaction.
+    pub(crate) fn next(&mut self, now_ms: u64) -> VerifiedTx {
+        let (from, to, value, input) = if self.every_module { self.any_call(now_ms) } else { self.payment() };
+        // Payments ask for no more than their lane allows.
+        let payment = is_payment(to, &input) && value.is_zero();
+        let gas_limit = if payment { Rules::default().payment_gas_max } else { GAS_LIMIT };
         let tx = TxEip1559 {
             chain_id: CHAIN_ID,
             nonce: self.nonces[from],
-            gas_limit: 200_000,
+            gas_limit,
             max_fee_per_gas: 0,
             max_priority_fee_per_gas: 0,
             to: TxKind::Call(to),
@@ -129,5 +159,32 @@ impl Workload {
         self.made += 1;
         let signed = self.signers[from].sign(tx).expect("a complete transaction can be signed");
         VerifiedTx::from_bytes(&signed.bytes, CHAIN_ID).expect("what was just signed is valid")
+    }
+
+    /// Nine payments in the currency for each transfer of the native unit, everyone in turn.
+    fn payment(&self) -> (usize, Address, U256, Bytes) {
+        let count = self.signers.len();
+        let from = (self.made as usize * 7 + 3) % count;
+        let to = (from + 1 + (self.made as usize / count) % (count - 1)) % count;
+        let receiver = self.signers[to].address();
+        let amount = U256::from(1 + self.made % 997);
+        match self.made % 10 {
+            9 => (from, receiver, amount, Bytes::new()),
+            _ => (from, TOKEN, U256::ZERO, transfer_input(receiver, amount)),
+        }
+    }
+
+    /// Mostly a call of some module, now and then a transfer of the native unit.
+    fn any_call(&mut self, now_ms: u64) -> (usize, Address, U256, Bytes) {
+        let accounts: Vec<Address> = self.addresses().collect();
+        let from = self.dice.random_range(0..accounts.len());
+        if self.dice.random_bool(0.05) {
+            let to = accounts[self.dice.random_range(0..accounts.len())];
+            return (from, to, U256::from(self.dice.random_range(0..1_000u64)), Bytes::new());
+        }
+        let tokens = [TOKEN, token_address(2)];
+        let (dice, made) = (&mut self.dice, self.made);
+        let (to, input) = Caller { dice, accounts: &accounts, from, now_ms, tokens, made }.call();
+        (from, to, U256::ZERO, input)
     }
 }

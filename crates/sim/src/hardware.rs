@@ -1,0 +1,275 @@
+//! A machine's own clock and disk, between a node and the simulation's runtime.
+//!
+//! The runtime has one clock and one disk for all machines, and loses power everywhere at once. What happens to one machine
+//! alone happens here: its clock is wrong, its disk is full or fails now and then.
+
+use commonware_parallel::Rayon;
+use commonware_runtime::{
+    Blob, BlobVersion, Clock, Error, Handle, IoBufs, IoBufsMut, Metrics, Name, ReadOptions, Spawner, Storage,
+    Strategizer, Supervisor, WriteOptions, deterministic, signal::Signal, telemetry::metrics,
+};
+use rand::{TryCryptoRng, TryRng};
+use std::{
+    convert::Infallible,
+    fmt::Display,
+    future::Future,
+    io,
+    num::NonZeroUsize,
+    ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+/// What is wrong with a machine beside its process and its links. Shared by all lives of the machine.
+#[derive(Debug, Default)]
+pub(crate) struct Condition {
+    /// How far its clock is ahead of the true time, in milliseconds.
+    clock_ahead_ms: AtomicI64,
+    /// One in so many operations that change the disk fails: 0 none, 1 all of them, as on a full one.
+    disk_fails_each: AtomicU64,
+    /// Whether the disk only says that it has written through.
+    lies: AtomicBool,
+    /// Such operations so far.
+    changes: AtomicU64,
+    /// Whether the disk failed, or might have, since the machine was started.
+    spoilt: AtomicBool,
+}
+
+impl Condition {
+    pub(crate) fn set_clock(&self, ahead_ms: i64) {
+        self.clock_ahead_ms.store(ahead_ms, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_disk(&self, fails_each: u64) {
+        self.disk_fails_each.store(fails_each, Ordering::Relaxed);
+        self.spoilt.fetch_or(fails_each > 0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn let_disk_lie(&self) {
+        self.lies.store(true, Ordering::Relaxed);
+    }
+
+    fn lies(&self) -> bool {
+        self.lies.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn disk_is_broken(&self) -> bool {
+        self.disk_fails_each.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether its disk is a reason for a node to end.
+    pub(crate) fn may_end(&self) -> bool {
+        self.spoilt.load(Ordering::Relaxed)
+    }
+
+    /// The machine starts: what was is over.
+    pub(crate) fn starts(&self) {
+        self.spoilt.store(self.disk_is_broken(), Ordering::Relaxed);
+    }
+
+    /// Whether the disk takes one more change.
+    fn change(&self, place: &str) -> Result<(), Error> {
+        let each = self.disk_fails_each.load(Ordering::Relaxed);
+        if each == 0 || !self.changes.fetch_add(1, Ordering::Relaxed).is_multiple_of(each) {
+            return Ok(());
+        }
+        let full = io::Error::new(io::ErrorKind::StorageFull, "no space left on the simulated disk");
+        Err(Error::BlobSyncFailed(place.to_owned(), String::new(), Arc::new(full)))
+    }
+}
+
+/// What a node of a simulated machine runs on.
+pub(crate) struct Hardware {
+    inner: deterministic::Context,
+    condition: Arc<Condition>,
+}
+
+impl Hardware {
+    pub(crate) fn new(inner: deterministic::Context, condition: Arc<Condition>) -> Self {
+        Self { inner, condition }
+    }
+
+    fn with(&self, inner: deterministic::Context) -> Self {
+        Self { inner, condition: self.condition.clone() }
+    }
+}
+
+impl Supervisor for Hardware {
+    fn name(&self) -> Name {
+        self.inner.name()
+    }
+
+    fn child(&self, label: &'static str) -> Self {
+        self.with(self.inner.child(label))
+    }
+
+    fn with_attribute(self, key: &'static str, value: impl Display) -> Self {
+        Self { inner: self.inner.with_attribute(key, value), condition: self.condition }
+    }
+}
+
+impl Spawner for Hardware {
+    fn shared(self, blocking: bool) -> Self {
+        Self { inner: self.inner.shared(blocking), condition: self.condition }
+    }
+
+    fn dedicated(self) -> Self {
+        Self { inner: self.inner.dedicated(), condition: self.condition }
+    }
+
+    fn spawn<F, Fut, T>(self, f: F) -> Handle<T>
+    where
+        F: FnOnce(Self) -> Fut + Send + 'static,
+        Fut: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let condition = self.condition;
+        self.inner.spawn(move |inner| f(Self { inner, condition }))
+    }
+
+    fn stop(self, value: i32, timeout: Option<Duration>) -> impl Future<Output = Result<(), Error>> + Send {
+        self.inner.stop(value, timeout)
+    }
+
+    fn stopped(&self) -> Signal {
+        self.inner.stopped()
+    }
+}
+
+impl Strategizer for Hardware {
+    fn strategy(&self, parallelism: NonZeroUsize) -> Rayon {
+        self.inner.strategy(parallelism)
+    }
+}
+
+impl Metrics for Hardware {
+    fn register<N: Into<String>, H: Into<String>, M: metrics::Metric>(
+        &self,
+        name: N,
+        help: H,
+        metric: M,
+    ) -> metrics::Registered<M> {
+        self.inner.register(name, help, metric)
+    }
+
+    fn encode(&self) -> String {
+        self.inner.encode()
+    }
+}
+
+impl Clock for Hardware {
+    fn current(&self) -> SystemTime {
+        let ahead_ms = self.condition.clock_ahead_ms.load(Ordering::Relaxed);
+        let (now, wrong) = (self.inner.current(), Duration::from_millis(ahead_ms.unsigned_abs()));
+        if ahead_ms < 0 { now - wrong } else { now + wrong }
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.inner.sleep(duration)
+    }
+
+    /// As on a real machine: how long that is, is worked out once, and a clock that is set in the meantime changes nothing.
+    fn sleep_until(&self, deadline: SystemTime) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.inner.sleep(deadline.duration_since(self.current()).unwrap_or_default())
+    }
+}
+
+impl governor::clock::Clock for Hardware {
+    type Instant = SystemTime;
+
+    fn now(&self) -> SystemTime {
+        self.current()
+    }
+}
+
+impl governor::clock::ReasonablyRealtime for Hardware {}
+
+impl TryRng for Hardware {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.inner.try_next_u32()
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.inner.try_next_u64()
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.inner.try_fill_bytes(bytes)
+    }
+}
+
+impl TryCryptoRng for Hardware {}
+
+impl Storage for Hardware {
+    type Blob = File;
+
+    async fn open_versioned(
+        &self,
+        partition: &str,
+        name: &[u8],
+        versions: RangeInclusive<BlobVersion>,
+    ) -> Result<(File, u64, BlobVersion), Error> {
+        let (inner, size, version) = self.inner.open_versioned(partition, name, versions).await?;
+        Ok((File { inner, place: partition.into(), condition: self.condition.clone() }, size, version))
+    }
+
+    async fn remove(&self, partition: &str, name: Option<&[u8]>) -> Result<(), Error> {
+        self.inner.remove(partition, name).await
+    }
+
+    async fn scan(&self, partition: &str) -> Result<Vec<Vec<u8>>, Error> {
+        self.inner.scan(partition).await
+    }
+}
+
+/// A file on a machine's disk.
+pub(crate) struct File {
+    inner: <deterministic::Context as Storage>::Blob,
+    place: Arc<str>,
+    condition: Arc<Condition>,
+}
+
+impl Blob for File {
+    async fn read_at_buf(
+        &self,
+        offset: u64,
+        len: usize,
+        bufs: impl Into<IoBufsMut> + Send,
+        options: ReadOptions,
+    ) -> Result<IoBufsMut, Error> {
+        self.inner.read_at_buf(offset, len, bufs, options).await
+    }
+
+    async fn read_at(&self, offset: u64, len: usize, options: ReadOptions) -> Result<IoBufsMut, Error> {
+        self.inner.read_at(offset, len, options).await
+    }
+
+    async fn write_at(&self, offset: u64, bufs: impl Into<IoBufs> + Send, options: WriteOptions) -> Result<(), Error> {
+        self.condition.change(&self.place)?;
+        let options = if self.condition.lies() { options.without(WriteOptions::SYNC) } else { options };
+        self.inner.write_at(offset, bufs, options).await
+    }
+
+    async fn resize(&self, len: u64) -> Result<(), Error> {
+        self.condition.change(&self.place)?;
+        self.inner.resize(len).await
+    }
+
+    async fn sync(&self) -> Result<(), Error> {
+        self.condition.change(&self.place)?;
+        if self.condition.lies() { Ok(()) } else { self.inner.sync().await }
+    }
+
+    async fn start_sync(&self) -> Handle<()> {
+        match self.condition.change(&self.place) {
+            Ok(()) if self.condition.lies() => Handle::ready(Ok(())),
+            Ok(()) => self.inner.start_sync().await,
+            Err(error) => Handle::ready(Err(error)),
+        }
+    }
+}
