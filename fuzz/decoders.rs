@@ -7,7 +7,10 @@
 use alloy_eips::Encodable2718 as _;
 use alloy_sol_types::SolCall as _;
 use florin_client::{Signer, TxEip1559};
-use florin_consensus::{NodeSecret, ThresholdShare, deal_from_seed, decode_block, decode_gossip};
+use florin_consensus::{
+    NodeSecret, ThresholdShare, deal_from_seed, decode_block, decode_gossip, decode_sample, decode_state, decode_vote,
+    verify_evidence,
+};
 use florin_execution::decode_revert;
 use florin_modules::{
     CallEnv, Context, Failure, MemoryStorage,
@@ -15,6 +18,7 @@ use florin_modules::{
     dispatch,
     escrow::IEscrow::{self, Terms},
     fx::IExchange::{Order, Quote, executeCall},
+    governance::IGovernance::{Action, proposeCall},
     identity::IIdentity::registerPersonCall,
     is_payment,
     payment::IPayment::{payBatchCall, sweepCall},
@@ -27,10 +31,14 @@ use florin_modules::{
 use florin_proof::{
     Namespace, NetworkKey, StateProof, decode_account, decode_slot, encode_account, encode_slot, verify_finality,
 };
+use florin_rpc::{Tls, decode_arguments};
+use florin_state::decode_record;
 use florin_types::{
-    Access, Address, Amount, B256, Block, Currency, Extension, Genesis, GenesisNode, Header, NodeRole, Rules,
-    RulesSchedule, U256, VerifiedTx, decode_transaction,
+    Access, Address, Amount, B256, Block, Currency, Extension, Genesis, GenesisGovernance, GenesisNode, GenesisSeat,
+    GovernanceParameters, Header, NodeRole, Rules, RulesSchedule, U256, VerifiedTx, decode_transaction,
 };
+
+use std::sync::LazyLock;
 
 /// A decoder and its name; `fuzz/fuzz_targets` has a file of the same name.
 pub struct Decoder {
@@ -53,6 +61,11 @@ pub const DECODERS: &[Decoder] = &[
     Decoder { name: "module_call", run: module_call },
     Decoder { name: "revert_data", run: revert_data },
     Decoder { name: "amount", run: amount },
+    Decoder { name: "vote", run: vote },
+    Decoder { name: "evidence", run: evidence },
+    Decoder { name: "arguments", run: arguments },
+    Decoder { name: "ledger_record", run: ledger_record },
+    Decoder { name: "tls_files", run: tls_files },
 ];
 
 const CHAIN_ID: u64 = 461_337;
@@ -76,6 +89,39 @@ pub fn block(bytes: &[u8]) {
 pub fn peer_message(bytes: &[u8]) {
     let _ = decode_block(bytes);
     let _ = decode_gossip(bytes);
+    let _ = decode_sample(bytes);
+    let _ = decode_state(bytes);
+}
+
+/// What another validator sends: a vote, or a certificate.
+pub fn vote(bytes: &[u8]) {
+    let _ = decode_vote(bytes);
+}
+
+/// A file that says that a validator contradicted itself.
+pub fn evidence(bytes: &[u8]) {
+    static NETWORK: LazyLock<Genesis> = LazyLock::new(|| {
+        let node = NodeSecret::from_seed(1);
+        let dealing = deal_from_seed(1, &[node.public_key()]).expect("one validator can be dealt for");
+        genesis_of(&node, dealing.threshold_public)
+    });
+    assert!(verify_evidence(&NETWORK, B256::ZERO, bytes).is_err(), "nobody can sign by chance");
+}
+
+/// Parameters of a JSON-RPC request, as every method and every kind of argument.
+pub fn arguments(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let _ = decode_arguments(text);
+}
+
+/// A record of the ledger, as it lies on the disk.
+pub fn ledger_record(bytes: &[u8]) {
+    let _ = decode_record(bytes);
+}
+
+/// Certificate and key of a port.
+pub fn tls_files(bytes: &[u8]) {
+    let _ = Tls::new(bytes, bytes);
 }
 
 pub fn extension(bytes: &[u8]) {
@@ -198,6 +244,11 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("node_keys", node.to_bytes().to_vec()),
         ("node_keys", dealing.shares[0].1.to_bytes().to_vec()),
         ("amount", b"12345.67".to_vec()),
+        (
+            "arguments",
+            br#"[{"to":"0xf101000000000000000000000000000000000001","data":"0x18160ddd"},"latest"]"#.to_vec(),
+        ),
+        ("arguments", br#"[{"fromBlock":"0x1","address":[],"topics":[null,[]]}]"#.to_vec()),
     ];
     seeds.extend(module_calls().into_iter().map(|call| ("module_call", call)));
     let block = block.expect("an empty block can be made").encode();
@@ -266,6 +317,7 @@ fn module_calls() -> Vec<Vec<u8>> {
         executeCall { quote, signature: signature.clone(), order }.abi_encode(),
         IEscrow::openCall { terms }.abi_encode(),
         submitStateCall { channelId: 1, cumulative: amount, signature, payNow: true }.abi_encode(),
+        proposeCall { actions: vec![Action { target: token, data: item.into() }], descriptionHash: hash }.abi_encode(),
     ]
 }
 
@@ -299,5 +351,10 @@ fn genesis_of(node: &NodeSecret, threshold_public: florin_types::Bytes) -> Genes
         accounts: Default::default(),
         policies: Vec::new(),
         tokens: Vec::new(),
+        governance: Some(GenesisGovernance {
+            seats: vec![GenesisSeat { account: Address::repeat_byte(1), name: "one".into(), weight: 1 }],
+            guardians: Default::default(),
+            parameters: GovernanceParameters::default(),
+        }),
     }
 }

@@ -1,8 +1,12 @@
 //! Bounded HTTP: one request, one answer, within a time and a size.
 
-use crate::ClientError;
+use crate::{
+    ClientError,
+    tls::{self, Roots},
+};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{Request, Response, Uri, body::Bytes, body::Incoming, header::CONTENT_TYPE};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -44,13 +48,13 @@ impl Default for RpcConfig {
 
 /// Text that a server has at `url`, such as a node's metrics, within the bounds of `config`.
 pub async fn get_text(url: &str, config: &RpcConfig) -> Result<String, ClientError> {
-    let http = Http::new(url, config)?;
+    let http = Http::new(url, config, &Roots::System)?;
     let answer = http.within_time("GET", http.get()).await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 pub(crate) struct Http {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     uri: Uri,
     url: String,
     timeout_ms: u64,
@@ -58,22 +62,25 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub(crate) fn new(url: &str, config: &RpcConfig) -> Result<Self, ClientError> {
+    pub(crate) fn new(url: &str, config: &RpcConfig, roots: &Roots) -> Result<Self, ClientError> {
         let wrong = |reason: String| ClientError::Url { url: url.chars().take(200).collect(), reason };
         let uri: Uri = url.parse().map_err(|error| wrong(format!("{error}")))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                return Err(wrong("TLS is not built in: connect to the node itself or through a local proxy".into()));
-            }
-            _ => return Err(wrong("it must begin with http://".into())),
-        }
+        let tls = match uri.scheme_str() {
+            // Who speaks plainly needs no roots, so that a machine without any is no obstacle.
+            Some("http") => tls::without_roots(),
+            Some("https") => tls::config(roots),
+            _ => return Err(wrong("it must begin with http:// or https://".into())),
+        };
+        let tls = tls.map_err(wrong)?;
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(wrong("a user name or password in the address is not supported".into()));
         }
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(Duration::from_millis(config.timeout_ms)));
+        connector.enforce_http(false);
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector);
         let client =
             Client::builder(TokioExecutor::new()).pool_max_idle_per_host(config.idle_connections_max).build(connector);
         let (timeout_ms, answer_bytes_max) = (config.timeout_ms, config.answer_bytes_max);

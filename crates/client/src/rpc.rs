@@ -1,11 +1,11 @@
 //! JSON-RPC to one node.
 
-use crate::{ClientError, RpcConfig, SignedTx, http::Http};
+use crate::{ClientError, Roots, RpcConfig, SignedTx, http::Http};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rpc_types_eth::TransactionReceipt;
 use florin_types::{
     Height,
-    wire::{WireFinality, WireNodeStatus, WireStateItem, WireStateProof, WireValidators},
+    wire::{WireBlock, WireFinality, WireNodeStatus, WireStateItem, WireStateProof, WireValidators},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -115,14 +115,19 @@ struct Inner {
 }
 
 impl RpcClient {
-    /// A client of the node at `url` (`http://host:port`), with the default bounds.
+    /// A client of the node at `url` (`http://host:port` or `https://host:port`), with the default bounds.
     pub fn new(url: &str) -> Result<Self, ClientError> {
         Self::with_config(url, RpcConfig::default())
     }
 
     /// A client with bounds of its own.
     pub fn with_config(url: &str, config: RpcConfig) -> Result<Self, ClientError> {
-        let http = Http::new(url, &config)?;
+        Self::with_roots(url, config, &Roots::System)
+    }
+
+    /// A client that trusts these roots for the server's certificate. They matter to `https://` alone.
+    pub fn with_roots(url: &str, config: RpcConfig, roots: &Roots) -> Result<Self, ClientError> {
+        let http = Http::new(url, &config, roots)?;
         Ok(Self(Arc::new(Inner { http, config, next_id: AtomicU64::new(1) })))
     }
 
@@ -263,6 +268,11 @@ impl RpcClient {
             }
             tokio::time::sleep(Duration::from_millis(RECEIPT_POLL_MS)).await;
         }
+    }
+
+    /// Final blocks from `from` on, in order, at most `count` and fewer when they are long. Not verified.
+    pub async fn blocks(&self, from: Height, count: u64) -> Result<Vec<WireBlock>, ClientError> {
+        self.call("florin_blocks", json!([U256::from(from), U256::from(count)])).await
     }
 
     /// What shows that the block at `height` is final, if it is. Not verified: see [`crate::Verifier`].

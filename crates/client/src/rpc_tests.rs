@@ -1,5 +1,5 @@
 use crate::{
-    ClientError, RpcClient, RpcConfig, SignedTx,
+    ClientError, Roots, RpcClient, RpcConfig, SignedTx,
     test_server::{Reply, serve},
 };
 use alloy_primitives::{B256, Bytes};
@@ -56,11 +56,17 @@ fn payment() -> SignedTx {
 
 #[test]
 fn bad_addresses_are_refused_with_a_reason() {
-    for url in ["", "localhost:8545", "ws://localhost", "https://localhost", "http://", "http://a:b@c", "http://a b"] {
+    for url in ["", "localhost:8545", "ws://localhost", "http://", "http://a:b@c", "http://a b"] {
         let error = RpcClient::new(url).unwrap_err();
         assert_eq!(error.code(), "url", "{url:?}: {error}");
     }
     assert!(RpcClient::new("http://localhost:8545").is_ok());
+    for pem in [&b""[..], b"no certificate", b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+        let roots = Roots::Pem(pem.to_vec());
+        let error = RpcClient::with_roots("https://localhost:8545", RpcConfig::default(), &roots).err().unwrap();
+        assert!(error.code() == "url" && error.to_string().contains("root"), "{error}");
+        assert!(RpcClient::with_roots("http://localhost:8545", RpcConfig::default(), &roots).is_ok());
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use alloy_consensus::{SignableTransaction as _, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718 as _;
 use alloy_primitives::{Address, B256, Bytes, Signature, keccak256};
 use alloy_sol_types::{SolStruct as _, eip712_domain, sol};
-use secp256k1::{Message, SECP256K1, SecretKey};
+use secp256k1::{Message, PublicKey, SECP256K1, SecretKey};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 sol! {
@@ -30,6 +31,12 @@ pub enum SignerError {
     /// Not a private key.
     #[error("not a secp256k1 private key: it is 32 bytes (64 hex digits), above zero and below the curve's order")]
     Key,
+    /// Not a public key.
+    #[error("not a secp256k1 public key")]
+    PublicKey,
+    /// A device signed with another key than the one it showed.
+    #[error("the device's signature is not of the key that it showed: nothing was sent, look after the device")]
+    OtherKey,
     /// The library refused to sign.
     #[error("this transaction cannot be signed: {reason}")]
     Signing {
@@ -43,6 +50,8 @@ impl SignerError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Key => "signer.key",
+            Self::PublicKey => "signer.public_key",
+            Self::OtherKey => "signer.other_key",
             Self::Signing { .. } => "signer.signing",
         }
     }
@@ -57,22 +66,38 @@ pub struct SignedTx {
     pub bytes: Bytes,
 }
 
-/// An account's private key. Erased from memory when dropped, never printed.
+/// A device that holds an account's key and never gives it away: a hardware security module, a token, another machine.
+pub trait Device: Send + Sync {
+    /// Signs a digest; gives `r` and `s` of ECDSA on secp256k1, 32 bytes each.
+    fn sign_digest(&self, digest: B256) -> Result<[u8; 64], SignerError>;
+}
+
+/// An account's private key, here or in a device. Here it is erased from memory when dropped, and never printed.
 #[derive(Clone)]
 pub struct Signer {
-    secret: Zeroizing<[u8; 32]>,
+    key: Key,
     address: Address,
+}
+
+#[derive(Clone)]
+enum Key {
+    Here(Zeroizing<[u8; 32]>),
+    Elsewhere(Arc<dyn Device>),
 }
 
 impl Signer {
     /// Takes a key of 32 bytes.
     pub fn from_bytes(secret: Zeroizing<[u8; 32]>) -> Result<Self, SignerError> {
         let mut key = SecretKey::from_slice(secret.as_slice()).map_err(|_| SignerError::Key)?;
-        let public = key.public_key(SECP256K1).serialize_uncompressed();
+        let public = key.public_key(SECP256K1);
         key.non_secure_erase();
-        // The first byte only says that both coordinates follow.
-        let hash = keccak256(public.get(1..).unwrap_or_default());
-        Ok(Self { secret, address: Address::from_word(hash) })
+        Ok(Self { key: Key::Here(secret), address: address_of(&public) })
+    }
+
+    /// An account whose key is in a device; `public_key` as the device says it, compressed or not.
+    pub fn from_device(public_key: &[u8], device: Arc<dyn Device>) -> Result<Self, SignerError> {
+        let public = PublicKey::from_slice(public_key).map_err(|_| SignerError::PublicKey)?;
+        Ok(Self { key: Key::Elsewhere(device), address: address_of(&public) })
     }
 
     /// Reads a key from hex, with or without `0x`.
@@ -101,18 +126,32 @@ impl Signer {
         self.address
     }
 
-    /// The key's bytes, for storing them encrypted.
-    pub fn secret(&self) -> &Zeroizing<[u8; 32]> {
-        &self.secret
+    /// The key's bytes, for storing them encrypted. A key in a device has none.
+    pub fn secret(&self) -> Option<&Zeroizing<[u8; 32]>> {
+        match &self.key {
+            Key::Here(secret) => Some(secret),
+            Key::Elsewhere(_) => None,
+        }
     }
 
-    /// Signs a 32-byte digest (RFC 6979, low `s`).
+    /// Signs a 32-byte digest with low `s`; a key that is here by RFC 6979.
     pub fn sign_digest(&self, digest: B256) -> Result<Signature, SignerError> {
-        let mut key = SecretKey::from_slice(self.secret.as_slice()).map_err(|_| SignerError::Key)?;
+        let secret = match &self.key {
+            Key::Here(secret) => secret,
+            Key::Elsewhere(device) => return self.checked(digest, device.sign_digest(digest)?),
+        };
+        let mut key = SecretKey::from_slice(secret.as_slice()).map_err(|_| SignerError::Key)?;
         let signature = SECP256K1.sign_ecdsa_recoverable(&Message::from_digest(digest.0), &key);
         key.non_secure_erase();
         let (parity, bytes) = signature.serialize_compact();
         Ok(Signature::from_bytes_and_parity(&bytes, i32::from(parity) == 1))
+    }
+
+    /// A device's signature as Ethereum wants it: low `s`, and the parity that leads back to this account.
+    fn checked(&self, digest: B256, signature: [u8; 64]) -> Result<Signature, SignerError> {
+        let with_parity = |parity| Signature::from_bytes_and_parity(&signature, parity).normalized_s();
+        let ours = |signature: &Signature| signature.recover_address_from_prehash(&digest).ok() == Some(self.address);
+        [false, true].map(with_parity).into_iter().find(ours).ok_or(SignerError::OtherKey)
     }
 
     /// Signs an EIP-1559 transaction.
@@ -138,6 +177,12 @@ impl Signer {
         };
         self.sign_digest(permit.eip712_signing_hash(&domain))
     }
+}
+
+fn address_of(public: &PublicKey) -> Address {
+    let point = public.serialize_uncompressed();
+    // The first byte only says that both coordinates follow.
+    Address::from_word(keccak256(point.get(1..).unwrap_or_default()))
 }
 
 impl std::fmt::Debug for Signer {
@@ -182,6 +227,51 @@ mod tests {
         let verified = VerifiedTx::from_bytes(&signed.bytes, 7).unwrap();
         assert_eq!((verified.sender(), verified.hash()), (signer.address(), signed.hash));
         assert_ne!(Signer::random().address(), signer.address());
+    }
+
+    /// A key that is here, behind the interface of a device; `high` gives the other `s` that is valid too.
+    struct Behind {
+        signer: Signer,
+        high: bool,
+    }
+
+    impl Device for Behind {
+        fn sign_digest(&self, digest: B256) -> Result<[u8; 64], SignerError> {
+            let signature = self.signer.sign_digest(digest)?;
+            let order =
+                U256::from_str_radix("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16).unwrap();
+            let s = if self.high { order - signature.s() } else { signature.s() };
+            let words = [signature.r().to_be_bytes::<32>(), s.to_be_bytes::<32>()].concat();
+            Ok(words.try_into().unwrap())
+        }
+    }
+
+    fn public_key(signer: &Signer) -> [u8; 65] {
+        SecretKey::from_slice(signer.secret().unwrap().as_slice())
+            .unwrap()
+            .public_key(SECP256K1)
+            .serialize_uncompressed()
+    }
+
+    #[test]
+    fn what_a_device_signs_is_the_same_transaction_whichever_s_it_gives() {
+        let signer = Signer::from_hex(KEY).unwrap();
+        for (nonce, high) in [(0, false), (0, true), (1, false), (1, true), (2, true)] {
+            let device = Arc::new(Behind { signer: signer.clone(), high });
+            let remote = Signer::from_device(&public_key(&signer), device).unwrap();
+            assert_eq!((remote.address(), remote.secret()), (signer.address(), None));
+            let tx = TxEip1559 { chain_id: 7, nonce, gas_limit: 21_000, ..TxEip1559::default() };
+            assert_eq!(remote.sign(tx.clone()).unwrap(), signer.sign(tx).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_device_that_signs_with_another_key_is_noticed() {
+        let (signer, other) = (Signer::from_hex(KEY).unwrap(), Signer::random());
+        let device = Arc::new(Behind { signer: other, high: false });
+        let remote = Signer::from_device(&public_key(&signer), device.clone()).unwrap();
+        assert_eq!(remote.sign_digest(B256::repeat_byte(1)).unwrap_err(), SignerError::OtherKey);
+        assert_eq!(Signer::from_device(&[4; 65], device).unwrap_err(), SignerError::PublicKey);
     }
 
     #[test]

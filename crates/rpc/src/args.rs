@@ -6,7 +6,7 @@
 //! An argument stays text until its type is known, and then one level of it is taken apart at a time: a tree of JSON values
 //! can be a hundred times as large as its text.
 
-use crate::{error::RpcError, methods::Param};
+use crate::{clients::Caller, error::RpcError, methods::Param};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use jsonrpsee::types::Params;
 use serde::{
@@ -56,6 +56,7 @@ pub(crate) struct Args {
     text: Params<'static>,
     /// Where in the text each argument stands.
     values: Vec<Range<usize>>,
+    caller: Caller,
 }
 
 impl Args {
@@ -80,7 +81,7 @@ impl Args {
             begin..begin.saturating_add(value.get().len())
         };
         let values = values.into_iter().map(place).collect();
-        let args = Self { params, text, values };
+        let args = Self { params, text, values, caller: Caller::default() };
         for (index, param) in params.iter().enumerate().filter(|(_, param)| param.required) {
             if args.value(index).is_none() {
                 return Err(RpcError::invalid_params(format!(
@@ -90,6 +91,16 @@ impl Args {
             }
         }
         Ok(args)
+    }
+
+    /// The same as given by this client.
+    pub(crate) fn of(self, caller: Caller) -> Self {
+        Self { caller, ..self }
+    }
+
+    /// Who asks.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// `null` counts as absent.

@@ -3,11 +3,13 @@
 use crate::{
     budget::Budget,
     chain::Chain,
+    clients::Clients,
     config::RpcConfig,
     desk::{Clerk, Desk},
     error::RpcError,
     filters::Filters,
     metrics::RpcMetrics,
+    tls::Tls,
     workers::Workers,
 };
 use alloy_primitives::B256;
@@ -99,6 +101,8 @@ pub struct Backend {
     pub genesis_hash: B256,
     /// The running node.
     pub node: Arc<dyn NodeControl>,
+    /// Certificate of the port; none: plain HTTP.
+    pub tls: Option<Tls>,
     /// Bounds.
     pub config: RpcConfig,
 }
@@ -114,6 +118,7 @@ pub(crate) struct Context {
     pub(crate) config: RpcConfig,
     pub(crate) filters: Filters,
     pub(crate) metrics: RpcMetrics,
+    pub(crate) clients: Arc<Clients>,
     pub(crate) simulations: Workers,
     pub(crate) desk: Desk,
     pub(crate) proofs: Workers,
@@ -130,7 +135,7 @@ pub(crate) struct Context {
 impl Context {
     /// On the server's own threads: the desk's clerks begin to work.
     pub(crate) fn new(backend: Backend, metrics: RpcMetrics) -> Self {
-        let Backend { ledger, pool, index, genesis, genesis_hash, node, config } = backend;
+        let Backend { ledger, pool, index, genesis, genesis_hash, node, tls: _, config } = backend;
         let reads = Arc::new(Semaphore::new(config.reads_max.max(1)));
         let clerk = Clerk {
             node: node.clone(),
@@ -140,6 +145,7 @@ impl Context {
             time_max: config.request_time_max,
         };
         Self {
+            clients: Clients::new(config.clients.clone()),
             chain: Chain::new(ledger.clone(), index),
             filters: Filters::new(config.filters_max, config.filter_idle_max),
             simulations: Workers::new("simulations", config.simulations_max, config.waiting_max),

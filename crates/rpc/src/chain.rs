@@ -320,7 +320,9 @@ impl Chain {
         let Some(unindexed) = unindexed else {
             return Err(RpcError::index_behind(last, self.head().block.height()));
         };
-        if let Some(first) = indexed.map(|range| range.first).filter(|first| query.from < *first) {
+        // The index may reach further down than the blocks that are still kept.
+        let first = indexed.map_or(self.oldest_block(), |range| range.first);
+        if query.from < first {
             return Err(RpcError::refused(
                 "logs_before_start",
                 format!("this node began at block {first} and has no logs before it: ask from there, or another node"),
@@ -348,6 +350,7 @@ impl From<LedgerError> for RpcError {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Pruned { .. }
+            | LedgerError::BlockPruned { .. }
             | LedgerError::Future { .. }
             | LedgerError::Starting { .. }
             | LedgerError::Items { .. } => Self::refused(error.code(), error.to_string()),

@@ -1,5 +1,6 @@
 //! What bounds the server. Every field has a default that suits one institution's node.
 
+use crate::clients::ClientLimits;
 use std::time::Duration;
 
 /// Bounds and switches of the server.
@@ -20,6 +21,8 @@ pub struct RpcConfig {
     pub answers_bytes_max: usize,
     /// Requests in one batch.
     pub batch_requests_max: u32,
+    /// What one client may ask for.
+    pub clients: ClientLimits,
     /// Connections at the same time, whatever they do.
     pub connections_max: u32,
     /// How long a connection may wait for the head of its next request.
@@ -68,6 +71,7 @@ impl Default for RpcConfig {
             requests_bytes_max: 128 * 1024 * 1024,
             answers_bytes_max: 512 * 1024 * 1024,
             batch_requests_max: 1_000,
+            clients: ClientLimits::default(),
             connections_max: 2_000,
             idle_time_max: Duration::from_secs(60),
             stall_time_max: Duration::from_secs(30),

@@ -3,6 +3,7 @@
 //! Whoever asks and never reads makes the server keep every answer. Here a client that has not taken [`PROGRESS_BYTES`]
 //! in the time it is given loses its connection, in both directions.
 
+use crate::clients::Caller;
 use std::{
     future::Future as _,
     io,
@@ -29,6 +30,7 @@ pub(crate) struct Connection {
     /// The client did not read: nothing is read from it either.
     ended: bool,
     reader: Option<Waker>,
+    caller: Caller,
     _place: OwnedSemaphorePermit,
 }
 
@@ -45,8 +47,13 @@ impl Behind {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, place: OwnedSemaphorePermit, stall_time_max: Duration) -> Self {
-        Self { stream, stall_time_max, behind: None, ended: false, reader: None, _place: place }
+    pub(crate) fn new(
+        stream: TcpStream,
+        caller: Caller,
+        place: OwnedSemaphorePermit,
+        stall_time_max: Duration,
+    ) -> Self {
+        Self { stream, stall_time_max, behind: None, ended: false, reader: None, caller, _place: place }
     }
 
     /// Waits for the client to read, but not for ever.
@@ -76,7 +83,13 @@ impl AsyncRead for Connection {
         if this.ended {
             return Poll::Ready(Err(ended()));
         }
+        // What has been answered may still be taken; nothing more is asked.
+        if this.caller.is_banned() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the client is banned")));
+        }
+        let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(task, buffer);
+        this.caller.count_bytes(buffer.filled().len().saturating_sub(before));
         this.reader = read.is_pending().then(|| task.waker().clone());
         read
     }
@@ -90,8 +103,10 @@ impl AsyncWrite for Connection {
         }
         match Pin::new(&mut this.stream).poll_write(task, bytes) {
             Poll::Ready(written) => {
-                if let (Some(behind), Ok(taken)) = (&mut this.behind, &written) {
-                    behind.taken_bytes = behind.taken_bytes.saturating_add(*taken);
+                let taken = written.as_ref().map_or(0, |taken| *taken);
+                this.caller.count_bytes(taken);
+                if let Some(behind) = &mut this.behind {
+                    behind.taken_bytes = behind.taken_bytes.saturating_add(taken);
                 }
                 Poll::Ready(written)
             }

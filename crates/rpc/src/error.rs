@@ -18,6 +18,8 @@ use florin_types::{Height, StateFault, TxError};
 use jsonrpsee::types::{ErrorObjectOwned, error::INTERNAL_ERROR_CODE};
 use serde_json::{Value, json};
 
+/// Permanent code of a transaction that nobody signed.
+const INVALID_SIGNATURE: &str = "invalid_signature";
 /// JSON-RPC: the parameters are not what the method takes.
 pub(crate) const INVALID_PARAMS: i32 = -32602;
 /// JSON-RPC: there is no such method.
@@ -61,6 +63,12 @@ impl RpcError {
     /// Above a limit of this node.
     pub(crate) fn limit(code: &'static str, message: impl Into<String>) -> Self {
         Self { code: LIMIT_EXCEEDED, message: message.into(), data: Some(json!({ "code": code })) }
+    }
+
+    /// Above what one client may have; says when to come again.
+    pub(crate) fn over_limit(limit: &'static str, message: String, retry_after_ms: u64) -> Self {
+        let data = json!({ "code": "client_limit", "limit": limit, "retry_after_ms": retry_after_ms });
+        Self { code: LIMIT_EXCEEDED, message, data: Some(data) }
     }
 
     /// It took too long.
@@ -118,6 +126,11 @@ impl RpcError {
         )
     }
 
+    /// Whether it says that a transaction's signature is none.
+    pub(crate) fn is_wrong_signature(&self) -> bool {
+        self.data.as_ref().is_some_and(|data| data["code"] == INVALID_SIGNATURE)
+    }
+
     /// Code on the wire.
     pub(crate) fn code(&self) -> i32 {
         self.code
@@ -137,7 +150,7 @@ impl From<TxError> for RpcError {
             TxError::Malformed { .. } => "transaction_malformed",
             TxError::BlobsUnsupported => "blobs_unsupported",
             TxError::WrongChain { .. } => "wrong_chain",
-            TxError::Signature => "invalid_signature",
+            TxError::Signature => INVALID_SIGNATURE,
         };
         Self::refused(code, error.to_string())
     }

@@ -3,6 +3,7 @@
 use crate::{
     backend::Context,
     budget::{Held, Parts},
+    clients::{Caller, Refusal, weight},
     desk::GROUP_MAX,
     error::{METHOD_NOT_FOUND, RpcError},
     methods::{METHODS, SUBSCRIBE, UNSUBSCRIBE},
@@ -11,6 +12,7 @@ use crate::{
 };
 use futures::{FutureExt as _, StreamExt as _, stream};
 use http_body_util::BodyExt as _;
+use hyper::header::HeaderValue;
 use jsonrpsee::{
     core::{
         BoxError,
@@ -35,8 +37,9 @@ const UNKNOWN_METHOD: &str = "unknown";
 /// Characters of an unknown method's name that an error repeats.
 const NAME_CHARS_MAX: usize = 64;
 
-/// HTTP status.
+/// HTTP statuses.
 const REQUEST_TIMEOUT: u16 = 408;
+const TOO_MANY_REQUESTS: u16 = 429;
 
 /// Names that stay for ever, by what a request says.
 static NAMES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
@@ -124,6 +127,22 @@ where
     }
 }
 
+fn refused(id: Id<'static>, refusal: Refusal) -> MethodResponse {
+    MethodResponse::error(id, ErrorObjectOwned::from(RpcError::from(refusal)))
+}
+
+/// Takes all requests of a batch out of its client's allowance.
+fn take_batch(batch: &Batch<'_>) -> Result<(), Refusal> {
+    let calls = || {
+        batch.iter().filter_map(|entry| match entry {
+            Ok(BatchEntry::Call(request)) => Some(request),
+            _ => None,
+        })
+    };
+    let caller = calls().next().map(|request| Caller::of(request.extensions())).unwrap_or_default();
+    caller.take_requests(calls().map(|request| weight(request.method_name())).sum())
+}
+
 /// Whether an entry of a batch hands in a transaction without waiting for its block.
 fn is_submission(entry: &Result<BatchEntry<'_>, BatchEntryErr<'_>>) -> bool {
     matches!(entry, Ok(BatchEntry::Call(request)) if request.method_name() == "eth_sendRawTransaction")
@@ -167,6 +186,9 @@ where
         let guard = self.clone();
         async move {
             let id = request.id.clone().into_owned();
+            if let Err(refusal) = Caller::of(request.extensions()).take_requests(weight(request.method_name())) {
+                return refused(id, refusal);
+            }
             let response = guard.answer(request, guard.deadline()).await;
             guard.hold(id, response)
         }
@@ -175,6 +197,10 @@ where
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let guard = self.clone();
         async move {
+            // A batch is let in as a whole, or not at all: half of one is harder to repeat.
+            if let Err(refusal) = take_batch(&batch) {
+                return refused(Id::Null, refusal);
+            }
             let deadline = guard.deadline();
             let mut responses = BatchResponseBuilder::new_with_limit(guard.answer_bytes_max as usize);
             let mut notified = false;
@@ -256,6 +282,9 @@ where
         if let Some(refusal) = self.door.visitors.refuse(&request, is_upgrade) {
             return Box::pin(std::future::ready(Ok(refusal)));
         }
+        if let Err(refusal) = Caller::of(request.extensions()).check() {
+            return Box::pin(std::future::ready(Ok(too_many_requests(&refusal))));
+        }
         if is_upgrade {
             return Box::pin(std::future::ready(Ok(self.door.sockets.upgrade(request))));
         }
@@ -275,6 +304,20 @@ where
             }
         })
     }
+}
+
+/// Refused before the request is read: as HTTP says it, and as JSON-RPC does.
+fn too_many_requests(refusal: &Refusal) -> HttpResponse {
+    let error = ErrorObjectOwned::from(RpcError::from(refusal.clone()));
+    let body = MethodResponse::error(Id::Null, error).into_json();
+    let seconds = refusal.retry_after.as_millis().div_ceil(1_000);
+    let mut response = HttpResponse::new(HttpBody::from(String::from(Box::<str>::from(body))));
+    if let (Ok(status), Ok(seconds)) = (TOO_MANY_REQUESTS.try_into(), seconds.to_string().parse()) {
+        *response.status_mut() = status;
+        response.headers_mut().insert("retry-after", seconds);
+        response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    }
+    response
 }
 
 /// A large answer leaves memory as its client takes it.

@@ -24,6 +24,7 @@ mod arguments;
 mod backend;
 mod budget;
 mod chain;
+mod clients;
 mod config;
 mod connection;
 mod desk;
@@ -38,13 +39,19 @@ mod server;
 mod shapes;
 mod socket;
 mod subscriptions;
+mod tls;
 mod visitors;
 mod workers;
 
 #[cfg(test)]
 mod tests;
 
+#[doc(hidden)]
+pub use arguments::decode_arguments;
 pub use backend::{Backend, NodeControl, NodeStatus, SubmitError};
+pub use clients::{Ban, ClientLimits};
 pub use config::RpcConfig;
+pub use ipnet::IpNet;
 pub use openrpc::{document as openrpc, reference};
 pub use server::{RpcServer, ServeError, serve};
+pub use tls::{Tls, TlsError, TlsStream};

@@ -1,22 +1,25 @@
 //! The door: connections are taken in up to a bound, and each has to say what it wants in time.
 
-use crate::{config::RpcConfig, connection::Connection};
-use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
+use crate::{
+    clients::{Caller, Clients},
+    config::RpcConfig,
+    connection::Connection,
+    tls::Tls,
 };
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use jsonrpsee::{
     core::BoxError,
     server::{HttpRequest, HttpResponse, StopHandle},
 };
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tower::Service;
+use tokio_util::either::Either;
+use tower::{Service, ServiceExt as _};
 
 /// Pause after a failed attempt to take a connection: a lack of file descriptors is not cured by trying harder.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -26,11 +29,17 @@ const REFUSALS_MAX: usize = 64;
 const REFUSAL_TIME_MAX: Duration = Duration::from_secs(1);
 /// What a client that is refused has sent may be this long; the rest of it is not waited for.
 const REFUSED_BYTES_MAX: u64 = 64 * 1024;
-const REFUSAL: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nConnection: close\r\n\
-    Content-Length: 66\r\n\r\nToo many connections to this node: close some, or try again later.";
+/// When a client that finds no place may come again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What stands before every connection.
+pub(crate) struct Door {
+    pub(crate) tls: Option<Tls>,
+    pub(crate) clients: Arc<Clients>,
+}
 
 /// Takes connections until the server stops.
-pub(crate) async fn listen<S, B>(listener: TcpListener, config: &RpcConfig, service: S, stop: StopHandle)
+pub(crate) async fn listen<S, B>(listener: TcpListener, door: Door, config: &RpcConfig, service: S, stop: StopHandle)
 where
     S: Service<HttpRequest<Incoming>, Response = HttpResponse<B>, Error = BoxError> + Clone + Send + 'static,
     S::Future: Send + 'static,
@@ -43,9 +52,9 @@ where
     let stopped = stop.clone().shutdown();
     tokio::pin!(stopped);
     loop {
-        let stream = tokio::select! {
+        let (stream, address) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     after_failure(&error).await;
                     continue;
@@ -53,16 +62,27 @@ where
             },
             () = &mut stopped => return,
         };
-        match places.clone().try_acquire_owned() {
-            Ok(place) => {
-                let connection = Connection::new(stream, place, config.stall_time_max);
-                tokio::spawn(serve(connection, config.idle_time_max, service.clone(), stop.clone()));
+        let refusal = match (door.clients.arrive(address.ip()), places.clone().try_acquire_owned()) {
+            (Ok(caller), Ok(place)) => {
+                let connection = Connection::new(stream, caller.clone(), place, config.stall_time_max);
+                tokio::spawn(serve(
+                    connection,
+                    caller,
+                    door.tls.clone(),
+                    config.idle_time_max,
+                    service.clone(),
+                    stop.clone(),
+                ));
+                continue;
             }
-            Err(_) => {
-                if let Ok(place) = refusals.clone().try_acquire_owned() {
-                    tokio::spawn(refuse(stream, place));
-                }
+            (Err(refusal), _) => refusal_text(&refusal.message, refusal.retry_after),
+            (Ok(_), Err(_)) => {
+                refusal_text("Too many connections to this node: close some, or try again later.", RETRY_AFTER)
             }
+        };
+        // Over TLS nobody hears a word before both sides have agreed on keys, which a refused client is not worth.
+        if let (None, Ok(place)) = (&door.tls, refusals.clone().try_acquire_owned()) {
+            tokio::spawn(refuse(stream, refusal, place));
         }
     }
 }
@@ -76,10 +96,19 @@ async fn after_failure(error: &io::Error) {
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
+fn refusal_text(message: &str, retry_after: Duration) -> String {
+    format!(
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nConnection: close\r\nRetry-After: {}\r\n\
+         Content-Length: {}\r\n\r\n{message}",
+        retry_after.as_secs().max(1),
+        message.len()
+    )
+}
+
 /// Says that there is no place. What was sent is read, because closing before would take the answer away again.
-async fn refuse(mut stream: TcpStream, _place: OwnedSemaphorePermit) {
+async fn refuse(mut stream: TcpStream, refusal: String, _place: OwnedSemaphorePermit) {
     let refused = async {
-        stream.write_all(REFUSAL).await?;
+        stream.write_all(refusal.as_bytes()).await?;
         stream.shutdown().await?;
         tokio::io::copy(&mut stream.take(REFUSED_BYTES_MAX), &mut tokio::io::sink()).await
     };
@@ -87,20 +116,62 @@ async fn refuse(mut stream: TcpStream, _place: OwnedSemaphorePermit) {
     let _ = tokio::time::timeout(REFUSAL_TIME_MAX, refused).await;
 }
 
-/// Serves HTTP/1.1 on one connection. The time for the head of a request runs from the answer before it, so that a
-/// connection that is not used ends too.
-async fn serve<S, B>(connection: Connection, idle_time_max: Duration, service: S, stop: StopHandle)
-where
+/// Serves one connection, after its TLS handshake if it is to have one.
+async fn serve<S, B>(
+    connection: Connection,
+    caller: Caller,
+    tls: Option<Tls>,
+    idle_time_max: Duration,
+    service: S,
+    stop: StopHandle,
+) where
     S: Service<HttpRequest<Incoming>, Response = HttpResponse<B>, Error = BoxError> + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: hyper::body::Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
+    let stream = match tls {
+        None => Either::Left(connection),
+        Some(tls) => match tls.accept(connection).await {
+            Ok(stream) => Either::Right(stream),
+            Err(error) => {
+                tracing::debug!(%error, "rpc.connection.handshake");
+                // Who only looks whether the port is open is no offender.
+                if error.kind() == io::ErrorKind::InvalidData {
+                    caller.accuse("tls_handshake", "TLS handshakes that are none");
+                }
+                return;
+            }
+        },
+    };
+    serve_http(stream, caller, idle_time_max, service, stop).await;
+}
+
+/// Serves HTTP/1.1 on one connection. The time for the head of a request runs from the answer before it, so that a
+/// connection that is not used ends too.
+async fn serve_http<S, B>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    caller: Caller,
+    idle_time_max: Duration,
+    service: S,
+    stop: StopHandle,
+) where
+    S: Service<HttpRequest<Incoming>, Response = HttpResponse<B>, Error = BoxError> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: hyper::body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let client = caller.clone();
+    let answer = service_fn(move |mut request: HttpRequest<Incoming>| {
+        request.extensions_mut().insert(client.clone());
+        service.clone().oneshot(request)
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(idle_time_max)
-        .serve_connection(TokioIo::new(connection), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(stream), answer)
         .with_upgrades();
     tokio::pin!(served);
     let result = tokio::select! {
@@ -112,5 +183,8 @@ where
     };
     if let Err(error) = result {
         tracing::debug!(%error, "rpc.connection.ended");
+        if error.is_parse() {
+            caller.accuse("malformed_http", "requests that are no HTTP");
+        }
     }
 }

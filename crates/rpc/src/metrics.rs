@@ -1,5 +1,6 @@
 //! What the server measures, for Prometheus. Labels are names from the method table, so that nobody outside can add one.
 
+use crate::clients::Clients;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -21,6 +22,11 @@ struct ErrorLabels {
     code: i64,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    limit: &'static str,
+}
+
 /// Counters of the server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct RpcMetrics {
@@ -31,6 +37,8 @@ pub(crate) struct RpcMetrics {
     filters: Gauge,
     head_height: Gauge,
     indexed_height: Gauge,
+    clients_banned: Gauge,
+    clients_refused: Family<LimitLabels, Counter>,
     registry: Arc<Registry>,
 }
 
@@ -56,8 +64,25 @@ impl RpcMetrics {
         let filters = gauge(&mut registry, "filters", "Filters that exist");
         let head_height = gauge(&mut registry, "head_height_blocks", "Latest block that is shown");
         let indexed_height = gauge(&mut registry, "indexed_height_blocks", "Latest block in the index");
-        let registry = Arc::new(registry);
-        Self { requests, errors, latency, subscriptions, filters, head_height, indexed_height, registry }
+        let clients_banned = gauge(&mut registry, "clients_banned", "Clients that are not served for a while");
+        let clients_refused = Family::default();
+        registry.register(
+            "clients_refused",
+            "Requests and connections refused as a client had too many, by limit",
+            clients_refused.clone(),
+        );
+        Self {
+            requests,
+            errors,
+            latency,
+            subscriptions,
+            filters,
+            head_height,
+            indexed_height,
+            clients_banned,
+            clients_refused,
+            registry: Arc::new(registry),
+        }
     }
 
     /// Counts one request.
@@ -76,11 +101,22 @@ impl RpcMetrics {
     }
 
     /// Prometheus text, without the mark of its end.
-    pub(crate) fn encode(&self, filters: usize, head_height: u64, indexed_height: Option<u64>) -> String {
+    pub(crate) fn encode(
+        &self,
+        filters: usize,
+        head_height: u64,
+        indexed_height: Option<u64>,
+        clients: &Clients,
+    ) -> String {
         let level = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.filters.set(level(filters as u64));
         self.head_height.set(level(head_height));
         self.indexed_height.set(indexed_height.map_or(-1, level));
+        self.clients_banned.set(level(clients.bans().len() as u64));
+        for (limit, refused) in clients.refused() {
+            let counter = self.clients_refused.get_or_create(&LimitLabels { limit });
+            counter.inc_by(refused.saturating_sub(counter.get()));
+        }
         let mut out = String::new();
         // Writing to a string cannot fail.
         let _ = text::encode_registry(&mut out, &self.registry);

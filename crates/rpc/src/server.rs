@@ -3,6 +3,7 @@
 use crate::{
     args::Args,
     backend::{Backend, Context},
+    clients::{Ban, Caller},
     config::RpcConfig,
     guard::{Door, Guard, HttpGuard},
     listener,
@@ -113,7 +114,12 @@ impl RpcServer {
     pub fn metrics(&self) -> String {
         let context = &self.context;
         let head = context.chain.head().block.height();
-        context.metrics.encode(context.filters.len(), head, context.chain.indexed_height())
+        context.metrics.encode(context.filters.len(), head, context.chain.indexed_height(), &context.clients)
+    }
+
+    /// Clients that are not served for a while.
+    pub fn bans(&self) -> Vec<Ban> {
+        self.context.clients.bans()
     }
 
     /// Latest block that clients can see, with its receipts.
@@ -148,6 +154,7 @@ pub fn serve(address: SocketAddr, backend: Backend) -> BoxFuture<'static, Result
 type Running = (SocketAddr, JsonRpcHandle, Arc<Context>, JoinSet<()>);
 
 async fn open_port(address: SocketAddr, backend: Backend) -> Result<Running, ServeError> {
+    let tls = backend.tls.clone();
     let context = Arc::new(Context::new(backend, RpcMetrics::new()));
     let config = context.config.clone();
     let methods = Methods::from(module(context.clone())?);
@@ -176,8 +183,10 @@ async fn open_port(address: SocketAddr, backend: Backend) -> Result<Running, Ser
     tasks.spawn(async move { follow.chain.follow().await });
     let feed = context.clone();
     tasks.spawn(async move { feed.chain.feed_index().await });
-    tasks.spawn(async move { listener::listen(listener, &config, service, stop).await });
-    tracing::info!(%address, "rpc.listening");
+    let has_tls = tls.is_some();
+    let door = listener::Door { tls, clients: context.clients.clone() };
+    tasks.spawn(async move { listener::listen(listener, door, &config, service, stop).await });
+    tracing::info!(%address, tls = has_tls, "rpc.listening");
     Ok((address, handle, context, tasks))
 }
 
@@ -199,10 +208,10 @@ fn module(context: Arc<Context>) -> Result<RpcModule<Context>, ServeError> {
     for method in METHODS {
         let Some(handler) = method.handler else { continue };
         module
-            .register_async_method(method.name, move |params, context, _| async move {
+            .register_async_method(method.name, move |params, context, extensions| async move {
                 let answer = async {
                     let _place = context.requests.take_request(params.len_bytes())?;
-                    let args = Args::new(method.params, params)?;
+                    let args = Args::new(method.params, params)?.of(Caller::of(&extensions));
                     handler(context.clone(), args).await
                 };
                 answer.await.map_err(ErrorObjectOwned::from)

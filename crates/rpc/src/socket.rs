@@ -7,6 +7,7 @@
 use crate::{
     backend::Context,
     budget::Held,
+    clients::Caller,
     guard::{Guard, Transport},
     subscriptions::HexIds,
 };
@@ -91,12 +92,13 @@ impl Sockets {
         let mut handshake = soketto::handshake::http::Server::new();
         match handshake.receive_request(&request) {
             Ok(response) => {
+                let caller = Caller::of(request.extensions());
                 let (sockets, upgrade) = (self.clone(), hyper::upgrade::on(&mut request));
                 tokio::spawn(async move {
                     match upgrade.await {
                         Ok(upgraded) => {
                             let stream = BufReader::new(BufWriter::new(TokioIo::new(upgraded).compat()));
-                            sockets.serve(handshake.into_builder(stream)).await;
+                            sockets.serve(handshake.into_builder(stream), caller).await;
                         }
                         Err(error) => tracing::debug!(%error, "rpc.socket.handshake"),
                     }
@@ -115,7 +117,7 @@ impl Sockets {
     }
 
     /// Serves one connection until either side ends it.
-    async fn serve(self, mut builder: Builder<Stream>) {
+    async fn serve(self, mut builder: Builder<Stream>, caller: Caller) {
         let config = &self.context.config;
         let request_bytes_max = config.request_bytes_max as usize;
         builder.set_max_message_size(request_bytes_max);
@@ -139,6 +141,7 @@ impl Sockets {
             places_max,
             answers,
             closer: closer.clone(),
+            caller,
             batch_requests_max: config.batch_requests_max as usize,
             request_bytes_max: config.request_bytes_max,
         };
@@ -190,6 +193,7 @@ struct Reader {
     places_max: usize,
     answers: mpsc::Sender<Outgoing>,
     closer: Closer,
+    caller: Caller,
     batch_requests_max: usize,
     request_bytes_max: u32,
 }
@@ -229,6 +233,7 @@ impl Reader {
         let mut extensions = Extensions::new();
         extensions.insert(Transport::WebSocket);
         extensions.insert(self.closer.clone());
+        extensions.insert(self.caller.clone());
         let batch_requests_max = self.batch_requests_max;
         async move {
             let response = run(&*service, &message, &extensions, batch_requests_max).await;

@@ -13,7 +13,8 @@ use florin_proof::{FinalityProof, NetworkKey, StateItem};
 use florin_types::{
     Height, NodeRole,
     wire::{
-        STATE_PROOF_ITEMS_MAX, WireFinality, WireHeader, WireNodeStatus, WireStateProof, WireValidator, WireValidators,
+        BLOCKS_BYTES_MAX, BLOCKS_MAX, STATE_PROOF_ITEMS_MAX, WireBlock, WireFinality, WireHeader, WireNodeStatus,
+        WireStateProof, WireValidator, WireValidators,
     },
 };
 use serde::Serialize;
@@ -41,6 +42,26 @@ pub(crate) async fn finality_certificate(
     }
     let proof = context.ledger.certificate(height).await?;
     Ok(proof.map(|proof| wire_finality(height, &proof)))
+}
+
+pub(crate) async fn blocks(context: &Arc<Context>, args: &Args) -> Result<Vec<WireBlock>, RpcError> {
+    let (from, count) = (args.required::<Height>(0)?, args.required::<u64>(1)?);
+    let head = context.chain.head().block.height();
+    let mut blocks = Vec::new();
+    let mut bytes = 0;
+    for height in (from..=head).take(count.min(BLOCKS_MAX) as usize) {
+        let stored = context.ledger.stored_block(height).await?;
+        let stored = stored.ok_or_else(|| {
+            let reason = format!("this node has no block {height}: ask from a later one, or another node");
+            RpcError::refused("blocks_absent", reason)
+        })?;
+        bytes += stored.block.len();
+        blocks.push(WireBlock { block: stored.block.into(), certificate: stored.certificate });
+        if bytes >= BLOCKS_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(blocks)
 }
 
 /// What is to be proven.

@@ -3,6 +3,7 @@
 use crate::{
     args::{Args, Count},
     backend::Context,
+    clients::Caller,
     error::RpcError,
     methods::transactions::receipt_of,
     shapes::ReceiptShape,
@@ -18,18 +19,23 @@ const SYNC_WAIT_MS_DEFAULT: u64 = 2_000;
 const SYNC_ANSWER_MS: u64 = 1_000;
 
 pub(crate) async fn send_raw_transaction(context: &Arc<Context>, args: &Args) -> Result<B256, RpcError> {
-    submit(context, args.required(0)?).await
+    submit(context, args.required(0)?, args.caller()).await
 }
 
 /// Decodes the transaction and hands it in.
-async fn submit(context: &Context, encoded: Bytes) -> Result<B256, RpcError> {
+async fn submit(context: &Context, encoded: Bytes, caller: &Caller) -> Result<B256, RpcError> {
     let tx = decode_transaction(&encoded)?;
     let hash = *tx.tx_hash();
     // Before the signature: clients that send everything twice cost nothing.
     if context.pool.knows(&hash) {
         return Err(PoolError::AlreadyKnown { hash }.into());
     }
-    context.desk.hand_in(tx).await
+    caller.take_signature()?;
+    let answer = context.desk.hand_in(tx).await;
+    if answer.as_ref().is_err_and(RpcError::is_wrong_signature) {
+        caller.accuse("wrong_signature", "transactions with wrong signatures");
+    }
+    answer
 }
 
 pub(crate) async fn send_raw_transaction_sync(context: &Arc<Context>, args: &Args) -> Result<ReceiptShape, RpcError> {
@@ -38,7 +44,7 @@ pub(crate) async fn send_raw_transaction_sync(context: &Arc<Context>, args: &Arg
     let request_ms = u64::try_from(context.config.request_time_max.as_millis()).unwrap_or(u64::MAX);
     let wait_ms = wait_ms.min(request_ms.saturating_sub(SYNC_ANSWER_MS));
     let mut head = context.chain.watch_head();
-    let hash = submit(context, encoded).await?;
+    let hash = submit(context, encoded, args.caller()).await?;
     let included = async {
         loop {
             head.borrow_and_update();

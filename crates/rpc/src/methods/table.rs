@@ -394,6 +394,13 @@ pub(crate) const METHODS: &[Method] = &[
         florin::state_proof,
         "Proof of accounts and slots, or of their absence, against the latest final block."
     ),
+    method!(
+        "florin_blocks",
+        [required("from", "Quantity"), required("count", "Quantity")],
+        "StoredBlocks",
+        florin::blocks,
+        "Final blocks whole, in order, each with its certificate: what a backup keeps. An answer ends early when it is long."
+    ),
     method!("florin_validators", [], "Validators", florin::validators, "The committee and the network key."),
     method!("florin_nodeStatus", [], "NodeStatus", florin::node_status, "How this node is."),
     method!(

@@ -147,6 +147,7 @@ fn genesis() -> Genesis {
         accounts: [(developer().address(), funds.clone()), (bank().address(), funds)].into(),
         policies: Vec::new(),
         tokens: vec![token],
+        governance: None,
     }
 }
 
@@ -277,6 +278,7 @@ impl Node {
             genesis: genesis.clone(),
             genesis_hash: block.hash(),
             node,
+            tls: None,
             config,
         };
         let server = serve(SocketAddr::from(([127, 0, 0, 1], 0)), backend.clone()).await.unwrap();

@@ -608,6 +608,15 @@ fn the_florin_namespace_answers() {
         assert_eq!(header["extraData"], json!(keccak256(&encoded)));
         assert_eq!(extension["timestampMs"], format!("{:#x}", GENESIS_MS + 1_500));
         assert_eq!(node.ok("florin_blockExtension", json!(["0x9"])).await, Value::Null);
+        let blocks = node.ok("florin_blocks", json!(["0x0", "0xffff"])).await;
+        assert_eq!(blocks.as_array().unwrap().len(), 2, "genesis and one block, whatever was asked for");
+        let whole: Bytes = serde_json::from_value(blocks[1]["block"].clone()).unwrap();
+        let whole = florin_types::Block::decode(&whole).unwrap();
+        assert_eq!(json!(whole.hash()), header["hash"]);
+        assert_eq!(whole.extension().encode().as_slice(), encoded.as_ref());
+        assert_eq!(blocks[1]["certificate"], Value::Null);
+        assert_eq!(node.ok("florin_blocks", json!(["0x0", "0x1"])).await, json!([blocks[0]]));
+        assert_eq!(node.ok("florin_blocks", json!(["0x2", "0x1"])).await, json!([]));
         let committee = node.ok("florin_validators", json!([])).await;
         assert_eq!(committee["networkKey"].as_str().unwrap().len(), 2 + 2 * 96);
         assert_eq!(committee["validators"], json!([{ "name": "Bank A", "nodeKey": B256::repeat_byte(5) }]));

@@ -93,10 +93,15 @@ impl WebSocket {
 
     /// The next message.
     pub(super) async fn receive(&mut self) -> Value {
+        self.try_receive().await.expect("the connection lives")
+    }
+
+    /// The next message; none when the connection has ended.
+    pub(super) async fn try_receive(&mut self) -> Option<Value> {
         let mut message = Vec::new();
         let received = self.receiver.receive_data(&mut message);
-        tokio::time::timeout(Duration::from_secs(20), received).await.expect("nothing comes").unwrap();
-        serde_json::from_slice(&message).unwrap()
+        tokio::time::timeout(Duration::from_secs(20), received).await.expect("nothing comes").ok()?;
+        Some(serde_json::from_slice(&message).unwrap())
     }
 
     pub(super) async fn call(&mut self, method: &str, params: Value) -> Value {

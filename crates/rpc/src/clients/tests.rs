@@ -1,0 +1,158 @@
+//! Clients one by one; floods over real sockets are in `crate::tests::defence`.
+
+use super::*;
+
+fn limits() -> ClientLimits {
+    ClientLimits {
+        connections_max: 2,
+        requests_per_second_max: 10,
+        bytes_per_second_max: 1_000,
+        signatures_per_second_max: 1,
+        ban_time: Duration::from_secs(60),
+        trusted: Vec::new(),
+    }
+}
+
+fn address(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn each_client_has_allowances_of_its_own_and_trusted_ones_need_none() {
+    let trusted = vec!["10.0.0.0/8".parse().unwrap()];
+    let clients = Clients::new(ClientLimits { trusted, ..limits() });
+    let one = clients.arrive(address("192.0.2.1")).unwrap();
+    one.take_requests(105).unwrap();
+    let refusal = one.take_requests(1).unwrap_err();
+    assert_eq!(refusal.limit, Limit::Requests);
+    assert!(refusal.retry_after > Duration::ZERO && refusal.retry_after <= Duration::from_millis(501), "{refusal:?}");
+    clients.arrive(address("192.0.2.2")).unwrap().take_requests(1).unwrap();
+    for _ in 0..100 {
+        let trusted = clients.arrive(address("10.9.9.9")).unwrap();
+        trusted.take_requests(1_000).unwrap();
+        trusted.take_signature().unwrap();
+        trusted.count_bytes(usize::MAX);
+        trusted.accuse("wrong_signature", "none");
+    }
+    assert_eq!(clients.bans(), []);
+}
+
+#[test]
+fn connections_are_counted_until_they_end() {
+    let clients = Clients::new(limits());
+    let first = clients.arrive(address("192.0.2.1")).unwrap();
+    let second = clients.arrive(address("192.0.2.1")).unwrap();
+    assert_eq!(clients.arrive(address("192.0.2.1")).unwrap_err().limit, Limit::Connections);
+    clients.arrive(address("192.0.2.2")).unwrap();
+    let clone = first.clone();
+    drop(first);
+    assert!(clients.arrive(address("192.0.2.1")).is_err(), "a clone is the same connection");
+    drop((clone, second));
+    clients.arrive(address("192.0.2.1")).unwrap();
+    assert_eq!(clients.refused().find(|(limit, _)| *limit == "connections"), Some(("connections", 2)));
+}
+
+#[test]
+fn a_network_of_ipv6_addresses_is_one_client_and_a_mapped_address_is_its_ipv4_one() {
+    let clients = Clients::new(limits());
+    let _first = clients.arrive(address("2001:db8:1:2::1")).unwrap();
+    let _second = clients.arrive(address("2001:db8:1:2:ffff::2")).unwrap();
+    assert!(clients.arrive(address("2001:db8:1:2:3::3")).is_err());
+    let _other = clients.arrive(address("2001:db8:1:3::1")).unwrap();
+    let _third = clients.arrive(address("192.0.2.1")).unwrap();
+    let _fourth = clients.arrive(address("::ffff:192.0.2.1")).unwrap();
+    assert!(clients.arrive(address("192.0.2.1")).is_err());
+}
+
+#[test]
+fn bytes_and_signatures_are_bounded_apart() {
+    let clients = Clients::new(limits());
+    let caller = clients.arrive(address("192.0.2.1")).unwrap();
+    let taken = (0..20).take_while(|_| caller.take_signature().is_ok()).count();
+    assert!((10..12).contains(&taken), "ten at once, and one a second: {taken}");
+    assert_eq!(caller.take_signature().unwrap_err().limit, Limit::Signatures);
+    caller.take_requests(1).unwrap();
+    caller.count_bytes(20_000);
+    let refusal = caller.check().unwrap_err();
+    assert_eq!(refusal.limit, Limit::Bytes);
+    assert!(
+        refusal.retry_after > Duration::from_secs(9),
+        "20,000 used of 10,000, 1,000 come back a second: {refusal:?}"
+    );
+}
+
+#[test]
+fn who_goes_on_after_refusals_is_banned_with_reason_and_end() {
+    let clients = Clients::new(limits());
+    let caller = clients.arrive(address("192.0.2.1")).unwrap();
+    caller.take_requests(100_000).unwrap();
+    let refused = (0..1_000).take_while(|_| caller.take_requests(1).unwrap_err().limit == Limit::Requests).count();
+    assert!((200..400).contains(&refused), "ten seconds of patience at 20 a second: {refused}");
+    assert!(caller.is_banned());
+    let refusal = clients.arrive(address("192.0.2.1")).unwrap_err();
+    assert!(refusal.limit == Limit::Banned && refusal.message.contains("requests"), "{refusal:?}");
+    assert!(refusal.retry_after > Duration::from_secs(58) && refusal.retry_after <= Duration::from_secs(60));
+    let now_ms = milliseconds(SystemTime::now(), Duration::ZERO);
+    let bans = clients.bans();
+    assert_eq!(
+        bans.iter().map(|ban| (ban.client.as_str(), ban.reason)).collect::<Vec<_>>(),
+        [("192.0.2.1", "requests")]
+    );
+    assert!(bans[0].until_ms > now_ms + 58_000 && bans[0].until_ms <= now_ms + 60_000);
+    clients.arrive(address("192.0.2.2")).unwrap();
+}
+
+#[test]
+fn what_no_honest_client_sends_is_forgiven_a_few_times_only() {
+    let clients = Clients::new(limits());
+    let caller = clients.arrive(address("192.0.2.1")).unwrap();
+    let accused = (1..100).find(|_| {
+        caller.accuse("wrong_signature", "transactions with wrong signatures");
+        caller.is_banned()
+    });
+    assert!(matches!(accused, Some(20 | 21)), "two hundred at ten each: {accused:?}");
+    let lenient = Clients::new(ClientLimits { ban_time: Duration::ZERO, ..limits() });
+    let caller = lenient.arrive(address("192.0.2.1")).unwrap();
+    (0..100).for_each(|_| caller.accuse("wrong_signature", "transactions with wrong signatures"));
+    assert!(!caller.is_banned() && lenient.bans().is_empty(), "zero is no ban");
+}
+
+#[test]
+fn a_ban_ends() {
+    let clients = Clients::new(ClientLimits { ban_time: Duration::from_millis(50), ..limits() });
+    let caller = clients.arrive(address("192.0.2.1")).unwrap();
+    (0..30).for_each(|_| caller.accuse("malformed_http", "requests that are no HTTP"));
+    assert!(clients.arrive(address("192.0.2.1")).is_err());
+    std::thread::sleep(Duration::from_millis(60));
+    assert!(!caller.is_banned());
+    clients.arrive(address("192.0.2.1")).unwrap();
+    assert_eq!(clients.bans(), []);
+}
+
+#[test]
+fn no_number_of_addresses_fills_the_memory() {
+    let clients = Clients::new(limits());
+    let connected = clients.arrive(address("192.0.2.1")).unwrap();
+    connected.take_requests(100_000).unwrap();
+    for number in 0..(CLIENTS_MAX as u32 + 100) {
+        // Each has used something, so that none is at rest.
+        clients
+            .arrive(IpAddr::from(0x0a00_0000u32.wrapping_add(number).to_be_bytes()))
+            .unwrap()
+            .take_requests(100)
+            .unwrap();
+    }
+    assert!(clients.known.lock().len() <= CLIENTS_MAX);
+    assert!(clients.arrive(address("192.0.2.1")).unwrap().take_requests(1).is_err(), "who is connected is remembered");
+}
+
+#[test]
+fn methods_that_take_processor_time_weigh_more() {
+    assert_eq!(
+        [weight("eth_call"), weight("debug_traceBlockByNumber"), weight("eth_getLogs"), weight("x")],
+        [20, 20, 5, 1]
+    );
+    // No name here is one that the table does not have.
+    let heavy = crate::methods::METHODS.iter().filter(|method| weight(method.name) > 1).count();
+    assert_eq!(heavy, 15, "a heavy method was added or renamed: see to its weight");
+}
