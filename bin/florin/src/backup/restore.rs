@@ -1,0 +1,282 @@
+//! `florin restore` and `florin backup verify`: the blocks executed again, from the first on.
+//!
+//! Both do the same in different places. Every block is opened, held against its certificate, executed, and what execution gives
+//! is held against its header: receipts, gas, state root. What is left is a storage as a node leaves it behind.
+//!
+//! **Crashes.** A restore works in `DIR/data.restoring` and renames it when all is there. While that directory exists no
+//! node starts on `DIR`; the same command goes on where it was.
+
+use super::{
+    blocks::Trust,
+    manifest::{Manifest, Store},
+    progress::Progress,
+    read::{self, Reading},
+};
+use crate::{
+    envelope::Key,
+    failure::{Exit, Failure},
+    files::{self, Audience},
+    node::{directory::Directory, machine, votes},
+};
+use alloy_primitives::{B256, Bytes};
+use florin_consensus::{Context, History, NodeConfig, NodeSecret, Rebuild, RebuildError, rebuild};
+use florin_types::{Genesis, Height};
+use serde::Serialize;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+/// What was executed again.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Replayed {
+    pub(super) chain_id: u64,
+    pub(super) genesis_hash: B256,
+    /// Height of the last block, whose header the state was held against.
+    pub(super) height: Height,
+    pub(super) block_hash: B256,
+    /// Root of the state that execution gave: the one that the certified header commits to.
+    pub(super) state_root: B256,
+    /// Blocks that were executed.
+    pub(super) blocks: u64,
+    pub(super) seconds: f64,
+    /// Certificate of the last block.
+    #[serde(skip)]
+    certificate: Bytes,
+}
+
+/// A backup with what opens it.
+pub(super) struct Source {
+    pub(super) store: Store,
+    pub(super) manifest: Manifest,
+    pub(super) key: Key,
+    pub(super) genesis: Arc<Genesis>,
+    pub(super) trust: Trust,
+}
+
+impl Source {
+    /// Opens a backup; `trusted` is a genesis file that it must be of.
+    pub(super) fn open(root: &Path, key: Key, trusted: Option<&Path>) -> Result<Self, Failure> {
+        let store = Store::at(root);
+        let manifest = store.existing()?;
+        let genesis = read::genesis(&store, &manifest, &key)?;
+        let trust = Trust::of(&genesis)?;
+        if let Some(path) = trusted {
+            let trusted = crate::genesis::block(&crate::genesis::read(path)?)?.hash();
+            if trusted != trust.genesis_hash {
+                return Err(Failure::input(
+                    "backup.other_network",
+                    format_args!("the backup is of genesis {}, {} of {trusted}", trust.genesis_hash, path.display()),
+                    "give the backup and the genesis file of the same network",
+                ));
+            }
+        }
+        Ok(Self { store, manifest, key, genesis: Arc::new(genesis), trust })
+    }
+
+    /// Opens every file and checks hashes, order and certificates, without executing anything. Gives the last height.
+    pub(super) fn check(&self, progress: &Progress) -> Result<Height, Failure> {
+        let mut reading = Reading::begin(&self.store, &self.manifest, &self.key, self.trust.clone());
+        let mut height = 0;
+        while let Some(kept) = reading.next(&self.trust)? {
+            height = kept.height;
+            progress.show("blocks", height, self.manifest.height());
+        }
+        Ok(height)
+    }
+}
+
+/// Where and how far.
+struct Replay<'a> {
+    source: &'a Source,
+    until: Height,
+    history: History,
+    page_cache_bytes: usize,
+    progress: &'a Progress,
+}
+
+impl Replay<'_> {
+    fn run(&self, storage: PathBuf, worker_threads: usize) -> Result<Replayed, Failure> {
+        machine::run(storage, worker_threads, |context| self.execute(context))
+    }
+
+    async fn execute(&self, context: Context) -> Result<Replayed, Failure> {
+        let started = Instant::now();
+        let mut config = NodeConfig::new(self.source.genesis.clone(), NodeSecret::generate(), None);
+        config.history = self.history;
+        config.page_cache_bytes = self.page_cache_bytes;
+        let mut rebuild = rebuild(context, config).await.map_err(rebuild_failure)?;
+        let from = rebuild.last().0;
+        let certificate = self.feed(&mut rebuild).await?;
+        let (height, block_hash, state_root) = rebuild.settle().await.map_err(rebuild_failure)?;
+        rebuild.close().await;
+        Ok(Replayed {
+            chain_id: self.source.genesis.chain_id,
+            genesis_hash: self.source.trust.genesis_hash,
+            height,
+            block_hash,
+            state_root,
+            blocks: height - from,
+            seconds: started.elapsed().as_secs_f64(),
+            certificate,
+        })
+    }
+
+    /// Hands over all blocks up to the height that was asked for; gives the last one's certificate.
+    async fn feed(&self, rebuild: &mut Rebuild) -> Result<Bytes, Failure> {
+        let (there, there_hash) = rebuild.last();
+        if there > self.until {
+            return Err(other_restore(there, format_args!("it shall end at {}", self.until)));
+        }
+        let mut reading =
+            Reading::begin(&self.source.store, &self.source.manifest, &self.source.key, self.source.trust.clone());
+        let (mut certified, mut certificate) = (0, Bytes::new());
+        while certified < self.until {
+            let kept = reading.next(&self.source.trust)?;
+            let Some(kept) = kept.filter(|kept| kept.height <= self.until) else {
+                return Err(self.uncertified(certified));
+            };
+            if kept.height == there && kept.hash != there_hash {
+                return Err(other_restore(there, format_args!("the backup has another block there: {}", kept.hash)));
+            }
+            if kept.height == self.until && kept.certificate.is_none() {
+                return Err(self.uncertified(certified));
+            }
+            if kept.height > there {
+                rebuild.add(kept.block, kept.certificate.as_ref()).await.map_err(rebuild_failure)?;
+            }
+            if let Some(own) = kept.certificate {
+                (certified, certificate) = (kept.height, own);
+            }
+            self.progress.show("blocks", rebuild.recorded_height(), self.until);
+        }
+        Ok(certificate)
+    }
+
+    fn uncertified(&self, below: Height) -> Failure {
+        Failure::input(
+            "restore.height",
+            format_args!("block {} has no certificate of its own, so nothing ends there", self.until),
+            format_args!("give --height {below}, or a higher one"),
+        )
+    }
+}
+
+fn other_restore(there: Height, what: std::fmt::Arguments<'_>) -> Failure {
+    Failure::input(
+        "restore.other",
+        format_args!("an unfinished restore stands at block {there}, and {what}"),
+        "finish it with the command that began it, or remove DIR/data.restoring and begin anew",
+    )
+}
+
+fn rebuild_failure(error: RebuildError) -> Failure {
+    let next = "keep the backup as it is; try the copy of another node, and report what this says";
+    Failure::new(Exit::Damaged, error.code(), error, next)
+}
+
+/// Checks that a height is in the backup.
+fn until(manifest: &Manifest, height: Option<Height>) -> Result<Height, Failure> {
+    let last = manifest.height();
+    match height {
+        None => Ok(last),
+        Some(height) if height <= last => Ok(height),
+        Some(height) => Err(Failure::input(
+            "restore.height",
+            format_args!("the backup ends with block {last}, there is no {height} in it"),
+            "give a lower height, or leave --height out",
+        )),
+    }
+}
+
+/// Executes the whole backup in a scratch directory, which is removed afterwards.
+pub(super) fn verify(source: &Source, scratch: Option<&Path>, progress: &Progress) -> Result<Replayed, Failure> {
+    let parent = scratch.map_or_else(std::env::temp_dir, Path::to_path_buf);
+    let directory = tempfile::Builder::new().prefix("florin-verify-").tempdir_in(&parent);
+    let directory = directory.map_err(|error| Failure::writing(&parent, &error))?;
+    let replay = Replay {
+        source,
+        until: source.manifest.height(),
+        // Nobody asks this ledger for the past.
+        history: History { window: 1, ..History::default() },
+        page_cache_bytes: SCRATCH_CACHE_BYTES,
+        progress,
+    };
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    replay.run(directory.path().join("data"), threads)
+}
+
+/// Memory for pages of files in a scratch directory.
+const SCRATCH_CACHE_BYTES: usize = 128 * 1024 * 1024;
+
+/// Makes `DIR/data` from a backup. `network_lost` is the hash that the operators of a quorum have agreed on.
+pub(super) fn restore(
+    source: &Source,
+    root: &Path,
+    height: Option<Height>,
+    network_lost: Option<B256>,
+    progress: &Progress,
+) -> Result<Replayed, Failure> {
+    files::make_directory(root)?;
+    let directory = Directory::open(root)?;
+    let _lock = directory.lock_for_restore()?;
+    let (data, restoring) = (directory.data(), directory.restoring());
+    if data.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(Failure::input(
+            "restore.not_empty",
+            format_args!("{} holds something, and nothing is ever overwritten", data.display()),
+            "move it away (it may be evidence), or give another --dir",
+        ));
+    }
+    put_genesis(source, root)?;
+    let voter = network_lost.map(|hash| directory.node_public_key().map(|key| (hash, key))).transpose()?;
+    let settings = &directory.config().storage;
+    let replay = Replay {
+        source,
+        until: until(&source.manifest, height)?,
+        history: History { window: settings.history_blocks, archive: settings.archive, ..History::default() },
+        page_cache_bytes: machine::page_cache_bytes(&directory),
+        progress,
+    };
+    files::make_directory(&restoring)?;
+    let replayed = replay.run(restoring.clone(), machine::worker_threads(&directory))?;
+    if let Some((agreed, node_key)) = voter {
+        begin_again(&restoring, agreed, node_key, &replayed)?;
+    }
+    files::rename_directory(&restoring, &data)?;
+    Ok(replayed)
+}
+
+/// The network's genesis file belongs beside the data, and only this one.
+fn put_genesis(source: &Source, root: &Path) -> Result<(), Failure> {
+    let path = root.join("genesis.json");
+    if path.exists() {
+        let there = crate::genesis::block(&crate::genesis::read(&path)?)?.hash();
+        if there == source.trust.genesis_hash {
+            return Ok(());
+        }
+        return Err(Failure::input(
+            "backup.other_network",
+            format_args!("the backup is of genesis {}, {} of {there}", source.trust.genesis_hash, path.display()),
+            "give the directory of a node of the backup's network",
+        ));
+    }
+    let text = source.genesis.to_json().map_err(|error| Failure::input("genesis.invalid", error, "report this"))?;
+    files::write_new(&path, (text + "\n").as_bytes(), Audience::Everyone)
+}
+
+/// All validators are lost, and a quorum's operators have agreed to go on from this block: it may vote above it at once.
+fn begin_again(data: &Path, agreed: B256, node_key: B256, replayed: &Replayed) -> Result<(), Failure> {
+    if agreed != replayed.block_hash {
+        return Err(Failure::input(
+            "restore.agreed",
+            format_args!(
+                "the restored data ends with block {} ({}), --network-lost says {agreed}",
+                replayed.height, replayed.block_hash
+            ),
+            "all operators restore the same height: compare `florin backup verify`, then run this again with --height",
+        ));
+    }
+    votes::begin_again(data, node_key, &replayed.certificate)
+}

@@ -1,0 +1,366 @@
+//! Backup and restore with real processes: a network that pays meanwhile, kills, flipped bits, and a validator that comes back.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod common;
+
+use common::{Running, fail, florin, liar, signal, succeed, text, wait_for};
+use serde_json::{Value, json};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// What `florin node` assumes of clocks, in seconds: a restored validator waits at least so long.
+const MARGIN_S: u64 = 10;
+
+/// A demo, and beside it what an operator has elsewhere: backups and what opens them.
+struct Place {
+    directory: TempDir,
+    recipient: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        let secret = common::secret(&directory, "passphrase", "correct horse battery\n");
+        let out = directory.path().join("identity.age");
+        let made = succeed(
+            ["backup", "identity", "--light", "--out", &shown(&out), "--passphrase-file", &shown(&secret)].iter(),
+        );
+        let recipient = made["recipient"].as_str().unwrap().to_string();
+        Self { directory, recipient }
+    }
+
+    fn at(&self, name: &str) -> String {
+        shown(&self.directory.path().join(name))
+    }
+
+    fn in_demo(&self, name: &str) -> String {
+        self.at(&format!("demo/{name}"))
+    }
+
+    fn opening(&self) -> Vec<String> {
+        ["--identity", &self.at("identity.age"), "--passphrase-file", &self.at("passphrase")].map(String::from).into()
+    }
+
+    fn backup(&self, rpc: &str, to: &str) -> Vec<String> {
+        let arguments = ["backup", "--to", &self.at(to), "--recipient", &self.recipient, "--rpc", rpc];
+        arguments.iter().map(|text| text.to_string()).chain(self.genesis()).collect()
+    }
+
+    fn genesis(&self) -> [String; 2] {
+        ["--genesis".into(), self.in_demo("genesis.json")]
+    }
+
+    fn quick(&self, backup: &str) -> Vec<String> {
+        ["backup", "verify", &self.at(backup), "--quick"].map(String::from).into()
+    }
+
+    fn restore(&self, backup: &str, dir: &str) -> Vec<String> {
+        let arguments = ["restore", &self.at(backup), "--dir", dir].map(String::from);
+        arguments.into_iter().chain(self.opening()).collect()
+    }
+
+    fn pay(&self, rpc: &str, amount: &str) -> Value {
+        let (keystore, passphrase) = (self.in_demo("keystore"), self.in_demo("passphrase"));
+        let arguments = ["pay", "--from", "bank-a", "--to", "bank-b", "--amount", amount, "--token", "DEUR"];
+        let trust = ["--keystore", &keystore, "--passphrase-file", &passphrase, "--rpc", rpc];
+        let arguments = arguments.iter().chain(&trust).map(|text| text.to_string());
+        succeed(arguments.chain(self.genesis()))
+    }
+
+    fn block(&self, rpc: &str, height: u64) -> Value {
+        let arguments = ["inspect", "block", &height.to_string(), "--rpc", rpc].map(String::from);
+        succeed(arguments.into_iter().chain(self.genesis()))
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn height(value: &Value) -> u64 {
+    value["height"].as_u64().unwrap_or_else(|| panic!("{value}"))
+}
+
+fn files(directory: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end != "lock")).collect();
+    files.sort();
+    files
+}
+
+fn rpc(url: &str, method: &str) -> Value {
+    common::ask(url, &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": [] }))["result"].clone()
+}
+
+fn kill(pid: u64) {
+    signal("-9", pid);
+    wait_for("a killed process to be gone", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        (stat.is_empty() || stat.contains(") Z") || stat.contains(") X")).then_some(())
+    });
+}
+
+/// Starts a command and kills it after so many milliseconds, wherever it is.
+fn begin_and_kill(arguments: &[String], after_ms: u64) {
+    let mut child = florin(arguments).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(after_ms));
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_network_is_backed_up_restored_and_its_validator_votes_for_nothing_twice() {
+    let place = Place::new();
+    let demo = Running::demo(Path::new(&place.at("demo")), &[]);
+    let url = demo.text("rpc_url");
+    place.pay(&url, "12.50");
+
+    // While it runs, and only what is new.
+    let first = succeed(place.backup(&url, "backup"));
+    assert!(height(&first) > 0 && first["blocks"] == first["height"], "{first}");
+    let kept = files(&place.at("backup"));
+    let before: Vec<Vec<u8>> = kept.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    let paid = place.pay(&url, "7.25");
+    let second = succeed(place.backup(&url, "backup"));
+    assert_eq!(height(&second), height(&first) + second["blocks"].as_u64().unwrap());
+    assert!(height(&second) >= paid["block_number"].as_u64().unwrap(), "{second} {paid}");
+    for (path, before) in kept.iter().zip(before).filter(|(path, _)| !path.ends_with("backup.json")) {
+        assert_eq!(std::fs::read(path).unwrap(), before, "{} was written again", path.display());
+    }
+    a_liar_is_not_believed(&place, &url);
+    interrupted_runs_go_on(&place, &url);
+
+    // The state that execution of the backup gives is the one the network has.
+    let verify = ["backup".into(), "verify".into(), place.at("backup")];
+    let verified = succeed(verify.into_iter().chain(place.opening()).chain(place.genesis()));
+    let block = place.block(&url, height(&second));
+    assert_eq!(verified["state_root"], block["state_root"]);
+    assert_eq!((&verified["block_hash"], &verified["blocks"]), (&second["block_hash"], &second["height"]));
+
+    at_an_earlier_height(&place, &url, height(&first));
+    a_validator_comes_back(&place, demo);
+    every_flip_is_named(&place);
+}
+
+/// What does not verify is never written.
+fn a_liar_is_not_believed(place: &Place, url: &str) {
+    let before = std::fs::read(place.at("backup/backup.json")).unwrap();
+    for (part, at) in [("certificate", 60), ("block", 200), ("block", 1_500)] {
+        let lying = liar(url, move |call, answer| {
+            let Some(Value::String(bytes)) = answer.pointer_mut(&format!("/result/0/{part}")) else { return };
+            assert_eq!(call["method"], "florin_blocks");
+            let changed = if &bytes[at..=at] == "0" { "1" } else { "0" };
+            bytes.replace_range(at..=at, changed);
+        });
+        let (code, error) = fail(place.backup(&lying, "lied"));
+        assert_eq!((code, error["code"].as_str()), (6, Some("backup.unverified")), "{error}");
+    }
+    assert!(!files(&place.at("lied")).iter().any(|path| shown(path).contains("blocks-")));
+    assert_eq!(std::fs::read(place.at("backup/backup.json")).unwrap(), before);
+    // Somebody else's backup is not added to.
+    let mut other = place.backup(url, "backup");
+    let at = other.iter().position(|text| *text == place.recipient).unwrap();
+    other[at] = "age1k208hdwgrc6e65fl9u68tf4vs5c7n9zx8guvq9qvak458kxf7vds545xn9".into();
+    assert_eq!(fail(&other).1["code"], "backup.recipient");
+}
+
+fn interrupted_runs_go_on(place: &Place, url: &str) {
+    for after_ms in [0, 15, 30, 60, 120] {
+        begin_and_kill(&place.backup(url, "killed"), after_ms);
+    }
+    let taken = succeed(place.backup(url, "killed"));
+    let checked = succeed(place.quick("killed").into_iter().chain(place.opening()));
+    assert_eq!((height(&checked), &checked["certificates_checked"]), (height(&taken), &json!(true)));
+    assert!(!files(&place.at("killed")).iter().any(|path| shown(path).ends_with(".partial")));
+
+    let dir = place.at("interrupted");
+    for after_ms in [50, 400, 900] {
+        begin_and_kill(&place.restore("killed", &dir), after_ms);
+    }
+    // A half directory does not start, and is finished by the same command.
+    std::fs::create_dir_all(place.at("interrupted/data.restoring")).unwrap();
+    if !place_is_restored(&dir) {
+        assert_eq!(fail(["inspect", "data", "--dir", &dir]).1["code"], "restore.unfinished");
+        let restored = succeed(place.restore("killed", &dir));
+        assert_eq!(restored["block_hash"], taken["block_hash"]);
+    } else {
+        std::fs::remove_dir(place.at("interrupted/data.restoring")).unwrap();
+    }
+    assert_eq!(height(&succeed(["inspect", "data", "--dir", &dir])), height(&taken));
+    assert_eq!(succeed(["inspect", "verify", "--dir", &dir])["sound"], true);
+    assert_eq!(fail(place.restore("killed", &dir)).1["code"], "restore.not_empty");
+}
+
+fn place_is_restored(dir: &str) -> bool {
+    std::fs::read_dir(Path::new(dir).join("data")).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// The ledger as it was at a height.
+fn at_an_earlier_height(place: &Place, url: &str, height: u64) {
+    let dir = place.at("earlier");
+    let earlier = |height: u64| {
+        let at = ["--height".into(), height.to_string()];
+        place.restore("backup", &dir).into_iter().chain(at).collect::<Vec<String>>()
+    };
+    assert_eq!(fail(earlier(1_000_000)).1["code"], "restore.height");
+    let restored = succeed(earlier(height));
+    let block = place.block(url, height);
+    assert_eq!((&restored["state_root"], &restored["block_hash"]), (&block["state_root"], &block["hash"]));
+    assert_eq!(succeed(["inspect", "data", "--dir", &dir])["block_hash"], block["hash"]);
+}
+
+/// A validator that lost everything: keys and ledger come from backups, it follows first, and votes when that is safe.
+fn a_validator_comes_back(place: &Place, demo: Running) {
+    let url = demo.text("rpc_url");
+    let victim = demo.value["validators"][3].clone();
+    let dir = place.in_demo("validator-4");
+    let key_backup = ["key", "backup", "--dir", &dir, "--out", &place.at("keys.age"), "--recipient", &place.recipient];
+    let kept = succeed(key_backup);
+    assert_eq!(kept["files"], json!(["node.key.json", "share.key.json", "genesis.json"]));
+    kill(victim["pid"].as_u64().unwrap());
+
+    // Another machine: nothing but its configuration is there.
+    let (lost, config) = (place.in_demo("validator-4.lost"), format!("{dir}/config.toml"));
+    std::fs::rename(&dir, &lost).unwrap();
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::copy(format!("{lost}/config.toml"), &config).unwrap();
+    let key_restore = ["key".into(), "restore".into(), place.at("keys.age"), "--dir".into(), dir.clone()];
+    let key_restore: Vec<String> = key_restore.into_iter().chain(place.opening()).collect();
+    succeed(&key_restore);
+    for name in ["node.key.json", "share.key.json"] {
+        let read = |dir: &str| std::fs::read(format!("{dir}/{name}")).unwrap();
+        assert_eq!(read(&dir), read(&lost), "{name}");
+    }
+    assert_eq!(fail(&key_restore).1["code"], "file.exists", "nothing is overwritten");
+    let restored = succeed(place.restore("backup", &dir));
+    assert!(height(&restored) > 0);
+
+    let begun = Instant::now();
+    let command: Vec<&str> = victim["command"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+    let mut again = Command::new(command[0]);
+    again.args(&command[1..]).stdin(std::process::Stdio::null());
+    let mut again = Running::start(again);
+    assert_eq!(again.text("role"), "follower", "it must not vote yet");
+    let own = again.text("rpc_url");
+    assert_eq!(rpc(&own, "florin_nodeStatus")["role"], "follower");
+    let proposed = |url: &str| {
+        let monitoring = url.trim_start_matches("http://");
+        let mut stream = std::net::TcpStream::connect(monitoring).unwrap();
+        use std::io::{Read as _, Write as _};
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: {monitoring}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = text(&answer);
+        let line = answer.lines().find(|line| line.contains("proposed_blocks") && !line.starts_with('#'));
+        line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+    };
+    let monitoring = again.text("monitoring_url");
+    assert_eq!(proposed(&monitoring), 0.0);
+    let votes = again.next_line();
+    assert_eq!(votes["role"], "validator");
+    assert!(begun.elapsed() >= Duration::from_secs(MARGIN_S), "it voted after {:?}", begun.elapsed());
+    wait_for("the restored validator to lead", || (proposed(&monitoring) > 0.0).then_some(()));
+
+    // It really votes: without another one, three of four are a quorum only with it.
+    kill(demo.value["validators"][2]["pid"].as_u64().unwrap());
+    let paid = place.pay(&url, "3");
+    let at = paid["block_number"].as_u64().unwrap();
+    wait_for("the payment on the restored validator", || {
+        let height = rpc(&own, "eth_blockNumber");
+        (u64::from_str_radix(height.as_str()?.trim_start_matches("0x"), 16).unwrap() >= at).then_some(())
+    });
+    assert_eq!(place.block(&own, at)["state_root"], place.block(&url, at)["state_root"]);
+    assert!(again.stop().success());
+
+    // Started again it knows its votes. Without its journal it does not, and says so by following.
+    let role = || {
+        let mut again = Command::new(command[0]);
+        again.args(&command[1..]).stdin(std::process::Stdio::null());
+        let again = Running::start(again);
+        let role = again.text("role");
+        assert!(again.stop().success());
+        role
+    };
+    assert_eq!(role(), "validator");
+    std::fs::remove_dir_all(format!("{dir}/data/florin-simplex")).unwrap();
+    assert_eq!(role(), "follower");
+    assert!(demo.stop().success());
+}
+
+/// Flips in every file of a backup, at its ends and in between.
+fn every_flip_is_named(place: &Place) {
+    for path in files(&place.at("backup")) {
+        let sound = std::fs::read(&path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let last = sound.len() - 1;
+        for at in (0..=last).step_by(last / 12 + 1).chain([1, last]) {
+            let mut changed = sound.clone();
+            changed[at] ^= 1 << (at % 8);
+            std::fs::write(&path, changed).unwrap();
+            let (code, error) = fail(place.quick("backup"));
+            assert!(code == 6 && error["message"].as_str().unwrap().contains(name), "byte {at} of {name}: {error}");
+            if at % 3 == 0 {
+                let (code, error) = fail(place.restore("backup", &place.at("flipped")));
+                assert!(code == 6 && error["message"].as_str().unwrap().contains(name), "byte {at} of {name}: {error}");
+                assert!(!Path::new(&place.at("flipped/data")).join("votes.json").exists());
+                let _ = std::fs::remove_dir_all(place.at("flipped"));
+            }
+        }
+        std::fs::write(&path, sound).unwrap();
+    }
+    succeed(place.quick("backup"));
+    let other = ["backup".into(), "identity".into(), "--light".into(), "--out".into(), place.at("other.age")];
+    succeed(other.into_iter().chain(["--passphrase-file".into(), place.at("passphrase")]));
+    let mut wrong = place.quick("backup");
+    wrong
+        .extend(["--identity", &place.at("other.age"), "--passphrase-file", &place.at("passphrase")].map(String::from));
+    assert_eq!(fail(&wrong).1["code"], "backup.key");
+}
+
+#[test]
+fn a_network_that_lost_everything_begins_again_only_when_told_to() {
+    let place = Place::new();
+    let demo = Running::demo(Path::new(&place.at("demo")), &["--validators", "1"]);
+    let url = demo.text("rpc_url");
+    place.pay(&url, "5");
+    let taken = succeed(place.backup(&url, "backup"));
+    let command = demo.value["validators"][0]["command"].clone();
+    assert!(demo.stop().success());
+    let dir = place.in_demo("validator-1");
+    std::fs::rename(format!("{dir}/data"), place.at("lost")).unwrap();
+
+    let start = || {
+        let command: Vec<&str> = command.as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+        let mut node = Command::new(command[0]);
+        node.args(&command[1..]).stdin(std::process::Stdio::null());
+        Running::start(node)
+    };
+    // Restored, it waits for a quorum that is not there.
+    succeed(place.restore("backup", &dir));
+    let node = start();
+    assert_eq!(node.text("role"), "follower");
+    let before = rpc(&node.text("rpc_url"), "eth_blockNumber");
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(rpc(&node.text("rpc_url"), "eth_blockNumber"), before);
+    assert!(node.stop().success());
+
+    // Told that the network is lost, it goes on from the block that was agreed on, and from no other.
+    std::fs::rename(format!("{dir}/data"), place.at("waited")).unwrap();
+    let lost = |hash: &str| {
+        let told = ["--network-lost".into(), hash.to_string()];
+        place.restore("backup", &dir).into_iter().chain(told).collect::<Vec<String>>()
+    };
+    let (_, error) = fail(lost(&format!("0x{}", "11".repeat(32))));
+    assert_eq!(error["code"], "restore.agreed");
+    succeed(lost(taken["block_hash"].as_str().unwrap()));
+    let node = start();
+    assert_eq!(node.text("role"), "validator");
+    let paid = place.pay(&node.text("rpc_url"), "1");
+    assert!(paid["block_number"].as_u64().unwrap() > height(&taken));
+    assert_eq!(place.block(&node.text("rpc_url"), height(&taken))["hash"], taken["block_hash"]);
+    assert!(node.stop().success());
+}
