@@ -44,7 +44,7 @@ describe("documentation", { skip: onFlorinOnly }, () => {
         symlinkSync(FLORIN_BIN, path.join(tools, "florin"));
         symlinkSync(foundry("cast"), path.join(tools, "cast"));
         if (net) symlinkSync(net.dir, path.join(directory, "demo"));
-        const marked = found.map(({ line, script }) => `echo '=== line ${line}'\n${script}\n`).join("\n");
+        const marked = found.map(({ line, script }) => `printf '\\n=== line ${line}\\n'\n${script}\n`).join("\n");
         const script = net ? marked.replaceAll(DOCUMENTED, new URL(net.rpcUrl).host) : marked;
         const file = path.join(directory, "page.sh");
         writeFileSync(file, `set -euo pipefail\n${script}`);

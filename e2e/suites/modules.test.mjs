@@ -159,6 +159,32 @@ describe("native modules", { skip: onFlorinOnly }, () => {
     await refused("bank-a", settlement, "submit", [scheme, of("bank-b"), 1n, 2, unique()], "DayNotOpen");
   });
 
+  it("pauses a module by vote of the banks, and ends the pause", async () => {
+    const [governance, channel] = [at("IGovernance"), at("IChannel")];
+    const calling = (functionName, args) =>
+      [{ target: governance.address, data: encodeFunctionData({ abi: abis.IGovernance, functionName, args }) }];
+    const decide = async (actions) => {
+      const { ProposalCreated } = await act("bank-a", governance, "propose", [actions, keccak256("0x03")]);
+      const { proposalId } = ProposalCreated;
+      for (const bank of ["bank-a", "bank-b"]) await act(bank, governance, "castVote", [proposalId, 1]);
+      await refused("developer", governance, "execute", [proposalId], "ProposalNotAccepted");
+      const { ProposalDecided } = await act("central-bank", governance, "castVote", [proposalId, 1]);
+      assert.equal(ProposalDecided.accepted, true, "three of four voices");
+      const { ProposalExecuted } = await act("developer", governance, "execute", [proposalId]);
+      assert.equal(ProposalExecuted.proposalId, proposalId);
+      return proposalId;
+    };
+    await refused("developer", governance, "pauseModule", [channel.address, 1n], "GovernanceRequired");
+    const proposalId = await decide(calling("pauseModule", [channel.address, 3_600_000n]));
+    const [paused, since, until, by] = await ask(governance, "pauseOf", [channel.address]);
+    assert.deepEqual([paused, until - since, by], [true, 3_600_000n, proposalId]);
+    const told = { ...channel, abi: [...channel.abi, ...abis.IModule] };
+    const values = await refused("bank-a", told, "open", [token, of("bank-b"), 10_00n, 3_600_000n], "ModulePaused");
+    assert.deepEqual(values.map((value) => String(value).toLowerCase()), [channel.address, since, until, by].map(String));
+    await decide(calling("unpauseModule", [channel.address]));
+    assert.equal((await ask(governance, "pauseOf", [channel.address]))[0], false);
+  });
+
   // One error of each module, as a wallet meets it: revert data that the published ABI decodes, and words for people.
   const nobody = padHex("0x1", { size: 20 });
   const BANK_A = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
@@ -172,6 +198,7 @@ describe("native modules", { skip: onFlorinOnly }, () => {
     ["IExchange", "retireProvider", [], "ProviderNotActive", /Let it register, or ask another one\.$/],
     ["IEscrow", "escrowOf", [999n], "EscrowUnknown", /escrowId: 999/],
     ["IChannel", "channelOf", [999n], "ChannelUnknown", /channelId: 999/],
+    ["IGovernance", "castVote", [999n, 1], "ProposalUnknown", /proposalId: 999.*Use a number up to the count of proposals\.$/],
     ["IToken", "transfer", [BANK_A, 1n << 100n], "ERC20InsufficientBalance", /needed: 1267650600228229401496703205376.*Pay in, or send less\.$/],
   ]) {
     it(`tells a wallet why ${name}.${functionName} is refused`, async () => {

@@ -13,9 +13,16 @@ cargo xtask test [--rust | --e2e | --nightly | --suite NAME...] [--kills N]
     --kills N     how often the kill suite kills a validator (5)
 
 cargo xtask check [--only STEP] [--advisory-db DIRECTORY]
-    the gate: format, edges, sources, pages, lints, documentation, licences, advisories, references, then all tests
+    the gate: format, edges, sources, pages, monitoring, lints, documentation, licences, advisories, references, then all tests
     --only STEP              one of the steps named above
     --advisory-db DIRECTORY  a local checkout of RustSec's advisory database, where it cannot be fetched
+
+cargo xtask sim [--seed N] [--seeds K] [--hours H] [--plant BUG]
+    runs stories of faults in a simulated network, each drawn from a seed, and fails where a check does not hold
+    --seed N     the first seed (1)
+    --seeds K    how many seeds, from the first on (1)
+    --hours H    simulated hours of each (1), such as 0.1
+    --plant BUG  plants a bug and fails if no seed finds it: lost-write, wrong-quorum, double-execution, forgotten-nonce
 
 cargo xtask counts [--update]
     counts the instructions of hot paths (with valgrind) and fails where one is more than 5 % off what is kept
@@ -24,12 +31,16 @@ cargo xtask counts [--update]
 cargo xtask generate
     writes docs/reference from the program
 
+cargo xtask advisories [--advisory-db DIRECTORY]
+    embeds RustSec's advisories about our libraries into the program, for `florin doctor`; before every release
+    --advisory-db DIRECTORY  a local checkout, where it cannot be fetched
+
 cargo xtask peers [--seconds N]
     measures PostgreSQL (Debian's package), TigerBeetle and anvil (where they are on the path), and Florin, and compares
     --seconds N  how long each load runs (10)";
 
 /// What to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Task {
     Help,
     Test(Selection),
@@ -39,7 +50,23 @@ pub(crate) enum Task {
         update: bool,
     },
     Generate,
+    Advisories {
+        /// A checkout of RustSec's database.
+        database: Option<PathBuf>,
+    },
     Peers(Peers),
+    Sim(Stories),
+}
+
+/// Which stories to simulate.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stories {
+    pub(crate) first_seed: u64,
+    pub(crate) seeds: u64,
+    /// Simulated hours of each.
+    pub(crate) hours: f64,
+    /// The bug to plant.
+    pub(crate) plant: Option<String>,
 }
 
 /// How to measure other systems beside this one.
@@ -94,7 +121,13 @@ impl Arguments {
                 Some(other) => return Err(unknown("counts", other)),
             },
             Some("generate") => words.next().map_or(Ok(Task::Generate), |word| Err(unknown("generate", &word)))?,
+            Some("advisories") => match (words.next().as_deref(), words.next()) {
+                (None, _) => Task::Advisories { database: None },
+                (Some("--advisory-db"), Some(database)) => Task::Advisories { database: Some(database.into()) },
+                (Some(other), _) => return Err(unknown("advisories", other)),
+            },
             Some("peers") => Task::Peers(parse_peers(words)?),
+            Some("sim") => Task::Sim(parse_stories(words)?),
             Some("help" | "--help" | "-h") => Task::Help,
             Some(other) => return Err(format!("unknown task {other:?}\n\n{USAGE}")),
             None => return Err(USAGE.into()),
@@ -161,6 +194,28 @@ fn parse_peers(mut words: impl Iterator<Item = String>) -> Result<Peers, String>
     Ok(peers)
 }
 
+fn parse_stories(mut words: impl Iterator<Item = String>) -> Result<Stories, String> {
+    let mut stories = Stories { first_seed: 1, seeds: 1, hours: 1.0, plant: None };
+    let whole = |option: &str, given: String| {
+        given.parse::<u64>().map_err(|_| format!("{option} needs a whole number, not {given:?}"))
+    };
+    while let Some(word) = words.next() {
+        let mut given = || value(&mut words, &word);
+        match word.as_str() {
+            "--seed" => stories.first_seed = whole("--seed", given()?)?,
+            "--seeds" => stories.seeds = whole("--seeds", given()?)?.max(1),
+            "--hours" => {
+                let given = given()?;
+                let hours = given.parse().ok().filter(|hours| (0.0..=1_000.0).contains(hours));
+                stories.hours = hours.ok_or(format!("--hours needs a number from 0 to 1000, not {given:?}"))?;
+            }
+            "--plant" => stories.plant = Some(given()?),
+            other => return Err(unknown("sim", other)),
+        }
+    }
+    Ok(stories)
+}
+
 fn value(words: &mut impl Iterator<Item = String>, option: &str) -> Result<String, String> {
     words.next().ok_or_else(|| format!("{option} needs a value\n\n{USAGE}"))
 }
@@ -190,8 +245,12 @@ mod tests {
         let nightly = Selection { nightly: true, ..Selection::everything() };
         assert_eq!(parse("test --nightly"), Ok(Task::Test(nightly)));
         assert_eq!(parse("peers --seconds 5"), Ok(Task::Peers(Peers { seconds: 5 })));
+        let stories = Stories { first_seed: 7, seeds: 200, hours: 0.5, plant: Some("lost-write".into()) };
+        assert_eq!(parse("sim --seed 7 --seeds 200 --hours 0.5 --plant lost-write"), Ok(Task::Sim(stories)));
         assert_eq!(parse("counts"), Ok(Task::Counts { update: false }));
         assert_eq!(parse("counts --update"), Ok(Task::Counts { update: true }));
+        assert_eq!(parse("advisories"), Ok(Task::Advisories { database: None }));
+        assert_eq!(parse("advisories --advisory-db db"), Ok(Task::Advisories { database: Some("db".into()) }));
         let gate = Gate { only: Some("edges".into()), advisory_db: Some("db".into()) };
         assert_eq!(parse("check --advisory-db db --only edges"), Ok(Task::Check(gate)));
     }
@@ -210,8 +269,13 @@ mod tests {
             ("check --advisory-db", "--advisory-db needs a value"),
             ("counts --updat", "--updat"),
             ("generate all", "all"),
+            ("advisories --fresh", "--fresh"),
+            ("advisories --advisory-db", "--advisory-db"),
             ("peers --seconds 0", "from 1 to 3600"),
             ("peers --fast", "--fast"),
+            ("sim --seed x", "--seed needs a whole number"),
+            ("sim --hours -1", "from 0 to 1000"),
+            ("sim --plant", "--plant needs a value"),
         ] {
             let message = parse(line).expect_err(line);
             assert!(message.contains(named), "{line}: {message}");

@@ -1,7 +1,7 @@
-//! Development commands of Florin: `cargo xtask test`, `check`, `counts`, `generate` and `peers`.
+//! Development commands of Florin: `cargo xtask test`, `check`, `sim`, `counts`, `generate`, `advisories` and `peers`.
 //!
 //! **Purpose.** One command says whether the program does what the README promises (`test`), one whether a change is
-//! fit to land (`check`), one whether a hot path does more than it did (`counts`), one brings what is derived from the
+//! fit to land (`check`), one whether the network survives stories of faults (`sim`), one whether a hot path does more than it did (`counts`), one brings what is derived from the
 //! code up to date (`generate`), one compares with what people use today (`peers`).
 //!
 //! **Invariants.** A step that could not run has failed: nothing is skipped in silence. Each step is named in the
@@ -20,6 +20,7 @@ mod peers;
 mod process;
 mod report;
 mod rust_tests;
+mod sim;
 mod workspace;
 
 use arguments::{Arguments, Selection, Task};
@@ -50,8 +51,15 @@ fn main() -> ExitCode {
             }
         }
         Task::Counts { update } => counts::run(&workspace, *update, &mut report),
+        Task::Advisories { database } => {
+            report.step("embed advisories", || {
+                let embedded = check::supply::embed_advisories(&workspace, database.as_deref());
+                embedded.map_or_else(Outcome::broken, |()| Outcome::held())
+            });
+        }
         Task::Generate => generate::run(&workspace, &mut report),
         Task::Peers(peers) => peers::run(&workspace, peers, &mut report),
+        Task::Sim(stories) => sim::run(&workspace, stories, &mut report),
     }
     report.finish()
 }

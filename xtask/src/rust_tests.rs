@@ -1,5 +1,6 @@
 //! All Rust tests of the workspace, in release: the code that is tested is the code that runs.
 
+use crate::debian;
 use crate::process;
 use crate::report::{Outcome, Report};
 use crate::workspace::Workspace;
@@ -21,7 +22,11 @@ pub(crate) fn build(workspace: &Workspace) -> Result<(), String> {
 }
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
-    report.step("Rust tests", || Outcome::of_tests(workspace.cargo().args(ARGUMENTS), LIMIT, counts));
+    // The device that keys are kept in by tests of the program.
+    report.step("Rust tests", || match debian::install_on_gate(&["softhsm2"]) {
+        Ok(()) => Outcome::of_tests(workspace.cargo().args(ARGUMENTS), LIMIT, counts),
+        Err(error) => Outcome::broken(error),
+    });
 }
 
 /// Only the modules against their models, each over at least [`NIGHTLY_OPERATIONS`] random operations.

@@ -218,10 +218,11 @@ impl Funding {
         let store = accounts::Store::open(&command.keystore)?;
         let account = store.find(name)?;
         let rpc = command.rpc.first().cloned().unwrap_or_default();
-        let network = NetworkArguments { rpc, genesis: command.genesis.clone() }.open().await?;
+        let network = NetworkArguments { rpc, tls_roots: None, genesis: command.genesis.clone() }.open().await?;
         let token = network.token(token).await?;
         let funder = accounts::from_key_file(&account.path, &command.passphrase)?;
-        let senders = derive_signers(funder.secret().as_slice(), command.senders as usize).map_err(failed)?;
+        let senders =
+            derive_signers(accounts::secret(&funder)?.as_slice(), command.senders as usize).map_err(failed)?;
         Ok(Self { client: network.client, token, funder, senders })
     }
 
@@ -247,7 +248,7 @@ impl Funding {
 
 /// What `measuring` gives, unless somebody asks for the end first.
 async fn until_stopped<T>(measuring: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let stop = crate::node::stop_request(false)?;
+    let stop = crate::node::stop_request(None)?;
     tokio::select! {
         measured = measuring => measured,
         () = stop => Err(Failure::new(Exit::Failed, "bench.stopped", "the measurement was stopped", "start it again")),

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 pub(crate) const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Largest file with a passphrase, a phrase or a private key.
-const SECRET_BYTES_MAX: usize = 4 * 1024;
+pub(crate) const SECRET_BYTES_MAX: usize = 4 * 1024;
 
 /// How long a process that was killed may take to let go of its locks.
 const ENDING_TIME_MAX: Duration = Duration::from_secs(5);
@@ -95,6 +95,23 @@ pub(crate) fn write_new(path: &Path, content: &[u8], audience: Audience) -> Resu
         return Err(failed(error));
     }
     sync_directory(path.parent())
+}
+
+/// Puts a new content in the place of a file's, durably: after a crash one of the two is there, whole.
+pub(crate) fn replace(path: &Path, content: &[u8], audience: Audience) -> Result<(), Failure> {
+    let begun = path.with_extension("partial");
+    match fs::remove_file(&begun) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Failure::writing(&begun, &error)),
+        _ => write_new(&begun, content, audience)?,
+    }
+    fs::rename(&begun, path).map_err(|error| Failure::writing(path, &error))?;
+    sync_directory(path.parent())
+}
+
+/// Gives a finished directory its name, durably. What has the name must be empty.
+pub(crate) fn rename_directory(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::rename(from, to).map_err(|error| Failure::writing(to, &error))?;
+    sync_directory(to.parent())
 }
 
 /// Makes a directory and its parents, closed to other users. One that exists is left as it is: it may hold other things,

@@ -14,7 +14,8 @@ use alloy_primitives::{Address, B256, Bytes};
 use clap::{Args, Subcommand};
 use florin_consensus::Committee;
 use florin_types::{
-    Access, Block, Genesis, GenesisAccount, GenesisNode, GenesisPolicy, GenesisToken, NodeRole, Rules, RulesSchedule,
+    Access, Block, Genesis, GenesisAccount, GenesisGovernance, GenesisNode, GenesisPolicy, GenesisToken, NodeRole,
+    Rules, RulesSchedule,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -89,6 +90,8 @@ pub(crate) struct NetworkDescription {
     policies: Vec<GenesisPolicy>,
     #[serde(default)]
     tokens: Vec<GenesisToken>,
+    #[serde(default)]
+    governance: Option<GenesisGovernance>,
 }
 
 /// Public result of a ceremony or a dealer: `threshold.json`.
@@ -178,6 +181,7 @@ impl NetworkDescription {
             accounts: self.accounts,
             policies: self.policies,
             tokens: self.tokens,
+            governance: self.governance,
         };
         check(&genesis)?;
         let validators: BTreeSet<B256> = genesis.validators().map(|node| node.public_key).collect();
@@ -254,6 +258,7 @@ fn show(genesis: &Genesis, output: Output) -> Result<(), Failure> {
         "quorum": committee.quorum(),
         "nodes": genesis.nodes,
         "accounts": genesis.accounts.len(),
+        "governance": genesis.governance,
         "tokens": genesis.tokens.iter().map(|token| token.currency.symbol()).collect::<Vec<_>>(),
         "dealt_for_development": genesis.dealt_for_development,
     });
@@ -271,6 +276,7 @@ fn text(genesis: &Genesis, committee: &Committee, hash: B256) -> String {
         ("validators", format!("{validators}, {} of them make a block final", committee.quorum())),
         ("tokens", tokens.join(", ")),
         ("accounts", genesis.accounts.len().to_string()),
+        ("governance", governance(genesis)),
     ]);
     let heading = ["NODE", "ROLE", "ADDRESS", "PUBLIC KEY"].map(String::from).to_vec();
     let rows = genesis.nodes.iter().map(|node| {
@@ -283,6 +289,15 @@ fn text(genesis: &Genesis, committee: &Committee, hash: B256) -> String {
         text.push_str("\nThe threshold key was DEALT FOR DEVELOPMENT: one machine knew every share.\n");
     }
     text
+}
+
+/// Who decides about the network, in a line.
+fn governance(genesis: &Genesis) -> String {
+    genesis.governance.as_ref().map_or("none: the administrators decide alone".into(), |section| {
+        let (seats, guardians) = (section.seats.len(), section.guardians.len());
+        let weight = section.seats.iter().fold(0u128, |sum, seat| sum.saturating_add(seat.weight.into()));
+        format!("{seats} seats of weight {weight} together, {guardians} guardians")
+    })
 }
 
 #[cfg(test)]

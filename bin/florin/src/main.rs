@@ -3,9 +3,12 @@
 //! Only this crate reads the command line and the environment. Results go to standard output, everything else to
 //! standard error; `--json` gives scripts one line of JSON. Failures carry a permanent code, see [`failure`].
 
+mod backup;
 mod bench;
 mod config;
 mod demo;
+mod doctor;
+mod envelope;
 mod failure;
 mod files;
 mod genesis;
@@ -39,6 +42,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
     after_help = "\
 Start here:
   florin demo                   four validators on this machine, and a working day of their banks
+  florin doctor --dir DIR       why a node or its network does not work, and what to do
   florin help SUBCOMMAND        examples for each subcommand
 
 Exit codes: 0 done, 2 usage, 3 wrong input, 4 refused by the ledger, 5 not reachable, 6 damaged data, 1 anything else."
@@ -57,6 +61,8 @@ enum Command {
     Demo(demo::DemoCommand),
     /// Runs one validator or follower from a directory.
     Node(node::NodeCommand),
+    /// Finds out why a node or its network does not work, and what to do.
+    Doctor(doctor::DoctorCommand),
     /// Makes, checks and shows genesis files.
     Genesis(genesis::GenesisCommand),
     /// Makes and keeps keys.
@@ -67,6 +73,10 @@ enum Command {
     Watch(watch::WatchCommand),
     /// Looks at blocks, transactions, accounts and proofs, over RPC or in a node's directory.
     Inspect(inspect::InspectCommand),
+    /// Copies the ledger of a running node to a directory: encrypted, only what is new; and checks such a copy.
+    Backup(backup::BackupCommand),
+    /// Makes a node's data from a backup, up to any height.
+    Restore(backup::RestoreCommand),
     /// Measures payments a second, latency and processor time.
     Bench(bench::BenchCommand),
     /// Writes the reference pages of the documentation.
@@ -83,11 +93,14 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Demo(command) => demo::run(command, output),
         Command::Node(command) => node::run(&command, output),
+        Command::Doctor(command) => doctor::run(&command, output),
         Command::Genesis(command) => genesis::run(command, output),
         Command::Key(command) => key::run(command, output),
         Command::Pay(command) => pay::run(command, output),
         Command::Watch(command) => watch::run(command, output),
         Command::Inspect(command) => inspect::run(command, output),
+        Command::Backup(command) => backup::run(command, output),
+        Command::Restore(command) => backup::run_restore(&command, output),
         Command::Bench(command) => bench::run(command, output),
         Command::Reference(command) => reference::run(&command),
     };

@@ -2,12 +2,12 @@
 
 use crate::{
     failure::Failure,
-    genesis,
-    remote::{client_failure, connect},
+    files, genesis,
+    remote::{client_failure, connect_trusting},
 };
 use alloy_primitives::Address;
 use clap::Args;
-use florin_client::{RpcClient, Token, Verifier};
+use florin_client::{Roots, RpcClient, Token, Verifier};
 use florin_modules::token;
 use florin_types::{Currency, Genesis};
 use std::path::PathBuf;
@@ -24,6 +24,9 @@ pub(crate) struct NetworkArguments {
         default_value = "http://127.0.0.1:8545"
     )]
     pub(crate) rpc: String,
+    /// Certificates in PEM that are trusted to name the node of an `https://` address. Not set: this machine's own.
+    #[arg(long, value_name = "FILE", env = "FLORIN_TLS_ROOTS", hide_env_values = true)]
+    pub(crate) tls_roots: Option<PathBuf>,
     /// The network's genesis file, from a source that you trust: answers are verified with its key.
     #[arg(long, value_name = "FILE", env = "FLORIN_GENESIS", hide_env_values = true)]
     pub(crate) genesis: Option<PathBuf>,
@@ -42,7 +45,11 @@ pub(crate) struct Network {
 impl NetworkArguments {
     /// A client alone, for commands that show what the node says.
     pub(crate) fn client(&self) -> Result<RpcClient, Failure> {
-        connect(&self.rpc)
+        let roots = match &self.tls_roots {
+            Some(file) => Roots::Pem(files::read_text(file)?.into_bytes()),
+            None => Roots::System,
+        };
+        connect_trusting(&self.rpc, &roots)
     }
 
     /// The network with its trust, and a check that the node is of it.

@@ -37,6 +37,15 @@ impl Output {
         }
     }
 
+    /// Prints a result after others. Whoever reads only the first one and leaves loses nothing else by it.
+    pub(crate) fn show_again<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) {
+        let text = match self {
+            Self::Text => text(),
+            Self::Json => serde_json::to_string(value).unwrap_or_default(),
+        };
+        line_for_who_stays(text.trim_end_matches('\n'));
+    }
+
     /// Prints a line that only people see.
     pub(crate) fn say(self, text: &str) -> Result<(), Failure> {
         match self {

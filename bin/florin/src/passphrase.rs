@@ -3,7 +3,7 @@
 
 use crate::{failure::Failure, files};
 use std::{
-    io::{self, IsTerminal as _},
+    io::{self, BufRead as _, IsTerminal as _, Read as _},
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
@@ -61,8 +61,12 @@ impl PassphraseSource {
 /// Reads the first line; the line end is no part of the passphrase.
 fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let text = if path == Path::new("-") {
-        let mut line = Zeroizing::new(String::new());
-        io::stdin().read_line(&mut line).map_err(|error| Failure::reading(path, &error))?;
+        let mut line = Zeroizing::new(String::with_capacity(files::SECRET_BYTES_MAX + 1));
+        io::stdin()
+            .lock()
+            .take(files::SECRET_BYTES_MAX as u64)
+            .read_line(&mut line)
+            .map_err(|error| Failure::reading(path, &error))?;
         line
     } else {
         files::read_secret(path)?

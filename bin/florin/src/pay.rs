@@ -26,11 +26,12 @@ const REFERENCE_BYTES_MAX: usize = 140;
 Examples:
   florin pay --from treasury --to 0x7099…79C8 --amount 12.50 --token DEUR --genesis genesis.json
   florin pay --from bank-a --to bank-b --amount 1250.75 --token DEUR --reference 'Invoice 4711' --json
+  florin pay --from 'pkcs11:token=hsm;object=treasury?module-path=/usr/lib/hsm.so' --to bank-b --amount 1 --token DEUR
 
 The receipt is verified with the genesis file's key, whatever the node says. After a timeout look at the transaction
 with `florin inspect tx HASH` before paying again.")]
 pub(crate) struct PayCommand {
-    /// Account that pays: its name in the keystore, or its key file.
+    /// Account that pays: its name in the keystore, its key file, or `pkcs11:token=LABEL;object=LABEL` for one in a device.
     #[arg(long, value_name = "NAME")]
     from: String,
     /// Who is paid: an address, or an account's name in the keystore.
@@ -78,7 +79,7 @@ async fn pay(command: PayCommand, output: Output) -> Result<(), Failure> {
     let amount = Amount::parse(&command.amount, token.currency()).map_err(|error| {
         Failure::usage("pay.amount", error, "write the amount as digits with a point, such as 12.50")
     })?;
-    let payer = accounts::from_key_file(&store.find(&command.from)?.path, &command.passphrase)?;
+    let payer = accounts::named(&command.from, &store, &command.passphrase)?;
     let plain = memo.is_zero() && reference.is_empty();
     let sent = if plain {
         token.transfer(&payer, to, amount).await

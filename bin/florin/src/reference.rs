@@ -1,7 +1,11 @@
 //! The reference pages of the documentation, made from the program itself. `cargo xtask generate` runs this, and
 //! `cargo xtask check` sees that what is committed is the same.
 
-use crate::{Cli, config, failure::Failure, output};
+use crate::{
+    Cli, config, doctor,
+    failure::{Exit, Failure},
+    output,
+};
 use clap::{Args, CommandFactory as _, ValueEnum};
 use std::{fmt::Write as _, path::PathBuf};
 
@@ -9,11 +13,17 @@ use std::{fmt::Write as _, path::PathBuf};
 #[derive(Debug, Args)]
 pub(crate) struct ReferenceCommand {
     /// Which page to print.
-    #[arg(long, value_enum, required_unless_present = "root")]
+    #[arg(long, value_enum, required_unless_present_any = ["root", "advisories"])]
     kind: Option<Kind>,
     /// Write every page below this directory, the root of the repository, in place of those that are there.
     #[arg(long, value_name = "DIR", conflicts_with = "kind")]
     root: Option<PathBuf>,
+    /// Print the advisories of this checkout of RustSec's database that are about libraries of this build.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["kind", "root"])]
+    advisories: Option<PathBuf>,
+    /// Day of that checkout, YYYY-MM-DD.
+    #[arg(long, value_name = "DAY", requires = "advisories")]
+    day: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -24,6 +34,8 @@ enum Kind {
     Cli,
     /// What a node measures.
     Metrics,
+    /// Checks of `florin doctor`.
+    Doctor,
     /// JSON-RPC methods.
     Rpc,
     /// JSON-RPC methods as an OpenRPC document.
@@ -34,6 +46,13 @@ enum Kind {
 pub(crate) fn run(command: &ReferenceCommand) -> Result<(), Failure> {
     if let Some(kind) = command.kind {
         return output::line(&page(kind)?);
+    }
+    if let Some(checkout) = &command.advisories {
+        let database = doctor::advisories::Database::of_checkout(checkout)?.for_this_build(command.day.as_deref());
+        let text = serde_json::to_string_pretty(&database).map_err(|error| {
+            Failure::new(Exit::Failed, "reference.advisories", error, "report this: advisories could not be written")
+        })?;
+        return output::line(&text);
     }
     let Some(root) = &command.root else { return Ok(()) };
     for (path, content) in pages()? {
@@ -52,6 +71,7 @@ fn pages() -> Result<Vec<(String, String)>, Failure> {
         ("docs/reference/config.md", Kind::Config),
         ("docs/reference/cli.md", Kind::Cli),
         ("docs/reference/metrics.md", Kind::Metrics),
+        ("docs/reference/doctor.md", Kind::Doctor),
         ("docs/reference/rpc.md", Kind::Rpc),
         ("docs/reference/openrpc.json", Kind::Openrpc),
     ];
@@ -67,6 +87,7 @@ fn page(kind: Kind) -> Result<String, Failure> {
         Kind::Config => config::reference(),
         Kind::Cli => cli(),
         Kind::Metrics => crate::node::measured::reference()?,
+        Kind::Doctor => doctor::reference(),
         Kind::Rpc => florin_rpc::reference(),
         Kind::Openrpc => format!("{:#}\n", florin_rpc::openrpc()),
     })

@@ -1,11 +1,16 @@
 //! Talking to a node: clients, and their failures for people.
 
 use crate::failure::{Exit, Failure};
-use florin_client::{ClientError, RpcClient};
+use florin_client::{ClientError, Roots, RpcClient, RpcConfig};
 
 /// A client of the node at `url`.
 pub(crate) fn connect(url: &str) -> Result<RpcClient, Failure> {
     RpcClient::new(url).map_err(client_failure)
+}
+
+/// The same; its certificate is checked against these roots.
+pub(crate) fn connect_trusting(url: &str, roots: &Roots) -> Result<RpcClient, Failure> {
+    RpcClient::with_roots(url, RpcConfig::default(), roots).map_err(client_failure)
 }
 
 /// What a node did not answer, for people. What a module of the ledger refused is said in its own words: permanent code,

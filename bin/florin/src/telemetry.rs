@@ -6,47 +6,66 @@
 use crate::{
     config::{Config, LogFormat},
     failure::{Exit, Failure},
+    node::intrusions::{self, Intrusions},
 };
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::{
-    Resource, runtime,
+    Resource, runtime as sdk_runtime,
     trace::{Sampler, SdkTracerProvider, span_processor_with_async_runtime::BatchSpanProcessor},
 };
-use std::io::{self, IsTerminal as _};
+use std::{
+    io::{self, IsTerminal as _},
+    sync::Arc,
+};
+use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt as _, registry::LookupSpan};
 
 /// Holds what must be flushed at the end.
 #[derive(Debug)]
 pub(crate) struct Telemetry {
     traces: Option<SdkTracerProvider>,
+    /// Spans are sent by a task of it. Its own, because a validator that begins to vote starts the node's runtime anew.
+    runtime: Runtime,
+    intrusions: Arc<Intrusions>,
 }
 
 impl Telemetry {
-    /// Starts log and traces. Must run inside of the node's runtime: spans are sent by a task of it.
+    /// Starts log and traces.
     pub(crate) fn start(config: &Config, node: &str) -> Result<Self, Failure> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("florin-traces").enable_all().build();
+        let runtime = runtime.map_err(|error| refused("traces", &error))?;
+        let inside = runtime.enter();
         let filter = |field: &str, text: &str| EnvFilter::try_new(text).map_err(|error| refused(field, &error));
         let traces = provider(config, node)?;
         let mut layers = vec![log(config.log.format).with_filter(filter("log.filter", &config.log.filter)?).boxed()];
-        // Not an `Option` in the stack: an absent layer refuses nothing, so spans that nobody wants would be made.
+        // Counted whatever the log's filter says.
+        let intrusions = Arc::<Intrusions>::default();
+        layers.push(intrusions::layer(intrusions.clone()).boxed());
+        // Not an `Option` in the stack: an absent layer refuses nothing, so the filters would be asked at every span again.
         if let Some(provider) = &traces {
             let spans = tracing_opentelemetry::layer().with_tracer(provider.tracer("florin"));
             layers.push(spans.with_filter(filter("traces.filter", &config.traces.filter)?).boxed());
         }
         let subscriber = tracing_subscriber::registry().with(layers);
         tracing::subscriber::set_global_default(subscriber).map_err(|error| refused("log", &error))?;
-        Ok(Self { traces })
+        drop(inside);
+        Ok(Self { traces, runtime, intrusions })
+    }
+
+    /// Counts of what looks like an intrusion.
+    pub(crate) fn intrusions(&self) -> Arc<Intrusions> {
+        self.intrusions.clone()
     }
 
     /// Sends the spans that are still in memory.
-    pub(crate) async fn stop(self) {
-        let Some(provider) = self.traces else { return };
-        // The flush waits for a task of this runtime, so it must not block one of its workers.
-        match tokio::task::spawn_blocking(move || provider.shutdown()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last traces could not be sent"),
-            Err(error) => tracing::warn!(%error, "the last traces could not be sent"),
+    pub(crate) fn stop(self) {
+        if let Some(provider) = self.traces
+            && let Err(error) = provider.shutdown()
+        {
+            tracing::warn!(%error, "the last traces could not be sent");
         }
+        self.runtime.shutdown_background();
     }
 }
 
@@ -74,7 +93,7 @@ fn provider(config: &Config, node: &str) -> Result<Option<SdkTracerProvider>, Fa
         .with_attribute(KeyValue::new("service.instance.id", node.to_string()))
         .build();
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.traces.sampled_ratio)));
-    let processor = BatchSpanProcessor::builder(exporter, runtime::Tokio).build();
+    let processor = BatchSpanProcessor::builder(exporter, sdk_runtime::Tokio).build();
     let provider = SdkTracerProvider::builder()
         .with_resource(resource)
         .with_sampler(sampler)

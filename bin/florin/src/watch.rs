@@ -57,7 +57,7 @@ pub(crate) fn run(command: WatchCommand, output: Output) -> Result<(), Failure> 
 async fn watch(command: WatchCommand, output: Output) -> Result<(), Failure> {
     let network = command.network.open().await?;
     let store = accounts::Store::open(&command.keystore)?;
-    let signer = accounts::from_key_file(&store.find(&command.from)?.path, &command.passphrase)?;
+    let signer = accounts::named(&command.from, &store, &command.passphrase)?;
     let chain_id = network.genesis.chain_id;
     let mut watch = ChannelWatch::new(Modules::new(network.client, chain_id), chain_id);
     if command.once {
@@ -66,7 +66,7 @@ async fn watch(command: WatchCommand, output: Output) -> Result<(), Failure> {
     // What is wrong with the file at the start is told to whoever starts it; later it must not end the watch.
     keep(&mut watch, &command).await?;
     output.say(&format!("watching {} channels; Ctrl-C stops it", watch.len()))?;
-    let stop = crate::node::stop_request(false)?;
+    let stop = crate::node::stop_request(None)?;
     tokio::pin!(stop);
     let mut said: Option<Failure> = None;
     loop {

@@ -186,7 +186,9 @@ fn the_documented_description_makes_a_genesis_file_and_names_every_field() {
     let genesis: Value = serde_json::from_str(&read(&at(""), "genesis.json")).unwrap();
     let example = serde_json::to_value(example.parse::<toml::Table>().unwrap()).unwrap();
     let from_elsewhere = ["threshold_public", "dealt_for_development"];
-    for (path, made) in [("", &genesis), ("/tokens/0", &genesis["tokens"][0]), ("/nodes/0", &genesis["nodes"][0])] {
+    let sections = ["", "/tokens/0", "/nodes/0", "/governance", "/governance/seats/0", "/governance/parameters"];
+    for path in sections {
+        let made = genesis.pointer(path).unwrap();
         let described = example.pointer(path).unwrap();
         for name in made.as_object().unwrap().keys().filter(|name| !from_elsewhere.contains(&name.as_str())) {
             assert!(described.get(name).is_some(), "docs/network.toml does not show {path}/{name}");

@@ -5,7 +5,7 @@ mod common;
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_sol_types::SolCall as _;
-use common::{Running, fail, file, florin, liar, run, secret, signal, succeed, text, wait_for};
+use common::{Running, ask, fail, file, florin, liar, run, secret, signal, succeed, text, wait_for};
 use florin_client::{RpcClient, Signer, Token, TxEip1559};
 use florin_modules::{FACTORY_ADDRESS, factory::IFactory, policy, token, token::IToken};
 use serde_json::{Value, json};
@@ -146,6 +146,69 @@ fn offline(files: &Files, hash: &str, expected: u128) {
     let (code, error) = fail(["inspect", "verify", "--dir", &directory]);
     assert_eq!(code, 6, "{error}");
     assert!(error["message"].as_str().unwrap().contains("ledger-blocks"), "the damage is not named: {error}");
+}
+
+#[test]
+fn a_node_joins_by_copying_the_state_and_says_what_it_has_not() {
+    let files = Files::new();
+    let demo = Running::demo(&files.data(), &["--followers", "1"]);
+    let rpc = demo.text("rpc_url");
+    let follower = &demo.value["followers"][0];
+    signal("-9", follower["pid"].as_u64().unwrap());
+    wait_for("the follower to be gone", || is_dead(follower["pid"].as_u64().unwrap()).then_some(()));
+    let directory = files.data().join("follower-1");
+    std::fs::remove_dir_all(directory.join("data")).unwrap();
+
+    // Blocks and state that the follower will never execute.
+    let load = ["bench", "--rpc", &rpc, "--workload", "batches", "--rate", "500", "--seconds", "3"];
+    let keys = [files.at("keystore"), files.at("passphrase"), files.at("genesis.json")];
+    let trust = ["--keystore", &keys[0], "--passphrase-file", &keys[1], "--genesis", &keys[2]];
+    assert_eq!(succeed(load.iter().chain(&trust).copied())["unsettled"], 0);
+    let before = succeed(files.pay(&rpc, "bank-b", "1"));
+
+    let command: Vec<&str> =
+        follower["command"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+    let start = |blocks_kept: &str| {
+        let mut again = Command::new(command[0]);
+        again.args(&command[1..]).env("FLORIN__STORAGE__BLOCKS_KEPT", blocks_kept).stdin(std::process::Stdio::null());
+        Running::start(again)
+    };
+    let joined = start("2000");
+    let own = joined.text("rpc_url");
+    let call = |method: &str, parameters: Value| {
+        ask(&own, &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters }))
+    };
+    let during = succeed(files.pay(&rpc, "bank-b", "1"));
+    let hash = during["transaction_hash"].as_str().unwrap();
+    wait_for("the payment to reach the node that joined", || {
+        let receipt = call("eth_getTransactionReceipt", json!([hash]));
+        (receipt["result"]["status"] == "0x1").then_some(())
+    });
+    assert_eq!(
+        holding(&files.inspect(&own, &["account", BANK_B])),
+        holding(&files.inspect(&rpc, &["account", BANK_B]))
+    );
+
+    // What lies below has a name, and is not silently empty.
+    assert_eq!(call("eth_getBlockByNumber", json!(["earliest", false]))["result"]["number"], "0x0");
+    let pruned = call("eth_getBlockByNumber", json!(["0x1", false]));
+    assert_eq!(pruned["error"]["data"]["code"], "ledger.block_pruned", "{pruned}");
+    let logs = call("eth_getLogs", json!([{ "fromBlock": "0x1", "toBlock": "0x2" }]));
+    assert_eq!(logs["error"]["data"]["code"], "logs_before_start", "{logs}");
+    let missing = call("eth_getTransactionReceipt", json!([before["transaction_hash"]]));
+    assert_eq!(missing["result"], Value::Null, "{missing}");
+
+    // It has blocks and state of its own from there on, from the disk too, and does not copy again.
+    assert!(joined.stop().success());
+    let data = succeed(["inspect", "data", "--dir", directory.to_str().unwrap()]);
+    let oldest = data["oldest_block_height"].as_u64().unwrap();
+    assert!(oldest > 1, "{data}");
+    assert_eq!(succeed(["inspect", "verify", "--dir", directory.to_str().unwrap()])["sound"], true);
+    let again = start("2000");
+    assert!(again.stop().success());
+    let data = succeed(["inspect", "data", "--dir", directory.to_str().unwrap()]);
+    assert_eq!(data["oldest_block_height"], oldest);
+    assert!(demo.stop().success());
 }
 
 /// The largest file below the directory whose path contains `part`.

@@ -223,8 +223,13 @@ impl Crew<'_> {
 
 /// Operator of a scheme, who signs while the load runs: an account of its own, since the senders' nonces are all used.
 pub(crate) fn clerk(config: &BenchConfig) -> Result<Signer, BenchError> {
-    let made = derive_signers(first(config)?.secret().as_slice(), 1)?;
+    let made = derive_signers(secret_of(first(config)?)?, 1)?;
     made.into_iter().next().ok_or_else(|| internal("no operator"))
+}
+
+/// Its load is derived from it, so it must be here.
+fn secret_of(signer: &Signer) -> Result<&[u8], BenchError> {
+    signer.secret().map(|secret| secret.as_slice()).ok_or_else(|| internal("a key in a device derives nothing"))
 }
 
 fn first(config: &BenchConfig) -> Result<&Signer, BenchError> {

@@ -63,8 +63,11 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("commonware-", &["florin-consensus", "florin-state", "florin-proof", "florin-sim"]),
     ("jsonrpsee", &["florin-rpc"]),
     ("hyper", &["florin-client", "florin-rpc"]),
+    ("rustls", &["florin-client", "florin-rpc"]),
+    ("tokio-rustls", &["florin-rpc"]),
     ("sqlx", &["florin-index"]),
     ("clap", &["florin"]),
+    ("cryptoki", &["florin"]),
 ];
 
 /// Who may know them in tests besides: the server is tested on a real ledger, which runs on the engine's runtime.

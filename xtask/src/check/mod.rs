@@ -1,9 +1,10 @@
 //! The gate: every rule of the house that a machine can hold.
 
 mod edges;
+mod monitoring;
 mod pages;
 mod sources;
-mod supply;
+pub(crate) mod supply;
 
 use crate::arguments::Gate;
 use crate::report::{Outcome, Report};
@@ -18,6 +19,7 @@ const STEPS: &[Step] = &[
     ("edges", |workspace, _| edges::check(workspace)),
     ("sources", |workspace, _| sources::check(workspace)),
     ("pages", |workspace, _| pages::check(workspace)),
+    ("monitoring", |workspace, _| monitoring::check(workspace)),
     ("lints", |workspace, _| lints(workspace)),
     ("documentation", |workspace, _| documentation(workspace)),
     ("licences", |workspace, _| supply::check_licences(workspace)),

@@ -39,6 +39,31 @@ pub(crate) fn check_advisories(workspace: &Workspace, database: Option<&Path>) -
     })
 }
 
+/// What a release knows of published advisories, for `florin doctor`.
+const EMBEDDED: &str = "bin/florin/src/doctor/advisories.json";
+const DATABASE_URL: &str = "https://github.com/RustSec/advisory-db";
+
+/// Brings the advisories that are embedded in the program up to date, from a checkout or from a fresh one.
+pub(crate) fn embed_advisories(workspace: &Workspace, database: Option<&Path>) -> Result<(), String> {
+    let fetched = workspace.target().join("xtask").join("advisory-db");
+    let database = match database {
+        Some(database) => database,
+        None => {
+            if fetched.exists() {
+                std::fs::remove_dir_all(&fetched).map_err(|error| format!("{}: {error}", fetched.display()))?;
+            }
+            let mut clone = Command::new("git");
+            process::run(clone.args(["clone", "--quiet", "--depth", "1", DATABASE_URL]).arg(&fetched))?;
+            &fetched
+        }
+    };
+    let day = process::output(Command::new("git").arg("-C").arg(database).args(["log", "-1", "--format=%cs"]))?;
+    crate::e2e::build(workspace)?;
+    let mut read = Command::new(workspace.florin());
+    let text = process::output(read.args(["reference", "--day", day.trim(), "--advisories"]).arg(database))?;
+    std::fs::write(workspace.path(EMBEDDED), text).map_err(|error| format!("{EMBEDDED}: {error}"))
+}
+
 /// The same configuration with the database in a directory that nobody fetches.
 fn offline_config(workspace: &Workspace, database: &Path) -> Result<PathBuf, String> {
     if !database.join("crates").is_dir() {

@@ -145,6 +145,9 @@ sections! {
         history_blocks: u64 = 1_024,
         /// Keep every height.
         archive: bool = false,
+        /// Newest blocks that are kept with their receipts. 0: all of them. A new node that need not keep all copies the state
+        /// from its peers, and has the blocks from then on; one that keeps all fetches and executes every block.
+        blocks_kept: u64 = 0,
         /// Worker threads of the node. 0: one for each processor.
         worker_threads: u32 = 0,
         /// Memory for pages of the state and the blocks, in MiB, taken at the start. What is not in it is read from the disk.
@@ -155,8 +158,24 @@ sections! {
     rpc: Rpc {
         /// Serve it.
         enabled: bool = true,
-        /// Address and port. Other machines reach it only when this is not a loopback address; put TLS in front then.
+        /// Address and port. Other machines reach it only when this is not a loopback address; set a certificate then.
         listen: SocketAddr = loopback(8545),
+        /// Certificate chain in PEM: then the port speaks TLS (1.2 and 1.3) alone. Read again when the file changes.
+        tls_certificate: Option<PathBuf> = None,
+        /// Private key of the certificate in PEM, which nobody else may read.
+        tls_key: Option<PathBuf> = None,
+        /// Most connections of one client at the same time. A client is an IPv4 address, or the first 64 bits of an IPv6 address.
+        client_connections_max: u32 = 256,
+        /// Requests of one client a second in the long run, ten seconds' worth at once. Simulations, traces and proofs count 20, searches 5.
+        client_requests_per_second_max: u64 = 2_000,
+        /// Bytes from and to one client a second in the long run.
+        client_bytes_per_second_max: u64 = 16 * 1024 * 1024,
+        /// Signatures of one client's transactions that are checked a second in the long run.
+        client_signatures_per_second_max: u64 = 1_000,
+        /// How long a client is not served that went on after many refusals, in milliseconds. 0: nobody is banned.
+        client_ban_ms: u64 = 600_000,
+        /// Addresses or networks (`10.1.2.0/24`) without these bounds: this machine, a bank's own gateway. A proxy counts as one client.
+        trusted_clients: Vec<String> = vec!["127.0.0.0/8".into(), "::1/128".into()],
         /// Most HTTP requests and WebSocket connections at the same time.
         connections_max: u32 = 2_000,
         /// Most bytes of one request.
@@ -184,8 +203,14 @@ sections! {
         enabled: bool = true,
         /// Address and port.
         listen: SocketAddr = loopback(9464),
+        /// Certificate chain in PEM: then the port speaks TLS alone. Read again when the file changes.
+        tls_certificate: Option<PathBuf> = None,
+        /// Private key of the certificate in PEM, which nobody else may read.
+        tls_key: Option<PathBuf> = None,
         /// The node is not ready when its latest block is older than this, in milliseconds.
         block_age_ms_max: u64 = 15_000,
+        /// Names under which accounts are shown in metrics, each as `0xADDRESS=name`; others are shown by address.
+        account_names: Vec<String> = Vec::new(),
     }
     /// The pool of transactions that wait for a block.
     mempool: Mempool {

@@ -11,13 +11,25 @@
 
 mod fields;
 
-pub(crate) use fields::{Config, LogFormat, SECTIONS};
+pub(crate) use fields::{Config, LogFormat, Rpc, SECTIONS, Storage};
 
 use crate::{failure::Failure, files};
-use std::{fmt::Write as _, path::Path};
+use alloy_primitives::Address;
+use fields::Monitoring;
+use florin_rpc::IpNet;
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+};
 
 /// Prefix of environment variables that override the file.
 pub(crate) const ENVIRONMENT_PREFIX: &str = "FLORIN__";
+
+/// Accounts that have a name in metrics, and characters of a name.
+const ACCOUNT_NAMES_MAX: usize = 10_000;
+const ACCOUNT_NAME_CHARS_MAX: usize = 64;
 
 /// One section of the file.
 #[derive(Debug)]
@@ -102,12 +114,81 @@ impl Config {
                 format!("{endpoint:?} does not start with http://; put a collector on this machine in front of TLS"),
             );
         }
+        let certificates = [
+            ("rpc", &self.rpc.tls_certificate, &self.rpc.tls_key),
+            ("monitoring", &self.monitoring.tls_certificate, &self.monitoring.tls_key),
+        ];
+        for (section, certificate, key) in certificates {
+            if certificate.is_some() != key.is_some() {
+                return wrong(
+                    &format!("{section}.tls_certificate"),
+                    "a certificate and its key are set together".into(),
+                );
+            }
+        }
+        self.rpc.trusted_networks()?;
+        self.monitoring.names()?;
         for (field, filter) in [("log.filter", &self.log.filter), ("traces.filter", &self.traces.filter)] {
             if let Err(error) = filter.parse::<tracing_subscriber::EnvFilter>() {
                 return wrong(field, format!("{filter:?} is no filter: {error}"));
             }
         }
         Ok(())
+    }
+}
+
+impl Config {
+    /// Ports that other machines can reach without TLS, by the field that says where they listen. What is said there can be
+    /// read and changed on the way.
+    pub(crate) fn plain_public_ports(&self) -> Vec<(&'static str, SocketAddr)> {
+        let ports = [
+            ("rpc.listen", self.rpc.enabled, self.rpc.listen, &self.rpc.tls_certificate),
+            ("monitoring.listen", self.monitoring.enabled, self.monitoring.listen, &self.monitoring.tls_certificate),
+        ];
+        let open = ports
+            .into_iter()
+            .filter(|(_, enabled, at, tls)| *enabled && !at.ip().to_canonical().is_loopback() && tls.is_none());
+        open.map(|(field, _, at, _)| (field, at)).collect()
+    }
+}
+
+impl Rpc {
+    /// Networks of the clients that have no bounds of their own.
+    pub(crate) fn trusted_networks(&self) -> Result<Vec<IpNet>, Failure> {
+        let network = |text: &String| {
+            let address = || text.parse::<IpAddr>().map(IpNet::from);
+            text.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
+                Failure::usage(
+                    "config.value",
+                    format_args!("field rpc.trusted_clients: {text:?} is neither an address nor a network"),
+                    "write addresses such as 10.1.2.3, or networks such as 10.1.2.0/24",
+                )
+            })
+        };
+        self.trusted_clients.iter().map(network).collect()
+    }
+}
+
+impl Monitoring {
+    /// The names of accounts.
+    pub(crate) fn names(&self) -> Result<BTreeMap<Address, String>, Failure> {
+        let wrong = |entry: &str, rule: &str| {
+            let message = format!("field monitoring.account_names: {entry:?} {rule}");
+            Failure::usage("config.value", message, "write each as 0xADDRESS=name in config.toml")
+        };
+        if self.account_names.len() > ACCOUNT_NAMES_MAX {
+            return Err(wrong("", &format!("is one of more than {ACCOUNT_NAMES_MAX}")));
+        }
+        let name = |entry: &String| {
+            let (address, name) = entry.split_once('=').ok_or_else(|| wrong(entry, "has no ="))?;
+            let address = address.trim().parse().map_err(|_| wrong(entry, "does not begin with an address"))?;
+            let name = name.trim();
+            if name.is_empty() || name.chars().count() > ACCOUNT_NAME_CHARS_MAX {
+                return Err(wrong(entry, &format!("has a name that is empty or longer than {ACCOUNT_NAME_CHARS_MAX}")));
+            }
+            Ok((address, name.to_string()))
+        };
+        self.account_names.iter().map(name).collect()
     }
 }
 

@@ -22,6 +22,8 @@ fn wrong_files_name_the_field() {
         ("[log]\nfilter = \"=,=\"", "log.filter"),
         ("[traces]\nsampled_ratio = 1.5", "traces.sampled_ratio"),
         ("[traces]\notlp_endpoint = \"https://x\"", "traces.otlp_endpoint"),
+        ("[monitoring]\naccount_names = [\"bank b\"]", "monitoring.account_names"),
+        ("[monitoring]\naccount_names = [\"0x12=bank b\"]", "monitoring.account_names"),
         ("[rpc\n", "config.toml is not TOML"),
         ("passphrase = \"secret\"", "passphrase"),
     ];
@@ -74,6 +76,40 @@ fn the_reference_names_every_field() {
         for field in values.as_table().unwrap().keys() {
             assert!(text.contains(&format!("| `{field}` |")), "{section}.{field}");
         }
+    }
+}
+
+#[test]
+fn ports_that_others_reach_without_tls_are_known() {
+    let ports = |text: &str| {
+        let config = parse(text, &[]).unwrap();
+        config.plain_public_ports().into_iter().map(|(field, _)| field).collect::<Vec<_>>()
+    };
+    assert!(ports("").is_empty(), "by default nobody else reaches them");
+    assert_eq!(
+        ports("[rpc]\nlisten = \"0.0.0.0:1\"\n[monitoring]\nlisten = \"[::]:2\"\n"),
+        ["rpc.listen", "monitoring.listen"]
+    );
+    let tls = "tls_certificate = \"a\"\ntls_key = \"b\"\n";
+    assert_eq!(
+        ports(&format!("[rpc]\nlisten = \"10.0.0.1:1\"\n{tls}[monitoring]\nlisten = \"10.0.0.1:2\"\n")),
+        ["monitoring.listen"]
+    );
+    assert!(ports("[rpc]\nenabled = false\nlisten = \"10.0.0.1:1\"\n").is_empty());
+}
+
+#[test]
+fn trusted_clients_are_addresses_or_networks_and_certificates_have_keys() {
+    let trusted = |text: &str| {
+        parse("", &[("FLORIN__RPC__TRUSTED_CLIENTS", text)]).map(|config| config.rpc.trusted_networks().unwrap().len())
+    };
+    assert_eq!(trusted("10.1.2.3, 10.1.2.0/24,::1,2001:db8::/32").unwrap(), 4);
+    assert_eq!(trusted("").unwrap(), 0);
+    for wrong in ["10.0.0.0/33", "bank.example", "10.0.0", "*"] {
+        assert!(trusted(wrong).unwrap_err().message.contains("rpc.trusted_clients"), "{wrong}");
+    }
+    for text in ["[rpc]\ntls_key = \"a\"", "[monitoring]\ntls_certificate = \"a\""] {
+        assert!(parse(text, &[]).unwrap_err().message.contains("tls_certificate"), "{text}");
     }
 }
 

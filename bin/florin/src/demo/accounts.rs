@@ -7,8 +7,8 @@ use crate::{failure::Failure, key::mnemonic};
 use alloy_primitives::{Address, U256};
 use florin_client::Signer;
 use florin_types::{
-    Access, Currency, Genesis, GenesisAccount, GenesisNode, GenesisPolicy, GenesisToken, GenesisTokenRoles, Rules,
-    RulesSchedule,
+    Access, Currency, Genesis, GenesisAccount, GenesisGovernance, GenesisNode, GenesisPolicy, GenesisSeat,
+    GenesisToken, GenesisTokenRoles, GovernanceParameters, Rules, RulesSchedule,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,6 +84,21 @@ impl People {
         self.named.iter().map(|account| account.key.address()).chain(self.load.iter().map(Signer::address))
     }
 
+    /// The central bank and the commercial banks decide about the network, one voice each and without a time lock, so that
+    /// it can be tried; the central bank pauses a module alone.
+    fn governance(&self) -> GenesisGovernance {
+        let seat = |account: &DemoAccount| GenesisSeat {
+            account: account.key.address(),
+            name: account.name.into(),
+            weight: 1,
+        };
+        GenesisGovernance {
+            seats: self.named[1..5].iter().map(seat).collect(),
+            guardians: [self.central_bank().key.address()].into(),
+            parameters: GovernanceParameters { guardian_quorum: 1, delay_ms: 0, ..GovernanceParameters::default() },
+        }
+    }
+
     /// The genesis of a demo with these nodes.
     pub(crate) fn genesis(
         &self,
@@ -133,6 +148,7 @@ impl People {
                 },
                 balances: self.balances(),
             }],
+            governance: Some(self.governance()),
         })
     }
 

@@ -67,6 +67,8 @@ pub(crate) struct DemoNode {
 pub(crate) struct Layout {
     root: PathBuf,
     plan: Plan,
+    /// The people's names, for metrics.
+    account_names: Vec<String>,
     /// Whether it was there before.
     pub(crate) resumed: bool,
     _lock: files::Lock,
@@ -89,15 +91,17 @@ impl Layout {
         files::make_directory(root)?;
         let root = root.canonicalize().map_err(|error| Failure::reading(root, &error))?;
         let lock = files::lock(&root.join("demo.lock"), &root)?;
+        let account_names: Vec<String> =
+            people.named().iter().map(|account| format!("{}={}", account.key.address(), account.name)).collect();
         let path = root.join("demo.json");
         if path.exists() {
             let plan = read_plan(&path)?;
             check_same("validators", validators, plan.validators, &root)?;
             check_same("followers", followers, plan.followers, &root)?;
-            return Ok(Self { root, plan, resumed: true, _lock: lock, _claim: None });
+            return Ok(Self { root, plan, account_names, resumed: true, _lock: lock, _claim: None });
         }
         let plan = Plan { label: LABEL.into(), validators: validators.unwrap_or(4), followers: followers.unwrap_or(0) };
-        let mut layout = Self { root, plan, resumed: false, _lock: lock, _claim: None };
+        let mut layout = Self { root, plan, account_names, resumed: false, _lock: lock, _claim: None };
         // Again, now that nobody else can be filling it.
         check_ours(&layout.root)?;
         layout._claim = Some(layout.create(people, timestamp_ms)?);
@@ -139,6 +143,7 @@ impl Layout {
         config.rpc.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, rpc_port));
         config.rpc.cors_origins = vec!["*".into()];
         config.monitoring.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, monitoring_port));
+        config.monitoring.account_names = self.account_names.clone();
         config.storage.worker_threads = 2;
         config.storage.page_cache_mb = self.page_cache_mb();
         let text = toml::to_string(&config).map_err(|error| {

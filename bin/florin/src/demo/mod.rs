@@ -29,7 +29,7 @@ use crate::{
 use accounts::{DEMO_CHAIN_ID, DEMO_SYMBOL, People};
 use alloy_primitives::Address;
 use clap::Args;
-use florin_client::RpcClient;
+use florin_client::{RpcClient, Signer};
 use layout::{DemoNode, FOLLOWERS_MAX, Layout, PortClaim, VALIDATORS_MAX};
 use process::{Death, LOG_FILE, RunningNode};
 use progress::{Progress, Pulse};
@@ -175,7 +175,7 @@ async fn live(
     output: Output,
 ) -> Result<(), Failure> {
     // Before anybody reads that it runs: whoever does may stop it at once.
-    let stop = crate::node::stop_request(false)?;
+    let stop = crate::node::stop_request(None)?;
     tokio::pin!(stop);
     if output.is_json() {
         show(network, data, output)?;
@@ -337,8 +337,8 @@ fn show(network: &Network, data: &Data, output: Output) -> Result<(), Failure> {
         .named()
         .iter()
         .map(|account| {
-            let private_key = secret_hex(&account.key);
-            json!({ "name": account.name, "address": account.key.address(), "private_key": private_key.as_str() })
+            let private_key = known_secret(&account.key);
+            json!({ "name": account.name, "address": account.key.address(), "private_key": private_key })
         })
         .collect();
     let nodes: Vec<_> = network
@@ -389,7 +389,7 @@ fn announcement(network: &Network, data: &Data) -> String {
     let mut rows =
         vec![["  ACCOUNT", "ADDRESS", "PRIVATE KEY (demo only, known to everyone)"].map(String::from).to_vec()];
     for account in network.people.named() {
-        let private_key = secret_hex(&account.key).to_string();
+        let private_key = known_secret(&account.key);
         rows.push(vec![format!("  {}", account.name), account.key.address().to_string(), private_key]);
     }
     text.push('\n');
@@ -399,12 +399,17 @@ fn announcement(network: &Network, data: &Data) -> String {
     text
 }
 
+/// A private key of the demo, which everyone knows. None of them is in a device.
+fn known_secret(key: &Signer) -> String {
+    secret_hex(key).map(|digits| digits.to_string()).unwrap_or_default()
+}
+
 /// Lines that work as they stand, pasted into a shell.
 fn cast_lines(network: &Network) -> String {
     let (token, rpc) = (network.token, network.rpc_url());
     let developer = &network.people.named()[0];
     let bank = network.people.banks()[0].key.address();
-    let key = secret_hex(&developer.key);
+    let key = known_secret(&developer.key);
     let root = network.layout.root().display();
     let florin = std::env::current_exe().map_or_else(|_| "florin".into(), |path| path.display().to_string());
     let trust = format!("--rpc {rpc} --genesis {root}/genesis.json");

@@ -25,6 +25,7 @@ Examples:
   florin inspect proof 0x7099…79C8 --dir /var/lib/florin
   florin inspect invariants --genesis genesis.json               of every module, on a node that runs
   florin inspect invariants --dir /var/lib/florin                the same in a stopped node's directory
+  florin inspect evidence FILE --genesis genesis.json            did this validator contradict itself
   florin inspect verify --dir /var/lib/florin                    every stored byte")]
 pub(crate) struct InspectCommand {
     #[command(subcommand)]
@@ -73,6 +74,14 @@ enum Action {
         height: Option<u64>,
         #[command(flatten)]
         source: Source,
+    },
+    /// Checks a file of evidence that a validator contradicted itself, with nothing but the genesis file.
+    Evidence {
+        /// The file; a node keeps them in `DIR/evidence`.
+        file: PathBuf,
+        /// The network's genesis file, from a source that you trust.
+        #[arg(long, value_name = "FILE", env = "FLORIN_GENESIS", hide_env_values = true)]
+        genesis: PathBuf,
     },
     /// What a node's directory holds.
     Data {
@@ -174,6 +183,10 @@ pub(crate) fn run(command: InspectCommand, output: Output) -> Result<(), Failure
             };
             output.show(&report, || report.text())?;
             report.into_result()
+        }
+        Action::Evidence { file, genesis } => {
+            let report = crate::node::evidence::inspect(&file, &genesis)?;
+            output.show(&report, || report.text())
         }
         Action::Data { directory } => {
             let report = offline::data(&directory.dir)?;

@@ -49,6 +49,7 @@ where
     let mut config = LedgerConfig::new("florin", page_cache());
     config.window_blocks = storage.history_blocks;
     config.archive = storage.archive;
+    config.blocks_kept = (storage.blocks_kept > 0).then_some(storage.blocks_kept);
     machine::run(directory.data(), machine::worker_threads(&directory), |context| async move {
         let ledger = Ledger::open_offline(context, config).await.map_err(ledger_failure)?;
         let opened = Opened { genesis, genesis_hash, ledger };
@@ -221,15 +222,17 @@ async fn event_books(opened: &Opened, head: Height) -> Result<Books, Failure> {
             books.balances.credit_genesis(florin_modules::token_address(index), *account, *minor);
         }
     }
+    let oldest = opened.ledger.oldest_block();
+    if oldest > 0 {
+        return Err(Failure::input(
+            "inspect.history",
+            format_args!("blocks below {oldest} are not here, so balances cannot be recomputed from their events"),
+            "run this on a node that keeps every block",
+        ));
+    }
     for height in 1..=head {
         let found = opened.ledger.block(height).await.map_err(ledger_failure)?;
-        let found = found.filter(|block| block.executed).ok_or_else(|| {
-            Failure::input(
-                "inspect.history",
-                format_args!("the receipts of block {height} are not here, so balances cannot be recomputed"),
-                "run this on a node that has followed the network from its first block",
-            )
-        })?;
+        let found = found.ok_or_else(|| fault(format!("block {height} is missing")))?;
         for log in found.receipts.iter().flat_map(|receipt| receipt.logs()) {
             books.apply(log).map_err(|violation| {
                 Failure::damaged(
@@ -256,6 +259,7 @@ pub(crate) fn data(path: &Path) -> Result<DataReport, Failure> {
             height: head.block.height(),
             block_hash: head.block.hash(),
             block_timestamp_ms: head.block.timestamp_ms(),
+            oldest_block_height: opened.ledger.oldest_block(),
             oldest_state_height: opened.ledger.oldest_state(),
             bytes,
             directory,

@@ -295,6 +295,7 @@ pub(crate) struct DataReport {
     pub(crate) height: u64,
     pub(crate) block_hash: B256,
     pub(crate) block_timestamp_ms: u64,
+    pub(crate) oldest_block_height: u64,
     pub(crate) oldest_state_height: u64,
     pub(crate) bytes: u64,
     pub(crate) directory: PathBuf,
@@ -309,6 +310,7 @@ impl DataReport {
             ("height", self.height.to_string()),
             ("block", self.block_hash.to_string()),
             ("time", format!("{} ms since 1970", self.block_timestamp_ms)),
+            ("blocks since", format!("height {}", self.oldest_block_height)),
             ("state since", format!("height {}", self.oldest_state_height)),
             ("on disk", format!("{} bytes in {}", self.bytes, self.directory.display())),
         ])

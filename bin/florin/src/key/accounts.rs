@@ -3,7 +3,7 @@
 use super::{
     Keystore,
     keystore::{Cost, KeyFile},
-    mnemonic,
+    mnemonic, pkcs11,
 };
 use crate::{
     failure::Failure,
@@ -68,9 +68,26 @@ pub(crate) fn from_key_file(path: &Path, passphrase: &PassphraseSource) -> Resul
     }
 }
 
+/// The account of this name: in a device (`pkcs11:…`), in the keystore, or in a key file.
+pub(crate) fn named(name: &str, store: &Store, passphrase: &PassphraseSource) -> Result<Signer, Failure> {
+    if name.starts_with(pkcs11::SCHEME) {
+        return pkcs11::open(name, passphrase);
+    }
+    from_key_file(&store.find(name)?.path, passphrase)
+}
+
+/// The secret of an account; one in a device has none to give.
+pub(crate) fn secret(signer: &Signer) -> Result<&Zeroizing<[u8; 32]>, Failure> {
+    signer.secret().ok_or_else(|| {
+        let message = format!("the key of {} is in a device, which never gives it away", signer.address());
+        Failure::input("key.device", message, "use the account where it is")
+    })
+}
+
 /// A secret in hexadecimal, for people who asked for it.
-pub(crate) fn secret_hex(signer: &Signer) -> Zeroizing<String> {
-    Zeroizing::new(format!("0x{}", hex::encode(signer.secret().as_slice())))
+pub(crate) fn secret_hex(signer: &Signer) -> Result<Zeroizing<String>, Failure> {
+    let digits = Zeroizing::new(hex::encode(secret(signer)?.as_slice()));
+    Ok(Zeroizing::new(["0x", digits.as_str()].concat()))
 }
 
 /// An account in a keystore, without its secret.
@@ -153,7 +170,7 @@ impl Store {
     /// Encrypts and keeps an account.
     pub(crate) fn save(&self, name: &str, account: &Signer, passphrase: &str, cost: Cost) -> Result<Saved, Failure> {
         let path = self.path(name)?;
-        let file = KeyFile::encrypt(account.secret().as_slice(), passphrase, cost)?.for_account(account.address());
+        let file = KeyFile::encrypt(secret(account)?.as_slice(), passphrase, cost)?.for_account(account.address());
         files::make_directory(&self.directory)?;
         files::write_new(&path, file.to_text()?.as_bytes(), Audience::Owner)?;
         Ok(Saved { name: name.into(), address: account.address().to_string(), path })

@@ -230,7 +230,9 @@ fn apply_cipher(derived: &[u8; DERIVED_BYTES], iv: &[u8; 16], data: &mut [u8]) {
 }
 
 fn mac(derived: &[u8; DERIVED_BYTES], ciphertext: &[u8]) -> [u8; 32] {
-    let mut input = Zeroizing::new(derived[16..].to_vec());
+    // Room for all of it at once, so that no copy stays behind where it grows.
+    let mut input = Zeroizing::new(Vec::with_capacity(DERIVED_BYTES + ciphertext.len()));
+    input.extend_from_slice(&derived[16..]);
     input.extend_from_slice(ciphertext);
     // A secret must not stay in a cache.
     keccak256_uncached(&*input).0

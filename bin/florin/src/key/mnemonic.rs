@@ -115,7 +115,7 @@ mod tests {
             (9, "2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6"),
         ];
         for (index, key) in keys {
-            assert_eq!(hex::encode(derive(TEST_PHRASE, "", index).unwrap().secret().as_slice()), key);
+            assert_eq!(hex::encode(derive(TEST_PHRASE, "", index).unwrap().secret().unwrap().as_slice()), key);
         }
     }
 

@@ -7,8 +7,9 @@ pub(crate) mod accounts;
 pub(crate) mod keystore;
 pub(crate) mod mnemonic;
 pub(crate) mod network;
+pub(crate) mod pkcs11;
 
-use crate::{failure::Failure, output::Output, passphrase::PassphraseSource};
+use crate::{backup::keys, failure::Failure, output::Output, passphrase::PassphraseSource};
 use clap::{Args, Subcommand};
 use florin_client::Signer;
 use keystore::Cost;
@@ -23,7 +24,9 @@ Examples:
   florin key import ops --mnemonic-file phrase.txt --index 3
   florin key list
   florin key node --dir /var/lib/florin         a node's key; prints its public half
-  florin key ceremony --dir /var/lib/florin --network network.toml")]
+  florin key ceremony --dir /var/lib/florin --network network.toml
+  florin key backup --dir /var/lib/florin --out keys.age --recipient age1…
+  florin key restore keys.age --dir /var/lib/florin --identity identity.age")]
 pub(crate) struct KeyCommand {
     #[command(subcommand)]
     action: Action,
@@ -39,6 +42,10 @@ enum Action {
     List(Keystore),
     /// Shows an account; its secret only when asked for.
     Show(Show),
+    /// Copies key files into one encrypted file, to be kept apart from the backup of the ledger.
+    Backup(keys::KeyBackup),
+    /// Writes the key files of such a copy to where they belong.
+    Restore(keys::KeyRestore),
     /// A new node key in a node's directory.
     Node(network::NodeKey),
     /// Makes the validators' threshold key together with the other validators' machines. No machine ever knows it.
@@ -124,7 +131,7 @@ struct ImportSource {
 
 #[derive(Debug, Args)]
 struct Show {
-    /// Name of the account, or path of its key file.
+    /// Name of the account, path of its key file, or `pkcs11:token=LABEL;object=LABEL` for one in a device.
     name: String,
     /// Decrypt it and print the private key. Everyone who sees it can spend.
     #[arg(long)]
@@ -142,6 +149,8 @@ pub(crate) fn run(command: KeyCommand, output: Output) -> Result<(), Failure> {
         Action::Import(import) => take_over(&import, output),
         Action::List(keystore) => list(&keystore, output),
         Action::Show(show) => reveal(&show, output),
+        Action::Backup(backup) => keys::backup(&backup, output),
+        Action::Restore(restore) => keys::restore(&restore, output),
         Action::Node(node) => network::node_key(&node, output),
         Action::Ceremony(ceremony) => network::ceremony(&ceremony, output),
         Action::Deal(deal) => network::deal(&deal, output),
@@ -210,14 +219,28 @@ fn list(keystore: &Keystore, output: Output) -> Result<(), Failure> {
 }
 
 fn reveal(show: &Show, output: Output) -> Result<(), Failure> {
+    if show.name.starts_with(pkcs11::SCHEME) {
+        return reveal_in_device(show, output);
+    }
     let store = accounts::Store::open(&show.keystore)?;
     let saved = store.find(&show.name)?;
     if !show.private_key {
         return output.show(&saved, || saved.text());
     }
     let account = accounts::from_key_file(&saved.path, &show.passphrase)?;
-    let secret = accounts::secret_hex(&account);
+    let secret = accounts::secret_hex(&account)?;
     let mut value = serde_json::json!(saved);
     value["private_key"] = secret.as_str().into();
     output.show(&value, || saved.text() + &format!("private key  {}\n", secret.as_str()))
+}
+
+/// The address of an account in a device; there is no secret to show.
+fn reveal_in_device(show: &Show, output: Output) -> Result<(), Failure> {
+    let account = pkcs11::open(&show.name, &show.passphrase)?;
+    if show.private_key {
+        accounts::secret(&account)?;
+    }
+    let address = account.address().to_string();
+    let value = serde_json::json!({ "name": show.name, "address": address });
+    output.show(&value, || crate::output::fields(&[("name", show.name.clone()), ("address", address.clone())]))
 }

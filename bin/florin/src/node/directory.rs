@@ -6,6 +6,8 @@
 //! DIR/node.key.json      the node's key, encrypted
 //! DIR/share.key.json     a validator's threshold share, encrypted
 //! DIR/data/              everything stored
+//! DIR/data/votes.json    a validator's: whether it knows all its votes
+//! DIR/data.restoring/    a restore that is not finished: no node starts
 //! DIR/data.lock          held by the process that uses data/
 //! ```
 
@@ -14,6 +16,7 @@ use crate::{
     failure::Failure,
     files::{self, Audience, Lock},
     key::keystore::{Cost, KeyFile, Kind},
+    node::votes,
     passphrase::PassphraseSource,
 };
 use alloy_primitives::B256;
@@ -72,6 +75,11 @@ impl Directory {
         self.root.join(&self.config.storage.directory)
     }
 
+    /// Where `florin restore` works until all is there.
+    pub(crate) fn restoring(&self) -> PathBuf {
+        self.data().with_extension("restoring")
+    }
+
     /// Path of the node's key file.
     pub(crate) fn node_key_path(&self) -> PathBuf {
         self.root.join(&self.config.keys.node)
@@ -116,10 +124,11 @@ impl Directory {
         Ok(secret)
     }
 
-    /// Keeps a threshold share.
+    /// Keeps a threshold share that was made just now.
     pub(crate) fn save_share(&self, share: &ThresholdShare, passphrase: &str, cost: Cost) -> Result<(), Failure> {
         let file = KeyFile::encrypt(&share.to_bytes(), passphrase, cost)?.for_kind(Kind::ThresholdShare, None);
-        files::write_new(&self.share_path(), file.to_text()?.as_bytes(), Audience::Owner)
+        files::write_new(&self.share_path(), file.to_text()?.as_bytes(), Audience::Owner)?;
+        votes::share_was_made(&self.data(), self.node_public_key()?)
     }
 
     /// Decrypts the node's key.
@@ -143,6 +152,18 @@ impl Directory {
 
     /// Takes the data directory for this process until the lock is dropped (or the process ends, however it ends).
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
+        if self.restoring().exists() {
+            return Err(Failure::input(
+                "restore.unfinished",
+                format_args!("{} is an unfinished restore", self.restoring().display()),
+                "finish it with the `florin restore` that began it, or remove it",
+            ));
+        }
+        self.lock_for_restore()
+    }
+
+    /// The same while the data is being restored.
+    pub(crate) fn lock_for_restore(&self) -> Result<Lock, Failure> {
         let data = self.data();
         files::make_directory(&data)?;
         files::lock(&data.with_extension("lock"), &data)

@@ -1,6 +1,6 @@
 //! The reference of what a node measures: a real node is started in a temporary directory, used, and asked.
 
-use super::{directory::Directory, listening, machine, node_config, services};
+use super::{directory::Directory, listening, machine, node_config, queues::Queues, services};
 use crate::{
     demo::{accounts::People, layout::Layout},
     failure::Failure,
@@ -30,13 +30,14 @@ pub(crate) fn reference() -> Result<String, Failure> {
     let config = node_config(&directory, &genesis, &PassphraseSource::default())?;
     let network = listening(&directory, &genesis.nodes, &config.secret.public_key())?;
     let text = machine::run(directory.data(), 2, |context| async {
-        let services = services::start(context, &directory, config, network).await?;
+        let services = services::start(context, &directory, config, network, Arc::default()).await?;
         let used = use_node(&services.serving().rpc_url.unwrap_or_default()).await;
         let text = services.metrics();
         services.stop().await;
         used.map(|()| text)
     })?;
-    Ok(page(&text))
+    // The node of the reference has no scheme of settlement.
+    Ok(page(&(text + &Queues::example())))
 }
 
 /// Some measurements exist from their first use on: waits for a final block, and makes a request that fails.

@@ -10,11 +10,18 @@
 //! **Failures.** A wrong configuration or genesis file: exit 2 or 3 before anything is touched. Damaged data: exit 6,
 //! the damage named. A fault while running stops the process; a node that doubts its own data answers nobody.
 
+mod admin_acts;
 pub(crate) mod directory;
+pub(crate) mod evidence;
+pub(crate) mod intrusions;
 pub(crate) mod machine;
 pub(crate) mod measured;
 pub(crate) mod monitoring;
+mod queues;
 mod services;
+mod tls;
+pub(crate) mod vitals;
+pub(crate) mod votes;
 
 use crate::{
     demo::process::Serving,
@@ -26,8 +33,9 @@ use crate::{
 use alloy_primitives::B256;
 use clap::Args;
 use directory::Directory;
-use florin_consensus::{Committee, History, NetworkConfig, NodeConfig};
+use florin_consensus::{Committee, History, NetworkConfig, Node, NodeConfig};
 use florin_types::{Genesis, GenesisNode, NodeRole};
+use intrusions::Intrusions;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     io::Read as _,
@@ -37,6 +45,7 @@ use std::{
     time::Duration,
 };
 use tokio::signal::unix::{SignalKind, signal};
+use votes::{Begun, Standing, Waiting};
 
 /// Longest time for a clean stop, after which the process ends anyway.
 const STOP_TIME_MAX: Duration = Duration::from_secs(15);
@@ -71,16 +80,91 @@ pub(crate) fn run(command: &NodeCommand, output: Output) -> Result<(), Failure> 
     let config = node_config(&directory, &genesis, &command.passphrase)?;
     let network = listening(&directory, &genesis.nodes, &config.secret.public_key())?;
     check_free(network.listen)?;
-    let stop_with_stdin = command.stop_with_stdin;
-    machine::run(directory.data(), machine::worker_threads(&directory), |context| async move {
-        let telemetry = Telemetry::start(directory.config(), &node_name(&config))?;
-        let result = serve(context, &directory, config, network, stop_with_stdin, output).await;
-        if let Err(failure) = &result {
-            tracing::error!(code = failure.code, "{}", failure.message);
+    let telemetry = Telemetry::start(directory.config(), &node_name(&config))?;
+    let result = live(&directory, &config, &network, &telemetry, command.stop_with_stdin, output);
+    if let Err(failure) = &result {
+        tracing::error!(code = failure.code, "{}", failure.message);
+    }
+    telemetry.stop();
+    result
+}
+
+/// Runs the node until it is told to stop. A validator that does not know its earlier votes runs without its share first,
+/// and again with it when that is safe.
+fn live(
+    directory: &Directory,
+    config: &NodeConfig,
+    network: &NetworkConfig,
+    telemetry: &Telemetry,
+    stop_with_stdin: bool,
+    output: Output,
+) -> Result<(), Failure> {
+    let (gone, parent_gone) = tokio::sync::watch::channel(false);
+    if stop_with_stdin {
+        watch_parent(gone);
+    }
+    let mut first = true;
+    loop {
+        let (config, votes) = with_votes(directory, config.clone())?;
+        let (intrusions, parent_gone) = (telemetry.intrusions(), parent_gone.clone());
+        let life = Life { first, votes, intrusions, parent_gone, output };
+        let end = machine::run(directory.data(), machine::worker_threads(directory), |context| {
+            serve(context, directory, config, network.clone(), life)
+        })?;
+        match end {
+            End::Stopped => return Ok(()),
+            End::MayVote => tracing::info!("starting again, as a validator that votes"),
         }
-        telemetry.stop().await;
-        result
-    })
+        first = false;
+    }
+}
+
+/// One run of the node's runtime.
+struct Life {
+    first: bool,
+    votes: Votes,
+    intrusions: Arc<Intrusions>,
+    parent_gone: tokio::sync::watch::Receiver<bool>,
+    output: Output,
+}
+
+/// What is to be done about a node's votes while it runs.
+enum Votes {
+    /// Nothing: it knows all of them, or has no share.
+    Known,
+    /// The first final block is to be noted.
+    Begin(Begun),
+    /// It may not vote before this is over.
+    Wait(Waiting),
+}
+
+/// Why a run of the node's runtime ended.
+enum End {
+    /// Somebody asked for it.
+    Stopped,
+    /// The validator may vote from now on.
+    MayVote,
+}
+
+/// Takes the share out of the configuration of a validator that must not vote yet, and tells the other how far it has voted.
+fn with_votes(directory: &Directory, mut config: NodeConfig) -> Result<(NodeConfig, Votes), Failure> {
+    if config.share.is_none() {
+        return Ok((config, Votes::Known));
+    }
+    match votes::standing(&directory.data(), config.secret.public_key(), monitoring::now_ms())? {
+        Standing::Votes(floor, begun) => {
+            config.floor = floor.map(|floor| *floor);
+            Ok((config, begun.map_or(Votes::Known, Votes::Begin)))
+        }
+        Standing::Waits(waiting) => {
+            tracing::warn!(
+                "the votes that this validator has cast are not known here (a restored or new data directory): it follows, and \
+                 votes again by itself once a block made after now is final. If all validators wait, see docs/backup.md"
+            );
+            config.share = None;
+            Ok((config, Votes::Wait(waiting)))
+        }
+    }
 }
 
 /// Every connection and every stored file needs a descriptor, and what a shell allows by default is little. Where the
@@ -121,8 +205,7 @@ fn node_config(
     let settings = directory.config();
     let bound = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
     let mut config = NodeConfig::new(genesis.clone(), secret, share);
-    config.history =
-        History { window: settings.storage.history_blocks, archive: settings.storage.archive, ..History::default() };
+    config.history = history(&settings.storage)?;
     config.page_cache_bytes = machine::page_cache_bytes(directory);
     if config.page_cache_bytes as u64 > machine::memory_bytes() {
         return Err(Failure::input(
@@ -140,6 +223,23 @@ fn node_config(
     config.pool.bytes_max = bound(settings.mempool.bytes_max);
     config.pool.lifetime_ms = settings.mempool.age_ms_max;
     Ok(config)
+}
+
+/// How much the node keeps.
+fn history(storage: &crate::config::Storage) -> Result<History, Failure> {
+    if storage.archive && storage.blocks_kept > 0 {
+        return Err(Failure::input(
+            "node.history",
+            format_args!("storage.archive keeps every height, storage.blocks_kept only {} blocks", storage.blocks_kept),
+            "set one of the two",
+        ));
+    }
+    Ok(History {
+        window: storage.history_blocks,
+        archive: storage.archive,
+        blocks_kept: (storage.blocks_kept > 0).then_some(storage.blocks_kept),
+        ..History::default()
+    })
 }
 
 fn own_entry<'a>(genesis: &'a Genesis, config: &NodeConfig) -> Option<&'a GenesisNode> {
@@ -187,39 +287,56 @@ async fn serve(
     directory: &Directory,
     config: NodeConfig,
     network: NetworkConfig,
-    stop_with_stdin: bool,
-    output: Output,
-) -> Result<(), Failure> {
+    life: Life,
+) -> Result<End, Failure> {
     let name = node_name(&config);
-    let stop = stop_request(stop_with_stdin)?;
+    let stop = stop_request(Some(life.parent_gone))?;
     tokio::pin!(stop);
-    let starting = services::start(context, directory, config, network);
+    let starting = services::start(context, directory, config, network, life.intrusions);
+    for (field, address) in directory.config().plain_public_ports() {
+        tracing::warn!(field, %address, "other machines reach this port without TLS: what is said there can be read and changed on the way");
+    }
     let services = tokio::select! {
         started = starting => started?,
-        () = &mut stop => return Ok(()),
+        () = &mut stop => return Ok(End::Stopped),
     };
     let serving = services.serving();
-    output.show(&serving, || announcement(&name, &serving))?;
+    match life.first {
+        true => life.output.show(&serving, || announcement(&name, &serving))?,
+        false => life.output.show_again(&serving, || announcement(&name, &serving)),
+    }
     tracing::info!(node = name, height = serving.height, "serving");
     let ended = tokio::select! {
-        () = &mut stop => None,
-        reason = services.ended() => Some(reason),
+        () = &mut stop => Ok(End::Stopped),
+        reason = services.ended() => Err(ended_by_itself(&reason)),
+        end = follow_votes(services.node(), life.votes) => end,
     };
     if tokio::time::timeout(STOP_TIME_MAX, services.stop()).await.is_err() {
         tracing::warn!("a part did not end in time; what is final is on the disk");
     }
-    match ended {
-        None => {
-            tracing::info!(node = name, "stopped");
-            Ok(())
-        }
-        Some(reason) => Err(Failure::new(
-            Exit::Damaged,
-            "node.ended",
-            format_args!("the engine ended by itself: {reason}"),
-            "read the log above; then run `florin inspect verify --dir DIR`",
-        )),
+    if let Ok(End::Stopped) = &ended {
+        tracing::info!(node = name, "stopped");
     }
+    ended
+}
+
+/// Notes what the node's votes ask for; ends when it has to be started again with its share, or the note cannot be written.
+async fn follow_votes(node: &Node, votes: Votes) -> Result<End, Failure> {
+    match votes {
+        Votes::Known => {}
+        Votes::Begin(begun) => begun.note(node).await?,
+        Votes::Wait(waiting) => return waiting.until_safe(node).await.map(|()| End::MayVote),
+    }
+    std::future::pending().await
+}
+
+fn ended_by_itself(reason: &str) -> Failure {
+    Failure::new(
+        Exit::Damaged,
+        "node.ended",
+        format_args!("the engine ended by itself: {reason}"),
+        "read the log above; then run `florin inspect verify --dir DIR`",
+    )
 }
 
 fn announcement(name: &str, serving: &Serving) -> String {
@@ -232,32 +349,42 @@ fn announcement(name: &str, serving: &Serving) -> String {
     format!("{} {name} serves; Ctrl-C stops it\n{fields}", serving.role)
 }
 
+/// Watches standard input, which a parent process holds open for as long as it lives.
+fn watch_parent(gone: tokio::sync::watch::Sender<bool>) {
+    // A thread of its own: it must notice even when the runtime hangs, and then end the process.
+    std::thread::spawn(move || {
+        let mut byte = [0u8; 64];
+        while matches!(std::io::stdin().read(&mut byte), Ok(1..)) {}
+        let _ = gone.send(true);
+        std::thread::sleep(STOP_TIME_MAX + Duration::from_secs(3));
+        std::process::exit(Exit::Failed as i32);
+    });
+}
+
 /// Resolves when somebody asks for the end: a signal, or the parent that went away.
-pub(crate) fn stop_request(stop_with_stdin: bool) -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn stop_request(
+    parent_gone: Option<tokio::sync::watch::Receiver<bool>>,
+) -> Result<impl Future<Output = ()>, Failure> {
     let watch = |kind| {
         signal(kind).map_err(|error| {
             Failure::new(Exit::Failed, "node.signals", error, "report this: signals cannot be received")
         })
     };
     let (mut terminate, mut interrupt) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
-    let (gone, parent_gone) = tokio::sync::oneshot::channel::<()>();
-    if stop_with_stdin {
-        // A thread of its own: it must notice even when the runtime hangs, and then end the process.
-        std::thread::spawn(move || {
-            let mut byte = [0u8; 64];
-            while matches!(std::io::stdin().read(&mut byte), Ok(1..)) {}
-            let _ = gone.send(());
-            std::thread::sleep(STOP_TIME_MAX + Duration::from_secs(3));
-            std::process::exit(Exit::Failed as i32);
-        });
-    } else {
-        std::mem::forget(gone);
-    }
+    let parent_gone = async move {
+        if let Some(mut gone) = parent_gone
+            && gone.wait_for(|gone| *gone).await.is_ok()
+        {
+            return;
+        }
+        // There is no parent to be watched.
+        std::future::pending().await
+    };
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
-            _ = parent_gone => {}
+            () = parent_gone => {}
         }
         // Whoever asks twice means at once.
         tokio::spawn(async move {

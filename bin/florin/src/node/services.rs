@@ -1,12 +1,21 @@
 //! The parts of a running node, started in order and stopped in reverse: engine, index, JSON-RPC, monitoring.
 
-use super::{directory::Directory, monitoring, role_name};
-use crate::{demo::process::Serving, failure::Failure, genesis, key::network::key_failure};
+use super::{
+    admin_acts,
+    directory::Directory,
+    evidence,
+    intrusions::Intrusions,
+    monitoring,
+    queues::{self, Queues},
+    role_name, tls,
+    vitals::Vitals,
+};
+use crate::{config::Rpc, demo::process::Serving, failure::Failure, genesis, key::network::key_failure};
 use alloy_primitives::B256;
 use florin_consensus::{Context, NetworkConfig, Node, NodeConfig, StartError, SubmitError as EngineRefusal};
 use florin_index::Index;
 use florin_mempool::Submitted;
-use florin_rpc::{Backend, NodeControl, NodeStatus, RpcConfig, RpcServer, SubmitError};
+use florin_rpc::{Backend, Ban, ClientLimits, NodeControl, NodeStatus, RpcConfig, RpcServer, SubmitError};
 use florin_types::VerifiedTx;
 use futures::future::BoxFuture;
 use std::{
@@ -16,18 +25,16 @@ use std::{
     time::Duration,
 };
 
-/// The server is shared with monitoring, and taken out to be stopped.
-type SharedRpc = Arc<Mutex<Option<RpcServer>>>;
-
 /// Longest time for requests that run to finish, when the node stops.
 const RPC_STOP_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// A node with everything beside it.
 pub(crate) struct Services {
-    node: Node,
-    rpc: SharedRpc,
+    measured: Arc<Measured>,
     rpc_address: Option<SocketAddr>,
+    rpc_tls: bool,
     monitoring: Option<SocketAddr>,
+    monitoring_tls: bool,
 }
 
 /// Starts everything that the configuration asks for.
@@ -36,66 +43,86 @@ pub(crate) async fn start(
     directory: &Directory,
     config: NodeConfig,
     network: NetworkConfig,
+    intrusions: Arc<Intrusions>,
 ) -> Result<Services, Failure> {
     let settings = directory.config();
+    intrusions.expect(config.genesis.validators().map(|node| node.public_key));
     let node = florin_consensus::start(context, config, network).await.map_err(start_failure)?;
+    keep_watch(directory, &node);
     let rpc = if settings.rpc.enabled { Some(serve_rpc(directory, &node).await?) } else { None };
     let rpc_address = rpc.as_ref().map(RpcServer::address);
-    let rpc: SharedRpc = Arc::new(Mutex::new(rpc));
+    let measured = Arc::new(Measured {
+        rpc: Mutex::new(rpc),
+        vitals: Vitals::new(directory.data()),
+        intrusions,
+        queues: queues::watch(node.ledger().clone(), node.genesis().clone(), settings.monitoring.names()?),
+        node,
+        block_age_ms_max: settings.monitoring.block_age_ms_max,
+    });
     let monitoring = if settings.monitoring.enabled {
-        let observed =
-            Observed { node: node.clone(), rpc: rpc.clone(), block_age_ms_max: settings.monitoring.block_age_ms_max };
-        Some(monitoring::serve(settings.monitoring.listen, Arc::new(observed)).await?)
+        let files = (&settings.monitoring.tls_certificate, &settings.monitoring.tls_key);
+        let certificate = tls::open(directory, "monitoring", files)?;
+        Some(monitoring::serve(settings.monitoring.listen, certificate, measured.clone()).await?)
     } else {
         None
     };
-    Ok(Services { node, rpc, rpc_address, monitoring })
+    let rpc_tls = settings.rpc.tls_certificate.is_some();
+    let monitoring_tls = settings.monitoring.tls_certificate.is_some();
+    Ok(Services { measured, rpc_address, rpc_tls, monitoring, monitoring_tls })
+}
+
+/// Looks for what nobody else would tell of: validators that contradict themselves, and powers over the ledger that are used.
+fn keep_watch(directory: &Directory, node: &Node) {
+    if let Some(found) = node.take_evidence() {
+        tokio::spawn(evidence::keep(directory.root().join("evidence"), node.genesis_hash(), found));
+    }
+    tokio::spawn(admin_acts::follow(node.ledger().clone()));
 }
 
 impl Services {
     /// What the node looks like from outside.
     pub(crate) fn serving(&self) -> Serving {
-        let status = self.node.status();
+        let status = self.measured.node.status();
         let address = self.rpc_address;
         Serving {
             role: role_name(status.role).into(),
-            rpc_url: address.map(|address| format!("http://{address}")),
-            ws_url: address.map(|address| format!("ws://{address}")),
-            monitoring_url: self.monitoring.map(|address| format!("http://{address}")),
+            rpc_url: address.map(|address| url("http", self.rpc_tls, address)),
+            ws_url: address.map(|address| url("ws", self.rpc_tls, address)),
+            monitoring_url: self.monitoring.map(|address| url("http", self.monitoring_tls, address)),
             height: status.height,
         }
     }
 
+    /// The engine.
+    pub(crate) fn node(&self) -> &Node {
+        &self.measured.node
+    }
+
     /// Everything measured, in Prometheus' text format.
     pub(crate) fn metrics(&self) -> String {
-        all_metrics(&self.node, &self.rpc)
+        monitoring::Observed::metrics(&*self.measured)
     }
 
     /// Resolves when the engine has ended, with the reason.
     pub(crate) async fn ended(&self) -> String {
-        self.node.ended().await.to_string()
+        self.measured.node.ended().await.to_string()
     }
 
     /// Stops everything, the engine last.
     pub(crate) async fn stop(self) {
-        let rpc = lock(&self.rpc).take();
+        let rpc = self.measured.rpc().take();
         if let Some(rpc) = rpc
             && tokio::time::timeout(RPC_STOP_TIME_MAX, rpc.stop()).await.is_err()
         {
             tracing::warn!("connections to JSON-RPC were cut");
         }
-        self.node.stop().await;
+        self.measured.node.stop().await;
     }
 }
 
-/// The server stays usable whatever happened to another holder of the lock.
-fn lock(rpc: &SharedRpc) -> MutexGuard<'_, Option<RpcServer>> {
-    rpc.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn all_metrics(node: &Node, rpc: &SharedRpc) -> String {
-    let rpc = lock(rpc).as_ref().map(RpcServer::metrics).unwrap_or_default();
-    monitoring::join(&[node.metrics(), rpc])
+/// Over TLS a scheme has one letter more.
+fn url(scheme: &str, tls: bool, address: SocketAddr) -> String {
+    format!("{scheme}{}://{address}", if tls { "s" } else { "" })
 }
 
 /// Whose turn it is: a genesis file that gives no network is the caller's, stored data the operator's.
@@ -121,7 +148,9 @@ async fn serve_rpc(directory: &Directory, node: &Node) -> Result<RpcServer, Fail
         genesis: node.genesis().clone(),
         genesis_hash: node.genesis_hash(),
         node: Arc::new(Control(node.clone())),
+        tls: tls::open(directory, "rpc", (&settings.tls_certificate, &settings.tls_key))?,
         config: RpcConfig {
+            clients: client_limits(settings)?,
             cors_origins: settings.cors_origins.clone(),
             request_bytes_max: settings.request_bytes_max,
             response_bytes_max: settings.response_bytes_max,
@@ -141,6 +170,17 @@ async fn serve_rpc(directory: &Directory, node: &Node) -> Result<RpcServer, Fail
             format_args!("JSON-RPC cannot listen on {}: {error}", settings.listen),
             "choose another address in rpc.listen, or stop the program that uses it",
         )
+    })
+}
+
+fn client_limits(settings: &Rpc) -> Result<ClientLimits, Failure> {
+    Ok(ClientLimits {
+        connections_max: settings.client_connections_max,
+        requests_per_second_max: settings.client_requests_per_second_max,
+        bytes_per_second_max: settings.client_bytes_per_second_max,
+        signatures_per_second_max: settings.client_signatures_per_second_max,
+        ban_time: Duration::from_millis(settings.client_ban_ms),
+        trusted: settings.trusted_networks()?,
     })
 }
 
@@ -186,15 +226,32 @@ impl NodeControl for Control {
 }
 
 /// The node as its monitors know it.
-struct Observed {
+struct Measured {
     node: Node,
-    rpc: SharedRpc,
+    /// Taken out to be stopped.
+    rpc: Mutex<Option<RpcServer>>,
+    vitals: Vitals,
+    queues: Arc<Queues>,
+    intrusions: Arc<Intrusions>,
     block_age_ms_max: u64,
 }
 
-impl monitoring::Observed for Observed {
+impl Measured {
+    /// The server stays usable whatever happened to another holder of the lock.
+    fn rpc(&self) -> MutexGuard<'_, Option<RpcServer>> {
+        self.rpc.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl monitoring::Observed for Measured {
     fn metrics(&self) -> String {
-        all_metrics(&self.node, &self.rpc)
+        let rpc = self.rpc().as_ref().map(RpcServer::metrics).unwrap_or_default();
+        let own = [self.vitals.encode(), self.queues.encode(), self.intrusions.metrics()];
+        monitoring::join(&[[self.node.metrics(), rpc].as_slice(), &own].concat())
+    }
+
+    fn bans(&self) -> Vec<Ban> {
+        self.rpc().as_ref().map(RpcServer::bans).unwrap_or_default()
     }
 
     fn unready_reasons(&self) -> Vec<String> {

@@ -188,6 +188,15 @@ impl Running {
         Self::start(florin(arguments.iter().chain(more)))
     }
 
+    /// What it has said on standard error.
+    pub fn log(&self) -> String {
+        use std::os::unix::fs::FileExt as _;
+        // Not from where the program writes: the place is shared with it.
+        let mut said = vec![0; self.said.metadata().unwrap().len() as usize];
+        self.said.read_exact_at(&mut said, 0).unwrap();
+        text(&said)
+    }
+
     pub fn text(&self, field: &str) -> String {
         self.value[field].as_str().unwrap_or_else(|| panic!("{field} is absent: {}", self.value)).to_string()
     }

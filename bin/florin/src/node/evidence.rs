@@ -1,0 +1,198 @@
+//! Evidence of equivocation, kept as files in `DIR/evidence`, one for each view in which a validator contradicted itself.
+//!
+//! A file can be given to anyone: `florin inspect evidence FILE --genesis FILE` checks it with nothing else. At most
+//! [`FILES_MAX`] are kept; what comes after is logged and not kept, since the first are enough to act on.
+
+use crate::{
+    failure::{Exit, Failure},
+    files::{self, Audience},
+    genesis,
+    node::intrusions::INTRUSION,
+    output,
+};
+use alloy_primitives::{B256, Bytes};
+use florin_consensus::{Evidence, EvidenceReceiver, verify_evidence};
+use florin_types::Genesis;
+use futures::StreamExt as _;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Files that are kept.
+const FILES_MAX: usize = 1_024;
+
+/// A file of evidence. Everything but `votes` follows from them, and is checked against them.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EvidenceFile {
+    /// Which network: the votes mean nothing in another.
+    genesis_hash: B256,
+    kind: String,
+    view: u64,
+    /// Node key of the validator.
+    validator: B256,
+    /// Both signed votes.
+    votes: Bytes,
+}
+
+/// What `florin inspect evidence` shows.
+#[derive(Debug, Serialize)]
+pub(crate) struct EvidenceReport {
+    kind: &'static str,
+    view: u64,
+    validator: B256,
+    /// Name of the validator in the genesis file.
+    name: String,
+    verified: String,
+}
+
+impl EvidenceReport {
+    pub(crate) fn text(&self) -> String {
+        output::fields(&[
+            ("equivocation", self.kind.to_string()),
+            ("validator", format!("{} ({})", self.name, self.validator)),
+            ("view", self.view.to_string()),
+            ("verified", self.verified.clone()),
+        ])
+    }
+}
+
+/// Keeps what the engine finds, until the engine ends.
+pub(crate) async fn keep(directory: PathBuf, genesis_hash: B256, mut found: EvidenceReceiver) {
+    while let Some(evidence) = found.next().await {
+        let Evidence { kind, view, validator, .. } = &evidence;
+        match write(&directory, genesis_hash, &evidence) {
+            Ok(file) => {
+                let file = file.display();
+                tracing::warn!(target: INTRUSION, code = "equivocation", %validator, kind, view, %file, "a validator contradicted itself");
+            }
+            Err(failure) => {
+                let reason = &failure.message;
+                tracing::error!(target: INTRUSION, code = "equivocation", %validator, kind, view, reason, "a validator contradicted itself, and the evidence is not kept");
+            }
+        }
+    }
+}
+
+fn write(directory: &Path, genesis_hash: B256, evidence: &Evidence) -> Result<PathBuf, Failure> {
+    files::make_directory(directory)?;
+    let kept = fs::read_dir(directory).map_err(|error| Failure::reading(directory, &error))?.take(FILES_MAX).count();
+    if kept >= FILES_MAX {
+        let message = format!("{} has {FILES_MAX} files", directory.display());
+        return Err(Failure::input("evidence.full", message, "move them elsewhere"));
+    }
+    let Evidence { kind, view, validator, votes } = evidence;
+    let start = hex::encode(validator.get(..4).unwrap_or_default());
+    let path = directory.join(format!("{view:012}-{start}-{kind}.json"));
+    let file =
+        EvidenceFile { genesis_hash, kind: (*kind).into(), view: *view, validator: *validator, votes: votes.clone() };
+    let text = serde_json::to_string_pretty(&file).map_err(|error| Failure::input("evidence", error, "report this"))?;
+    if !path.exists() {
+        files::write_new(&path, text.as_bytes(), Audience::Everyone)?;
+    }
+    Ok(path)
+}
+
+/// Checks a file of evidence with the genesis file alone.
+pub(crate) fn inspect(file: &Path, genesis: &Path) -> Result<EvidenceReport, Failure> {
+    let text = files::read_text(file)?;
+    let genesis = genesis::read(genesis)?;
+    let genesis_hash = genesis::block(&genesis)?.hash();
+    check(&text, &genesis, genesis_hash).map_err(|reason| {
+        let message = format!("{} proves nothing: {reason}", file.display());
+        Failure::new(Exit::Input, "evidence.invalid", message, "check that file and genesis file are of one network")
+    })
+}
+
+/// What the text of a file proves, or why it proves nothing.
+fn check(text: &str, genesis: &Genesis, genesis_hash: B256) -> Result<EvidenceReport, String> {
+    let claimed: EvidenceFile = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if claimed.genesis_hash != genesis_hash {
+        return Err(format!("it is of network {}, the genesis file of {genesis_hash}", claimed.genesis_hash));
+    }
+    let found = verify_evidence(genesis, genesis_hash, &claimed.votes).map_err(|error| error.to_string())?;
+    if (found.kind, found.view, found.validator) != (claimed.kind.as_str(), claimed.view, claimed.validator) {
+        return Err("its votes are of another validator, view or kind than it says".into());
+    }
+    let name = genesis.validators().find(|node| node.public_key == found.validator).map(|node| node.name.clone());
+    Ok(EvidenceReport {
+        kind: found.kind,
+        view: found.view,
+        validator: found.validator,
+        name: name.unwrap_or_default(),
+        verified: "both votes verify under this validator's part of the network's key".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::demo::accounts::People;
+    use florin_consensus::{NodeSecret, deal_from_seed};
+    use florin_types::{GenesisNode, NodeRole};
+
+    const HASH: B256 = B256::repeat_byte(7);
+    /// Made by the tests of `florin-consensus`, which have the keys.
+    const VOTES: &str = include_str!("../../../../crates/consensus/golden/evidence.hex");
+
+    fn network() -> Genesis {
+        let node = |seed: u64| GenesisNode {
+            name: format!("bank {seed}"),
+            public_key: NodeSecret::from_seed(seed).public_key(),
+            address: format!("127.0.0.1:{seed}"),
+            role: NodeRole::Validator,
+        };
+        let nodes: Vec<GenesisNode> = (1..=4).map(node).collect();
+        let keys: Vec<B256> = nodes.iter().map(|node| node.public_key).collect();
+        let threshold_public = deal_from_seed(3, &keys).unwrap().threshold_public;
+        People::derive().unwrap().genesis(1_700_000_000_000, threshold_public, nodes).unwrap()
+    }
+
+    /// As the engine would hand it over.
+    fn evidence() -> Evidence {
+        verify_evidence(&network(), HASH, &hex::decode(VOTES).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn evidence_is_kept_once_and_checked_by_anyone() {
+        let directory = tempfile::tempdir().unwrap();
+        let (place, evidence) = (directory.path().join("evidence"), evidence());
+        let path = write(&place, HASH, &evidence).unwrap();
+        assert_eq!(write(&place, HASH, &evidence).unwrap(), path, "the same again is the same file");
+        assert_eq!(fs::read_dir(&place).unwrap().count(), 1);
+        let report = check(&fs::read_to_string(path).unwrap(), &network(), HASH).unwrap();
+        assert_eq!((report.kind, report.view, report.validator), ("two_proposals", 9, evidence.validator));
+        assert!(report.name.starts_with("bank ") && report.text().contains(&report.name), "{}", report.text());
+    }
+
+    #[test]
+    fn a_file_that_says_something_else_than_its_votes_proves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = write(directory.path(), HASH, &evidence()).unwrap();
+        let text = fs::read_to_string(path).unwrap();
+        let other = network().validators().find(|node| node.public_key != evidence().validator).unwrap().public_key;
+        let validator = evidence().validator.to_string();
+        let changes =
+            [("two_proposals", "two_finals"), ("\"view\": 9", "\"view\": 8"), (&validator, &other.to_string())];
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}: {text}");
+            let reason = check(&text.replace(from, to), &network(), HASH).unwrap_err();
+            assert!(reason.contains("than it says"), "{reason}");
+        }
+        assert!(check(&text, &network(), B256::ZERO).unwrap_err().contains("of network"));
+        assert!(check("{}", &network(), HASH).is_err());
+        assert!(check(&text.replace(&VOTES[..40], &VOTES[40..80]), &network(), HASH).is_err());
+    }
+
+    #[test]
+    fn what_is_kept_has_a_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        for number in 0..FILES_MAX {
+            fs::write(directory.path().join(number.to_string()), "").unwrap();
+        }
+        assert_eq!(write(directory.path(), HASH, &evidence()).unwrap_err().code, "evidence.full");
+    }
+}

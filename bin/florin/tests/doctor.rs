@@ -1,0 +1,200 @@
+//! What `florin doctor` says of real networks: healthy, halted, misconfigured; and that rules and dashboards name what nodes
+//! really measure.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod common;
+
+use common::{Running, florin, signal, text, wait_for};
+use serde_json::Value;
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path};
+use tempfile::TempDir;
+
+/// Runs the doctor; its exit code must be that of its report.
+fn doctor(arguments: &[&str]) -> Value {
+    let output = florin(["doctor", "--json", "--seconds", "1"]).args(arguments).output().unwrap();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    let report: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}\n{stderr}"));
+    let expected = i32::from(report["verdict"] == "broken");
+    assert_eq!(output.status.code(), Some(expected), "{report}\n{stderr}");
+    assert_eq!(stderr.contains("doctor.broken"), expected == 1, "{stderr}");
+    report
+}
+
+fn finding<'a>(report: &'a Value, code: &str) -> &'a Value {
+    let findings = report["findings"].as_array().unwrap();
+    findings.iter().find(|finding| finding["code"] == code).unwrap_or_else(|| panic!("{code}: {report}"))
+}
+
+/// Codes of what is broken. The disk of the machine that runs the tests is not what they are about.
+fn broken(report: &Value) -> Vec<&str> {
+    let findings = report["findings"].as_array().unwrap().iter();
+    let codes =
+        findings.filter(|finding| finding["verdict"] == "broken").map(|finding| finding["code"].as_str().unwrap());
+    codes.filter(|code| *code != "disk").collect()
+}
+
+/// What a finding says, with its next step.
+fn said(report: &Value, code: &str) -> String {
+    let finding = finding(report, code);
+    format!("{} | {}", finding["seen"].as_str().unwrap(), finding["next"].as_str().unwrap_or_default())
+}
+
+#[test]
+fn a_healthy_network_is_well_and_a_halted_one_is_explained() {
+    let root = TempDir::new().unwrap();
+    let demo = Running::demo(&root.path().join("demo"), &[]);
+    let validator = |number: usize, field: &str| demo.value["validators"][number - 1][field].clone();
+    let directory = |number| validator(number, "dir").as_str().unwrap().to_string();
+    let first = directory(1);
+
+    // Healthy: nothing is broken, on the machine and from afar.
+    let healthy = wait_for("a network that is well", || {
+        let report = doctor(&["--dir", &first]);
+        (broken(&report).is_empty() && finding(&report, "quorum")["verdict"] == "well").then_some(report)
+    });
+    assert!(said(&healthy, "quorum").contains("4 validators, 3 needed, 4 heard: 1 to spare"), "{healthy}");
+    assert!(said(&healthy, "process").contains(&validator(1, "pid").to_string()), "{healthy}");
+    assert!(said(&healthy, "genesis").contains("as validator-1"), "{healthy}");
+    let url = validator(1, "monitoring_url").as_str().unwrap().to_string();
+    let afar = doctor(&["--monitoring", &url]);
+    assert_eq!(broken(&afar), [""; 0], "{afar}");
+    assert_eq!(finding(&afar, "height")["verdict"], "well", "{afar}");
+
+    // One is killed, another one stopped: its connections stay open, and it is missed all the same.
+    signal("-9", validator(2, "pid").as_u64().unwrap());
+    signal("-STOP", validator(3, "pid").as_u64().unwrap());
+    let halted = wait_for("the missing validators to be named", || {
+        let report = doctor(&["--dir", &first]);
+        broken(&report).contains(&"height").then_some(report)
+    });
+    let arithmetic =
+        "4 validators, 3 needed, 2 heard: validator-2 and validator-3 are missing; one of them back is enough";
+    assert!(said(&halted, "quorum").starts_with(arithmetic), "{halted}");
+    let genesis: Value =
+        serde_json::from_str(&fs::read_to_string(root.path().join("demo/genesis.json")).unwrap()).unwrap();
+    let address = genesis["nodes"][1]["address"].as_str().unwrap();
+    assert!(said(&halted, "quorum").contains(&format!("validator-2 ({address})")), "{halted}");
+    assert!(said(&halted, "height").contains("2, 3 must sign"), "{halted}");
+    assert_eq!(halted["verdict"], "broken");
+
+    // On the silent machines themselves.
+    let killed = doctor(&["--dir", &directory(2)]);
+    assert_eq!(broken(&killed), ["process", "rpc"], "{killed}");
+    assert!(said(&killed, "process").contains("no node runs here"), "{killed}");
+    assert_eq!(finding(&killed, "quorum")["verdict"], "could_not_look");
+    let stopped = doctor(&["--dir", &directory(3)]);
+    assert!(said(&stopped, "process").contains("but its metrics do not answer"), "{stopped}");
+    let nobody = doctor(&["--monitoring", "http://127.0.0.1:1"]);
+    assert_eq!(broken(&nobody), ["process"], "{nobody}");
+
+    // One back is enough, and then none is to spare.
+    signal("-CONT", validator(3, "pid").as_u64().unwrap());
+    let back = wait_for("the network to go on", || {
+        let report = doctor(&["--dir", &first]);
+        (broken(&report).is_empty() && finding(&report, "height")["verdict"] == "well").then_some(report)
+    });
+    assert_eq!(finding(&back, "quorum")["verdict"], "warning", "{back}");
+    assert!(said(&back, "quorum").contains("3 heard: validator-2 is missing, and none to spare"), "{back}");
+}
+
+#[test]
+fn a_machine_that_is_set_up_wrong_is_told_what_and_where() {
+    let root = TempDir::new().unwrap();
+    let demo = Running::demo(&root.path().join("demo"), &["--validators", "1"]);
+    assert!(demo.stop().success());
+    let directory = root.path().join("demo/validator-1");
+    let dir = directory.to_str().unwrap();
+    let look = || doctor(&["--dir", dir]);
+    let mode = |name: &str, mode| fs::set_permissions(directory.join(name), fs::Permissions::from_mode(mode)).unwrap();
+
+    let report = look();
+    assert_eq!(broken(&report), ["process", "rpc"], "{report}");
+    assert_eq!(finding(&report, "exposed_ports")["verdict"], "well");
+
+    // Whoever can read a key file needs only its passphrase, and who can write to the directory replaces it.
+    mode("node.key.json", 0o644);
+    let path = directory.join("node.key.json").display().to_string();
+    let report = look();
+    assert_eq!(finding(&report, "key_files")["verdict"], "broken");
+    for words in [format!("{path} has mode 644"), format!("chmod 600 {path}")] {
+        assert!(said(&report, "key_files").contains(&words), "{words}: {report}");
+    }
+    mode("node.key.json", 0o600);
+    mode("", 0o777);
+    assert!(said(&look(), "key_files").contains("other users may write to"), "{}", look());
+    mode("", 0o700);
+    assert_eq!(finding(&look(), "key_files")["verdict"], "well");
+
+    // A share that is gone, ports that are open, a field that is wrong, no genesis file.
+    fs::rename(directory.join("share.key.json"), directory.join("share.away")).unwrap();
+    assert!(said(&look(), "genesis").contains("share.key.json is not there"));
+    fs::rename(directory.join("share.away"), directory.join("share.key.json")).unwrap();
+    let config = directory.join("config.toml");
+    let kept = fs::read_to_string(&config).unwrap();
+    fs::write(&config, "[monitoring]\nlisten = \"0.0.0.0:19464\"\n[rpc]\nlisten = \"0.0.0.0:18545\"\n").unwrap();
+    let report = look();
+    assert_eq!(finding(&report, "exposed_ports")["verdict"], "warning");
+    for words in ["monitoring.listen = 0.0.0.0:19464", "rpc.listen = 0.0.0.0:18545"] {
+        assert!(said(&report, "exposed_ports").contains(words), "{report}");
+        assert!(said(&report, "config").contains(&words.replace("= ", "= \"")), "{report}");
+    }
+    fs::write(&config, "[rpc]\nport = 5\n").unwrap();
+    let report = look();
+    assert_eq!(broken(&report), ["config"], "{report}");
+    assert!(said(&report, "config").contains("port"), "{report}");
+    assert_eq!(finding(&report, "key_files")["verdict"], "could_not_look");
+    fs::write(&config, kept).unwrap();
+    fs::remove_file(directory.join("genesis.json")).unwrap();
+    assert!(said(&look(), "genesis").contains("genesis.json"));
+
+    // Advisories that are given take the place of those in the build.
+    let checkout = root.path().join("advisory-db/crates/tokio");
+    fs::create_dir_all(&checkout).unwrap();
+    let header = "[advisory]\nid = \"RUSTSEC-2999-0001\"\npackage = \"tokio\"\ndate = \"2999-01-01\"\n";
+    fs::write(checkout.join("RUSTSEC-2999-0001.md"), format!("```toml\n{header}```\n\n# It forgets\n")).unwrap();
+    let database = root.path().join("advisory-db");
+    let report = doctor(&["--dir", dir, "--advisories", database.to_str().unwrap()]);
+    assert!(said(&report, "build_advisories").contains("It forgets (RUSTSEC-2999-0001)"), "{report}");
+    assert!(broken(&report).contains(&"build_advisories"));
+}
+
+/// Names of our metrics in a text, without what Prometheus puts behind them.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let words = text.split(|character| !is_part(character) && character != ':');
+    let ours = words.filter(|word| word.starts_with("florin_") || word.starts_with("runtime_"));
+    let bare = |word: &str| {
+        let endings = ["_total", "_bucket", "_sum", "_count"];
+        endings.iter().find_map(|ending| word.strip_suffix(ending)).unwrap_or(word).to_string()
+    };
+    ours.map(bare).collect()
+}
+
+#[test]
+fn rules_and_dashboards_name_what_a_node_measures() {
+    let root = TempDir::new().unwrap();
+    let data = root.path().join("demo");
+    // With its working day: only a ledger with a scheme of settlement has participants.
+    let mut demo = Running::start(florin(["demo", "--json", "--rpc-port", "0", "--data", data.to_str().unwrap()]));
+    demo.next_line();
+    let url = demo.value["validators"][0]["monitoring_url"].as_str().unwrap().to_string();
+    let scrape = || {
+        let config = florin_client::RpcConfig::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(florin_client::get_text(&format!("{url}/metrics"), &config)).unwrap()
+    };
+    let text = wait_for("what waits in settlement", || Some(scrape()).filter(|text| text.contains("participant=")));
+    assert!(text.contains("participant=\"bank-b\""), "the demo names its banks: {text}");
+    let measured = metrics_in(&text);
+
+    let monitoring = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../monitoring");
+    let mut files = vec![monitoring.join("alerts.yml")];
+    files.extend(fs::read_dir(monitoring.join("dashboards")).unwrap().map(|entry| entry.unwrap().path()));
+    assert!(files.len() >= 3, "{files:?}");
+    for file in files {
+        let named = metrics_in(&fs::read_to_string(&file).unwrap());
+        assert!(named.len() >= 5, "{} names only {named:?}", file.display());
+        let unknown: Vec<_> = named.difference(&measured).collect();
+        assert!(unknown.is_empty(), "{} names what no node measures: {unknown:?}", file.display());
+    }
+}
