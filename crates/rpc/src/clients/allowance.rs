@@ -15,8 +15,8 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    pub(super) fn new(per_second: u64) -> Self {
-        Self { per_second: per_second.max(1), used_micros: 0, at: Instant::now() }
+    pub(super) fn new(per_second: u64, now: Instant) -> Self {
+        Self { per_second: per_second.max(1), used_micros: 0, at: now }
     }
 
     pub(super) fn per_second(&self) -> u64 {
@@ -55,8 +55,8 @@ mod tests {
 
     #[test]
     fn it_is_used_up_overdrawn_and_comes_back_with_time() {
-        let mut allowance = Allowance::new(5);
-        let begin = allowance.at;
+        let begin = Instant::now();
+        let mut allowance = Allowance::new(5, begin);
         let after = |milliseconds| begin + Duration::from_millis(milliseconds);
         assert!(allowance.is_whole(begin) && allowance.wait(begin).is_zero());
         allowance.spend(49, begin);
@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn no_time_is_too_short_to_count() {
-        let mut allowance = Allowance::new(1);
-        let begin = allowance.at;
+        let begin = Instant::now();
+        let mut allowance = Allowance::new(1, begin);
         allowance.spend(10, begin);
         for microsecond in 1..=1_000_000 {
             allowance.spend(0, begin + Duration::from_micros(microsecond));
@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_steps_back_gives_nothing_and_no_sum_overflows() {
-        let mut allowance = Allowance::new(u64::MAX);
-        let begin = allowance.at;
+        let begin = Instant::now();
+        let mut allowance = Allowance::new(u64::MAX, begin);
         allowance.spend(u64::MAX, begin + Duration::from_secs(1));
         allowance.spend(1, begin);
         assert!(!allowance.is_whole(begin));

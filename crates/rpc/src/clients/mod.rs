@@ -148,6 +148,8 @@ impl From<Refusal> for RpcError {
 #[derive(Debug)]
 pub(crate) struct Clients {
     limits: ClientLimits,
+    /// Monotonic. Tests move their own.
+    clock: fn() -> Instant,
     known: Mutex<HashMap<IpAddr, Arc<Client>>>,
     /// How often, by [`Limit::ALL`].
     refused: [AtomicU64; Limit::ALL.len()],
@@ -182,6 +184,12 @@ struct Visit {
     client: Arc<Client>,
 }
 
+impl Visit {
+    fn now(&self) -> Instant {
+        (self.clients.clock)()
+    }
+}
+
 impl Drop for Visit {
     fn drop(&mut self) {
         let mut state = self.client.state.lock();
@@ -190,13 +198,13 @@ impl Drop for Visit {
 }
 
 impl State {
-    fn new(limits: &ClientLimits) -> Self {
+    fn new(limits: &ClientLimits, now: Instant) -> Self {
         Self {
             connections: 0,
-            requests: Allowance::new(limits.requests_per_second_max),
-            bytes: Allowance::new(limits.bytes_per_second_max),
-            signatures: Allowance::new(limits.signatures_per_second_max),
-            patience: Allowance::new(PATIENCE_PER_SECOND),
+            requests: Allowance::new(limits.requests_per_second_max, now),
+            bytes: Allowance::new(limits.bytes_per_second_max, now),
+            signatures: Allowance::new(limits.signatures_per_second_max, now),
+            patience: Allowance::new(PATIENCE_PER_SECOND, now),
             ban: None,
             logged: Vec::new(),
         }
@@ -227,7 +235,11 @@ impl State {
 
 impl Clients {
     pub(crate) fn new(limits: ClientLimits) -> Arc<Self> {
-        Arc::new(Self { limits, known: Mutex::default(), refused: Default::default() })
+        Self::with_clock(limits, Instant::now)
+    }
+
+    fn with_clock(limits: ClientLimits, clock: fn() -> Instant) -> Arc<Self> {
+        Arc::new(Self { limits, clock, known: Mutex::default(), refused: Default::default() })
     }
 
     /// A connection from this address, or why it cannot stay.
@@ -236,7 +248,7 @@ impl Clients {
         if self.limits.trusted.iter().any(|network| network.contains(&address)) {
             return Ok(Caller(None));
         }
-        let now = Instant::now();
+        let now = (self.clock)();
         let client = self.client(named(address), now);
         let mut state = client.state.lock();
         if let Some(refusal) = client.refused_for_ban(&state, now) {
@@ -257,7 +269,7 @@ impl Clients {
 
     /// Who is banned now, whose ban ends first before the others.
     pub(crate) fn bans(&self) -> Vec<Ban> {
-        let (now, wall) = (Instant::now(), SystemTime::now());
+        let (now, wall) = ((self.clock)(), SystemTime::now());
         let known: Vec<_> = self.known.lock().values().cloned().collect();
         let mut bans: Vec<Ban> = known
             .iter()
@@ -286,7 +298,7 @@ impl Clients {
         if known.len() >= CLIENTS_MAX {
             known.retain(|_, client| client.state.lock().connections > 0);
         }
-        let client = Arc::new(Client { address, state: Mutex::new(State::new(&self.limits)) });
+        let client = Arc::new(Client { address, state: Mutex::new(State::new(&self.limits, now)) });
         known.insert(address, client.clone());
         client
     }
@@ -345,7 +357,7 @@ impl Caller {
 
     /// Whether the connection is to end.
     pub(crate) fn is_banned(&self) -> bool {
-        self.0.as_ref().is_some_and(|visit| visit.client.state.lock().banned(Instant::now()).is_some())
+        self.0.as_ref().is_some_and(|visit| visit.client.state.lock().banned(visit.now()).is_some())
     }
 
     /// Refuses a client that has overdrawn its requests or bytes. Costs nothing where it has not.
@@ -366,14 +378,14 @@ impl Caller {
     /// Counts bytes that have come or gone.
     pub(crate) fn count_bytes(&self, bytes: usize) {
         if let Some(visit) = &self.0 {
-            visit.client.state.lock().bytes.spend(bytes as u64, Instant::now());
+            visit.client.state.lock().bytes.spend(bytes as u64, visit.now());
         }
     }
 
     /// The client did what no honest client does.
     pub(crate) fn accuse(&self, code: &'static str, reason: &'static str) {
         let Some(visit) = &self.0 else { return };
-        let now = Instant::now();
+        let now = visit.now();
         let mut state = visit.client.state.lock();
         if state.may_log(code, now) {
             tracing::warn!(target: INTRUSION, code, client = visit.client.name(), reason, "no honest client sends this");
@@ -384,7 +396,7 @@ impl Caller {
     /// Takes `cost` of the first of `limits`, if none of them is overdrawn.
     fn take(&self, limits: &[Limit], cost: u64) -> Result<(), Refusal> {
         let Some(visit) = &self.0 else { return Ok(()) };
-        let now = Instant::now();
+        let now = visit.now();
         let mut state = visit.client.state.lock();
         if let Some(refusal) = visit.client.refused_for_ban(&state, now) {
             visit.clients.count(Limit::Banned);
