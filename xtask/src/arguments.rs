@@ -1,16 +1,17 @@
 //! The command line of `cargo xtask`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 /// What `cargo xtask --help` prints.
 pub(crate) const USAGE: &str = "\
-cargo xtask test [--rust | --e2e | --nightly | --suite NAME...] [--kills N]
+cargo xtask test [--rust | --e2e | --nightly | --suite NAME...] [--kills N] [--rounds N]
     all Rust tests in release and the counts of instructions, then every suite in e2e/suites against the release program
     --rust        only the Rust tests and the counts
     --e2e         only the suites of real clients
     --nightly     only the modules against their plain models, each over at least 100,000 random operations
     --suite NAME  only this suite: a file in e2e/suites without its ending (may be given more than once)
     --kills N     how often the kill suite kills a validator (5)
+    --rounds N    how many rounds of faults the faults suite lives through (1)
 
 cargo xtask check [--only STEP] [--advisory-db DIRECTORY]
     the gate: format, edges, sources, pages, monitoring, lints, documentation, licences, advisories, references, then all tests
@@ -94,11 +95,12 @@ pub(crate) struct Selection {
     /// Names of suites; empty for all.
     pub(crate) suites: Vec<String>,
     pub(crate) kills: Option<u32>,
+    pub(crate) rounds: Option<u32>,
 }
 
 impl Selection {
     pub(crate) fn everything() -> Self {
-        Self { rust: true, e2e: true, nightly: false, suites: Vec::new(), kills: None }
+        Self { rust: true, e2e: true, nightly: false, suites: Vec::new(), kills: None, rounds: None }
     }
 }
 
@@ -147,15 +149,12 @@ fn parse_selection(mut words: impl Iterator<Item = String>) -> Result<Selection,
                 selection.rust = false;
                 selection.suites.push(value(&mut words, "--suite")?);
             }
-            "--kills" => {
-                let given = value(&mut words, "--kills")?;
-                let kills = given.parse().map_err(|_| format!("--kills needs a whole number, not {given:?}"))?;
-                selection.kills = Some(kills);
-            }
+            "--kills" => selection.kills = Some(number(&mut words, "--kills")?),
+            "--rounds" => selection.rounds = Some(number(&mut words, "--rounds")?),
             other => return Err(unknown("test", other)),
         }
     }
-    let in_part = !selection.rust || !selection.e2e || selection.kills.is_some();
+    let in_part = !selection.rust || !selection.e2e || selection.kills.is_some() || selection.rounds.is_some();
     if selection.nightly && in_part {
         return Err("--nightly runs the models and nothing else: give it alone".into());
     }
@@ -196,20 +195,16 @@ fn parse_peers(mut words: impl Iterator<Item = String>) -> Result<Peers, String>
 
 fn parse_stories(mut words: impl Iterator<Item = String>) -> Result<Stories, String> {
     let mut stories = Stories { first_seed: 1, seeds: 1, hours: 1.0, plant: None };
-    let whole = |option: &str, given: String| {
-        given.parse::<u64>().map_err(|_| format!("{option} needs a whole number, not {given:?}"))
-    };
     while let Some(word) = words.next() {
-        let mut given = || value(&mut words, &word);
         match word.as_str() {
-            "--seed" => stories.first_seed = whole("--seed", given()?)?,
-            "--seeds" => stories.seeds = whole("--seeds", given()?)?.max(1),
+            "--seed" => stories.first_seed = number(&mut words, "--seed")?,
+            "--seeds" => stories.seeds = number(&mut words, "--seeds")?.max(1),
             "--hours" => {
-                let given = given()?;
+                let given = value(&mut words, "--hours")?;
                 let hours = given.parse().ok().filter(|hours| (0.0..=1_000.0).contains(hours));
                 stories.hours = hours.ok_or(format!("--hours needs a number from 0 to 1000, not {given:?}"))?;
             }
-            "--plant" => stories.plant = Some(given()?),
+            "--plant" => stories.plant = Some(value(&mut words, "--plant")?),
             other => return Err(unknown("sim", other)),
         }
     }
@@ -218,6 +213,11 @@ fn parse_stories(mut words: impl Iterator<Item = String>) -> Result<Stories, Str
 
 fn value(words: &mut impl Iterator<Item = String>, option: &str) -> Result<String, String> {
     words.next().ok_or_else(|| format!("{option} needs a value\n\n{USAGE}"))
+}
+
+fn number<N: FromStr>(words: &mut impl Iterator<Item = String>, option: &str) -> Result<N, String> {
+    let given = value(words, option)?;
+    given.parse().map_err(|_| format!("{option} needs a whole number, not {given:?}"))
 }
 
 fn unknown(task: &str, word: &str) -> String {
@@ -239,9 +239,10 @@ mod tests {
             rust: false,
             suites: vec!["viem".into(), "kill".into()],
             kills: Some(100),
+            rounds: Some(20),
             ..Selection::everything()
         };
-        assert_eq!(parse("test --suite viem --suite kill --kills 100"), Ok(Task::Test(expected)));
+        assert_eq!(parse("test --suite viem --suite kill --kills 100 --rounds 20"), Ok(Task::Test(expected)));
         let nightly = Selection { nightly: true, ..Selection::everything() };
         assert_eq!(parse("test --nightly"), Ok(Task::Test(nightly)));
         assert_eq!(parse("peers --seconds 5"), Ok(Task::Peers(Peers { seconds: 5 })));
@@ -263,6 +264,7 @@ mod tests {
             ("test --sweet x", "--sweet"),
             ("test --suite", "--suite needs a value"),
             ("test --kills many", "many"),
+            ("test --rounds", "--rounds needs a value"),
             ("test --rust --e2e", "nothing is left"),
             ("test --nightly --e2e", "give it alone"),
             ("test --kills 3 --nightly", "give it alone"),

@@ -13,6 +13,8 @@ const SUITE_LIMIT: Duration = Duration::from_secs(10 * 60);
 const ELSEWHERE: &[&str] = &["E2E_RPC_URL", "E2E_WS_URL", "E2E_PRIVATE_KEY"];
 /// What one more kill adds to the time that a suite may take.
 const KILL_LIMIT: Duration = Duration::from_secs(60);
+/// What one more round of faults adds to it.
+const ROUND_LIMIT: Duration = Duration::from_secs(5 * 60);
 const NODE_VERSION_MIN: u32 = 20;
 const SUITE_ENDING: &str = ".test.mjs";
 
@@ -30,8 +32,11 @@ pub(crate) fn run(workspace: &Workspace, selection: &Selection, report: &mut Rep
     if suites.iter().any(|name| name == "web3py") {
         report.step("Python packages of the suites", || outcome(install_python_packages(workspace)));
     }
+    if suites.iter().any(|name| name == "faults") {
+        report.step("network namespaces of the suites", || outcome(debian::install_on_gate(&["iproute2"])));
+    }
     for name in suites {
-        report.step(&format!("suite {name}"), || run_suite(workspace, &name, selection.kills));
+        report.step(&format!("suite {name}"), || run_suite(workspace, &name, selection));
     }
 }
 
@@ -118,7 +123,7 @@ fn make_python_environment(path: &str) -> Result<(), String> {
     })
 }
 
-fn run_suite(workspace: &Workspace, name: &str, kills: Option<u32>) -> Outcome {
+fn run_suite(workspace: &Workspace, name: &str, selection: &Selection) -> Outcome {
     let mut command = Command::new("node");
     command
         .args(["--test", "--test-reporter=spec", &format!("suites/{name}{SUITE_ENDING}")])
@@ -128,10 +133,13 @@ fn run_suite(workspace: &Workspace, name: &str, kills: Option<u32>) -> Outcome {
     for variable in ELSEWHERE {
         command.env_remove(variable);
     }
-    if let Some(kills) = kills {
-        command.env("E2E_KILLS", kills.to_string());
+    let repeated = [("E2E_KILLS", selection.kills, KILL_LIMIT), ("E2E_FAULTS", selection.rounds, ROUND_LIMIT)];
+    let mut limit = SUITE_LIMIT;
+    for (variable, times, each) in repeated {
+        let Some(times) = times else { continue };
+        command.env(variable, times.to_string());
+        limit += each * times;
     }
-    let limit = SUITE_LIMIT + KILL_LIMIT * kills.unwrap_or(0);
     Outcome::of_tests(&mut command, limit, counts)
 }
 
