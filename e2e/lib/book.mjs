@@ -1,6 +1,6 @@
 // A book of payments that owes nothing to the ledger: what was asked for, what was said to be final, and what every balance
 // must be. Its payers behave as a careful client does: what is signed is sent again, to another validator, until it is final.
-import { Wallet } from "ethers";
+import { Wallet, keccak256 } from "ethers";
 import { call } from "./rpc.mjs";
 import { delay, within } from "./wait.mjs";
 
@@ -53,6 +53,7 @@ export class Book {
     const payment = { nonce, amount: BigInt(1 + ((nonce * 7_919) % 1_000)) };
     payer.payments.push(payment);
     payment.raw = await payer.wallet.signTransaction({ chainId: this.chainId, nonce, to: payer.payee, value: payment.amount, ...FEES });
+    payment.hash = keccak256(payment.raw);
     return payment;
   }
 
@@ -62,14 +63,13 @@ export class Book {
       const { rpcUrl } = this.validators[attempt % this.validators.length];
       const ask = (method, ...params) => call(rpcUrl, method, params, { timeoutMs: REQUEST_MS_MAX });
       // Known, mined already, unreachable: whatever it is, the receipt decides.
-      payment.hash = await ask("eth_sendRawTransaction", payment.raw).catch(() => payment.hash);
+      await ask("eth_sendRawTransaction", payment.raw).catch(() => null);
       const again = Date.now() + AGAIN_MS;
-      while (payment.hash && payment.block === undefined && Date.now() < again) {
+      while (payment.block === undefined && !this.abandoned && Date.now() < again) {
         const receipt = await ask("eth_getTransactionReceipt", payment.hash).catch(() => null);
         if (receipt) Object.assign(payment, { block: receipt.blockHash, status: receipt.status });
         else await delay(50);
       }
-      if (!payment.hash) await delay(100);
     }
   }
 

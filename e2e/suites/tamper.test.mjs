@@ -20,7 +20,7 @@ const HEADER_BYTES = 4_096;
 /** The exit code that `florin help` gives for damaged data. */
 const EXIT_DAMAGED = 6;
 /** The codes with which a node ends that doubts its data. */
-const CODES = ["node.start", "node.fault", "node.ended"];
+const CODES = ["node.start", "node.fault", "node.ended", "votes.damaged"];
 /** Slots of tokens and contracts: their fixed ones, and one holder's in each of the first mappings. */
 const FIXED_SLOTS = 8;
 

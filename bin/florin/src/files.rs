@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     path::Path,
     time::{Duration, Instant},
 };
@@ -27,16 +27,22 @@ pub(crate) enum Audience {
     Everyone,
 }
 
-/// Reads a text file of bounded size.
-pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
+/// Reads a file of bounded size.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
-    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| Failure::reading(path, &error))?;
-    if text.len() as u64 > FILE_BYTES_MAX {
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| Failure::reading(path, &error))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
         let message = format!("{} has more than {FILE_BYTES_MAX} bytes", path.display());
         return Err(Failure::input("file.large", message, "give the right file"));
     }
-    Ok(text)
+    Ok(bytes)
+}
+
+/// Reads a text file of bounded size.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read_bytes(path)?)
+        .map_err(|error| Failure::reading(path, &io::Error::new(io::ErrorKind::InvalidData, error.utf8_error())))
 }
 
 /// Reads a secret as text: little, from a file that nobody else can read. A descriptor that was handed over (`/dev/fd/3`) is

@@ -1,16 +1,17 @@
 //! Running work on a node's storage: the engine's runtime, with faults turned into failures that people can read.
 
-use super::directory::Directory;
+use super::{directory::Directory, vitals};
 use crate::failure::Failure;
 use florin_consensus::{Context, RuntimeConfig};
 use std::{
     panic::{self, AssertUnwindSafe},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
 /// Runs `main` on the engine's runtime with this storage. A part that meets a fault panics, because the process must not
-/// go on with data that it doubts; here that becomes the failure `node.fault`.
+/// go on with data that it doubts; here that becomes the failure `node.fault`, or `node.disk_full` where the disk took no
+/// more: the engine's faults say that a write failed, and not why.
 pub(crate) fn run<T, F>(
     storage_directory: PathBuf,
     worker_threads: usize,
@@ -19,27 +20,58 @@ pub(crate) fn run<T, F>(
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    // One fault makes other parts fail in turn: the first one is the reason.
+    // One fault makes other parts fail in turn: the first one is the reason, and the room that there was then.
     let first = Arc::new(OnceLock::new());
-    let noted = first.clone();
+    let (noted, disk) = (first.clone(), storage_directory.clone());
     panic::set_hook(Box::new(move |fault| {
         let place = fault.location().map(ToString::to_string).unwrap_or_default();
         let text = fault_text(fault.payload());
         tracing::error!(place, "fault: {text}");
-        let _ = noted.set(text);
+        let _ = noted.set(Fault { text, free_bytes: vitals::room(&disk).map(|room| room.free_bytes) });
     }));
-    let runtime = RuntimeConfig { storage_directory, worker_threads };
+    let runtime = RuntimeConfig { storage_directory: storage_directory.clone(), worker_threads };
     let ran = panic::catch_unwind(AssertUnwindSafe(|| florin_consensus::run(runtime, main)));
     // From here on a panic is a mistake of the program again.
     let _ = panic::take_hook();
     ran.unwrap_or_else(|fault| {
-        let text = first.get().cloned().unwrap_or_else(|| fault_text(&*fault));
-        Err(Failure::damaged(
-            "node.fault",
-            format_args!("stopped on a fault: {}", in_words(&text)),
-            "keep the data as it is; run `florin inspect verify --dir DIR`, then restore a backup or start empty",
-        ))
+        let unnoted = || Fault { text: fault_text(&*fault), free_bytes: None };
+        Err(first.get().cloned().unwrap_or_else(unnoted).failure(&storage_directory))
     })
+}
+
+/// Why a part of the node panicked.
+#[derive(Clone)]
+struct Fault {
+    text: String,
+    /// Room on the disk when it happened.
+    free_bytes: Option<u64>,
+}
+
+/// A failed write where less was free is for want of room: an extent of a file, or a page of its metadata, is no larger.
+const NO_ROOM_BYTES: u64 = 1_024 * 1_024;
+
+impl Fault {
+    fn failure(&self, storage: &Path) -> Failure {
+        match self.free_bytes {
+            Some(free) if free < NO_ROOM_BYTES && self.is_of_a_write() => Failure::unavailable(
+                "node.disk_full",
+                format_args!("stopped, because the disk of {} is full: {free} bytes are free", storage.display()),
+                "make room, and start it again: what is final is on the disk, and the rest comes from the others",
+            ),
+            _ => Failure::damaged(
+                "node.fault",
+                format_args!("stopped on a fault: {}", in_words(&self.text)),
+                "keep the data as it is; run `florin inspect verify --dir DIR`, then restore a backup or start empty",
+            ),
+        }
+    }
+
+    /// By the names of the engine's errors, or the system's own. What could not be read is damage, however full the disk is.
+    fn is_of_a_write(&self) -> bool {
+        ["WriteFailed", "ResizeFailed", "SyncFailed", "OpenFailed", "CreationFailed", "os error 28"]
+            .iter()
+            .any(|error| self.text.contains(error))
+    }
 }
 
 /// The engine reports damage of a file in a form for programmers, `BlobCorrupt("partition", "file", "reason")`.
@@ -98,6 +130,18 @@ fn fault_text(payload: &(dyn std::any::Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Exit;
+
+    #[test]
+    fn a_full_disk_is_no_damage_and_damage_on_a_full_disk_is() {
+        let of = |text: &str, free_bytes| Fault { text: text.into(), free_bytes }.failure(Path::new("/data"));
+        let full = of("unable to append to journal: Runtime(WriteFailed)", Some(0));
+        assert_eq!((full.code.as_str(), full.exit), ("node.disk_full", Exit::Unavailable));
+        assert!(full.to_string().contains("the disk of /data is full: 0 bytes are free"), "{full}");
+        assert_eq!(of("Runtime(WriteFailed)", Some(1 << 30)).code, "node.fault", "there was room");
+        assert_eq!(of("Runtime(WriteFailed)", None).code, "node.fault", "nobody knows");
+        assert_eq!(of(r#"Runtime(BlobCorrupt("a", "b", "c"))"#, Some(0)).code, "node.fault");
+    }
 
     #[test]
     fn damage_is_told_in_words() {
