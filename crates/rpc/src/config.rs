@@ -23,7 +23,7 @@ pub struct RpcConfig {
     pub batch_requests_max: u32,
     /// What one client may ask for.
     pub clients: ClientLimits,
-    /// Connections at the same time, whatever they do.
+    /// Connections at the same time, whatever they do. A quarter of the places is kept for trusted clients, if there are any.
     pub connections_max: u32,
     /// How long a connection may wait for the head of its next request.
     pub idle_time_max: Duration,

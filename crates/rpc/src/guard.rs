@@ -127,20 +127,38 @@ where
     }
 }
 
-fn refused(id: Id<'static>, refusal: Refusal) -> MethodResponse {
+pub(crate) fn refused(id: Id<'static>, refusal: Refusal) -> MethodResponse {
     MethodResponse::error(id, ErrorObjectOwned::from(RpcError::from(refusal)))
 }
 
-/// Takes all requests of a batch out of its client's allowance.
-fn take_batch(batch: &Batch<'_>) -> Result<(), Refusal> {
-    let calls = || {
-        batch.iter().filter_map(|entry| match entry {
-            Ok(BatchEntry::Call(request)) => Some(request),
-            _ => None,
-        })
-    };
-    let caller = calls().next().map(|request| Caller::of(request.extensions())).unwrap_or_default();
-    caller.take_requests(calls().map(|request| weight(request.method_name())).sum())
+/// Takes all of a batch out of its client's allowances: what its entries weigh, those that are no requests too, and every
+/// signature, so that it is refused before any of it has been done.
+fn take_batch(batch: &mut Batch<'_>) -> Result<(), Refusal> {
+    // Whose it is stands in every entry that could be read.
+    let caller = batch.iter().flatten().next().map(|entry| Caller::of(entry.extensions())).unwrap_or_default();
+    let (mut weights, mut signatures) = (0u64, 0u64);
+    for entry in batch.iter() {
+        let Ok(BatchEntry::Call(request)) = entry else {
+            weights = weights.saturating_add(1);
+            continue;
+        };
+        weights = weights.saturating_add(weight(request.method_name()));
+        signatures = signatures.saturating_add(u64::from(has_signature(request)));
+    }
+    caller.take_batch(weights, signatures)?;
+    for entry in batch.iter_mut() {
+        if let Ok(BatchEntry::Call(request)) = entry
+            && has_signature(request)
+        {
+            request.extensions_mut().insert(caller.with_signature_taken());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a request hands in a transaction.
+fn has_signature(request: &Request<'_>) -> bool {
+    ["eth_sendRawTransaction", "eth_sendRawTransactionSync"].contains(&request.method_name())
 }
 
 /// Whether an entry of a batch hands in a transaction without waiting for its block.
@@ -194,11 +212,11 @@ where
         }
     }
 
-    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+    fn batch<'a>(&self, mut batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let guard = self.clone();
         async move {
             // A batch is let in as a whole, or not at all: half of one is harder to repeat.
-            if let Err(refusal) = take_batch(&batch) {
+            if let Err(refusal) = take_batch(&mut batch) {
                 return refused(Id::Null, refusal);
             }
             let deadline = guard.deadline();
@@ -235,7 +253,10 @@ where
 
     /// A single request without an id, or with one that is no id. No method here is of use without its answer, so this
     /// is a mistake, and who made it should hear so.
-    fn notification<'a>(&self, _: Notification<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+    fn notification<'a>(&self, notification: Notification<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        if let Err(refusal) = Caller::of(&notification.extensions).take_requests(1) {
+            return std::future::ready(refused(Id::Null, refusal));
+        }
         self.context.metrics.record(UNKNOWN_METHOD, Duration::ZERO, Some(INVALID_REQUEST_CODE));
         let message = "invalid request: id must be there, and be a string, a number or null";
         let error = ErrorObjectOwned::owned(INVALID_REQUEST_CODE, message, None::<()>);
@@ -279,20 +300,26 @@ where
 
     fn call(&mut self, mut request: HttpRequest<B>) -> Self::Future {
         let is_upgrade = is_upgrade_request(&request);
-        if let Some(refusal) = self.door.visitors.refuse(&request, is_upgrade) {
-            return Box::pin(std::future::ready(Ok(refusal)));
-        }
-        if let Err(refusal) = Caller::of(request.extensions()).check() {
+        let caller = Caller::of(request.extensions());
+        caller.begin_message();
+        if let Err(refusal) = caller.check() {
             return Box::pin(std::future::ready(Ok(too_many_requests(&refusal))));
         }
+        if let Some(refusal) = self.door.visitors.refuse(&request, is_upgrade) {
+            caller.end_message();
+            return Box::pin(std::future::ready(Ok(refusal)));
+        }
         if is_upgrade {
+            caller.end_message();
             return Box::pin(std::future::ready(Ok(self.door.sockets.upgrade(request))));
         }
         request.extensions_mut().insert(Transport::Http);
         let answer = self.service.call(request);
         let time_max = self.door.time_max;
         Box::pin(async move {
-            match tokio::time::timeout(time_max, answer).await {
+            let answered = tokio::time::timeout(time_max, answer).await;
+            caller.end_message();
+            match answered {
                 Ok(answer) => in_parts(answer?).await,
                 Err(_) => {
                     let mut response = HttpResponse::new(HttpBody::from("the request did not arrive in time\n"));

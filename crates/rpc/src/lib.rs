@@ -30,6 +30,7 @@ mod connection;
 mod desk;
 mod error;
 mod filters;
+mod frames;
 mod guard;
 mod listener;
 mod methods;

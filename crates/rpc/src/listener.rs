@@ -4,7 +4,7 @@ use crate::{
     clients::{Caller, Clients},
     config::RpcConfig,
     connection::Connection,
-    tls::Tls,
+    tls::{Tls, is_no_tls},
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -27,10 +27,65 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const REFUSALS_MAX: usize = 64;
 /// How long a client that is refused has to hear it.
 const REFUSAL_TIME_MAX: Duration = Duration::from_secs(1);
+/// Of the places for connections, one in so many is kept for trusted clients.
+const KEPT_PART: u32 = 4;
+/// One client may have this part of the places that are free.
+const SHARE_PART: usize = 4;
 /// What a client that is refused has sent may be this long; the rest of it is not waited for.
 const REFUSED_BYTES_MAX: u64 = 64 * 1024;
 /// When a client that finds no place may come again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What answers the requests of a connection.
+pub(crate) trait HttpService:
+    Service<
+        HttpRequest<Incoming>,
+        Response = HttpResponse<<Self as HttpService>::Body>,
+        Error = BoxError,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + 'static
+{
+    /// Bodies of its answers.
+    type Body: hyper::body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static;
+}
+
+impl<S, B> HttpService for S
+where
+    S: Service<HttpRequest<Incoming>, Response = HttpResponse<B>, Error = BoxError> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: hyper::body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Body = B;
+}
+
+/// Places for connections. A part of them is kept for trusted clients, so that nobody can lock those out.
+struct Places {
+    open: Arc<Semaphore>,
+    kept: Arc<Semaphore>,
+}
+
+impl Places {
+    fn new(connections_max: u32, trusts_any: bool) -> Self {
+        let kept = if trusts_any { connections_max / KEPT_PART } else { 0 };
+        let places = |count: u32| Arc::new(Semaphore::new(count as usize));
+        Self { open: places(connections_max.saturating_sub(kept)), kept: places(kept) }
+    }
+
+    /// A place for a connection that has arrived. A client without trust has a place if there is one, and more of them while
+    /// it has fewer than a part of those that are free: the fuller the pool, the smaller everybody's share of it.
+    fn take(&self, caller: &Caller) -> Option<OwnedSemaphorePermit> {
+        let from = |places: &Arc<Semaphore>| places.clone().try_acquire_owned().ok();
+        match caller.connections() {
+            None => from(&self.kept).or_else(|| from(&self.open)),
+            Some(connections) if connections as usize > (self.open.available_permits() / SHARE_PART).max(1) => None,
+            Some(_) => from(&self.open),
+        }
+    }
+}
 
 /// What stands before every connection.
 pub(crate) struct Door {
@@ -39,15 +94,14 @@ pub(crate) struct Door {
 }
 
 /// Takes connections until the server stops.
-pub(crate) async fn listen<S, B>(listener: TcpListener, door: Door, config: &RpcConfig, service: S, stop: StopHandle)
-where
-    S: Service<HttpRequest<Incoming>, Response = HttpResponse<B>, Error = BoxError> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    B: hyper::body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    let places = Arc::new(Semaphore::new(config.connections_max as usize));
+pub(crate) async fn listen(
+    listener: TcpListener,
+    door: Door,
+    config: &RpcConfig,
+    service: impl HttpService,
+    stop: StopHandle,
+) {
+    let places = Places::new(config.connections_max, door.clients.trusts_any());
     let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
     let stopped = stop.clone().shutdown();
     tokio::pin!(stopped);
@@ -62,8 +116,9 @@ where
             },
             () = &mut stopped => return,
         };
-        let refusal = match (door.clients.arrive(address.ip()), places.clone().try_acquire_owned()) {
-            (Ok(caller), Ok(place)) => {
+        let arrived = door.clients.arrive(address.ip()).map(|caller| (places.take(&caller), caller));
+        let refusal = match arrived {
+            Ok((Some(place), caller)) => {
                 let connection = Connection::new(stream, caller.clone(), place, config.stall_time_max);
                 tokio::spawn(serve(
                     connection,
@@ -75,8 +130,8 @@ where
                 ));
                 continue;
             }
-            (Err(refusal), _) => refusal_text(&refusal.message, refusal.retry_after),
-            (Ok(_), Err(_)) => {
+            Err(refusal) => refusal_text(&refusal.message, refusal.retry_after),
+            Ok((None, _)) => {
                 refusal_text("Too many connections to this node: close some, or try again later.", RETRY_AFTER)
             }
         };
@@ -117,29 +172,23 @@ async fn refuse(mut stream: TcpStream, refusal: String, _place: OwnedSemaphorePe
 }
 
 /// Serves one connection, after its TLS handshake if it is to have one.
-async fn serve<S, B>(
+async fn serve(
     connection: Connection,
     caller: Caller,
     tls: Option<Tls>,
     idle_time_max: Duration,
-    service: S,
+    service: impl HttpService,
     stop: StopHandle,
-) where
-    S: Service<HttpRequest<Incoming>, Response = HttpResponse<B>, Error = BoxError> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    B: hyper::body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+) {
     let stream = match tls {
         None => Either::Left(connection),
         Some(tls) => match tls.accept(connection).await {
             Ok(stream) => Either::Right(stream),
             Err(error) => {
                 tracing::debug!(%error, "rpc.connection.handshake");
-                // Who only looks whether the port is open is no offender.
-                if error.kind() == io::ErrorKind::InvalidData {
-                    caller.accuse("tls_handshake", "TLS handshakes that are none");
+                // Who only looks whether the port is open is no offender, and neither is who does not like the certificate.
+                if is_no_tls(&error) {
+                    caller.accuse("tls_handshake", "TLS handshakes that are no TLS");
                 }
                 return;
             }
@@ -150,19 +199,13 @@ async fn serve<S, B>(
 
 /// Serves HTTP/1.1 on one connection. The time for the head of a request runs from the answer before it, so that a
 /// connection that is not used ends too.
-async fn serve_http<S, B>(
+async fn serve_http(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     caller: Caller,
     idle_time_max: Duration,
-    service: S,
+    service: impl HttpService,
     stop: StopHandle,
-) where
-    S: Service<HttpRequest<Incoming>, Response = HttpResponse<B>, Error = BoxError> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    B: hyper::body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+) {
     let client = caller.clone();
     let answer = service_fn(move |mut request: HttpRequest<Incoming>| {
         request.extensions_mut().insert(client.clone());

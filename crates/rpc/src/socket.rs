@@ -8,7 +8,8 @@ use crate::{
     backend::Context,
     budget::Held,
     clients::Caller,
-    guard::{Guard, Transport},
+    frames::Frames,
+    guard::{Guard, Transport, refused},
     subscriptions::HexIds,
 };
 use futures::io::{BufReader, BufWriter};
@@ -58,7 +59,7 @@ const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 /// HTTP status.
 const BAD_REQUEST: u16 = 400;
 
-type Stream = BufReader<BufWriter<Compat<TokioIo<Upgraded>>>>;
+type Stream = BufReader<BufWriter<Compat<Frames<TokioIo<Upgraded>>>>>;
 type Sender = soketto::Sender<Stream>;
 type Receiver = soketto::Receiver<Stream>;
 
@@ -97,7 +98,8 @@ impl Sockets {
                 tokio::spawn(async move {
                     match upgrade.await {
                         Ok(upgraded) => {
-                            let stream = BufReader::new(BufWriter::new(TokioIo::new(upgraded).compat()));
+                            let frames = Frames::new(TokioIo::new(upgraded), caller.clone());
+                            let stream = BufReader::new(BufWriter::new(frames.compat()));
                             sockets.serve(handshake.into_builder(stream), caller).await;
                         }
                         Err(error) => tracing::debug!(%error, "rpc.socket.handshake"),
@@ -215,6 +217,7 @@ impl Reader {
                 Ok(Some(message)) => drop(running.spawn(self.answer(message, place))),
                 Ok(None) => return,
                 Err(error) if is_too_large(&error) => {
+                    // It ends the connection, and the next one costs an arrival.
                     let error = reject_too_big_request(self.request_bytes_max);
                     self.hand_over(MethodResponse::error(Id::Null, error), place);
                     break;
@@ -271,6 +274,14 @@ fn is_too_large(error: &SocketError) -> bool {
     matches!(error, SocketError::MessageTooLarge { .. } | SocketError::Codec(FrameError::PayloadTooLarge { .. }))
 }
 
+/// Answers a message that is no request, which counts as one: whoever sends nothing else has bounds too.
+fn no_request<'a>(extensions: &Extensions, id: Id<'_>, error: impl Into<ErrorObject<'a>>) -> MethodResponse {
+    match Caller::of(extensions).take_requests(1) {
+        Ok(()) => MethodResponse::error(id, error),
+        Err(refusal) => refused(id.into_owned(), refusal),
+    }
+}
+
 /// Runs what a message asks for: one request, or a batch.
 async fn run<S>(service: &S, message: &[u8], extensions: &Extensions, batch_requests_max: usize) -> MethodResponse
 where
@@ -283,25 +294,32 @@ where
     let message = message.trim_ascii_start();
     if message.starts_with(b"[") {
         let Ok(entries) = serde_json::from_slice::<Vec<&RawValue>>(message) else {
-            return MethodResponse::error(Id::Null, ErrorObject::from(ErrorCode::ParseError));
+            return no_request(extensions, Id::Null, ErrorCode::ParseError);
         };
         if entries.len() > batch_requests_max {
-            return MethodResponse::error(Id::Null, reject_too_big_batch_request(batch_requests_max));
+            return no_request(extensions, Id::Null, reject_too_big_batch_request(batch_requests_max));
         }
         let entries: Vec<_> = entries.into_iter().map(|entry| batch_entry(entry.get(), extensions)).collect();
+        if entries.iter().all(Result::is_err) {
+            // The guard finds nobody in it whom it could ask.
+            if let Err(refusal) = Caller::of(extensions).take_requests(entries.len().max(1) as u64) {
+                return refused(Id::Null, refusal);
+            }
+        }
         return service.batch(Batch::from(entries)).await;
     }
     if !message.starts_with(b"{") {
-        return MethodResponse::error(Id::Null, ErrorObject::from(ErrorCode::ParseError));
+        return no_request(extensions, Id::Null, ErrorCode::ParseError);
     }
     if let Ok(mut request) = serde_json::from_slice::<Request<'_>>(message) {
         request.extensions = extensions.clone();
         service.call(request).await
-    } else if let Ok(notification) = serde_json::from_slice::<Notification<'_>>(message) {
+    } else if let Ok(mut notification) = serde_json::from_slice::<Notification<'_>>(message) {
+        notification.extensions = extensions.clone();
         service.notification(notification).await
     } else {
         let (id, code) = prepare_error(message);
-        MethodResponse::error(id, ErrorObject::from(code))
+        no_request(extensions, id, code)
     }
 }
 
@@ -310,7 +328,8 @@ fn batch_entry<'a>(entry: &'a str, extensions: &Extensions) -> Result<BatchEntry
         request.extensions = extensions.clone();
         return Ok(BatchEntry::Call(request));
     }
-    if let Ok(notification) = serde_json::from_str::<Notification<'a>>(entry) {
+    if let Ok(mut notification) = serde_json::from_str::<Notification<'a>>(entry) {
+        notification.extensions = extensions.clone();
         return Ok(BatchEntry::Notification(notification));
     }
     let id = serde_json::from_str::<InvalidRequest<'a>>(entry).map_or(Id::Null, |request| request.id);

@@ -95,6 +95,13 @@ impl Tls {
     }
 }
 
+/// Whether a handshake failed because the other side does not speak TLS. Who speaks it and found no common ground, or
+/// does not trust the certificate and says so by an alert, is no such.
+pub(crate) fn is_no_tls(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    matches!(error, Some(rustls::Error::InvalidMessage(_)))
+}
+
 fn pair(provider: &Arc<CryptoProvider>, certificate_pem: &[u8], key_pem: &[u8]) -> Result<CertifiedKey, TlsError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate_pem).take(CHAIN_MAX + 1).collect();
     let chain = chain.map_err(|error| TlsError::Certificate(error.to_string()))?;

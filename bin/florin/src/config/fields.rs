@@ -166,6 +166,8 @@ sections! {
         tls_key: Option<PathBuf> = None,
         /// Most connections of one client at the same time. A client is an IPv4 address, or the first 64 bits of an IPv6 address.
         client_connections_max: u32 = 256,
+        /// Connections that one client may open a second in the long run, ten seconds' worth at once.
+        client_arrivals_per_second_max: u64 = 200,
         /// Requests of one client a second in the long run, ten seconds' worth at once. Simulations, traces and proofs count 20, searches 5.
         client_requests_per_second_max: u64 = 2_000,
         /// Bytes from and to one client a second in the long run.
@@ -176,7 +178,8 @@ sections! {
         client_ban_ms: u64 = 600_000,
         /// Addresses or networks (`10.1.2.0/24`) without these bounds: this machine, a bank's own gateway. A proxy counts as one client.
         trusted_clients: Vec<String> = vec!["127.0.0.0/8".into(), "::1/128".into()],
-        /// Most HTTP requests and WebSocket connections at the same time.
+        /// Most connections at the same time. A quarter is kept for trusted clients; of the others each has at most a quarter as
+        /// many as are left free, and one in any case.
         connections_max: u32 = 2_000,
         /// Most bytes of one request.
         request_bytes_max: u32 = 2 * 1024 * 1024,

@@ -176,6 +176,7 @@ async fn serve_rpc(directory: &Directory, node: &Node) -> Result<RpcServer, Fail
 fn client_limits(settings: &Rpc) -> Result<ClientLimits, Failure> {
     Ok(ClientLimits {
         connections_max: settings.client_connections_max,
+        arrivals_per_second_max: settings.client_arrivals_per_second_max,
         requests_per_second_max: settings.client_requests_per_second_max,
         bytes_per_second_max: settings.client_bytes_per_second_max,
         signatures_per_second_max: settings.client_signatures_per_second_max,

@@ -47,6 +47,12 @@ impl Allowance {
         self.used_micros = self.used(now).saturating_add(amount.saturating_mul(MICROS));
         self.at = self.at.max(now);
     }
+
+    /// Takes back what was used and not needed.
+    pub(super) fn give_back(&mut self, amount: u64, now: Instant) {
+        self.used_micros = self.used(now).saturating_sub(amount.saturating_mul(MICROS));
+        self.at = self.at.max(now);
+    }
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //! them all. Addresses that the configuration trusts (a bank's own gateway, this machine) have no bounds of their own.
 //! A proxy in front of the server is one client: what stands behind it is the proxy's to bound.
 //!
-//! **Bounds.** Connections are counted. Everything else is an allowance: so much a second in the long run, ten seconds'
-//! worth at once. It may be overdrawn by one request, which is then paid back, so that no request is too large for it.
+//! **Bounds.** Open connections are counted. Everything else is an allowance: so much a second in the long run, ten
+//! seconds' worth at once. It may be overdrawn by one request, which is then paid back, so that no request is too large
+//! for it. A connection takes from one of them as it arrives, before anything is done for it; what comes over a
+//! connection and asks for nothing counts as one request.
 //!
 //! **Bans.** A refusal costs patience, and so does what no honest client sends: a wrong signature, a request that is no
-//! HTTP, a TLS handshake that is none. A client that has used up its patience is banned, with the reason and the time at
+//! HTTP, a TLS handshake that is no TLS. A client that has used up its patience is banned, with the reason and the time at
 //! which it ends. Clients that wait as long as they are told to never come near it.
 //!
 //! **State.** In memory, for at most [`CLIENTS_MAX`] clients. Whoever is at rest is forgotten first, then whoever is not
@@ -28,7 +30,7 @@ use std::{
     net::{IpAddr, Ipv6Addr},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -43,6 +45,8 @@ const PATIENCE_PER_SECOND: u64 = 20;
 const REFUSAL: u64 = 1;
 /// What a thing that no honest client sends costs.
 const OFFENCE: u64 = 10;
+/// A client that must wait longer for its next request sends no further frames either.
+const FRAMES_WAIT_MAX: Duration = Duration::from_secs(20);
 /// A client's next event of one kind is logged after this time; what comes before is counted.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Bits of an IPv6 address that name a client.
@@ -53,6 +57,8 @@ const IPV6_CLIENT_BITS: u32 = 64;
 pub struct ClientLimits {
     /// Connections at the same time.
     pub connections_max: u32,
+    /// Connections a second in the long run that are opened, however short they are.
+    pub arrivals_per_second_max: u64,
     /// Requests a second in the long run, by weight: 20 for what takes processor time, 5 for searches, 1 for all else.
     pub requests_per_second_max: u64,
     /// Bytes a second in the long run, in both directions together.
@@ -70,6 +76,7 @@ impl Default for ClientLimits {
         let loopback = [IpNet::from(IpAddr::from([127, 0, 0, 1])), IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST))];
         Self {
             connections_max: 256,
+            arrivals_per_second_max: 200,
             requests_per_second_max: 2_000,
             bytes_per_second_max: 16 * 1024 * 1024,
             signatures_per_second_max: 1_000,
@@ -109,6 +116,7 @@ pub struct Ban {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
     Connections,
+    Arrivals,
     Requests,
     Bytes,
     Signatures,
@@ -116,11 +124,13 @@ pub(crate) enum Limit {
 }
 
 impl Limit {
-    const ALL: [Self; 5] = [Self::Connections, Self::Requests, Self::Bytes, Self::Signatures, Self::Banned];
+    const ALL: [Self; 6] =
+        [Self::Connections, Self::Arrivals, Self::Requests, Self::Bytes, Self::Signatures, Self::Banned];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Connections => "connections",
+            Self::Arrivals => "arrivals",
             Self::Requests => "requests",
             Self::Bytes => "bytes",
             Self::Signatures => "signatures",
@@ -165,6 +175,7 @@ struct Client {
 #[derive(Debug)]
 struct State {
     connections: u32,
+    arrivals: Allowance,
     requests: Allowance,
     bytes: Allowance,
     signatures: Allowance,
@@ -176,12 +187,18 @@ struct State {
 /// One connection of a client. It is counted until the last clone is dropped.
 /// By default one without bounds.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Caller(Option<Arc<Visit>>);
+pub(crate) struct Caller {
+    visit: Option<Arc<Visit>>,
+    /// The check of a signature has been taken already, for the batch that the request came in.
+    signature_taken: bool,
+}
 
 #[derive(Debug)]
 struct Visit {
     clients: Arc<Clients>,
     client: Arc<Client>,
+    /// Something was asked for since [`Caller::begin_message`].
+    asked: AtomicBool,
 }
 
 impl Visit {
@@ -201,6 +218,7 @@ impl State {
     fn new(limits: &ClientLimits, now: Instant) -> Self {
         Self {
             connections: 0,
+            arrivals: Allowance::new(limits.arrivals_per_second_max, now),
             requests: Allowance::new(limits.requests_per_second_max, now),
             bytes: Allowance::new(limits.bytes_per_second_max, now),
             signatures: Allowance::new(limits.signatures_per_second_max, now),
@@ -211,7 +229,7 @@ impl State {
     }
 
     fn is_at_rest(&self, now: Instant) -> bool {
-        let allowances = [&self.requests, &self.bytes, &self.signatures, &self.patience];
+        let allowances = [&self.arrivals, &self.requests, &self.bytes, &self.signatures, &self.patience];
         self.connections == 0 && self.banned(now).is_none() && allowances.iter().all(|left| left.is_whole(now))
     }
 
@@ -246,15 +264,13 @@ impl Clients {
     pub(crate) fn arrive(self: &Arc<Self>, address: IpAddr) -> Result<Caller, Refusal> {
         let address = address.to_canonical();
         if self.limits.trusted.iter().any(|network| network.contains(&address)) {
-            return Ok(Caller(None));
+            return Ok(Caller::default());
         }
         let now = (self.clock)();
         let client = self.client(named(address), now);
         let mut state = client.state.lock();
-        if let Some(refusal) = client.refused_for_ban(&state, now) {
-            self.count(Limit::Banned);
-            return Err(refusal);
-        }
+        // Whether it finds a place or not: arriving is what costs.
+        self.take(&client, &mut state, &[(Limit::Arrivals, 1)], now)?;
         if state.connections >= self.limits.connections_max {
             let most = self.limits.connections_max;
             let message = format!("{most} connections from {address} are open, and no more may be: close some");
@@ -264,7 +280,13 @@ impl Clients {
         }
         state.connections = state.connections.saturating_add(1);
         drop(state);
-        Ok(Caller(Some(Arc::new(Visit { clients: self.clone(), client }))))
+        let visit = Visit { clients: self.clone(), client, asked: AtomicBool::new(false) };
+        Ok(Caller { visit: Some(Arc::new(visit)), signature_taken: false })
+    }
+
+    /// Whether any address is trusted.
+    pub(crate) fn trusts_any(&self) -> bool {
+        !self.limits.trusted.is_empty()
     }
 
     /// Who is banned now, whose ban ends first before the others.
@@ -308,6 +330,33 @@ impl Clients {
         if let Some((_, count)) = counts.find(|(known, _)| **known == limit) {
             count.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Takes all of these costs, unless the client is banned or one of these allowances is overdrawn.
+    fn take(&self, client: &Client, state: &mut State, costs: &[(Limit, u64)], now: Instant) -> Result<(), Refusal> {
+        if let Some(refusal) = client.refused_for_ban(state, now) {
+            self.count(Limit::Banned);
+            return Err(refusal);
+        }
+        for (limit, _) in costs.iter().copied() {
+            let allowance = state.allowance(limit);
+            let (retry_after, per_second) = (allowance.wait(now), allowance.per_second());
+            if !retry_after.is_zero() {
+                let message = format!(
+                    "{} has used up its {}, {per_second} a second: come again in {} ms",
+                    client.name(),
+                    limit.name(),
+                    retry_after.as_millis()
+                );
+                let refusal = Refusal { limit, message, retry_after };
+                self.refuse(client, state, &refusal, now);
+                return Err(refusal);
+            }
+        }
+        for (limit, cost) in costs.iter().copied().filter(|(_, cost)| *cost > 0) {
+            state.allowance(limit).spend(cost, now);
+        }
+        Ok(())
     }
 
     /// Counts a refusal, and says it where it has not been said lately.
@@ -357,34 +406,91 @@ impl Caller {
 
     /// Whether the connection is to end.
     pub(crate) fn is_banned(&self) -> bool {
-        self.0.as_ref().is_some_and(|visit| visit.client.state.lock().banned(visit.now()).is_some())
+        self.visit.as_ref().is_some_and(|visit| visit.client.state.lock().banned(visit.now()).is_some())
+    }
+
+    /// The client's open connections, this one among them. None where it may have any number.
+    pub(crate) fn connections(&self) -> Option<u32> {
+        self.visit.as_ref().map(|visit| visit.client.state.lock().connections)
+    }
+
+    /// A message begins to arrive. For connections that have one message at a time.
+    pub(crate) fn begin_message(&self) {
+        if let Some(visit) = &self.visit {
+            visit.asked.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// The message has been answered. One that asked for nothing, such as garbage, counts as a request all the same.
+    pub(crate) fn end_message(&self) {
+        let Some(visit) = &self.visit else { return };
+        if !visit.asked.load(Ordering::Relaxed) {
+            visit.client.state.lock().requests.spend(1, visit.now());
+        }
+    }
+
+    /// Counts frames that are no messages as requests. They cannot be refused one by one, and a client that waits for its
+    /// allowance may still say that it lives: so only who is far above it is refused.
+    pub(crate) fn count_frames(&self, frames: u64) -> Result<(), Refusal> {
+        let (Some(visit), true) = (&self.visit, frames > 0) else { return Ok(()) };
+        let now = visit.now();
+        let mut state = visit.client.state.lock();
+        state.requests.spend(frames, now);
+        match state.requests.wait(now) > FRAMES_WAIT_MAX {
+            true => visit.clients.take(&visit.client, &mut state, &[(Limit::Requests, 0)], now),
+            false => Ok(()),
+        }
     }
 
     /// Refuses a client that has overdrawn its requests or bytes. Costs nothing where it has not.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
-        self.take(&[Limit::Requests, Limit::Bytes], 0)
+        self.take(&[(Limit::Requests, 0), (Limit::Bytes, 0)])
     }
 
     /// Takes requests of this weight out of the client's allowance.
     pub(crate) fn take_requests(&self, weight: u64) -> Result<(), Refusal> {
-        self.take(&[Limit::Requests, Limit::Bytes], weight)
+        self.take_batch(weight, 0)
+    }
+
+    /// Takes requests of this weight and the checks of their signatures out of the client's allowances, all or nothing.
+    pub(crate) fn take_batch(&self, weight: u64, signatures: u64) -> Result<(), Refusal> {
+        if let Some(visit) = &self.visit {
+            visit.asked.store(true, Ordering::Relaxed);
+        }
+        let costs = [(Limit::Requests, weight), (Limit::Bytes, 0), (Limit::Signatures, signatures)];
+        self.take(if signatures > 0 { &costs } else { &costs[..2] })
+    }
+
+    /// The same caller, for a request of a batch whose signatures have been taken together.
+    pub(crate) fn with_signature_taken(&self) -> Self {
+        Self { signature_taken: true, ..self.clone() }
     }
 
     /// Takes the check of one signature out of the client's allowance.
     pub(crate) fn take_signature(&self) -> Result<(), Refusal> {
-        self.take(&[Limit::Signatures], 1)
+        match self.signature_taken {
+            true => Ok(()),
+            false => self.take(&[(Limit::Signatures, 1)]),
+        }
+    }
+
+    /// The signature need not be checked. What was taken for it with its batch is given back.
+    pub(crate) fn spare_signature(&self) {
+        if let (true, Some(visit)) = (self.signature_taken, &self.visit) {
+            visit.client.state.lock().signatures.give_back(1, visit.now());
+        }
     }
 
     /// Counts bytes that have come or gone.
     pub(crate) fn count_bytes(&self, bytes: usize) {
-        if let Some(visit) = &self.0 {
+        if let Some(visit) = &self.visit {
             visit.client.state.lock().bytes.spend(bytes as u64, visit.now());
         }
     }
 
     /// The client did what no honest client does.
     pub(crate) fn accuse(&self, code: &'static str, reason: &'static str) {
-        let Some(visit) = &self.0 else { return };
+        let Some(visit) = &self.visit else { return };
         let now = visit.now();
         let mut state = visit.client.state.lock();
         if state.may_log(code, now) {
@@ -393,40 +499,16 @@ impl Caller {
         visit.clients.lose_patience(&visit.client, &mut state, OFFENCE, reason, now);
     }
 
-    /// Takes `cost` of the first of `limits`, if none of them is overdrawn.
-    fn take(&self, limits: &[Limit], cost: u64) -> Result<(), Refusal> {
-        let Some(visit) = &self.0 else { return Ok(()) };
-        let now = visit.now();
-        let mut state = visit.client.state.lock();
-        if let Some(refusal) = visit.client.refused_for_ban(&state, now) {
-            visit.clients.count(Limit::Banned);
-            return Err(refusal);
-        }
-        for limit in limits.iter().copied() {
-            let allowance = state.allowance(limit);
-            let (retry_after, per_second) = (allowance.wait(now), allowance.per_second());
-            if !retry_after.is_zero() {
-                let message = format!(
-                    "{} has used up its {}, {per_second} a second: come again in {} ms",
-                    visit.client.name(),
-                    limit.name(),
-                    retry_after.as_millis()
-                );
-                let refusal = Refusal { limit, message, retry_after };
-                visit.clients.refuse(&visit.client, &mut state, &refusal, now);
-                return Err(refusal);
-            }
-        }
-        if let Some(first) = limits.first() {
-            state.allowance(*first).spend(cost, now);
-        }
-        Ok(())
+    fn take(&self, costs: &[(Limit, u64)]) -> Result<(), Refusal> {
+        let Some(visit) = &self.visit else { return Ok(()) };
+        visit.clients.take(&visit.client, &mut visit.client.state.lock(), costs, visit.now())
     }
 }
 
 impl State {
     fn allowance(&mut self, limit: Limit) -> &mut Allowance {
         match limit {
+            Limit::Arrivals => &mut self.arrivals,
             Limit::Bytes => &mut self.bytes,
             Limit::Signatures => &mut self.signatures,
             Limit::Requests | Limit::Connections | Limit::Banned => &mut self.requests,

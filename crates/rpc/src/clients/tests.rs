@@ -21,6 +21,7 @@ fn pass(time: Duration) {
 fn limits() -> ClientLimits {
     ClientLimits {
         connections_max: 2,
+        arrivals_per_second_max: 1_000,
         requests_per_second_max: 10,
         bytes_per_second_max: 1_000,
         signatures_per_second_max: 1,
@@ -67,6 +68,73 @@ fn connections_are_counted_until_they_end() {
     drop((clone, second));
     clients.arrive(address("192.0.2.1")).unwrap();
     assert_eq!(clients.refused().find(|(limit, _)| *limit == "connections"), Some(("connections", 2)));
+}
+
+#[test]
+fn every_connection_takes_from_an_allowance_however_short_it_is() {
+    let trusted = vec!["10.0.0.0/8".parse().unwrap()];
+    let limits = ClientLimits { arrivals_per_second_max: 2, trusted, ..limits() };
+    let clients = Clients::with_clock(limits, clock);
+    let arrived = (0..100).take_while(|_| clients.arrive(address("192.0.2.1")).is_ok()).count();
+    assert_eq!(arrived, 20, "twenty at once");
+    let refusal = clients.arrive(address("192.0.2.1")).unwrap_err();
+    assert_eq!((refusal.limit, refusal.retry_after), (Limit::Arrivals, Duration::from_millis(1)));
+    clients.arrive(address("192.0.2.2")).unwrap();
+    (0..100).for_each(|_| drop(clients.arrive(address("10.0.0.1")).unwrap()));
+    pass(Duration::from_millis(1));
+    let _open = clients.arrive(address("192.0.2.1")).unwrap();
+    pass(Duration::from_secs(5));
+    let _other = clients.arrive(address("192.0.2.1")).unwrap();
+    assert_eq!(clients.arrive(address("192.0.2.1")).unwrap_err().limit, Limit::Connections);
+    let refused =
+        (0..1_000).take_while(|_| clients.bans().is_empty()).filter(|_| clients.arrive(address("192.0.2.1")).is_err());
+    assert!((190..=200).contains(&refused.count()), "who only comes and goes is banned as others are");
+}
+
+#[test]
+fn a_batch_is_taken_from_all_its_allowances_or_from_none() {
+    let clients = Clients::with_clock(limits(), clock);
+    let caller = clients.arrive(address("192.0.2.1")).unwrap();
+    caller.take_batch(1, 500).unwrap();
+    let refusals: Vec<_> = (0..150).map(|_| caller.take_batch(90, 500).unwrap_err().limit).collect();
+    assert!(refusals.iter().all(|limit| *limit == Limit::Signatures) && !caller.is_banned(), "each counts once");
+    caller.take_batch(1, 0).unwrap();
+    caller.take_requests(97).unwrap();
+    assert!(caller.check().is_ok(), "what was refused has cost nothing");
+    let of_batch = caller.with_signature_taken();
+    of_batch.take_signature().unwrap();
+    (0..491).for_each(|_| of_batch.spare_signature());
+    (0..491).for_each(|_| caller.spare_signature());
+    caller.take_signature().unwrap();
+    assert_eq!(caller.take_signature().unwrap_err().limit, Limit::Signatures, "only what was taken comes back");
+}
+
+#[test]
+fn a_message_that_asks_for_nothing_counts_as_a_request() {
+    let clients = Clients::with_clock(limits(), clock);
+    let caller = clients.arrive(address("192.0.2.1")).unwrap();
+    for _ in 0..99 {
+        caller.begin_message();
+        caller.take_requests(1).unwrap();
+        caller.end_message();
+    }
+    caller.begin_message();
+    caller.check().unwrap();
+    caller.end_message();
+    assert_eq!(caller.check().unwrap_err().limit, Limit::Requests);
+}
+
+#[test]
+fn frames_that_are_no_messages_count_as_requests_and_end_in_a_refusal() {
+    let clients = Clients::with_clock(limits(), clock);
+    let caller = clients.arrive(address("192.0.2.1")).unwrap();
+    caller.take_requests(150).unwrap();
+    caller.count_frames(1).expect("who has to wait may still say that it lives");
+    assert_eq!(caller.check().unwrap_err().limit, Limit::Requests);
+    caller.count_frames(140).unwrap();
+    assert_eq!(caller.count_frames(20).unwrap_err().limit, Limit::Requests);
+    pass(Duration::from_secs(30));
+    caller.count_frames(1).unwrap();
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
 };
 use alloy_primitives::{B256, Bytes};
 use florin_mempool::PoolError;
-use florin_types::decode_transaction;
+use florin_types::{TxEnvelope, decode_transaction};
 use std::{sync::Arc, time::Duration};
 
 /// How long `eth_sendRawTransactionSync` waits when the client does not say.
@@ -22,14 +22,20 @@ pub(crate) async fn send_raw_transaction(context: &Arc<Context>, args: &Args) ->
     submit(context, args.required(0)?, args.caller()).await
 }
 
+/// Decodes a transaction that the pool does not know. Its signature is not looked at: clients that send everything twice
+/// cost nothing.
+fn new_transaction(context: &Context, encoded: &Bytes) -> Result<TxEnvelope, RpcError> {
+    let tx = decode_transaction(encoded)?;
+    let hash = *tx.tx_hash();
+    match context.pool.knows(&hash) {
+        true => Err(PoolError::AlreadyKnown { hash }.into()),
+        false => Ok(tx),
+    }
+}
+
 /// Decodes the transaction and hands it in.
 async fn submit(context: &Context, encoded: Bytes, caller: &Caller) -> Result<B256, RpcError> {
-    let tx = decode_transaction(&encoded)?;
-    let hash = *tx.tx_hash();
-    // Before the signature: clients that send everything twice cost nothing.
-    if context.pool.knows(&hash) {
-        return Err(PoolError::AlreadyKnown { hash }.into());
-    }
+    let tx = new_transaction(context, &encoded).inspect_err(|_| caller.spare_signature())?;
     caller.take_signature()?;
     let answer = context.desk.hand_in(tx).await;
     if answer.as_ref().is_err_and(RpcError::is_wrong_signature) {

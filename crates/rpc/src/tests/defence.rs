@@ -115,6 +115,78 @@ fn a_client_has_its_connections_and_no_more_whatever_they_do() {
     });
 }
 
+/// A connection that has been served once and stays open; none if there was no place.
+async fn keep_open(last: u8, to: SocketAddr) -> Option<TcpStream> {
+    let mut stream = connect_from(last, to).await;
+    let length = CHAIN_ID_REQUEST.len();
+    let head =
+        format!("POST / HTTP/1.1\r\nHost: {to}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(format!("{head}{CHAIN_ID_REQUEST}").as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    tokio::time::timeout(Duration::from_secs(20), stream.read_exact(&mut status)).await.expect("it hangs").unwrap();
+    match &status {
+        b"HTTP/1.1 200" => Some(stream),
+        b"HTTP/1.1 429" => None,
+        other => panic!("{}", String::from_utf8_lossy(other)),
+    }
+}
+
+#[test]
+fn no_number_of_connections_of_a_few_clients_locks_out_others() {
+    let clients = ClientLimits { trusted: vec!["127.0.0.1/32".parse().unwrap()], ..ClientLimits::default() };
+    on_a_node(RpcConfig { clients, connections_max: 40, ..plain_config() }, |node| async move {
+        let mut open = Vec::new();
+        let mut held = Vec::new();
+        for client in 2..10 {
+            let before = open.len();
+            while let Some(stream) = keep_open(client, node.address()).await {
+                open.push(stream);
+            }
+            held.push(open.len() - before);
+        }
+        assert_eq!(held, [6, 5, 4, 3, 2, 2, 1, 1], "thirty places, a quarter of those that are free");
+        for client in 10..16 {
+            open.push(keep_open(client, node.address()).await.expect("clients that come after them find places"));
+        }
+        assert!(keep_open(16, node.address()).await.is_none(), "every place of theirs is taken");
+        for _ in 0..10 {
+            open.push(keep_open(1, node.address()).await.expect("places are kept for trusted clients"));
+        }
+        assert!(keep_open(1, node.address()).await.is_none());
+        assert_eq!(open.len(), 40);
+    });
+}
+
+#[test]
+fn what_asks_for_nothing_counts_too() {
+    let limits = ClientLimits { requests_per_second_max: 1, ..ClientLimits::default() };
+    on_a_node(RpcConfig { batch_requests_max: 3, ..strict(limits) }, |node| async move {
+        let notification = r#"{"jsonrpc":"2.0","method":"eth_chainId"}"#;
+        let too_many = format!("[{}]", [CHAIN_ID_REQUEST; 4].join(","));
+        let notifications = format!("[{notification}]");
+        let kinds = [notification, "nothing", "[]", "[1", "[1]", r#"{"method":5}"#, &notifications, &too_many];
+        for (client, kind) in (2u8..).zip(kinds) {
+            let mut socket = WebSocket::over(connect_from(client, node.address()).await).await;
+            assert!(!socket.send_without_reading(kind, 40).await);
+            // Messages of a socket run side by side, and five requests alone would be served.
+            let mut refused = 0;
+            for _ in 0..5 {
+                let answer = socket.call("eth_chainId", json!([])).await;
+                refused += usize::from(answer["error"]["data"]["limit"] == "requests");
+            }
+            assert!(refused > 0, "{kind} counts for nothing");
+        }
+        for (client, kind) in (20u8..).zip(kinds) {
+            for _ in 0..40 {
+                post_from(client, node.address(), kind).await;
+            }
+            let (status, _, body) = post_from(client, node.address(), CHAIN_ID_REQUEST).await;
+            assert!(status == 429 && body.contains(r#""limit":"requests""#), "{kind}: {status} {body}");
+        }
+        assert_eq!(node.server.bans(), [], "nobody sent enough for that");
+    });
+}
+
 #[test]
 fn a_batch_counts_for_all_it_asks_and_is_taken_whole_or_not_at_all() {
     let limits = ClientLimits { requests_per_second_max: 1, ..ClientLimits::default() };
@@ -194,6 +266,40 @@ fn signatures_to_check_are_bounded_and_wrong_ones_are_an_offence() {
 }
 
 #[test]
+fn signatures_of_a_batch_are_taken_together_and_its_refusal_counts_once() {
+    let limits = ClientLimits { signatures_per_second_max: 1, ..ClientLimits::default() };
+    on_a_node(strict(limits), |node| async move {
+        let batch = |from: u64| {
+            let entries: Vec<_> = (from..from + 60).map(|nonce| submission(nonce, false)).collect();
+            format!("[{}]", entries.join(","))
+        };
+        let malformed = r#"{"jsonrpc":"2.0","id":1,"method":"eth_sendRawTransaction","params":["0x02"]}"#;
+        let malformed = format!("[{}]", [malformed; 60].join(","));
+        for _ in 0..5 {
+            let (_, _, body) = post_from(2, node.address(), &malformed).await;
+            assert_eq!(
+                body.matches("transaction_malformed").count(),
+                60,
+                "nothing to check costs no signature: {body}"
+            );
+        }
+        let (_, _, body) = post_from(2, node.address(), &batch(0)).await;
+        let answers: Vec<Value> = serde_json::from_str(&body).unwrap();
+        assert!(answers.len() == 60 && answers.iter().all(|answer| answer["result"].is_string()), "{body}");
+        for _ in 0..12 {
+            let (_, _, body) = post_from(2, node.address(), &batch(60)).await;
+            let answer: Value = serde_json::from_str(&body).unwrap();
+            let refusal = &answer["error"]["data"];
+            assert_eq!((&refusal["code"], &refusal["limit"]), (&json!("client_limit"), &json!("signatures")), "{body}");
+            assert!(refusal["retry_after_ms"].as_u64().unwrap() > 10_000, "{body}");
+        }
+        assert_eq!(node.server.bans(), [], "twelve refusals, not twelve times sixty");
+        let metrics = node.server.metrics();
+        assert!(metrics.contains("florin_rpc_clients_refused_total{limit=\"signatures\"} 12"), "{metrics}");
+    });
+}
+
+#[test]
 fn garbage_on_the_port_is_an_offence() {
     on_a_node(strict(ClientLimits::default()), |node| async move {
         let mut sent = 0;
@@ -229,6 +335,24 @@ fn a_socket_is_bounded_as_every_connection_and_a_ban_ends_it() {
         }
         assert!((20..60).contains(&served), "twenty at once and two a second: {served}");
         assert_eq!(node.server.bans().len(), 1, "{refused}");
+    });
+}
+
+#[test]
+fn frames_that_ask_for_nothing_end_the_connection_of_who_sends_nothing_else() {
+    let limits = ClientLimits { requests_per_second_max: 100, ..ClientLimits::default() };
+    on_a_node(strict(limits), |node| async move {
+        let mut socket = WebSocket::connect(node.address()).await;
+        assert_eq!(socket.ping(10).await, (10, true));
+        assert_eq!(socket.call("eth_chainId", json!([])).await["result"], "0x14a34");
+        let (answered, lives) = socket.ping(20_000).await;
+        assert!(answered < 20_000 && !lives, "{answered}");
+        let mut other = WebSocket::over(connect_from(3, node.address()).await).await;
+        assert_eq!(other.call("eth_chainId", json!([])).await["result"], "0x14a34");
+    });
+    on_a_node(plain_config(), |node| async move {
+        let mut socket = WebSocket::connect(node.address()).await;
+        assert_eq!(socket.ping(20_000).await, (20_000, true), "a trusted client has no bounds");
     });
 }
 
@@ -396,8 +520,46 @@ fn handshakes_that_are_none_are_an_offence_and_silence_ends() {
         let bans = server.bans();
         assert_eq!(
             bans.iter().map(|ban| (ban.client.as_str(), ban.reason)).collect::<Vec<_>>(),
-            [("127.0.0.2", "TLS handshakes that are none")]
+            [("127.0.0.2", "TLS handshakes that are no TLS")]
         );
+        server.stop().await;
+    });
+}
+
+#[test]
+fn who_does_not_trust_the_certificate_is_no_offender() {
+    let directory = tempfile::tempdir().unwrap();
+    let (certificate, key) = certificate(directory.path(), "one", "IP:127.0.0.1");
+    on_a_node(strict(ClientLimits::default()), |node| async move {
+        let server = with_tls(&node, &tls(&certificate, &key)).await;
+        let url = format!("https://{}", server.address());
+        for version in [&["--tls-max", "1.2"][..], &["--tlsv1.3"]] {
+            // One after another, as fast as it can.
+            let again = [vec![url.as_str(); 100].as_slice(), &["--interface", "127.0.0.2"], version].concat();
+            let refused = curl(&url, &again).await;
+            assert!(said(&refused).matches("certificate").count() > 100, "{version:?}: {}", said(&refused));
+        }
+        assert_eq!(server.bans(), [], "its alerts are no offence");
+        server.stop().await;
+    });
+}
+
+#[test]
+fn handshakes_take_from_an_allowance_before_they_begin() {
+    let directory = tempfile::tempdir().unwrap();
+    let (certificate, key) = certificate(directory.path(), "one", "IP:127.0.0.1");
+    let limits = ClientLimits { arrivals_per_second_max: 1, ..ClientLimits::default() };
+    on_a_node(strict(limits), |node| async move {
+        let server = with_tls(&node, &tls(&certificate, &key)).await;
+        let url = format!("https://{}", server.address());
+        let each_its_own = ["--cacert", &certificate, "-H", "connection: close"];
+        let many = [vec![url.as_str(); 99].as_slice(), &each_its_own, &["--interface", "127.0.0.2"]].concat();
+        let answers = curl(&url, &many).await;
+        let served = said(&answers).matches("0x14a34").count();
+        assert!((10..60).contains(&served), "ten at once and one a second: {}", said(&answers));
+        assert!(server.metrics().contains("florin_rpc_clients_refused_total{limit=\"arrivals\"}"));
+        let other = curl(&url, &[&each_its_own[..], &["--interface", "127.0.0.3"]].concat()).await;
+        assert!(said(&other).contains("0x14a34"), "{}", said(&other));
         server.stop().await;
     });
 }

@@ -1,7 +1,7 @@
 //! Clients that do nothing for the server: HTTP by hand, and a plain WebSocket.
 
 use serde_json::{Value, json};
-use soketto::{Sender, handshake::Client};
+use soketto::{Incoming, Sender, handshake::Client};
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -61,9 +61,13 @@ pub(super) struct WebSocket {
 
 impl WebSocket {
     pub(super) async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap().compat();
-        let host = address.to_string();
-        let mut client = Client::new(stream, &host, "/");
+        Self::over(TcpStream::connect(address).await.unwrap()).await
+    }
+
+    /// Opens a WebSocket on a connection.
+    pub(super) async fn over(stream: TcpStream) -> Self {
+        let host = stream.peer_addr().unwrap().to_string();
+        let mut client = Client::new(stream.compat(), &host, "/");
         let answer = client.handshake().await.unwrap();
         assert!(matches!(answer, soketto::handshake::ServerResponse::Accepted { .. }), "{answer:?}");
         let (sender, receiver) = client.into_builder().finish();
@@ -89,6 +93,32 @@ impl WebSocket {
             }
         }
         false
+    }
+
+    /// Sends so many pings. Says how many were answered, and whether the connection lives.
+    pub(super) async fn ping(&mut self, times: usize) -> (usize, bool) {
+        let (sender, receiver) = (&mut self.sender, &mut self.receiver);
+        let sending = async {
+            for _ in 0..times {
+                sender.send_ping([].as_slice().try_into().unwrap()).await?;
+            }
+            sender.flush().await
+        };
+        let receiving = async {
+            let (mut answered, mut message) = (0, Vec::new());
+            while answered < times {
+                let received = tokio::time::timeout(Duration::from_secs(20), receiver.receive(&mut message));
+                match received.await.expect("nothing comes") {
+                    Ok(Incoming::Pong(_)) => answered += 1,
+                    Ok(_) => {}
+                    Err(_) => return (answered, false),
+                }
+            }
+            (answered, true)
+        };
+        // Whether all were sent before the connection ended makes no difference.
+        let (_, received) = tokio::join!(sending, receiving);
+        received
     }
 
     /// The next message.
