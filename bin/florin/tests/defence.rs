@@ -48,21 +48,7 @@ impl Site {
 
     /// A certificate for this machine that signs itself, and its key, which nobody else may read.
     fn certificate(&self, name: &str) -> (String, String) {
-        let (certificate, key) = (self.at(&format!("{name}.crt")), self.at(&format!("{name}.key")));
-        let arguments = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=florin"];
-        let files = [
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-keyout",
-            &key,
-            "-out",
-            &certificate,
-        ];
-        let made = Command::new("openssl").args(arguments).args(files).output().unwrap();
-        assert!(made.status.success(), "{}", text(&made.stderr));
-        (certificate, key)
+        common::certificate(&self.at(&format!("{name}.crt")), &self.at(&format!("{name}.key")))
     }
 
     fn inspect(&self, rpc: &str, roots: &[&str]) -> Vec<String> {
@@ -130,6 +116,17 @@ fn both_ports_speak_tls_and_new_certificates_are_taken_up() {
         let arguments = site.inspect(&rpc, &["--tls-roots", &other]);
         common::run(arguments).status.success().then_some(())
     });
+
+    // A key that others can read is refused, once in the log, and taken as soon as its mode is right.
+    let (third, third_key) = site.certificate("third");
+    fs::copy(&third_key, &key).unwrap();
+    set_mode(&key, 0o644);
+    fs::copy(&third, &certificate).unwrap();
+    let refused = |node: &Running| node.log().lines().filter(|line| line.contains("file.readable")).count();
+    wait_for("the refusal", || (refused(&node) >= 2).then_some(()));
+    // Nothing but the mode changes: what a stamp of the content would not notice.
+    set_mode(&key, 0o600);
+    wait_for("the third certificate", || curl(&["--cacert", &third, &health]).0.then_some(()));
     assert!(node.stop().success());
 }
 
@@ -150,16 +147,16 @@ fn certificates_that_cannot_be_used_stop_the_start() {
     assert!(alone.contains("config.value") && alone.contains("rpc.tls_certificate"), "{alone}");
     let pair = failing(&[("FLORIN__RPC__TLS_CERTIFICATE", other.as_str()), ("FLORIN__RPC__TLS_KEY", &key)]);
     assert!(pair.contains("rpc.tls") && pair.contains("does not belong"), "{pair}");
-    open_to_all(Path::new(&key));
+    set_mode(&key, 0o644);
     let open = failing(&[("FLORIN__RPC__TLS_CERTIFICATE", certificate.as_str()), ("FLORIN__RPC__TLS_KEY", &key)]);
     assert!(open.contains("file.readable"), "{open}");
     let network = failing(&[("FLORIN__RPC__TRUSTED_CLIENTS", "10.0.0.0/33")]);
     assert!(network.contains("rpc.trusted_clients"), "{network}");
 }
 
-fn open_to_all(path: &Path) {
+fn set_mode(path: &str, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 #[test]

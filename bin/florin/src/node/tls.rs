@@ -1,7 +1,8 @@
 //! Certificates of the public ports: read from files, and read again when the files change.
 //!
 //! Whoever renews certificates writes the two files; the node looks every [`LOOK_INTERVAL`] and shows new connections what it
-//! finds. A pair that cannot be used is named in the log, and the one before stays in use.
+//! finds. A pair that cannot be used is named in the log, and the one before stays in use; it is looked at again until it can
+//! be used, since a file's owner or mode may be all that is wrong with it.
 
 use crate::{failure::Failure, files, node::directory::Directory};
 use florin_rpc::Tls;
@@ -40,23 +41,31 @@ pub(crate) fn open(
     Ok(Some(tls))
 }
 
-async fn follow(tls: Tls, files: Files, mut seen: Stamp) {
+async fn follow(tls: Tls, files: Files, mut used: Stamp) {
+    // What was said last of files that cannot be used: once is enough.
+    let mut told = None;
     loop {
         tokio::time::sleep(LOOK_INTERVAL).await;
         let stamp = files.stamp();
-        if stamp == seen {
+        if stamp == used {
             continue;
         }
-        seen = stamp;
         let (section, certificate) = (files.section, files.certificate.display());
         match files.read(|certificate, key| tls.replace(certificate, key)) {
-            Ok(()) => tracing::info!(section, %certificate, "a new certificate is in use"),
-            Err(failure) => tracing::error!(
-                section,
-                code = failure.code,
-                "a new certificate cannot be used, the one before stays: {}",
-                failure.message
-            ),
+            Ok(()) => {
+                (used, told) = (stamp, None);
+                tracing::info!(section, %certificate, "a new certificate is in use");
+            }
+            Err(failure) if told.as_ref() == Some(&(stamp, failure.message.clone())) => {}
+            Err(failure) => {
+                tracing::error!(
+                    section,
+                    code = failure.code,
+                    "a new certificate cannot be used, the one before stays: {}",
+                    failure.message
+                );
+                told = Some((stamp, failure.message));
+            }
         }
     }
 }

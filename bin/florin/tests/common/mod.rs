@@ -29,6 +29,16 @@ pub fn run<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) ->
     florin(arguments).output().unwrap()
 }
 
+/// A certificate for this machine that signs itself, and its key, which nobody else may read: at these paths.
+pub fn certificate(certificate: &str, key: &str) -> (String, String) {
+    let arguments = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=florin"];
+    let names = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"];
+    let files = ["-keyout", key, "-out", certificate];
+    let made = Command::new("openssl").args(arguments).args(names).args(files).output().unwrap();
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    (certificate.into(), key.into())
+}
+
 /// Runs it with `--json`, expects success, and gives the one line of JSON that it printed.
 pub fn succeed<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Value {
     let output = florin(arguments).arg("--json").output().unwrap();
