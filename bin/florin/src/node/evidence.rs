@@ -1,7 +1,7 @@
 //! Evidence of equivocation, kept as files in `DIR/evidence`, one for each view in which a validator contradicted itself.
 //!
 //! A file can be given to anyone: `florin inspect evidence FILE --genesis FILE` checks it with nothing else. At most
-//! [`FILES_MAX`] are kept; what comes after is logged and not kept, since the first are enough to act on.
+//! [`FILES_MAX`] of one validator are kept; what comes after is logged and not kept, since the first are enough to act on.
 
 use crate::{
     failure::{Exit, Failure},
@@ -20,8 +20,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Files that are kept.
-const FILES_MAX: usize = 1_024;
+/// Files that are kept of one validator: nobody can fill the place for what another one does.
+const FILES_MAX: usize = 256;
 
 /// A file of evidence. Everything but `votes` follows from them, and is checked against them.
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,13 +78,15 @@ pub(crate) async fn keep(directory: PathBuf, genesis_hash: B256, mut found: Evid
 
 fn write(directory: &Path, genesis_hash: B256, evidence: &Evidence) -> Result<PathBuf, Failure> {
     files::make_directory(directory)?;
-    let kept = fs::read_dir(directory).map_err(|error| Failure::reading(directory, &error))?.take(FILES_MAX).count();
-    if kept >= FILES_MAX {
-        let message = format!("{} has {FILES_MAX} files", directory.display());
-        return Err(Failure::input("evidence.full", message, "move them elsewhere"));
-    }
     let Evidence { kind, view, validator, votes } = evidence;
     let start = hex::encode(validator.get(..4).unwrap_or_default());
+    let entries = fs::read_dir(directory).map_err(|error| Failure::reading(directory, &error))?;
+    let of_validator = format!("-{start}-");
+    let kept = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().contains(&of_validator));
+    if kept.take(FILES_MAX).count() >= FILES_MAX {
+        let message = format!("{} has {FILES_MAX} files of this validator", directory.display());
+        return Err(Failure::input("evidence.full", message, "move them elsewhere"));
+    }
     let path = directory.join(format!("{view:012}-{start}-{kind}.json"));
     let file =
         EvidenceFile { genesis_hash, kind: (*kind).into(), view: *view, validator: *validator, votes: votes.clone() };
@@ -190,9 +192,16 @@ mod tests {
     #[test]
     fn what_is_kept_has_a_bound() {
         let directory = tempfile::tempdir().unwrap();
-        for number in 0..FILES_MAX {
-            fs::write(directory.path().join(number.to_string()), "").unwrap();
-        }
-        assert_eq!(write(directory.path(), HASH, &evidence()).unwrap_err().code, "evidence.full");
+        let evidence = evidence();
+        let fill = |validator: B256| {
+            for view in 100..100 + FILES_MAX as u64 {
+                let validator = Evidence { validator, view, ..evidence.clone() };
+                write(directory.path(), HASH, &validator).unwrap();
+            }
+        };
+        fill(B256::repeat_byte(1));
+        let other = Evidence { validator: B256::repeat_byte(1), ..evidence.clone() };
+        assert_eq!(write(directory.path(), HASH, &other).unwrap_err().code, "evidence.full");
+        write(directory.path(), HASH, &evidence).expect("what others do takes no place from it");
     }
 }
