@@ -10,7 +10,7 @@ use clap::Args;
 use florin_client::{Roots, RpcClient, Token, Verifier};
 use florin_modules::token;
 use florin_types::{Currency, Genesis};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Arguments of every command that asks a node.
 #[derive(Clone, Debug, Args)]
@@ -42,14 +42,18 @@ pub(crate) struct Network {
     pub(crate) verifier: Verifier,
 }
 
+/// Whose signature under a node's certificate is trusted: who is in the file, or whom this machine trusts.
+pub(crate) fn roots(file: Option<&Path>) -> Result<Roots, Failure> {
+    match file {
+        Some(file) => Ok(Roots::Pem(files::read_text(file)?.into_bytes())),
+        None => Ok(Roots::System),
+    }
+}
+
 impl NetworkArguments {
     /// A client alone, for commands that show what the node says.
     pub(crate) fn client(&self) -> Result<RpcClient, Failure> {
-        let roots = match &self.tls_roots {
-            Some(file) => Roots::Pem(files::read_text(file)?.into_bytes()),
-            None => Roots::System,
-        };
-        connect_trusting(&self.rpc, &roots)
+        connect_trusting(&self.rpc, &roots(self.tls_roots.as_deref())?)
     }
 
     /// The network with its trust, and a check that the node is of it.

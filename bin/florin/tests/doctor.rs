@@ -6,12 +6,23 @@ mod common;
 
 use common::{Running, florin, signal, text, wait_for};
 use serde_json::Value;
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::Path,
+};
 use tempfile::TempDir;
 
 /// Runs the doctor; its exit code must be that of its report.
 fn doctor(arguments: &[&str]) -> Value {
-    let output = florin(["doctor", "--json", "--seconds", "1"]).args(arguments).output().unwrap();
+    doctor_in(&[], arguments)
+}
+
+/// The same, with an environment.
+fn doctor_in(environment: &[(&str, &str)], arguments: &[&str]) -> Value {
+    let mut command = florin(["doctor", "--json", "--seconds", "1"]);
+    let output = command.envs(environment.iter().copied()).args(arguments).output().unwrap();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     let report: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}\n{stderr}"));
     let expected = i32::from(report["verdict"] == "broken");
@@ -158,6 +169,87 @@ fn a_machine_that_is_set_up_wrong_is_told_what_and_where() {
     assert!(broken(&report).contains(&"build_advisories"));
 }
 
+#[test]
+fn files_are_judged_as_the_nodes_user_finds_them() {
+    const USER: u32 = 424_242;
+    let root = TempDir::new().unwrap();
+    let demo = Running::demo(&root.path().join("demo"), &["--validators", "1"]);
+    assert!(demo.stop().success());
+    let directory = root.path().join("demo/validator-1");
+    let data = directory.join("data");
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let owner = |path: &Path, user| std::os::unix::fs::chown(path, Some(user), Some(user)).unwrap();
+    let look = || doctor(&["--dir", directory.to_str().unwrap()]);
+    // Root, whom no mode stops, looks after a node that runs as somebody else.
+    let is_root = fs::metadata(root.path()).unwrap().uid() == 0;
+    if is_root {
+        [root.path(), &root.path().join("demo")].into_iter().for_each(|above| mode(above, 0o755));
+        let files = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+        files.chain([directory.clone(), root.path().join("demo/passphrase")]).for_each(|path| owner(&path, USER));
+    }
+    let well = look();
+    for code in ["data_directory", "key_files"] {
+        assert_eq!(finding(&well, code)["verdict"], "well", "{well}");
+    }
+    mode(&data, 0o500);
+    assert_eq!(finding(&look(), "data_directory")["verdict"], "broken", "{}", look());
+    mode(&data, 0o700);
+    if is_root {
+        owner(&directory.join("node.key.json"), 0);
+        let report = look();
+        assert_eq!(finding(&report, "key_files")["verdict"], "broken", "{report}");
+        let said = said(&report, "key_files");
+        assert!(said.contains("user 424242 cannot read") && said.contains("chown 424242"), "{said}");
+    }
+}
+
+#[test]
+fn ports_with_certificates_of_the_banks_own_are_looked_at() {
+    let root = TempDir::new().unwrap();
+    let demo = Running::demo(&root.path().join("demo"), &["--validators", "1"]);
+    assert!(demo.stop().success());
+    let at = |name: &str| root.path().join("demo").join(name).display().to_string();
+    let (certificate, key) = common::certificate(&at("own.crt"), &at("own.key"));
+    let (other, _) = common::certificate(&at("other.crt"), &at("other.key"));
+    let tls = [
+        ("FLORIN__RPC__TLS_CERTIFICATE", certificate.as_str()),
+        ("FLORIN__RPC__TLS_KEY", &key),
+        ("FLORIN__MONITORING__TLS_CERTIFICATE", &certificate),
+        ("FLORIN__MONITORING__TLS_KEY", &key),
+    ];
+    let (directory, passphrase) = (at("validator-1"), at("passphrase"));
+    let mut command = florin(["node", "--json", "--dir", &directory, "--passphrase-file", &passphrase]);
+    command.env("FLORIN__RPC__LISTEN", "127.0.0.1:0").env("FLORIN__MONITORING__LISTEN", "127.0.0.1:0").envs(tls);
+    let node = Running::start(command);
+    let (rpc, monitoring) = (node.text("rpc_url"), node.text("monitoring_url"));
+    let mut environment = tls.to_vec();
+    environment.push(("FLORIN__RPC__LISTEN", rpc.trim_start_matches("https://")));
+    environment.push(("FLORIN__MONITORING__LISTEN", monitoring.trim_start_matches("https://")));
+    let look = |more: &[&str]| doctor_in(&environment, &[&["--dir", &directory], more].concat());
+
+    let trusting = wait_for("a node that is well", || {
+        let report = look(&["--tls-roots", &certificate]);
+        broken(&report).is_empty().then_some(report)
+    });
+    for code in ["process", "rpc", "height"] {
+        assert_eq!(finding(&trusting, code)["verdict"], "well", "{trusting}");
+    }
+    // Nobody whom this machine trusts signed it: that says nothing about the ports.
+    let untold = look(&[]);
+    assert_eq!(broken(&untold), [""; 0], "{untold}");
+    for code in ["process", "rpc"] {
+        assert_eq!(finding(&untold, code)["verdict"], "could_not_look", "{untold}");
+        assert!(said(&untold, code).contains("--tls-roots FILE"), "{untold}");
+    }
+    // Who names roots means these.
+    assert_eq!(broken(&look(&["--tls-roots", &other])), ["process", "rpc"]);
+    let afar = ["--monitoring", monitoring.as_str()];
+    assert_eq!(finding(&doctor(&afar), "process")["verdict"], "could_not_look");
+    let trusting = doctor(&[&afar[..], &["--tls-roots", &certificate]].concat());
+    assert_eq!(finding(&trusting, "height")["verdict"], "well", "{trusting}");
+    assert!(node.stop().success());
+}
+
 /// Names of our metrics in a text, without what Prometheus puts behind them.
 fn metrics_in(text: &str) -> BTreeSet<String> {
     let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
@@ -181,7 +273,9 @@ fn rules_and_dashboards_name_what_a_node_measures() {
     let scrape = || {
         let config = florin_client::RpcConfig::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(florin_client::get_text(&format!("{url}/metrics"), &config)).unwrap()
+        runtime
+            .block_on(florin_client::get_text(&format!("{url}/metrics"), &config, &florin_client::Roots::System))
+            .unwrap()
     };
     let text = wait_for("what waits in settlement", || Some(scrape()).filter(|text| text.contains("participant=")));
     assert!(text.contains("participant=\"bank-b\""), "the demo names its banks: {text}");

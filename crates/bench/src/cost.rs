@@ -4,7 +4,7 @@
 //! metrics. What cannot be read is absent from the report, never zero.
 
 use crate::{MeasuredNode, cpu::cpu_seconds};
-use florin_client::{RpcConfig, get_text};
+use florin_client::{Roots, RpcConfig, get_text};
 use serde::{Deserialize, Serialize};
 use std::{fs, path::Path};
 
@@ -53,7 +53,7 @@ impl Costs {
             .collect();
         for (cost, node) in costs.iter_mut().zip(nodes) {
             if let Some(url) = &node.metrics_url {
-                let metrics = get_text(url, &RpcConfig::default()).await.unwrap_or_default();
+                let metrics = get_text(url, &RpcConfig::default(), &Roots::System).await.unwrap_or_default();
                 (cost.sent_bytes, cost.written_bytes) =
                     (counter(&metrics, SENT_METRIC), counter(&metrics, WRITTEN_METRIC));
             }

@@ -46,9 +46,10 @@ impl Default for RpcConfig {
     }
 }
 
-/// Text that a server has at `url`, such as a node's metrics, within the bounds of `config`.
-pub async fn get_text(url: &str, config: &RpcConfig) -> Result<String, ClientError> {
-    let http = Http::new(url, config, &Roots::System)?;
+/// Text that a server has at `url`, such as a node's metrics, within the bounds of `config`. Its certificate is checked
+/// against `roots`.
+pub async fn get_text(url: &str, config: &RpcConfig, roots: &Roots) -> Result<String, ClientError> {
+    let http = Http::new(url, config, roots)?;
     let answer = http.within_time("GET", http.get()).await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }

@@ -1,6 +1,10 @@
 //! Checks of this machine: what a node needs before it can take part.
 
-use super::{ports, report::Finding};
+use super::{
+    Trust, ports,
+    report::Finding,
+    rights::{Refusal, Right, User},
+};
 use crate::{
     config::{Config, SECTIONS},
     failure::Failure,
@@ -9,7 +13,7 @@ use crate::{
         directory::Directory,
         vitals::{Room, directory_bytes, room},
     },
-    remote::connect,
+    remote::connect_trusting,
 };
 use rustix::{
     fs::Access,
@@ -50,7 +54,7 @@ pub(super) fn findings(opened: &Result<Directory, Failure>) -> Vec<Finding> {
         config(directory.config()),
         genesis(directory),
         key_files(directory),
-        data_directory(&directory.data()),
+        data_directory(&directory.data(), &user_of_node(directory)),
         disk(&directory.data()),
         open_files(directory),
         clock(),
@@ -122,27 +126,20 @@ fn key_files(directory: &Directory) -> Finding {
     let passphrase = directory.passphrase_source(&crate::passphrase::PassphraseSource::default()).passphrase_file;
     let passphrase = passphrase.filter(|path| !path.starts_with("/dev"));
     let user = user_of_node(directory);
-    let (mut wrong, mut next) = (Vec::new(), Vec::new());
     let settings = directory.config();
     let tls = [&settings.rpc.tls_key, &settings.monitoring.tls_key];
     let [rpc, monitoring] = tls.map(|path| path.as_ref().map(|path| directory.root().join(path)));
     let secrets = [Some(directory.node_key_path()), Some(directory.share_path()), passphrase, rpc, monitoring];
     let present: Vec<PathBuf> = secrets.into_iter().flatten().filter(|path| path.exists()).collect();
+    let (mut wrong, mut next, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for path in &present {
-        let Ok(metadata) = fs::metadata(path) else {
-            wrong.push(format!("{} cannot be looked at", path.display()));
-            next.push("run the doctor as the node's user".to_string());
-            continue;
-        };
-        let mode = metadata.permissions().mode() & 0o777;
-        if metadata.is_file() && mode & 0o077 != 0 {
-            wrong.push(format!("{} has mode {mode:03o}: other users may use it", path.display()));
-            next.push(format!("chmod 600 {}", path.display()));
-        }
-        if metadata.uid() != user && metadata.uid() != 0 {
-            let owner = metadata.uid();
-            wrong.push(format!("{} belongs to user {owner}, the node runs as {user}", path.display()));
-            next.push(format!("chown {user} {}", path.display()));
+        match secret(path, &user) {
+            Ok(()) => {}
+            Err((Refusal::Unknown(reason), _)) => unknown.push(reason),
+            Err((Refusal::Denied(reason), remedy)) => {
+                wrong.push(reason);
+                next.push(remedy);
+            }
         }
     }
     let holders = present.iter().filter_map(|path| path.parent()).chain([directory.root()]);
@@ -155,33 +152,69 @@ fn key_files(directory: &Directory) -> Finding {
             next.push(failure.next);
         }
     }
-    if wrong.is_empty() {
-        return Finding::well("key_files", format!("{} files that only user {user} can read", present.len()));
+    let user = user.id;
+    if !wrong.is_empty() {
+        return Finding::broken("key_files", wrong.join("; "), next.join("; "));
     }
-    Finding::broken("key_files", wrong.join("; "), next.join("; "))
+    if !unknown.is_empty() {
+        return Finding::not_seen("key_files", format!("{}: run the doctor as user {user}", unknown.join("; ")));
+    }
+    Finding::well("key_files", format!("{} files that only user {user} can read", present.len()))
+}
+
+/// Whether the node can read a secret, and nobody else; else why not and what to do.
+fn secret(path: &Path, user: &User) -> Result<(), (Refusal, String)> {
+    let shown = path.display();
+    let Ok(metadata) = fs::metadata(path) else {
+        let reason = format!("{shown} cannot be looked at");
+        return Err((Refusal::Denied(reason), "run the doctor as the node's user".into()));
+    };
+    let (owner, mode) = (metadata.uid(), metadata.permissions().mode() & 0o777);
+    if metadata.is_file() && mode & 0o077 != 0 {
+        let reason = format!("{shown} has mode {mode:03o}: other users may use it");
+        return Err((Refusal::Denied(reason), format!("chmod 600 {shown}")));
+    }
+    let id = user.id;
+    if owner != id && owner != 0 {
+        let reason = format!("{shown} belongs to user {owner}, the node runs as {id}");
+        return Err((Refusal::Denied(reason), format!("chown {id} {shown}")));
+    }
+    user.ensure(path, Right::Read).map_err(|refusal| {
+        (refusal, format!("give user {id} the right to reach and read {shown}, for instance: chown {id} {shown}"))
+    })
 }
 
 /// The user who runs the node: of its process, or else of its data.
-fn user_of_node(directory: &Directory) -> u32 {
-    let process = holder(directory).and_then(|pid| fs::metadata(format!("/proc/{}", pid.as_raw_nonzero())).ok());
+fn user_of_node(directory: &Directory) -> User {
+    let pid = holder(directory);
+    let process = pid.and_then(|pid| fs::metadata(format!("/proc/{}", pid.as_raw_nonzero())).ok());
     let data = || fs::metadata(directory.data()).or_else(|_| fs::metadata(directory.root())).ok();
-    process.or_else(data).map_or_else(|| rustix::process::geteuid().as_raw(), |metadata| metadata.uid())
+    let running = pid.filter(|_| process.is_some());
+    let owner = process.or_else(data).map(|metadata| metadata.uid());
+    User::new(owner.unwrap_or_else(|| rustix::process::geteuid().as_raw()), running)
 }
 
 fn holder(directory: &Directory) -> Option<Pid> {
     files::lock_holder(&directory.data().with_extension("lock"))
 }
 
-fn data_directory(data: &Path) -> Finding {
+/// Whether the node's user can write there. The system is asked first: it alone knows of a file system that is read-only.
+/// Where it lets this user in who is another one, such as root, owner and mode decide.
+fn data_directory(data: &Path, user: &User) -> Finding {
+    const CODE: &str = "data_directory";
     let existing = data.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    match rustix::fs::access(existing, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
-        Ok(()) if existing == data => Finding::well("data_directory", format!("{} can be written", data.display())),
-        Ok(()) => Finding::well("data_directory", format!("{} will be made", data.display())),
-        Err(error) => Finding::broken(
-            "data_directory",
-            format!("{} cannot be written by this user: {error}", existing.display()),
-            "give the node's user the right to write there, or check whether the file system is mounted read-only",
-        ),
+    let (shown, id, own) = (existing.display(), user.id, rustix::process::geteuid().as_raw());
+    let next = "give the node's user the right to write there, or check whether the file system is mounted read-only";
+    let allowed = rustix::fs::access(existing, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK);
+    if let Err(error) = allowed {
+        return Finding::broken(CODE, format!("{shown} cannot be written by user {own}: {error}"), next);
+    }
+    let judged = if own == id { Ok(()) } else { user.ensure(existing, Right::Fill) };
+    match judged {
+        Ok(()) if existing == data => Finding::well(CODE, format!("user {id} can write to {shown}")),
+        Ok(()) => Finding::well(CODE, format!("user {id} can make {}", data.display())),
+        Err(Refusal::Denied(reason)) => Finding::broken(CODE, reason, next),
+        Err(Refusal::Unknown(reason)) => Finding::not_seen(CODE, format!("{reason}: run the doctor as user {id}")),
     }
 }
 
@@ -299,7 +332,7 @@ fn clock_is_synchronised() -> Option<bool> {
 // ----- the node's process --------------------------------------------------------------------------------------------
 
 /// Whether the node runs and answers; `unanswered` is why its metrics could not be read.
-pub(super) fn process(directory: &Directory, unanswered: Option<&String>) -> Finding {
+pub(super) fn process(directory: &Directory, unanswered: Option<&String>, trust: &Trust) -> Finding {
     let data = directory.data();
     match (holder(directory), unanswered) {
         (Some(pid), None) => Finding::well("process", format!("process {} runs the node", pid.as_raw_nonzero())),
@@ -311,6 +344,10 @@ pub(super) fn process(directory: &Directory, unanswered: Option<&String>) -> Fin
         (Some(pid), Some(_)) if !directory.config().monitoring.enabled => {
             let pid = pid.as_raw_nonzero();
             Finding::not_seen("process", format!("process {pid} holds {}; monitoring.enabled is false", data.display()))
+        }
+        (Some(pid), Some(reason)) if trust.is_short_of(reason) => {
+            let pid = pid.as_raw_nonzero();
+            Finding::not_seen("process", format!("process {pid} holds {}; {}", data.display(), trust.advice(reason)))
         }
         (Some(pid), Some(reason)) => {
             let pid = pid.as_raw_nonzero();
@@ -332,18 +369,19 @@ pub(super) fn process(directory: &Directory, unanswered: Option<&String>) -> Fin
 }
 
 /// Whether JSON-RPC answers.
-pub(super) async fn rpc(directory: &Directory) -> Finding {
+pub(super) async fn rpc(directory: &Directory, trust: &Trust) -> Finding {
     let rpc = &directory.config().rpc;
     if !rpc.enabled {
         return Finding::well("rpc", "rpc.enabled is false");
     }
     let url = super::url(rpc.listen, rpc.tls_certificate.is_some());
-    let status = match connect(&url) {
+    let status = match connect_trusting(&url, &trust.0) {
         Ok(client) => client.node_status().await.map_err(|error| error.to_string()),
         Err(failure) => Err(failure.message),
     };
     match status {
         Ok(status) => Finding::well("rpc", format!("{} at {url}, height {}", status.version, status.height)),
+        Err(reason) if trust.is_short_of(&reason) => Finding::not_seen("rpc", trust.advice(&reason)),
         Err(reason) => Finding::broken(
             "rpc",
             reason,

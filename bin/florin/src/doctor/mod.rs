@@ -19,6 +19,7 @@ mod machine;
 mod network;
 mod ports;
 mod report;
+mod rights;
 mod sample;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use crate::{
 };
 use advisories::{Build, Database};
 use clap::Args;
+use florin_client::Roots;
 use report::{Finding, Report, Subject};
 use sample::Sample;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -71,7 +73,7 @@ pub(crate) const CHECKS: &[Check] = {
         check(
             "key_files",
             Machine,
-            "key and passphrase files belong to the node's user, and no other user can read or replace them",
+            "the node's user can read key and passphrase files, and no other user can read or replace them",
         ),
         check("data_directory", Machine, "the node's user can write to the data directory"),
         check("disk", Machine, "a tenth of the disk and a month's growth are free; below a fiftieth it is broken"),
@@ -126,6 +128,8 @@ pub(crate) const CHECKS: &[Check] = {
 Examples:
   florin doctor --dir /var/lib/florin                   this machine, and the network as this node sees it
   florin doctor --monitoring http://10.0.0.5:9464       the network as another node sees it
+  florin doctor --dir /var/lib/florin --tls-roots bank-ca.pem
+                                                        the same, where the ports have certificates of the bank's own
   florin doctor --dir /var/lib/florin --advisories advisory-db
                                                         this build against a newer checkout of RustSec's database
 
@@ -137,12 +141,31 @@ pub(crate) struct DoctorCommand {
     /// Where a node serves its metrics. Default: what the configuration in DIR says.
     #[arg(long, value_name = "URL")]
     monitoring: Option<String>,
+    /// Certificates in PEM that are trusted to name the node of an `https://` address. Not set: this machine's own.
+    #[arg(long, value_name = "FILE", env = "FLORIN_TLS_ROOTS", hide_env_values = true)]
+    tls_roots: Option<PathBuf>,
     /// A checkout of https://github.com/RustSec/advisory-db, in place of the advisories in this build.
     #[arg(long, value_name = "DIR")]
     advisories: Option<PathBuf>,
     /// Seconds between the two looks at the node.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
+}
+
+/// Whose signature under a port's certificate is trusted.
+struct Trust(Roots);
+
+impl Trust {
+    /// Whether a port did not answer because this machine does not know who signed its certificate: that says nothing about
+    /// the port. Who names roots means these and no others.
+    fn is_short_of(&self, reason: &str) -> bool {
+        let unknown = ["UnknownIssuer", "no root of trust"].iter().any(|words| reason.contains(words));
+        self.0 == Roots::System && unknown
+    }
+
+    fn advice(&self, reason: &str) -> String {
+        format!("{reason}; name the authority that signed its certificate with --tls-roots FILE")
+    }
 }
 
 /// Runs `florin doctor`.
@@ -164,6 +187,7 @@ pub(crate) fn run(command: &DoctorCommand, output: Output) -> Result<(), Failure
 /// Looks at everything that there is to look at.
 async fn examine(command: &DoctorCommand) -> Result<Report, Failure> {
     let mut findings = Vec::new();
+    let trust = Trust(crate::network::roots(command.tls_roots.as_deref())?);
     let opened = command.dir.as_deref().map(Directory::open);
     let directory = match &opened {
         Some(Ok(directory)) => Some(directory),
@@ -175,12 +199,12 @@ async fn examine(command: &DoctorCommand) -> Result<Report, Failure> {
     findings.push(build(command)?);
     let url = monitoring_url(command, directory);
     let looks = match &url {
-        Ok(url) => look_twice(url, command.seconds).await,
+        Ok(url) => look_twice(url, command.seconds, &trust).await,
         Err(reason) => Err(reason.clone()),
     };
     if let Some(directory) = directory {
-        findings.push(machine::process(directory, looks.as_ref().err()));
-        findings.push(machine::rpc(directory).await);
+        findings.push(machine::process(directory, looks.as_ref().err(), &trust));
+        findings.push(machine::rpc(directory, &trust).await);
     }
     let addresses = directory.and_then(|directory| directory.genesis().ok()).map(|genesis| genesis.nodes);
     match looks {
@@ -197,7 +221,9 @@ async fn examine(command: &DoctorCommand) -> Result<Report, Failure> {
             findings.extend(seen.findings(directory.is_some()));
         }
         Err(reason) => {
-            if directory.is_none() && opened.is_none() {
+            if directory.is_none() && opened.is_none() && trust.is_short_of(&reason) {
+                findings.push(Finding::not_seen("process", trust.advice(&reason)));
+            } else if directory.is_none() && opened.is_none() {
                 let next = "check the address and that monitoring.listen there can be reached from here, or give --dir on its machine";
                 findings.push(Finding::broken("process", reason, next));
             }
@@ -252,19 +278,19 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 /// The node's metrics now and some seconds later, or why not.
-async fn look_twice(url: &str, seconds: u64) -> Result<(Sample, Sample), String> {
-    let first = look(url).await?;
+async fn look_twice(url: &str, seconds: u64, trust: &Trust) -> Result<(Sample, Sample), String> {
+    let first = look(url, trust).await?;
     tokio::time::sleep(Duration::from_secs(seconds)).await;
-    Ok((first, look(url).await?))
+    Ok((first, look(url, trust).await?))
 }
 
-async fn look(url: &str) -> Result<Sample, String> {
+async fn look(url: &str, trust: &Trust) -> Result<Sample, String> {
     let config = florin_client::RpcConfig {
         timeout_ms: ANSWER_MS_MAX,
         answer_bytes_max: ANSWER_BYTES_MAX,
         ..florin_client::RpcConfig::default()
     };
-    let text = florin_client::get_text(&format!("{url}/metrics"), &config).await;
+    let text = florin_client::get_text(&format!("{url}/metrics"), &config, &trust.0).await;
     text.map(|text| Sample::parse(&text)).map_err(|error| error.to_string())
 }
 
