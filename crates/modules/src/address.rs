@@ -107,8 +107,8 @@ pub fn is_module(address: Address) -> bool {
     Module::at(address).is_some()
 }
 
-/// Whether an address can hold a balance or a role: someone may act for it, which is never so for the zero address, for
-/// modules other than governance, and for addresses kept for modules to come.
+/// Whether an address can hold a balance or a role on a network with governance. Operations ask
+/// [`Context::can_hold`](crate::Context), which knows whether there is one.
 pub(crate) fn can_hold(address: Address) -> bool {
     let is_kept = address.starts_with(&SINGLETON_PREFIX) && address != GOVERNANCE_ADDRESS;
     !address.is_zero() && !is_kept && token_index(address).is_none()

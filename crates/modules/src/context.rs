@@ -22,8 +22,9 @@ use std::fmt;
 use crate::{
     GOVERNANCE_ADDRESS,
     calls::IModule,
+    can_hold,
     errors::explain,
-    governance::{self, PausedModules},
+    governance::{self, Standing},
 };
 
 /// Gas of any call to a module, before its storage is touched.
@@ -146,8 +147,8 @@ pub struct CallEnv<'a> {
     pub chain_id: u64,
     /// Whether state must not change (STATICCALL somewhere above, EIP-214).
     pub is_static: bool,
-    /// Modules that are paused in this transaction.
-    pub paused: PausedModules,
+    /// What governance says in this transaction.
+    pub standing: Standing,
     /// Whether the module was reached by DELEGATECALL or CALLCODE, in another account's name; modules refuse it.
     pub is_delegated: bool,
     /// Rules in force in the block.
@@ -165,10 +166,16 @@ impl<'a> CallEnv<'a> {
             timestamp_ms: 0,
             chain_id: 0,
             is_static: true,
-            paused: PausedModules::default(),
+            standing: Standing::default(),
             is_delegated: false,
             rules,
         }
+    }
+
+    /// Whether an address can hold a balance or a role: someone may act for it. Nobody ever does for the zero address, for
+    /// modules and addresses kept for modules to come, and for governance where there is none.
+    pub(crate) fn can_hold(&self, address: Address) -> bool {
+        can_hold(address) && (address != GOVERNANCE_ADDRESS || self.standing.is_established)
     }
 
     /// Block time in whole seconds, as the EVM's TIMESTAMP has it.
@@ -284,11 +291,16 @@ impl<'a> Context<'a> {
         ensure(!self.env.is_static, || IModule::StaticCallForbidden {})
     }
 
+    /// Whether an address can hold a balance or a role.
+    pub(crate) fn can_hold(&self, address: Address) -> bool {
+        self.env.can_hold(address)
+    }
+
     /// Reverts where the state of the module at `address` must not change because it is paused. What governance does
     /// passes, so that a paused module can be repaired. Like the guard above it is asked before an operation starts, of
     /// the module that was called, and at each write, of the module that is written.
     fn ensure_running(&mut self, address: Address) -> Result<(), Failure> {
-        let paused = self.env.paused;
+        let paused = self.env.standing.paused;
         if paused.is_empty() || self.env.caller == GOVERNANCE_ADDRESS || !paused.contains(address) {
             return Ok(());
         }

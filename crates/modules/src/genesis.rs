@@ -8,9 +8,11 @@ use florin_types::{Access, Genesis, GenesisPolicy, GenesisToken, GenesisTokenRol
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    GOVERNANCE_ADDRESS, can_hold,
+    GOVERNANCE_ADDRESS,
     context::{CallEnv, Context, Failure},
-    factory, governance, identity, is_module,
+    factory,
+    governance::{self, Standing},
+    identity, is_module,
     memory::MemoryStorage,
     permission, policy, singleton_addresses, token,
 };
@@ -43,6 +45,7 @@ pub fn genesis(genesis: &Genesis) -> Result<GenesisState, GenesisStateError> {
         is_static: false,
         timestamp_ms: genesis.timestamp_ms,
         chain_id: genesis.chain_id,
+        standing: Standing { is_established: genesis.governance.is_some(), ..Standing::default() },
         ..CallEnv::reader(genesis.rules.at(0))
     };
     let mut context = Context::new(env, &mut storage);
@@ -107,7 +110,7 @@ fn write_governance(context: &mut Context<'_>, genesis: &Genesis) -> Result<(), 
 
 fn write_permissions(context: &mut Context<'_>, genesis: &Genesis) -> Result<(), GenesisStateError> {
     let admin = genesis.permission_admin;
-    if !can_hold(admin) {
+    if !context.can_hold(admin) {
         return Err(wrong("permission_admin", format!("{admin} is the zero address or a module: nobody could govern")));
     }
     let Genesis { transact, deploy, connect, .. } = genesis;
@@ -172,7 +175,7 @@ fn write_token(context: &mut Context<'_>, field: &str, entry: &GenesisToken) -> 
     }
     for (holder, minor) in &entry.balances {
         let place = format!("{field}.balances.{holder}");
-        if !can_hold(*holder) {
+        if !context.can_hold(*holder) {
             return Err(wrong(place, "the zero address and modules cannot hold units"));
         }
         at(place, token::issue(context, address, *holder, U256::from(*minor)))?;

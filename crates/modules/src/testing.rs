@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     CallEnv, Context, Failure, MemoryStorage, POLICY_ADDRESS, dispatch,
-    governance::PausedModules,
+    governance::Standing,
     policy::{self, IPolicy},
     token::{
         IToken::{self, endOrderCall, grantRoleCall, holdOfCall, issueOrderCall, seizeCall, seizeHoldCall},
@@ -49,16 +49,16 @@ impl Ledger {
             timestamp_ms: self.timestamp_ms,
             chain_id: 1337,
             is_static: false,
-            paused: self.paused(),
+            standing: self.standing(),
             ..CallEnv::reader(&self.rules)
         }
     }
 
-    /// What is paused, as execution finds it before a transaction.
-    fn paused(&self) -> PausedModules {
+    /// What governance says, as execution finds it before a transaction.
+    fn standing(&self) -> Standing {
         let mut storage = self.storage.clone();
         let env = CallEnv { timestamp_ms: self.timestamp_ms, ..CallEnv::reader(&self.rules) };
-        crate::governance::paused(&mut Context::new(env, &mut storage)).expect("a status that can be read")
+        crate::governance::standing(&mut Context::new(env, &mut storage)).expect("a status that can be read")
     }
 
     /// Runs an operation as `caller` in a transaction of its own.

@@ -154,7 +154,7 @@ interface IGovernance {
     error VetoRepeated(uint64 proposalId, address account);
     /// There is no such vote. Use 0 against, 1 for, 2 abstain.
     error SupportUnknown(uint8 support);
-    /// A proposal is being executed. Execute another after it, in a transaction of its own.
+    /// A proposal is being executed. Execute or make another after it, in a transaction of its own.
     error ExecutionInProgress(uint64 proposalId);
     /// No proposal is being executed. Call execute.
     error ExecutionAbsent();

@@ -12,7 +12,7 @@ use alloy_consensus::{Transaction as _, Typed2718 as _};
 use alloy_primitives::KECCAK256_EMPTY;
 use florin_modules::{
     CALL_GAS, CallEnv, Context as ModuleContext, Failure, GOVERNANCE_ADDRESS, WORD_GAS,
-    governance::{self, PausedModules},
+    governance::{self, Standing},
     is_module,
 };
 use florin_types::{Account, Changeset, EvmSpec, Rules, StateFault, StateView, U256, VerifiedTx};
@@ -64,8 +64,8 @@ pub(crate) struct Ledger<'a> {
     pub(crate) timestamp_ms: u64,
     /// Chain id.
     pub(crate) chain_id: u64,
-    /// Modules that are paused in this transaction; absent until somebody has looked.
-    paused: Option<PausedModules>,
+    /// What governance says in this transaction; absent until somebody has looked.
+    standing: Option<Standing>,
     /// Whether the permission to create contracts is asked for. Simulations of calls do not ask.
     pub(crate) guards_deployment: bool,
     /// What ends the run, where it is a simulation.
@@ -98,7 +98,7 @@ pub(crate) fn machine<'a>(view: &'a dyn StateView, chain_id: u64, rules: &'a Rul
         height: env.height,
         timestamp_ms: env.timestamp_ms,
         chain_id,
-        paused: None,
+        standing: None,
         guards_deployment: true,
         stop: None,
     };
@@ -187,19 +187,19 @@ pub(crate) fn transact<'a>(
     machine: &mut Machine<'a>,
     tx: TxEnv,
 ) -> Result<Result<ExecutionResult, InvalidTransaction>, StateFault> {
-    look_for_pauses(&mut machine.ctx)?;
+    look_at_governance(&mut machine.ctx)?;
     settle(machine.transact_one(tx))
 }
 
-/// Finds out what is paused, before a transaction. What it pauses itself is paused for those after it. What was found
+/// Finds out what governance says, before a transaction. What it pauses itself is paused for those after it. What was found
 /// holds for the rest of the block if no transaction came near governance since: then its account is not in the journal.
-fn look_for_pauses(context: &mut MachineContext<'_>) -> Result<(), StateFault> {
-    if context.chain.paused.is_some() && !context.journaled_state.inner.state.contains_key(&GOVERNANCE_ADDRESS) {
+fn look_at_governance(context: &mut MachineContext<'_>) -> Result<(), StateFault> {
+    if context.chain.standing.is_some() && !context.journaled_state.inner.state.contains_key(&GOVERNANCE_ADDRESS) {
         return Ok(());
     }
     let env = context.chain.reader();
-    let paused = governance::paused(&mut ModuleContext::new(env, &mut Present(context))).map_err(unexpected)?;
-    context.chain.paused = Some(paused);
+    let standing = governance::standing(&mut ModuleContext::new(env, &mut Present(context))).map_err(unexpected)?;
+    context.chain.standing = Some(standing);
     Ok(())
 }
 
@@ -209,12 +209,12 @@ pub(crate) fn inspect<'a, I: Inspector<MachineContext<'a>>>(
     tx: TxEnv,
     inspector: &mut I,
 ) -> (Machine<'a>, Result<Result<ExecutionResult, InvalidTransaction>, StateFault>, EvmState) {
-    let looked = look_for_pauses(&mut machine.ctx);
+    let looked = look_at_governance(&mut machine.ctx);
     let mut inspected = machine.with_inspector(inspector);
     let outcome = looked.and_then(|()| settle(inspected.inspect_one_tx(tx)));
     let state = inspected.finalize();
     // What the journal held is somewhere else now.
-    inspected.ctx.chain.paused = None;
+    inspected.ctx.chain.standing = None;
     (inspected.with_inspector(()), outcome, state)
 }
 
@@ -324,7 +324,7 @@ fn call_module(context: &mut MachineContext<'_>, inputs: &CallInputs) -> Result<
         value: inputs.value.get(),
         is_static: inputs.is_static,
         is_delegated: matches!(inputs.scheme, CallScheme::CallCode | CallScheme::DelegateCall),
-        paused: context.chain.paused.unwrap_or_default(),
+        standing: context.chain.standing.unwrap_or_default(),
         ..context.chain.reader()
     };
     let mut storage = JournalStorage::new(context, gas);

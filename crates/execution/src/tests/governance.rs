@@ -375,3 +375,61 @@ fn seats_transact_on_a_closed_network() {
     assert!(matches!(chain.rejection(stranger.pay(0, signer(1).address(), 0)), Rejection::SenderNotPermitted { .. }));
     assert_eq!(statuses(&chain.block(&[signer(3).pay(0, signer(1).address(), 1)])), [true]);
 }
+
+/// A proposal that is made amid an execution would keep seats that no execution has left.
+#[test]
+fn nobody_proposes_amid_an_execution() {
+    let mut chain = governed(Rules::default());
+    let seat = IGovernance::setSeatCall { account: FORWARDER, weight: 5, name: "Contract".into() };
+    let guardian = IGovernance::setGuardianCall { account: FORWARDER, guardian: true };
+    let admitted = chain.accept(vec![action(GOV, seat.abi_encode()), action(GOV, guardian.abi_encode())]);
+    assert_eq!(statuses(&chain.act(4, GOV, execution(admitted))), [true]);
+    let propose = IGovernance::proposeCall { actions: vec![action(RECORDER, vec![])], descriptionHash: B256::ZERO };
+    let pause = IGovernance::emergencyPauseCall { module: PERMISSION_ADDRESS, descriptionHash: B256::ZERO };
+    for input in [propose.abi_encode(), pause.abi_encode()] {
+        let amid = chain.accept(vec![action(FORWARDER, forward(GOV, &input))]);
+        let message = refusal(ask(&chain, GOV, execution(amid)));
+        assert!(message.starts_with(&format!("ExecutionInProgress(proposalId: {amid})")), "{message}");
+        assert_eq!(statuses(&chain.act(4, GOV, execution(amid))), [false]);
+        assert_eq!(statuses(&chain.act(3, FORWARDER, forward(GOV, &input))), [true], "before and after it may");
+    }
+    // Votes count at any time.
+    let other = chain.slot(GOV, 3).to::<u64>() - 1;
+    assert_eq!(chain.state_of(other), 1);
+    let vote = IGovernance::castVoteCall { proposalId: other, support: 1 }.abi_encode();
+    let amid = chain.accept(vec![action(FORWARDER, forward(GOV, &vote))]);
+    assert_eq!(statuses(&chain.act(4, GOV, execution(amid))), [true]);
+    chain.sound();
+}
+
+/// Its address is an account where there is governance. Elsewhere nobody could ever move what it holds.
+#[test]
+fn governance_holds_units_and_roles_only_where_there_is_governance() {
+    let (to, account, amount) = (GOV, GOV, U256::from(5));
+    let role = florin_modules::token::PAUSER_ROLE;
+    let item = florin_modules::token::BatchItem { to, amount: 5, reference: [0; 8] };
+    let calls = [
+        (IToken::transferCall { to, amount }.abi_encode(), "ERC20InvalidReceiver("),
+        (IToken::mintCall { to, amount }.abi_encode(), "ERC20InvalidReceiver("),
+        (IToken::grantRoleCall { role, account }.abi_encode(), "RoleHolderInvalid("),
+    ];
+    let asked = |chain: &Chain, input: &[u8]| {
+        let request = TransactionRequest::default().from(signer(1).address()).to(token());
+        put(chain, request.input(Bytes::copy_from_slice(input).into()))
+    };
+    let (mut without, mut with) = (Chain::new(), governed(Rules::default()));
+    for (input, error) in calls {
+        let message = refusal(asked(&without, &input));
+        assert!(message.starts_with(error), "{message}");
+        assert_eq!(statuses(&without.act(1, token(), input.clone())), [false]);
+        assert_eq!(statuses(&with.act(1, token(), input)), [true]);
+    }
+    assert!(without.units(GOV).is_zero());
+    assert_eq!(with.units(GOV), U256::from(10));
+    let items: Bytes = item.encode().unwrap().to_vec().into();
+    let batch =
+        florin_modules::payment::IPayment::payBatchCall { token: token(), uetr: B256::repeat_byte(7), mode: 1, items };
+    without.act(1, florin_modules::PAYMENT_ADDRESS, batch.abi_encode());
+    with.act(1, florin_modules::PAYMENT_ADDRESS, batch.abi_encode());
+    assert_eq!((without.units(GOV), with.units(GOV)), (U256::ZERO, U256::from(15)));
+}

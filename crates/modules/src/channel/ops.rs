@@ -9,7 +9,7 @@ use super::{
     signing::{close_digest, ensure_signed, state_digest},
 };
 use crate::{
-    CHANNEL_ADDRESS, can_hold,
+    CHANNEL_ADDRESS,
     context::{Context, Failure, ensure, revert},
     token::{self, Keeper},
 };
@@ -92,7 +92,7 @@ pub fn open(
 ) -> Result<u64, Failure> {
     let payer = context.caller();
     let (units, _) = deposit(0, amount)?;
-    ensure(payer != payee && can_hold(payee), || IChannel::ChannelPartiesInvalid { payer, payee })?;
+    ensure(payer != payee && context.can_hold(payee), || IChannel::ChannelPartiesInvalid { payer, payee })?;
     let bounded = (CHALLENGE_MS_MIN..=CHALLENGE_MS_MAX).contains(&challenge_ms);
     ensure(bounded, || IChannel::ChallengePeriodInvalid {
         challengeMs: challenge_ms,

@@ -1,12 +1,9 @@
 //! What terms an escrow may be opened with.
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::U256;
 
 use super::{IEscrow, IEscrow::Terms, record::Outcome};
-use crate::{
-    can_hold,
-    context::{Context, Failure, ensure, revert},
-};
+use crate::context::{Context, Failure, ensure, revert};
 
 /// Most approvers of an escrow.
 pub const APPROVERS_MAX: usize = 16;
@@ -28,11 +25,11 @@ pub(super) struct Checked {
 /// Checks terms in the order that the specification promises.
 pub(super) fn check(context: &Context<'_>, terms: &Terms) -> Result<Checked, Failure> {
     let amount = units(terms.amount)?;
-    check_parties(context.caller(), terms)?;
+    check_parties(context, terms)?;
     check_deadline(context.env().timestamp_ms, terms.deadlineMs)?;
     Outcome::parse(terms.deadlineOutcome)?;
     check_hash_lock(terms)?;
-    check_approvers(terms)?;
+    check_approvers(context, terms)?;
     let parts = check_parts(terms, amount)?;
     check_arbiter(terms)?;
     Ok(Checked { amount, parts })
@@ -45,10 +42,11 @@ pub(super) fn units(amount: U256) -> Result<u128, Failure> {
 }
 
 /// The arbiter judges between two others; the payee must be able to hold what it is paid.
-fn check_parties(payer: Address, terms: &Terms) -> Result<(), Failure> {
+fn check_parties(context: &Context<'_>, terms: &Terms) -> Result<(), Failure> {
+    let payer = context.caller();
     let Terms { payee, arbiter, .. } = *terms;
     let distinct = payer != payee && arbiter != payer && arbiter != payee;
-    let reachable = can_hold(payee) && (arbiter.is_zero() || can_hold(arbiter));
+    let reachable = context.can_hold(payee) && (arbiter.is_zero() || context.can_hold(arbiter));
     ensure(distinct && reachable, || IEscrow::EscrowPartiesInvalid { payer, payee, arbiter })
 }
 
@@ -68,14 +66,14 @@ fn check_hash_lock(terms: &Terms) -> Result<(), Failure> {
     ensure(terms.hashLock.is_zero() || alone, || IEscrow::HashLockTermsInvalid {})
 }
 
-fn check_approvers(terms: &Terms) -> Result<(), Failure> {
+fn check_approvers(context: &Context<'_>, terms: &Terms) -> Result<(), Failure> {
     let (approvers, needed) = (&terms.approvers, usize::from(terms.approvalsNeeded));
     let bounded =
         approvers.len() <= APPROVERS_MAX && needed <= approvers.len() && (needed == 0) == approvers.is_empty();
     let mut sorted = if bounded { approvers.clone() } else { Vec::new() };
     sorted.sort_unstable();
     let distinct = sorted.iter().zip(sorted.iter().skip(1)).all(|(one, next)| one != next);
-    ensure(bounded && distinct && sorted.iter().all(|approver| can_hold(*approver)), || {
+    ensure(bounded && distinct && sorted.iter().all(|approver| context.can_hold(*approver)), || {
         IEscrow::EscrowApproversInvalid {
             approvers: U256::from(approvers.len()),
             approvalsNeeded: terms.approvalsNeeded,

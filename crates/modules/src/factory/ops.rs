@@ -5,7 +5,7 @@ use florin_types::{CURRENCY_DIGITS_MAX, Currency, MoneyError, StateFault};
 
 use super::{IFactory, layout::layout};
 use crate::{
-    FACTORY_ADDRESS, can_hold,
+    FACTORY_ADDRESS,
     context::{Context, Failure, ensure, revert},
     permission, token, token_address,
 };
@@ -102,7 +102,7 @@ fn check(context: &mut Context<'_>, new: &NewToken<'_>) -> Result<Currency, Fail
         }
         _ => revert(IFactory::SymbolInvalid { symbol: new.symbol.chars().take(64).collect() }),
     })?;
-    ensure(can_hold(new.admin), || IFactory::AdminInvalid { admin: new.admin })?;
+    ensure(context.can_hold(new.admin), || IFactory::AdminInvalid { admin: new.admin })?;
     let taken = address_of(context, new.symbol)?;
     ensure(taken.is_zero(), || IFactory::SymbolTaken { symbol: new.symbol.into(), token: taken })?;
     Ok(currency)

@@ -46,8 +46,7 @@ pub(super) fn execute(context: &mut Context<'_>) -> Result<(), Failure> {
 /// Begins to execute a ripe proposal; answers its first action.
 pub(super) fn begin(context: &mut Context<'_>, proposal_id: u64) -> Result<(Address, Bytes), Failure> {
     require_governance(context)?;
-    let open = layout().execution.read(context)?;
-    ensure(open.proposal_id == 0, || IGovernance::ExecutionInProgress { proposalId: open.proposal_id })?;
+    proposals::ensure_settled(context)?;
     let place = proposals::place(context, proposal_id)?;
     let record = proposals::record(context, &place)?;
     ensure_ripe(context, proposal_id, &record)?;

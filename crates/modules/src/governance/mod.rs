@@ -1,7 +1,7 @@
 //! Governance: how the network decides about itself. Seats vote on proposals, whose actions are calls that governance
 //! makes as an account; guardians pause a module in an emergency. Specification: `specs/governance.md`.
 //!
-//! **Place in the way of a payment.** Execution reads [`paused`] before every transaction, one slot; while a module is
+//! **Place in the way of a payment.** Execution reads [`standing`] before every transaction, one slot; while a module is
 //! paused, what would change its state reverts. Permission asks [`is_member`] before it refuses a sender.
 //!
 //! **State.** One slot of status, one of parameters, registers of seats and guardians with their weights over time,
@@ -39,7 +39,7 @@ pub use actions::{ACTION_BYTES_MAX, ACTIONS_MAX};
 pub use decision::{BASIS_POINTS, Kind, State};
 pub use execution::{code, is_execution};
 pub use ops::{GUARDIANS_MAX, PERIOD_MS_MAX, PERIOD_MS_MIN, SEAT_NAME_BYTES_MAX, SEATS_MAX};
-pub use pauses::{PAUSE_MS_MAX, PausedModules, paused};
+pub use pauses::{PAUSE_MS_MAX, PausedModules, Standing, standing};
 pub use proposals::{EMERGENCY_VOTING_MS, cancel, cast_vote, propose, veto};
 pub use views::{
     action_of, ballot_of, guardian_at, guardian_count, is_guardian, is_member, parameters, pause_of, proposal_count,

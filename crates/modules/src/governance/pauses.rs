@@ -1,6 +1,6 @@
 //! Pauses of modules: what is paused, and who may pause.
 //!
-//! **In force.** Execution reads [`paused`] before each transaction, one slot, and carries it in the environment of every
+//! **In force.** Execution reads [`standing`] before each transaction, one slot, and carries it in the environment of every
 //! call. Where nothing is paused that is all. Where something is, a write to a paused module's storage reverts, and so
 //! does a call that would write: see [`Context::ensure_running`].
 
@@ -12,7 +12,7 @@ use super::{
     decision::{EXECUTED, Kind, Record},
     execution::proposal_in_execution,
     layout::{Head, Pause, ProposalPlace, Status, Times, layout},
-    proposals::{FOR, cast_vote, create},
+    proposals::{FOR, cast_vote, create, ensure_settled},
     require_established,
 };
 use crate::{
@@ -41,15 +41,24 @@ impl PausedModules {
     }
 }
 
+/// What governance says about all transactions of a block, from one slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Modules that are paused.
+    pub paused: PausedModules,
+    /// Whether the network has governance: somebody acts for its address.
+    pub is_established: bool,
+}
+
 /// The bit as a flag; bits are small numbers.
 fn flag(bit: u8) -> u64 {
     1u64.wrapping_shl(bit.into())
 }
 
-/// Modules that are paused at this block's time. Reads one slot where none was ever.
-pub fn paused(context: &mut Context<'_>) -> Result<PausedModules, Failure> {
-    let status = layout().status.read(context)?;
-    in_force(context, status.paused).map(PausedModules)
+/// What stands at this block's time. Reads one slot where nothing was ever paused.
+pub fn standing(context: &mut Context<'_>) -> Result<Standing, Failure> {
+    let Status { paused, is_established } = layout().status.read(context)?;
+    Ok(Standing { paused: PausedModules(in_force(context, paused)?), is_established })
 }
 
 /// Of these bits those whose pause has not ended by itself.
@@ -150,6 +159,7 @@ pub(super) fn emergency_pause(
     require_established(context)?;
     let caller = context.caller();
     ensure(layout().guardians.weight(context, caller)? > 0, || IGovernance::GuardianRequired { caller })?;
+    ensure_settled(context)?;
     ensure_new(context, module)?;
     let duration_ms = layout().terms.read(context)?.emergency_pause_ms;
     let data = pauseModuleCall { module, durationMs: duration_ms }.abi_encode().into();

@@ -56,8 +56,16 @@ pub fn propose(context: &mut Context<'_>, actions: &[Action], description_hash: 
     let caller = context.caller();
     let weight = layout().seats.weight(context, caller)?;
     ensure(weight > 0, || IGovernance::SeatRequired { caller })?;
+    ensure_settled(context)?;
     actions::check(actions)?;
     create(context, Kind::Ordinary, actions, description_hash)
+}
+
+/// Refuses a proposal amid an execution, which may still change who votes and what a decision needs: the proposal would
+/// keep seats and parameters that no execution has left.
+pub(super) fn ensure_settled(context: &mut Context<'_>) -> Result<(), Failure> {
+    let open = layout().execution.read(context)?;
+    ensure(open.proposal_id == 0, || IGovernance::ExecutionInProgress { proposalId: open.proposal_id })
 }
 
 /// Makes a proposal of the caller, who is entitled to it.
@@ -116,13 +124,7 @@ pub fn cast_vote(context: &mut Context<'_>, proposal_id: u64, support: u8) -> Re
     let (voter, now_ms) = (context.caller(), context.env().timestamp_ms);
     let place = place(context, proposal_id)?;
     let mut record = record(context, &place)?;
-    let state = record.state(now_ms);
-    ensure(state == State::Voting, || IGovernance::ProposalNotVoting {
-        proposalId: proposal_id,
-        state: state.number(),
-        nowMs: now_ms,
-        closesMs: record.times.closes_ms,
-    })?;
+    ensure_voting(proposal_id, &record, now_ms)?;
     let weight = entitled(context, record.kind(), voter, proposal_id)?;
     let ballot_place = place.ballots.at(context, &voter)?;
     let ballot = ballot_place.read(context)?;
@@ -134,6 +136,17 @@ pub fn cast_vote(context: &mut Context<'_>, proposal_id: u64, support: u8) -> Re
     place.tally.write(context, record.tally)?;
     context.emit(GOVERNANCE_ADDRESS, &IGovernance::VoteCast { voter, proposalId: proposal_id, support, weight })?;
     decide(context, proposal_id, &place, record)
+}
+
+/// Refuses what may be done only while votes are taken.
+fn ensure_voting(proposal_id: u64, record: &Record, now_ms: u64) -> Result<(), Failure> {
+    let state = record.state(now_ms);
+    ensure(state == State::Voting, || IGovernance::ProposalNotVoting {
+        proposalId: proposal_id,
+        state: state.number(),
+        nowMs: now_ms,
+        closesMs: record.times.closes_ms,
+    })
 }
 
 /// Weight of an account for a proposal; nobody votes with none.
@@ -187,13 +200,7 @@ pub fn cancel(context: &mut Context<'_>, proposal_id: u64) -> Result<(), Failure
     let record = record(context, &place)?;
     let proposer = record.head.proposer;
     ensure(caller == proposer, || IGovernance::ProposerRequired { caller, proposer })?;
-    let state = record.state(now_ms);
-    ensure(state == State::Voting, || IGovernance::ProposalNotVoting {
-        proposalId: proposal_id,
-        state: state.number(),
-        nowMs: now_ms,
-        closesMs: record.times.closes_ms,
-    })?;
+    ensure_voting(proposal_id, &record, now_ms)?;
     place.head.write(context, Head { outcome: CANCELLED, ..record.head })?;
     context.emit(GOVERNANCE_ADDRESS, &IGovernance::ProposalCancelled { proposalId: proposal_id })
 }

@@ -11,7 +11,7 @@ use super::{
     persons::{existing, in_care},
 };
 use crate::{
-    IDENTITY_ADDRESS, can_hold,
+    IDENTITY_ADDRESS,
     context::{Context, Failure, ensure, revert},
     slots::Slot,
     typed_data,
@@ -67,7 +67,7 @@ pub(super) fn link_of(context: &mut Context<'_>, account: Address) -> Result<(Sl
 /// Proposes that the account belongs to the person. A later proposal takes the place of an earlier one.
 pub fn propose_link(context: &mut Context<'_>, person: u64, account: Address) -> Result<(), Failure> {
     let place = in_care(context, person)?;
-    ensure(can_hold(account), || IIdentity::AddressInvalid { account })?;
+    ensure(context.can_hold(account), || IIdentity::AddressInvalid { account })?;
     let (slot, link) = link_of(context, account)?;
     room(context, person, &place, account, link)?;
     slot.write(context, Link { proposed: person, ..link })?;
@@ -141,7 +141,7 @@ pub fn link_by_signature(
     signature: LinkSignature,
 ) -> Result<(), Failure> {
     let place = in_care(context, person)?;
-    ensure(can_hold(account), || IIdentity::AddressInvalid { account })?;
+    ensure(context.can_hold(account), || IIdentity::AddressInvalid { account })?;
     let (now_ms, expires_ms) = (context.env().timestamp_ms, signature.expires_ms);
     ensure(now_ms < expires_ms, || IIdentity::LinkExpired { expiresMs: expires_ms, nowMs: now_ms })?;
     let (slot, link) = link_of(context, account)?;

@@ -8,7 +8,7 @@ use super::{
     layout::{Offices, layout},
 };
 use crate::{
-    IDENTITY_ADDRESS, can_hold,
+    IDENTITY_ADDRESS,
     context::{Context, Failure, ensure, revert},
     slots::Slot,
 };
@@ -110,7 +110,7 @@ fn require_admin(context: &mut Context<'_>) -> Result<Address, Failure> {
 /// Offers the government to a new admin; zero withdraws the offer.
 pub fn propose_admin(context: &mut Context<'_>, new_admin: Address) -> Result<(), Failure> {
     let admin = require_admin(context)?;
-    ensure(new_admin.is_zero() || can_hold(new_admin), || IIdentity::OfficerInvalid { account: new_admin })?;
+    ensure(new_admin.is_zero() || context.can_hold(new_admin), || IIdentity::OfficerInvalid { account: new_admin })?;
     layout().pending_admin.write(context, new_admin)?;
     context.emit(IDENTITY_ADDRESS, &IIdentity::AdminProposed { admin, pendingAdmin: new_admin })
 }
@@ -132,7 +132,7 @@ pub fn accept_admin(context: &mut Context<'_>) -> Result<(), Failure> {
 /// Appoints or dismisses a registrar. What is so already stays without an event.
 pub fn set_registrar(context: &mut Context<'_>, account: Address, appointed: bool) -> Result<(), Failure> {
     require_admin(context)?;
-    ensure(can_hold(account), || IIdentity::OfficerInvalid { account })?;
+    ensure(context.can_hold(account), || IIdentity::OfficerInvalid { account })?;
     let (place, offices) = offices(context, account)?;
     if offices.registrar == appointed {
         return Ok(());
@@ -144,7 +144,7 @@ pub fn set_registrar(context: &mut Context<'_>, account: Address, appointed: boo
 /// Appoints or dismisses an accreditor. What is so already stays without an event.
 pub fn set_accreditor(context: &mut Context<'_>, account: Address, appointed: bool) -> Result<(), Failure> {
     require_admin(context)?;
-    ensure(can_hold(account), || IIdentity::OfficerInvalid { account })?;
+    ensure(context.can_hold(account), || IIdentity::OfficerInvalid { account })?;
     let (place, offices) = offices(context, account)?;
     if offices.accreditor == appointed {
         return Ok(());
@@ -161,7 +161,7 @@ pub fn set_verifier(context: &mut Context<'_>, verifier: Address, kind: u8, stat
     let credential_kind = CredentialKind::parse(kind)?;
     let checked = VerifierStatus::from_number(status);
     checked.ok_or_else(|| revert(IIdentity::VerifierStatusInvalid { status }))?;
-    ensure(can_hold(verifier), || IIdentity::OfficerInvalid { account: verifier })?;
+    ensure(context.can_hold(verifier), || IIdentity::OfficerInvalid { account: verifier })?;
     let (place, mut offices) = offices(context, verifier)?;
     if *offices.verifier(credential_kind) == status {
         return Ok(());

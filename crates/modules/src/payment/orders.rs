@@ -9,7 +9,7 @@ use super::{
     record::{existing_token, unused, write_settled},
 };
 use crate::{
-    PAYMENT_ADDRESS, can_hold,
+    PAYMENT_ADDRESS,
     context::{Context, Failure, ensure, revert},
     token::{self, Keeper},
 };
@@ -72,7 +72,7 @@ pub fn reserve(context: &mut Context<'_>, order: &Order, expiry_ms: u64, poster:
     let place = unused(context, payer, order.uetr)?;
     let units = check(context, order)?;
     check_expiry(context, expiry_ms)?;
-    ensure(poster.is_zero() || can_hold(poster), || IPayment::PosterInvalid { poster })?;
+    ensure(poster.is_zero() || context.can_hold(poster), || IPayment::PosterInvalid { poster })?;
     let index = existing_token(context, order.token)?;
     let hold = token::hold_for(context, order.token, Keeper::Payment, (payer, order.payee), units)?;
     write_waiting(context, place, (index, order.payee), State::Pending, Pending { hold, expiry_ms, amount: units })?;
@@ -132,7 +132,7 @@ pub(super) fn check_amount(amount: U256) -> Result<u128, Failure> {
 
 /// The other side is somebody, and somebody else.
 pub(super) fn check_party(context: &Context<'_>, party: Address) -> Result<(), Failure> {
-    ensure(can_hold(party) && party != context.caller(), || IPayment::PartyInvalid { party })
+    ensure(context.can_hold(party) && party != context.caller(), || IPayment::PartyInvalid { party })
 }
 
 pub(super) fn check_agent(agent: Agent) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use super::{
     layout::{Account, Settings, SufficientRoles, layout},
 };
 use crate::{
-    PERMISSION_ADDRESS, can_hold,
+    PERMISSION_ADDRESS,
     context::{Context, Failure, ensure, revert},
     governance,
 };
@@ -184,7 +184,7 @@ pub(super) fn require_admin(context: &mut Context<'_>) -> Result<Address, Failur
 /// Offers the government to a new admin; zero withdraws the offer.
 pub fn propose_admin(context: &mut Context<'_>, new_admin: Address) -> Result<(), Failure> {
     let admin = require_admin(context)?;
-    ensure(new_admin.is_zero() || can_hold(new_admin), || IPermission::AdminInvalid { admin: new_admin })?;
+    ensure(new_admin.is_zero() || context.can_hold(new_admin), || IPermission::AdminInvalid { admin: new_admin })?;
     layout().pending_admin.write(context, new_admin)?;
     context.emit(PERMISSION_ADDRESS, &IPermission::AdminProposed { admin, pendingAdmin: new_admin })
 }

@@ -8,7 +8,7 @@ use super::{
     layout::{Policy, layout},
 };
 use crate::{
-    POLICY_ADDRESS, can_hold,
+    POLICY_ADDRESS,
     context::{Context, Failure, ensure, revert},
 };
 
@@ -101,7 +101,7 @@ pub(super) fn pending_admin(context: &mut Context<'_>, policy: u64) -> Result<Ad
 /// Makes a list.
 pub fn create_list(context: &mut Context<'_>, kind: u8, admin: Address, members: &[Address]) -> Result<u64, Failure> {
     let kind = Kind::parse(kind, Kind::is_list)?;
-    ensure(can_hold(admin), || IPolicy::PolicyAdminInvalid { admin })?;
+    ensure(context.can_hold(admin), || IPolicy::PolicyAdminInvalid { admin })?;
     check_batch(members.len())?;
     found(context, kind, admin, members)
 }
@@ -113,7 +113,7 @@ pub(crate) fn found(
     admin: Address,
     members: &[Address],
 ) -> Result<u64, Failure> {
-    ensure(can_hold(admin), || IPolicy::PolicyAdminInvalid { admin })?;
+    ensure(context.can_hold(admin), || IPolicy::PolicyAdminInvalid { admin })?;
     let record = Policy { kind: kind.number(), lists: 1, admin, ..Policy::default() };
     let policy = create(context, record)?;
     let creator = context.caller();
@@ -273,7 +273,7 @@ pub fn propose_admin(context: &mut Context<'_>, policy: u64, new_admin: Address)
     let record = require_governed(context, policy)?;
     require_admin(context, policy, record)?;
     let admin = record.admin;
-    ensure(new_admin.is_zero() || can_hold(new_admin), || IPolicy::PolicyAdminInvalid { admin: new_admin })?;
+    ensure(new_admin.is_zero() || context.can_hold(new_admin), || IPolicy::PolicyAdminInvalid { admin: new_admin })?;
     layout().pending_admins.at(context, &policy)?.write(context, new_admin)?;
     context.emit(POLICY_ADDRESS, &IPolicy::AdminProposed { policyId: policy, admin, pendingAdmin: new_admin })
 }

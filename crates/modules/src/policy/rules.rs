@@ -9,7 +9,7 @@ use super::{
     ops::{check_batch, create, deeper, get, require_admin},
 };
 use crate::{
-    POLICY_ADDRESS, can_hold,
+    POLICY_ADDRESS,
     context::{Context, Failure, ensure},
     identity::CredentialKind,
 };
@@ -180,7 +180,7 @@ pub(super) fn create_rule(
     terms: RuleTerms,
 ) -> Result<u64, Failure> {
     terms.check(kind)?;
-    ensure(can_hold(admin), || IPolicy::PolicyAdminInvalid { admin })?;
+    ensure(context.can_hold(admin), || IPolicy::PolicyAdminInvalid { admin })?;
     super::ensure_exists(context, exempt)?;
     let (_, beneath) = get(context, exempt)?;
     ensure(beneath.rules() == 0, || IPolicy::ExemptionInvalid { exemptPolicyId: exempt })?;

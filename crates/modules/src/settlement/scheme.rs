@@ -9,7 +9,7 @@ use super::{
     layout::{Limits, Member, Terms, layout},
 };
 use crate::{
-    SETTLEMENT_ADDRESS, can_hold,
+    SETTLEMENT_ADDRESS,
     context::{Context, Failure, ensure, revert},
     token,
 };
@@ -37,7 +37,7 @@ pub fn create_scheme(context: &mut Context<'_>, token: Address, bypass: bool, ru
 pub fn propose_operator(context: &mut Context<'_>, scheme: u64, operator: Address) -> Result<(), Failure> {
     let book = Book::read(context, scheme)?;
     book.require_operator(context)?;
-    ensure(operator.is_zero() || can_hold(operator), || ISettlement::SchemeOperatorInvalid { operator })?;
+    ensure(operator.is_zero() || context.can_hold(operator), || ISettlement::SchemeOperatorInvalid { operator })?;
     book.place.pending_operator.write(context, operator)?;
     let (current, pending) = (context.caller(), operator);
     let event = ISettlement::OperatorProposed { schemeId: scheme, operator: current, pendingOperator: pending };
@@ -67,7 +67,7 @@ pub fn accept_operator(context: &mut Context<'_>, scheme: u64) -> Result<(), Fai
 pub fn admit_participant(context: &mut Context<'_>, scheme: u64, account: Address) -> Result<(), Failure> {
     let mut book = Book::read(context, scheme)?;
     book.require_operator(context)?;
-    ensure(can_hold(account), || ISettlement::ParticipantInvalid { account })?;
+    ensure(context.can_hold(account), || ISettlement::ParticipantInvalid { account })?;
     if let Some(seat) = book.find(context, account)? {
         let status = seat.member.status;
         ensure(status == member::LEFT, || ISettlement::ParticipantKnown { schemeId: scheme, account, status })?;

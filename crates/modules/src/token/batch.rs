@@ -13,7 +13,6 @@ use super::{
     ops::{Holder, moving_terms},
 };
 use crate::{
-    can_hold,
     context::{Context, Failure, Tariff, ensure},
     policy::{self, Asked, Movement, Outcome, Purpose},
 };
@@ -113,7 +112,7 @@ pub(crate) fn post_batch(
     from: Address,
     bytes: &Bytes,
 ) -> Result<BatchOutcome, Failure> {
-    ensure(can_hold(from), || IToken::ERC20InvalidSender { sender: from })?;
+    ensure(context.can_hold(from), || IToken::ERC20InvalidSender { sender: from })?;
     let terms = moving_terms(context, token)?;
     let mut payer = Holder::read(context, token, from)?;
     ensure_unfrozen([Some(&payer), None, None])?;
@@ -139,8 +138,9 @@ pub(crate) fn post_batch(
 /// items that will read it, so that it is paid for; of a frozen payee the policy's slot is fetched in vain.
 fn prefetch_payees(context: &mut Context<'_>, token: Address, (from, asked): (Address, Asked), bytes: &Bytes) {
     let holdings = layout(token).holdings;
+    let reader = *context.env();
     let reading = batch_items(bytes).into_iter().flatten();
-    let reading = reading.filter(|item| can_hold(item.to) && item.amount > 0 && item.to != from);
+    let reading = reading.filter(|item| reader.can_hold(item.to) && item.amount > 0 && item.to != from);
     let places = reading.flat_map(|item| [Some(holdings.of(&item.to).place()), asked.place_of(item.to)]).flatten();
     context.prefetch(places);
 }
@@ -152,7 +152,7 @@ fn pay_item(
     payer: &mut Holder,
     item: BatchItem,
 ) -> Result<ItemResult, Failure> {
-    if !can_hold(item.to) {
+    if !context.can_hold(item.to) {
         return Ok(ItemResult::PayeeMustBeAbleToHold);
     }
     if item.amount == 0 {

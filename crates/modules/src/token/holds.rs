@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PAYMENT_ADDRESS, POLICY_ADDRESS,
-    SETTLEMENT_ADDRESS, VOUCHER_ADDRESS, can_hold,
+    SETTLEMENT_ADDRESS, VOUCHER_ADDRESS,
     context::{Context, Failure, ensure, revert},
     identity,
     policy::{self, Count, Movement, Outcome, Purpose},
@@ -292,7 +292,7 @@ pub(crate) fn hold_for(
     (owner, payee): (Address, Address),
     amount: u128,
 ) -> Result<u64, Failure> {
-    ensure(can_hold(payee), || IToken::ERC20InvalidReceiver { receiver: payee })?;
+    ensure(context.can_hold(payee), || IToken::ERC20InvalidReceiver { receiver: payee })?;
     reserve(context, token, keeper, (owner, Some(payee)), amount)
 }
 
@@ -458,7 +458,7 @@ pub(crate) fn post_hold(
     to: Address,
     amount: u128,
 ) -> Result<(), Failure> {
-    ensure(can_hold(to), || IToken::ERC20InvalidReceiver { receiver: to })?;
+    ensure(context.can_hold(to), || IToken::ERC20InvalidReceiver { receiver: to })?;
     let terms = moving_terms(context, token)?;
     let kept = kept(context, token, keeper, number)?;
     let hold = kept.hold;
@@ -646,7 +646,7 @@ pub(crate) fn settle_net(context: &mut Context<'_>, token: Address, changes: &[N
         policy::record(context, decision)?;
     }
     for change in changes.iter().filter(|change| change.credit > 0) {
-        ensure(can_hold(change.account), || IToken::ERC20InvalidReceiver { receiver: change.account })?;
+        ensure(context.can_hold(change.account), || IToken::ERC20InvalidReceiver { receiver: change.account })?;
         let mut payee = Holder::read(context, token, change.account)?;
         let decision = admit_plain(context, terms.policy, &net_movement(token, change), [Some(&payee), None, None])?;
         payee.credit(change.credit)?;

@@ -14,7 +14,6 @@ use super::{
     roles::require_role,
 };
 use crate::{
-    can_hold,
     context::{Context, Failure, ensure, revert},
     invariants::{self, Violation},
 };
@@ -127,7 +126,7 @@ pub fn set_issuer_quota(
     let backed = terms(context, token)?.backing != 0;
     ensure(backed, || IToken::TokenUnbacked {})?;
     let units = u128::try_from(quota).map_err(|_| revert(IToken::QuotaInvalid { quota }))?;
-    ensure(can_hold(issuer), || IToken::RoleHolderInvalid { account: issuer })?;
+    ensure(context.can_hold(issuer), || IToken::RoleHolderInvalid { account: issuer })?;
     let record = layout(token).issued.at(context, &issuer)?;
     let pledge = record.pledge.read(context)?;
     if !pledge.listed {

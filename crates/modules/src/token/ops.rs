@@ -15,7 +15,6 @@ use super::{
     roles::require_role,
 };
 use crate::{
-    can_hold,
     context::{Context, Failure, ensure, revert},
     policy::{self, Broken, Decision, Outcome, Purpose, Refusal},
     slots::Slot,
@@ -353,7 +352,7 @@ pub(super) struct Examined {
 pub(super) fn examine(context: &mut Context<'_>, token: Address, movement: Movement) -> Result<Examined, Failure> {
     let Movement { from, to, operator, amount, .. } = movement;
     ensure(!from.is_zero(), || IToken::ERC20InvalidSender { sender: from })?;
-    ensure(can_hold(to), || IToken::ERC20InvalidReceiver { receiver: to })?;
+    ensure(context.can_hold(to), || IToken::ERC20InvalidReceiver { receiver: to })?;
     let Terms { policy, .. } = moving_terms(context, token)?;
     let payer = Holder::read(context, token, from)?;
     let payee = Holder::read(context, token, to)?;
@@ -500,7 +499,7 @@ pub(super) fn set_allowance(
 /// Brings units into existence.
 pub fn mint(context: &mut Context<'_>, token: Address, to: Address, amount: U256) -> Result<(), Failure> {
     require_role(context, token, ISSUER_ROLE)?;
-    ensure(can_hold(to), || IToken::ERC20InvalidReceiver { receiver: to })?;
+    ensure(context.can_hold(to), || IToken::ERC20InvalidReceiver { receiver: to })?;
     let terms = moving_terms(context, token)?;
     let payee = Holder::read(context, token, to)?;
     let minting = policy::Movement { payee: Some(to), ..movement(token, Purpose::Mint, amount) };

@@ -16,7 +16,6 @@ use super::{
     roles::require_separate_role,
 };
 use crate::{
-    can_hold,
     context::{Context, Failure, ensure, revert},
     policy::{self, Movement, Purpose},
 };
@@ -197,7 +196,7 @@ pub fn issue_order(context: &mut Context<'_>, token: Address, terms: &OrderTerms
 /// What an order says by itself; answers its cap, which is zero where the whole address is meant.
 fn check_terms(context: &Context<'_>, terms: &OrderTerms) -> Result<u128, Failure> {
     let OrderTerms { account, payee, cap, expiry_ms, .. } = *terms;
-    let reachable = can_hold(account) && account != payee && (payee.is_zero() || can_hold(payee));
+    let reachable = context.can_hold(account) && account != payee && (payee.is_zero() || context.can_hold(payee));
     ensure(reachable, || IToken::OrderPartiesInvalid { account, payee })?;
     // Of a whole address nothing is seized: a seizure names its sum.
     let whole = cap == ALL && payee.is_zero();

@@ -10,7 +10,6 @@ use super::{
     ops::Holder,
 };
 use crate::{
-    can_hold,
     context::{Context, Failure, ensure},
     policy::{self, Decision, Movement, Purpose, Refusal},
 };
@@ -25,7 +24,7 @@ pub fn linked_account(context: &mut Context<'_>, token: Address, account: Addres
 /// Links the account that takes what the caller may not hold; zero undoes it.
 pub fn set_linked_account(context: &mut Context<'_>, token: Address, linked: Address) -> Result<(), Failure> {
     let account = context.caller();
-    let sound = linked.is_zero() || (can_hold(linked) && linked != account);
+    let sound = linked.is_zero() || (context.can_hold(linked) && linked != account);
     ensure(sound, || IToken::LinkedAccountInvalid { account: linked })?;
     layout(token).linked_accounts.at(context, &account)?.write(context, linked)?;
     context.emit(token, &IToken::LinkedAccountSet { account, linkedAccount: linked })

@@ -3,10 +3,7 @@
 use alloy_primitives::{Address, B256, b256};
 
 use super::{IToken, layout::layout, ops::terms};
-use crate::{
-    can_hold,
-    context::{Context, Failure, ensure},
-};
+use crate::context::{Context, Failure, ensure};
 
 /// Grants and revokes roles, sets cap and policy.
 pub const ADMIN_ROLE: B256 = B256::ZERO;
@@ -50,7 +47,7 @@ pub fn grant_role(context: &mut Context<'_>, token: Address, role: B256, account
 /// Gives a role without asking who calls: the factory and genesis do.
 pub(crate) fn give(context: &mut Context<'_>, token: Address, role: B256, account: Address) -> Result<(), Failure> {
     check_role(role)?;
-    ensure(can_hold(account), || IToken::RoleHolderInvalid { account })?;
+    ensure(context.can_hold(account), || IToken::RoleHolderInvalid { account })?;
     let place = layout(token).roles.at(context, &role)?.at(context, &account)?;
     if place.read(context)? {
         return Ok(());

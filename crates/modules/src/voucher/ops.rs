@@ -8,7 +8,7 @@ use super::{
     record::{Status, Voucher, fault, units},
 };
 use crate::{
-    VOUCHER_ADDRESS, can_hold,
+    VOUCHER_ADDRESS,
     context::{Context, Failure, ensure},
     policy,
     token::{self, Keeper},
@@ -44,7 +44,7 @@ pub fn terms_of(context: &mut Context<'_>, number: u64) -> Result<VoucherTerms, 
 /// Whether the voucher may be spent at this payee, as its policy stands now.
 pub fn admits(context: &mut Context<'_>, number: u64, payee: Address) -> Result<bool, Failure> {
     let voucher = Voucher::read(context, number)?;
-    let possible = can_hold(payee) && payee != voucher.goal.beneficiary;
+    let possible = context.can_hold(payee) && payee != voucher.goal.beneficiary;
     Ok(possible && policy::is_allowed(context, voucher.bounds.policy, payee)?)
 }
 
@@ -112,7 +112,7 @@ fn make(
     amount: U256,
 ) -> Result<u64, Failure> {
     let amount = units(amount)?;
-    ensure_beneficiary(beneficiary, sponsor)?;
+    ensure_beneficiary(context, beneficiary, sponsor)?;
     let hold = token::hold(context, terms.token, Keeper::Voucher, sponsor, amount)?;
     write(context, terms, (sponsor, beneficiary), (amount, hold))
 }
@@ -152,8 +152,10 @@ fn write(
 }
 
 /// A beneficiary can act and is not `other`.
-fn ensure_beneficiary(beneficiary: Address, other: Address) -> Result<(), Failure> {
-    ensure(can_hold(beneficiary) && beneficiary != other, || IVoucher::VoucherBeneficiaryInvalid { beneficiary })
+fn ensure_beneficiary(context: &Context<'_>, beneficiary: Address, other: Address) -> Result<(), Failure> {
+    ensure(context.can_hold(beneficiary) && beneficiary != other, || IVoucher::VoucherBeneficiaryInvalid {
+        beneficiary,
+    })
 }
 
 // ----- the beneficiary -----------------------------------------------------------------------------------------------
@@ -193,8 +195,8 @@ pub fn hand(context: &mut Context<'_>, number: u64, to: Address, amount: U256) -
     voucher.ensure_alive(context)?;
     let units = voucher.portion(amount)?;
     let by = voucher.goal.beneficiary;
-    ensure_beneficiary(to, voucher.head.sponsor)?;
-    ensure_beneficiary(to, by)?;
+    ensure_beneficiary(context, to, voucher.head.sponsor)?;
+    ensure_beneficiary(context, to, by)?;
     voucher.ensure_beneficiary_admitted(context)?;
     let amount = U256::from(units);
     let whole = units == voucher.left;

@@ -49,11 +49,8 @@ fn a_network_without_governance_answers_that_there_is_none() {
         assert_eq!(result, Err(Failure::Revert(absent.clone())), "{}", Bytes::from(input.clone()));
     }
     sound(&mut ledger);
-    assert!(
-        crate::governance::paused(&mut crate::Context::new(ledger.env(A), &mut ledger.storage.clone()))
-            .unwrap()
-            .is_empty()
-    );
+    let stands = standing(&mut crate::Context::new(ledger.env(A), &mut ledger.storage.clone())).unwrap();
+    assert_eq!(stands, Standing::default());
 }
 
 #[test]
