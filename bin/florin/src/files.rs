@@ -106,10 +106,8 @@ pub(crate) fn write_new(path: &Path, content: &[u8], audience: Audience) -> Resu
 /// Puts a new content in the place of a file's, durably: after a crash one of the two is there, whole.
 pub(crate) fn replace(path: &Path, content: &[u8], audience: Audience) -> Result<(), Failure> {
     let begun = path.with_extension("partial");
-    match fs::remove_file(&begun) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Failure::writing(&begun, &error)),
-        _ => write_new(&begun, content, audience)?,
-    }
+    remove(&begun)?;
+    write_new(&begun, content, audience)?;
     fs::rename(&begun, path).map_err(|error| Failure::writing(path, &error))?;
     sync_directory(path.parent())
 }
@@ -118,6 +116,14 @@ pub(crate) fn replace(path: &Path, content: &[u8], audience: Audience) -> Result
 pub(crate) fn rename_directory(from: &Path, to: &Path) -> Result<(), Failure> {
     fs::rename(from, to).map_err(|error| Failure::writing(to, &error))?;
     sync_directory(to.parent())
+}
+
+/// Removes a file, where there is one.
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::writing(path, &error)),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a directory and its parents, closed to other users. One that exists is left as it is: it may hold other things,

@@ -32,6 +32,8 @@ const MANIFEST: &str = "backup.json";
 const LOCK: &str = "backup.lock";
 /// Name of the genesis file in a backup.
 pub(super) const GENESIS: &str = "genesis.age";
+/// Name of a run of blocks that is being written.
+pub(super) const BEGUN: &str = "blocks";
 /// End of the name of a file that is not finished.
 const PARTIAL: &str = ".partial";
 
@@ -143,6 +145,13 @@ fn file_name(index: usize, first: Height, last: Height) -> String {
     }
 }
 
+/// Whether this is the name of a run of blocks.
+fn is_run(name: &str) -> bool {
+    let heights = name.strip_prefix("blocks-").and_then(|rest| rest.strip_suffix(".age")?.split_once('-'));
+    let heights = heights.and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+    heights.is_some_and(|(first, last)| file_name(1, first, last) == name)
+}
+
 /// A backup's directory.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
@@ -231,15 +240,18 @@ impl Store {
         Ok(entry)
     }
 
-    /// Removes what an interrupted run left and the list does not name.
+    /// Removes what an interrupted run left and the list does not name. What is not named as a run names its files is
+    /// somebody else's, and stays.
     pub(super) fn tidy(&self, manifest: Option<&Manifest>) -> Result<(), Failure> {
+        for name in [BEGUN, MANIFEST, GENESIS] {
+            files::remove(&self.partial(name))?;
+        }
+        let Some(manifest) = manifest else { return Ok(()) };
         let entries = fs::read_dir(&self.root).map_err(|error| Failure::reading(&self.root, &error))?;
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let ours = name.starts_with("blocks-") && name.ends_with(".age");
-            let listed = manifest.is_some_and(|manifest| manifest.files.iter().any(|listed| listed.file == name));
-            if name.ends_with(PARTIAL) || (ours && !listed && manifest.is_some()) {
-                fs::remove_file(entry.path()).map_err(|error| Failure::writing(&entry.path(), &error))?;
+            if is_run(&name) && !manifest.files.iter().any(|listed| listed.file == name) {
+                files::remove(&entry.path())?;
             }
         }
         Ok(())

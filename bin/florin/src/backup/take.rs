@@ -6,7 +6,7 @@
 
 use super::{
     blocks::{Chain, Kept, Trust, write_block, write_head},
-    manifest::{Hashing, Manifest, Store},
+    manifest::{BEGUN, Hashing, Manifest, Store},
     progress::Progress,
 };
 use crate::{
@@ -22,8 +22,10 @@ use std::{fs::File, path::Path};
 
 /// Bytes after which a file is closed at the next certificate.
 const FILE_BYTES: u64 = 64 * 1024 * 1024;
-/// Name of the file that is being written.
-const BEGUN: &str = "blocks";
+/// Most blocks, and bytes of them, that wait in memory for a certificate above them. Agreement keeps 256 undecided views, so
+/// an honest node has a certificate long before.
+const PENDING_BLOCKS_MAX: usize = 1_024;
+const PENDING_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// What a run did.
 #[derive(Debug, Serialize)]
@@ -60,7 +62,7 @@ pub(super) async fn take(
     };
     let from = manifest.height();
     let chain = Chain::after(trust.clone(), from, manifest.block_hash);
-    let mut writer = Writer { store: &store, lock, trust, manifest, open: None, pending: Vec::new() };
+    let mut writer = Writer { store: &store, lock, trust, manifest, open: None, pending: Pending::default() };
     let target = network.client.block_number().await.map_err(client_failure)?;
     copy(network, chain, target, &mut writer, progress).await?;
     let manifest = writer.close()?;
@@ -140,7 +142,7 @@ async fn copy(
         }
         for block in page {
             let kept = chain.next(block.block, block.certificate).map_err(|reason| lied(&network.client, reason))?;
-            writer.add(kept)?;
+            writer.add(kept).map_err(|refused| refused.failure(&network.client))?;
         }
         progress.show("blocks", chain.last().0 - begin, target - begin);
     }
@@ -176,29 +178,81 @@ struct Writer<'a> {
     trust: Trust,
     manifest: Manifest,
     open: Option<Open>,
-    /// Blocks that wait for a certificate above them.
-    pending: Vec<Kept>,
+    pending: Pending,
+}
+
+/// Blocks that wait for a certificate above them.
+#[derive(Default)]
+struct Pending {
+    blocks: Vec<Kept>,
+    bytes: usize,
+}
+
+impl Pending {
+    /// Takes a block; once it has a certificate gives all of them.
+    fn push(&mut self, kept: Kept) -> Result<Option<Vec<Kept>>, Refused> {
+        let certified = kept.certificate.is_some();
+        self.bytes = self.bytes.saturating_add(kept.block.len());
+        self.blocks.push(kept);
+        if certified {
+            self.bytes = 0;
+            return Ok(Some(std::mem::take(&mut self.blocks)));
+        }
+        match self.blocks.len() > PENDING_BLOCKS_MAX || self.bytes > PENDING_BYTES_MAX {
+            true => Err(Refused::Uncertified(self.blocks.first().map_or(0, |first| first.height))),
+            false => Ok(None),
+        }
+    }
+}
+
+/// Why a block is not taken.
+#[derive(Debug)]
+enum Refused {
+    /// It cannot be written.
+    Writing(Failure),
+    /// From this height on too many blocks have no certificate.
+    Uncertified(Height),
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Writing(failure)
+    }
+}
+
+impl Refused {
+    fn failure(self, client: &florin_client::RpcClient) -> Failure {
+        match self {
+            Self::Writing(failure) => failure,
+            Self::Uncertified(first) => Failure::new(
+                Exit::Damaged,
+                "backup.uncertified",
+                format_args!(
+                    "{} gives blocks from {first} on and no certificate for any of them; at most {PENDING_BLOCKS_MAX} blocks or \
+                     {PENDING_BYTES_MAX} bytes may wait for one",
+                    client.url()
+                ),
+                "back up from another node; look at this one with `florin inspect verify`",
+            ),
+        }
+    }
 }
 
 impl Writer<'_> {
-    fn add(&mut self, kept: Kept) -> Result<(), Failure> {
-        let (certified, first) = (kept.certificate.is_some(), kept.height);
-        self.pending.push(kept);
-        if !certified {
-            return Ok(());
-        }
-        let first = self.pending.first().map_or(first, |kept| kept.height);
+    fn add(&mut self, kept: Kept) -> Result<(), Refused> {
+        let Some(certified) = self.pending.push(kept)? else { return Ok(()) };
+        let first = certified.first().map_or(0, |kept| kept.height);
         let mut open = match self.open.take() {
             Some(open) => open,
             None => self.begin(first)?,
         };
-        for kept in self.pending.drain(..) {
+        for kept in certified {
             write_block(&mut open.out, &kept).map_err(|error| Failure::writing(&self.store.path(BEGUN), &error))?;
             open.bytes += kept.block.len() as u64;
             (open.last, open.last_hash) = (kept.height, kept.hash);
         }
         if open.bytes >= FILE_BYTES {
-            return self.finish(open);
+            return Ok(self.finish(open)?);
         }
         self.open = Some(open);
         Ok(())
@@ -223,5 +277,36 @@ impl Writer<'_> {
             self.finish(open)?;
         }
         Ok(self.manifest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use alloy_primitives::{B256, Bytes};
+
+    fn kept(height: Height, bytes: usize, certified: bool) -> Kept {
+        let certificate = certified.then(|| Bytes::from_static(b"signed"));
+        Kept { height, hash: B256::ZERO, block: vec![0; bytes].into(), certificate }
+    }
+
+    #[test]
+    fn blocks_wait_for_a_certificate_but_not_without_bound() {
+        let mut pending = Pending::default();
+        for height in 1..PENDING_BLOCKS_MAX as u64 {
+            assert!(pending.push(kept(height, 1, false)).unwrap().is_none());
+        }
+        let given = pending.push(kept(PENDING_BLOCKS_MAX as u64, 1, true)).unwrap().unwrap();
+        assert_eq!(given.len(), PENDING_BLOCKS_MAX);
+        // From here on somebody lies: first with many blocks, then with large ones.
+        for height in 2_001..2_001 + PENDING_BLOCKS_MAX as u64 {
+            assert!(pending.push(kept(height, 1, false)).unwrap().is_none(), "{height}");
+        }
+        assert!(matches!(pending.push(kept(9_999, 1, false)), Err(Refused::Uncertified(2_001))));
+        let mut pending = Pending::default();
+        let large = florin_types::BLOCK_BYTES_MAX;
+        let refused = (1..).find(|height| pending.push(kept(*height, large, false)).is_err()).unwrap();
+        assert_eq!(refused, (PENDING_BYTES_MAX / large) as u64 + 1);
     }
 }

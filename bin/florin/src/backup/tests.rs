@@ -92,12 +92,13 @@ fn files_that_changed_places_are_named() {
 fn what_an_interrupted_run_left_is_removed_and_nothing_else() {
     let root = tempfile::tempdir().unwrap();
     let (store, manifest) = backup(root.path());
-    let stray = ["blocks.partial", "backup.json.partial", "blocks-000000000006-000000000009.age"];
-    stray.iter().for_each(|name| std::fs::write(store.path(name), "left").unwrap());
-    std::fs::write(store.path("notes.txt"), "mine").unwrap();
+    let stray =
+        ["blocks.partial", "backup.json.partial", "genesis.age.partial", "blocks-000000000006-000000000009.age"];
+    let mine = ["notes.txt", "holiday.mp4.partial", "blocks-of-wood.age", "blocks-6-9.age", "blocks-000000000006.age"];
+    stray.iter().chain(&mine).for_each(|name| std::fs::write(store.path(name), "left").unwrap());
     store.tidy(Some(&manifest)).unwrap();
     assert!(stray.iter().all(|name| !store.path(name).exists()));
-    assert!(store.path("notes.txt").exists());
+    assert!(mine.iter().all(|name| store.path(name).exists()));
     assert_eq!(quick(&store).unwrap(), manifest);
 }
 
