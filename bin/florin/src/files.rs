@@ -112,12 +112,6 @@ pub(crate) fn replace(path: &Path, content: &[u8], audience: Audience) -> Result
     sync_directory(path.parent())
 }
 
-/// Gives a finished directory its name, durably. What has the name must be empty.
-pub(crate) fn rename_directory(from: &Path, to: &Path) -> Result<(), Failure> {
-    fs::rename(from, to).map_err(|error| Failure::writing(to, &error))?;
-    sync_directory(to.parent())
-}
-
 /// Removes a file, where there is one.
 pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
     match fs::remove_file(path) {
@@ -223,7 +217,7 @@ pub(crate) fn lock_holder(path: &Path) -> Option<rustix::process::Pid> {
 }
 
 /// A new name in a directory survives a power cut only when the directory itself is synced.
-fn sync_directory(directory: Option<&Path>) -> Result<(), Failure> {
+pub(crate) fn sync_directory(directory: Option<&Path>) -> Result<(), Failure> {
     #[cfg(unix)]
     if let Some(directory) = directory {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };

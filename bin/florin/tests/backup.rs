@@ -182,13 +182,13 @@ fn interrupted_runs_go_on(place: &Place, url: &str) {
         begin_and_kill(&place.restore("killed", &dir), after_ms);
     }
     // A half directory does not start, and is finished by the same command.
-    std::fs::create_dir_all(place.at("interrupted/data.restoring")).unwrap();
+    std::fs::create_dir_all(place.at("interrupted/data/restoring")).unwrap();
     if !place_is_restored(&dir) {
         assert_eq!(fail(["inspect", "data", "--dir", &dir]).1["code"], "restore.unfinished");
         let restored = succeed(place.restore("killed", &dir));
         assert_eq!(restored["block_hash"], taken["block_hash"]);
     } else {
-        std::fs::remove_dir(place.at("interrupted/data.restoring")).unwrap();
+        std::fs::remove_dir(place.at("interrupted/data/restoring")).unwrap();
     }
     assert_eq!(height(&succeed(["inspect", "data", "--dir", &dir])), height(&taken));
     assert_eq!(succeed(["inspect", "verify", "--dir", &dir])["sound"], true);
@@ -196,7 +196,8 @@ fn interrupted_runs_go_on(place: &Place, url: &str) {
 }
 
 fn place_is_restored(dir: &str) -> bool {
-    std::fs::read_dir(Path::new(dir).join("data")).is_ok_and(|mut entries| entries.next().is_some())
+    let data = Path::new(dir).join("data");
+    data.join("florin-blocks-key").exists() && !data.join("restore.json").exists()
 }
 
 /// The ledger as it was at a height.
@@ -339,7 +340,8 @@ fn a_network_that_lost_everything_begins_again_only_when_told_to() {
         node.args(&command[1..]).stdin(std::process::Stdio::null());
         Running::start(node)
     };
-    // Restored, it waits for a quorum that is not there.
+    // Restored, it waits for a quorum that is not there. The data directory is a volume's, and empty as those are.
+    std::fs::create_dir_all(format!("{dir}/data/lost+found")).unwrap();
     succeed(place.restore("backup", &dir));
     let node = start();
     assert_eq!(node.text("role"), "follower");

@@ -12,6 +12,7 @@
 mod blocks;
 pub(crate) mod keys;
 mod manifest;
+mod place;
 mod progress;
 mod read;
 mod restore;

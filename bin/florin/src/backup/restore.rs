@@ -3,12 +3,13 @@
 //! Both do the same in different places. Every block is opened, held against its certificate, executed, and what execution gives
 //! is held against its header: receipts, gas, state root. What is left is a storage as a node leaves it behind.
 //!
-//! **Crashes.** A restore works in `DIR/data.restoring` and renames it when all is there. While that directory exists no
-//! node starts on `DIR`; the same command goes on where it was.
+//! **Crashes.** A restore works in a directory of its own inside of `DIR/data`, see [`super::place`]. While that exists no node
+//! starts on `DIR`; the same command goes on where it was.
 
 use super::{
     blocks::Trust,
     manifest::{Manifest, Store},
+    place::Place,
     progress::Progress,
     read::{self, Reading},
 };
@@ -21,7 +22,7 @@ use crate::{
 use alloy_primitives::{B256, Bytes};
 use florin_consensus::{Context, History, NodeConfig, NodeSecret, Rebuild, RebuildError, rebuild};
 use florin_types::{Genesis, Height};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -29,7 +30,7 @@ use std::{
 };
 
 /// What was executed again.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Replayed {
     pub(super) chain_id: u64,
     pub(super) genesis_hash: B256,
@@ -43,7 +44,7 @@ pub(super) struct Replayed {
     pub(super) seconds: f64,
     /// Certificate of the last block.
     #[serde(skip)]
-    certificate: Bytes,
+    pub(super) certificate: Bytes,
 }
 
 /// A backup with what opens it.
@@ -167,7 +168,7 @@ fn other_restore(there: Height, what: std::fmt::Arguments<'_>) -> Failure {
     Failure::input(
         "restore.other",
         format_args!("an unfinished restore stands at block {there}, and {what}"),
-        "finish it with the command that began it, or remove DIR/data.restoring and begin anew",
+        "finish it with the command that began it, or remove DIR/data/restoring and begin anew",
     )
 }
 
@@ -221,14 +222,12 @@ pub(super) fn restore(
     files::make_directory(root)?;
     let directory = Directory::open(root)?;
     let _lock = directory.lock_for_restore()?;
-    let (data, restoring) = (directory.data(), directory.restoring());
-    if data.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Failure::input(
-            "restore.not_empty",
-            format_args!("{} holds something, and nothing is ever overwritten", data.display()),
-            "move it away (it may be evidence), or give another --dir",
-        ));
+    let place = Place::of(&directory);
+    if let Some(replayed) = place.made(source.trust.genesis_hash, height, network_lost)? {
+        place.finish()?;
+        return Ok(replayed);
     }
+    place.check_empty()?;
     put_genesis(source, root)?;
     let voter = network_lost.map(|hash| directory.node_public_key().map(|key| (hash, key))).transpose()?;
     let settings = &directory.config().storage;
@@ -239,13 +238,12 @@ pub(super) fn restore(
         page_cache_bytes: machine::page_cache_bytes(&directory),
         progress,
     };
-    files::make_directory(&restoring)?;
-    let replayed = replay.run(restoring.clone(), machine::worker_threads(&directory))?;
+    files::make_directory(&place.working)?;
+    let replayed = replay.run(place.working.clone(), machine::worker_threads(&directory))?;
     if let Some((agreed, node_key)) = voter {
-        begin_again(&restoring, agreed, node_key, &replayed)?;
+        begin_again(&place.working, agreed, node_key, &replayed)?;
     }
-    files::rename_directory(&restoring, &data)?;
-    Ok(replayed)
+    place.put(replayed, network_lost)
 }
 
 /// The network's genesis file belongs beside the data, and only this one.

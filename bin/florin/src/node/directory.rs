@@ -7,7 +7,8 @@
 //! DIR/share.key.json     a validator's threshold share, encrypted
 //! DIR/data/              everything stored
 //! DIR/data/votes.json    a validator's: whether it knows all its votes
-//! DIR/data.restoring/    a restore that is not finished: no node starts
+//! DIR/data/restoring/    a restore that is not finished: no node starts
+//! DIR/data/restore.json  the same: everything is there, and is being put in its place
 //! DIR/data.lock          held by the process that uses data/
 //! ```
 
@@ -24,6 +25,9 @@ use florin_consensus::{NodeSecret, ThresholdShare};
 use florin_types::Genesis;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
+
+/// Name of the mark in the data directory of a restore that has yet to put everything in its place.
+pub(crate) const RESTORE_MARK: &str = "restore.json";
 
 /// A node's directory with its configuration.
 #[derive(Clone, Debug)]
@@ -77,7 +81,7 @@ impl Directory {
 
     /// Where `florin restore` works until all is there.
     pub(crate) fn restoring(&self) -> PathBuf {
-        self.data().with_extension("restoring")
+        self.data().join("restoring")
     }
 
     /// Path of the node's key file.
@@ -152,11 +156,11 @@ impl Directory {
 
     /// Takes the data directory for this process until the lock is dropped (or the process ends, however it ends).
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
-        if self.restoring().exists() {
+        if self.restoring().exists() || self.data().join(RESTORE_MARK).exists() {
             return Err(Failure::input(
                 "restore.unfinished",
-                format_args!("{} is an unfinished restore", self.restoring().display()),
-                "finish it with the `florin restore` that began it, or remove it",
+                format_args!("{} holds an unfinished restore", self.data().display()),
+                "finish it with the `florin restore` that began it, or empty the directory and begin anew",
             ));
         }
         self.lock_for_restore()

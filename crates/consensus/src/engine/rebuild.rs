@@ -21,21 +21,28 @@ use commonware_p2p::{
     Address, AddressableManager, AddressableTrackedPeers, BlockedSubscription, Blocker, CheckedSender, LimitedSender,
     Message, PeerSetSubscription, PeerSetUpdate, Provider, Receiver, Recipients, TrackedPeers,
 };
-use commonware_runtime::{IoBufs, Spawner as _, Supervisor as _};
+use commonware_runtime::{Clock as _, IoBufs, Spawner as _, Supervisor as _};
 use commonware_utils::{
     NZUsize,
     channel::{mpsc, oneshot, ring},
     ordered::{Map, Set},
 };
 use florin_proof::{Finalization, Namespace, NetworkKey, StateItem, decode_finalization, verify_finality};
-use florin_state::{Ledger, LedgerError, Subscription};
+use florin_state::{Ledger, LedgerError, ProvenState, Subscription};
 use florin_types::{Address as Account, Bytes, Height};
 use futures::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
-use std::{convert::Infallible, num::NonZeroUsize, sync::Arc, time::SystemTime};
+use std::{
+    convert::Infallible,
+    num::NonZeroUsize,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 /// Blocks that are handed over before the first of them is recorded.
 const AHEAD_MAX: u64 = 16;
+/// Time between two looks at whether the state stands where the ledger does.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a block is not taken into the storage.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -198,13 +205,28 @@ impl Rebuild {
             return Err(RebuildError::Certificate { height, reason });
         }
         self.wait_for(height).await?;
-        // A proof of anything, even of an absence, is against the root of the whole state.
-        let proven = self.ledger.prove(&[StateItem::Account(Account::ZERO)]).await?;
+        let proven = self.prove().await?;
         let header = proven.block.block.header();
         if proven.block.block.hash() != hash {
             return Err(LedgerError::Fault(format!("the ledger ends with another block {height}")).into());
         }
         Ok((height, hash, header.state_root))
+    }
+
+    /// Proves the state at the ledger's head. Where an earlier run ended between the two, the state is still on its way there.
+    async fn prove(&self) -> Result<ProvenState, RebuildError> {
+        loop {
+            // A proof of anything, even of an absence, is against the root of the whole state.
+            match self.ledger.prove(&[StateItem::Account(Account::ZERO)]).await {
+                Err(LedgerError::Starting { .. }) => {}
+                proven => return Ok(proven?),
+            }
+            let (ended, pause) = (self.ended.clone(), self.context.sleep(PAUSE));
+            futures::pin_mut!(ended, pause);
+            if let futures::future::Either::Left((reason, _)) = futures::future::select(ended, pause).await {
+                return Err(RebuildError::Ended(reason));
+            }
+        }
     }
 
     async fn wait_for(&mut self, height: Height) -> Result<(), RebuildError> {
