@@ -241,10 +241,7 @@ fn a_validator_comes_back(place: &Place, demo: Running) {
     assert!(height(&restored) > 0);
 
     let begun = Instant::now();
-    let command: Vec<&str> = victim["command"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
-    let mut again = Command::new(command[0]);
-    again.args(&command[1..]).stdin(std::process::Stdio::null());
-    let mut again = Running::start(again);
+    let mut again = start_again(&victim);
     assert_eq!(again.text("role"), "follower", "it must not vote yet");
     let own = again.text("rpc_url");
     assert_eq!(rpc(&own, "florin_nodeStatus")["role"], "follower");
@@ -279,9 +276,7 @@ fn a_validator_comes_back(place: &Place, demo: Running) {
 
     // Started again it knows its votes. Without its journal it does not, and says so by following.
     let role = || {
-        let mut again = Command::new(command[0]);
-        again.args(&command[1..]).stdin(std::process::Stdio::null());
-        let again = Running::start(again);
+        let again = start_again(&victim);
         let role = again.text("role");
         assert!(again.stop().success());
         role
@@ -289,7 +284,42 @@ fn a_validator_comes_back(place: &Place, demo: Running) {
     assert_eq!(role(), "validator");
     std::fs::remove_dir_all(format!("{dir}/data/florin-simplex")).unwrap();
     assert_eq!(role(), "follower");
+    an_image_from_before_the_first_vote_does_not_vote(&victim, &dir);
     assert!(demo.stop().success());
+}
+
+/// What the ceremony left, put back when the share has long been used.
+fn an_image_from_before_the_first_vote_does_not_vote(victim: &Value, dir: &str) {
+    let data = format!("{dir}/data");
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::create_dir(&data).unwrap();
+    let key: Value = serde_json::from_str(&std::fs::read_to_string(format!("{dir}/node.key.json")).unwrap()).unwrap();
+    let key = format!("0x{}", key["public_key"].as_str().unwrap().trim_start_matches("0x"));
+    let listed = |checksum: &str| {
+        format!(r#"{{"node_key":"{key}","state":{{"fresh":{{"floor":null}}}},"checksum":"{checksum}"}}"#)
+    };
+    let checksum = blake3::hash(listed("").as_bytes()).to_hex().to_string();
+    let lines = [
+        "{".into(),
+        format!("  \"node_key\": \"{key}\","),
+        "  \"state\": {\n    \"fresh\": {\n      \"floor\": null\n    }\n  },".into(),
+        format!("  \"checksum\": \"{checksum}\""),
+        "}\n".into(),
+    ];
+    std::fs::write(format!("{data}/votes.json"), lines.join("\n")).unwrap();
+    let mut again = start_again(victim);
+    assert_eq!(again.text("role"), "validator", "it looks as if it could vote");
+    assert_eq!(again.next_line()["role"], "follower", "the others say that they have blocks");
+    assert!(std::fs::read_to_string(format!("{data}/votes.json")).unwrap().contains("waiting"));
+    assert!(again.stop().success());
+}
+
+/// Starts a node of a demo again.
+fn start_again(node: &Value) -> Running {
+    let command: Vec<&str> = node["command"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+    let mut again = Command::new(command[0]);
+    again.args(&command[1..]).stdin(std::process::Stdio::null());
+    Running::start(again)
 }
 
 /// Flips in every file of a backup, at its ends and in between.
@@ -329,40 +359,52 @@ fn a_network_that_lost_everything_begins_again_only_when_told_to() {
     let url = demo.text("rpc_url");
     place.pay(&url, "5");
     let taken = succeed(place.backup(&url, "backup"));
-    let command = demo.value["validators"][0]["command"].clone();
+    let validator = demo.value["validators"][0].clone();
     assert!(demo.stop().success());
     let dir = place.in_demo("validator-1");
     std::fs::rename(format!("{dir}/data"), place.at("lost")).unwrap();
 
-    let start = || {
-        let command: Vec<&str> = command.as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
-        let mut node = Command::new(command[0]);
-        node.args(&command[1..]).stdin(std::process::Stdio::null());
-        Running::start(node)
-    };
     // Restored, it waits for a quorum that is not there. The data directory is a volume's, and empty as those are.
     std::fs::create_dir_all(format!("{dir}/data/lost+found")).unwrap();
     succeed(place.restore("backup", &dir));
-    let node = start();
+    let node = start_again(&validator);
     assert_eq!(node.text("role"), "follower");
     let before = rpc(&node.text("rpc_url"), "eth_blockNumber");
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(rpc(&node.text("rpc_url"), "eth_blockNumber"), before);
+    the_doctor_knows_the_way_out(&dir);
     assert!(node.stop().success());
 
     // Told that the network is lost, it goes on from the block that was agreed on, and from no other.
     std::fs::rename(format!("{dir}/data"), place.at("waited")).unwrap();
-    let lost = |hash: &str| {
-        let told = ["--network-lost".into(), hash.to_string()];
+    let lost = |hash: &str, height: u64| {
+        let told = ["--network-lost".into(), hash.to_string(), "--height".into(), height.to_string()];
         place.restore("backup", &dir).into_iter().chain(told).collect::<Vec<String>>()
     };
-    let (_, error) = fail(lost(&format!("0x{}", "11".repeat(32))));
+    let last = height(&taken);
+    let (_, error) = fail(lost(&format!("0x{}", "11".repeat(32)), last));
     assert_eq!(error["code"], "restore.agreed");
-    succeed(lost(taken["block_hash"].as_str().unwrap()));
-    let node = start();
+    succeed(lost(taken["block_hash"].as_str().unwrap(), last));
+    let node = start_again(&validator);
     assert_eq!(node.text("role"), "validator");
     let paid = place.pay(&node.text("rpc_url"), "1");
-    assert!(paid["block_number"].as_u64().unwrap() > height(&taken));
-    assert_eq!(place.block(&node.text("rpc_url"), height(&taken))["hash"], taken["block_hash"]);
+    assert!(paid["block_number"].as_u64().unwrap() > last);
+    assert_eq!(place.block(&node.text("rpc_url"), last)["hash"], taken["block_hash"]);
     assert!(node.stop().success());
+
+    // Even where nothing is left but the genesis block.
+    std::fs::rename(format!("{dir}/data"), place.at("again")).unwrap();
+    succeed(lost(taken["genesis_hash"].as_str().unwrap(), 0));
+    let node = start_again(&validator);
+    assert_eq!((node.text("role").as_str(), &node.value["height"]), ("validator", &json!(0)));
+    place.pay(&node.text("rpc_url"), "1");
+    assert!(node.stop().success());
+}
+
+fn the_doctor_knows_the_way_out(dir: &str) {
+    let output = florin(["doctor", "--json", "--seconds", "1", "--dir", dir]).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let votes = report["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "votes").unwrap();
+    assert_eq!(votes["verdict"], "warning", "{votes}");
+    assert!(votes["next"].as_str().unwrap().contains("florin restore --network-lost"), "{votes}");
 }

@@ -205,6 +205,7 @@ fn a_node_joins_by_copying_the_state_and_says_what_it_has_not() {
     assert!(oldest > 1, "{data}");
     assert_eq!(succeed(["inspect", "verify", "--dir", directory.to_str().unwrap()])["sound"], true);
     let again = start("2000");
+    assert!(again.log().contains("is not copied again"), "{}", again.log());
     assert!(again.stop().success());
     let data = succeed(["inspect", "data", "--dir", directory.to_str().unwrap()]);
     assert_eq!(data["oldest_block_height"], oldest);

@@ -1,6 +1,9 @@
 //! What a node is told when it starts.
 
-use crate::keys::{NodeSecret, ThresholdShare};
+use crate::{
+    joining::beginning::Beginning,
+    keys::{NodeSecret, ThresholdShare},
+};
 use florin_mempool::PoolLimits;
 use florin_proof::Finalization;
 use florin_types::{Genesis, RulesSchedule};
@@ -46,6 +49,9 @@ pub struct NodeConfig {
     /// A finalisation of this network at or below whose view nothing is ever voted for here: that of a validator whose
     /// record of votes begins anew (`specs/backup.md`, "Never twice"). `None` where it has all its votes.
     pub floor: Option<Finalization>,
+    /// Why this validator is to vote for the first time above the floor. Then it first asks the others whether the network has
+    /// begun without it, and votes only if not; see [`crate::Node::begun_before`]. `None` where it knows its votes.
+    pub beginning: Option<Beginning>,
     /// Prefix of everything the node stores, so that several can share one storage (simulation).
     pub partition_prefix: String,
     /// How much of the past it can answer about.
@@ -64,6 +70,7 @@ impl NodeConfig {
             secret,
             share,
             floor: None,
+            beginning: None,
             partition_prefix: "florin".into(),
             history: History::default(),
             pool: PoolLimits::default(),

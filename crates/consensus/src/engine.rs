@@ -10,6 +10,7 @@
 //! marshal has delivered, and only then does agreement begin. While the state is copied from peers instead, agreement is
 //! followed already: what becomes final meanwhile is where the copy goes.
 
+use self::gate::Gate;
 use crate::{
     admission::Admissions,
     application::{Application, Core, Marshal},
@@ -71,6 +72,7 @@ use std::{
     time::Duration,
 };
 
+mod gate;
 pub(crate) mod rebuild;
 
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
@@ -128,6 +130,9 @@ pub enum StartError {
         /// What the storage said.
         reason: String,
     },
+    /// A validator that was to vote for the first time ([`NodeConfig::beginning`]) may have voted before.
+    #[error("the network has begun without this validator's first vote: {0}")]
+    Begun(String),
 }
 
 /// Bytes of the largest message that nodes of this network exchange.
@@ -178,11 +183,14 @@ where
     let state = starting.state_source(manager.clone(), blocker.clone(), state);
     let floor = plan.floor().cloned();
     let copying = floor.is_some();
+    if copying && starting.is_to_begin() {
+        return Err(StartError::Begun("the state is copied from a network that has begun".into()));
+    }
     let (automaton, stateful) = starting.deliver(archives, plan, state, buffer, missing).await;
-    starting.answer_samples(sample, blocker.clone());
+    let gate = starting.answer_samples(sample, blocker.clone());
     let heard = Heard::new(votes.1, starting.observed.sightings.clone(), starting.context.child("heard"));
     let votes = (votes.0, heard);
-    let agreement = Agreement { automaton, floor, blocker: blocker.clone(), votes, certificates, resolver };
+    let agreement = Agreement { automaton, floor, gate, blocker: blocker.clone(), votes, certificates, resolver };
     if copying {
         starting.agree(agreement);
         starting.attach(stateful).await?;
@@ -214,6 +222,8 @@ struct Agreement<E: Runtime, B, S, R> {
     automaton: Automaton<E>,
     /// The certificate at which a copied state began; genesis where it was not copied.
     floor: Option<Finalization>,
+    /// Opens when this validator may cast its first vote; absent where it has voted, or never does.
+    gate: Option<Gate>,
     blocker: B,
     votes: (S, Heard<R, E>),
     certificates: (S, R),
@@ -241,6 +251,8 @@ struct Starting<E: Runtime> {
     core: Arc<Core<E>>,
     observed: Arc<Observed>,
     peers_known: Arc<Mutex<usize>>,
+    /// Resolves when a first vote would not be the first.
+    begun_before: node::Told,
     tasks: Vec<(&'static str, Handle<()>)>,
 }
 
@@ -284,6 +296,7 @@ impl<E: Runtime> Starting<E> {
             me: crate::keys::node_key(&node_key)?,
             peers_known: Arc::new(Mutex::new(others(config.genesis.validators(), &node_key))),
             observed: Arc::default(),
+            begun_before: node::shared(futures::future::pending()),
             tasks: Vec::new(),
             context,
             config,
@@ -363,12 +376,21 @@ impl<E: Runtime> Starting<E> {
             let others = self.other_validators();
             let committee = self.committee.participants.len();
             let mut context = self.context.child("sample");
-            let newest = sample::newest(&mut context, &self.scheme, (&others, committee), &mut channel, blocker).await;
+            let (asked, known) = ((others.as_slice(), committee), plan.floor());
+            let newest = sample::newest(&mut context, &self.scheme, asked, known, &mut channel, blocker).await;
             if let Some(newest) = newest {
                 tracing::info!(view = newest.round().view().get(), "the state is copied from peers");
                 self.core.writer.set_copying(true).await?;
                 plan = plan.set_floor(newest).await;
             }
+        } else if self.config.history.copies_state()
+            && let Some(since) = plan.completed()
+        {
+            tracing::info!(
+                since = since.get(),
+                "the state was placed once and is not copied again: what is missing is fetched and executed block by block. If \
+                 that takes too long, stop the node, move its data directory away, and start it again"
+            );
         }
         if plan.floor().is_none() {
             self.place_genesis().await?;
@@ -400,18 +422,6 @@ impl<E: Runtime> Starting<E> {
         let (source, task) = StateSource::start(&self.context, self.me.clone(), manager, blocker, channel);
         self.tasks.push(("state source", task));
         source
-    }
-
-    /// Says where the network stands to nodes that join.
-    fn answer_samples<B, S, R>(&mut self, channel: (S, R), blocker: B)
-    where
-        B: Blocker<PublicKey = PublicKey> + Sync,
-        S: Sender<PublicKey = PublicKey>,
-        R: Receiver<PublicKey = PublicKey>,
-    {
-        let Some(marshal) = self.core.marshal.get().cloned() else { return };
-        let task = sample::start_answering(self.context.child("samples"), marshal, channel, blocker);
-        self.tasks.push(("samples", task));
     }
 
     /// Starts marshal and the application behind it.
@@ -535,7 +545,7 @@ impl<E: Runtime> Starting<E> {
         S: Sender<PublicKey = PublicKey>,
         R: Receiver<PublicKey = PublicKey>,
     {
-        let Agreement { automaton, floor, blocker, votes, certificates, resolver } = agreement;
+        let Agreement { automaton, floor, gate, blocker, votes, certificates, resolver } = agreement;
         let (witness, evidence) = Witness::new(self.scheme.clone());
         self.observed.keep_evidence(evidence);
         let activity =
@@ -572,7 +582,11 @@ impl<E: Runtime> Starting<E> {
             forward: ForwardPolicy::SilentLeader,
         };
         let engine = simplex::Engine::new(self.context.child("simplex"), config);
-        self.tasks.push(("simplex", engine.start(votes, certificates, resolver)));
+        let task = match gate {
+            None => engine.start(votes, certificates, resolver),
+            Some(gate) => gate.then(&self.context, move || engine.start(votes, certificates, resolver)),
+        };
+        self.tasks.push(("simplex", task));
     }
 
     /// Starts to watch the connections. A look costs a message's worth of the channel's quota, and who has none left is
@@ -639,6 +653,7 @@ impl<E: Runtime> Starting<E> {
             started_ms: crate::clock::now_ms(&self.context),
             metrics: self.core.metrics.clone(),
             encode_metrics: Box::new(move || encoder.encode()),
+            begun_before: self.begun_before,
             ended: node::shared(first_to_end(self.tasks)),
             stop: Mutex::new(Some(Box::new(stop))),
         })

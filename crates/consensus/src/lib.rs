@@ -62,6 +62,7 @@ pub use evidence::decode_vote;
 pub use evidence::{EVIDENCE_BYTES_MAX, Evidence, EvidenceError, EvidenceReceiver, verify_evidence};
 #[doc(hidden)]
 pub use gossip::decode_gossip;
+pub use joining::beginning::Beginning;
 #[doc(hidden)]
 pub use joining::{sample::decode_sample, source::decode_state};
 pub use keys::{Committee, Dealing, KeyError, NodeSecret, ThresholdShare, deal, deal_from_seed};

@@ -76,6 +76,9 @@ const HEARTBEATS_MISSED_MAX: u64 = 4;
 #[derive(Clone)]
 pub struct Node(Arc<Inner>);
 
+/// A reason, once there is one.
+pub(crate) type Told = Shared<BoxFuture<'static, Arc<str>>>;
+
 /// Asks every part of a node to end, once.
 pub(crate) type Stop = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
@@ -92,7 +95,8 @@ pub(crate) struct Inner {
     pub(crate) started_ms: u64,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) encode_metrics: Box<dyn Fn() -> String + Send + Sync>,
-    pub(crate) ended: Shared<BoxFuture<'static, Arc<str>>>,
+    pub(crate) begun_before: Told,
+    pub(crate) ended: Told,
     pub(crate) stop: Mutex<Option<Stop>>,
 }
 
@@ -190,6 +194,12 @@ impl Node {
         self.0.observed.take_evidence()
     }
 
+    /// Resolves with the reason when a validator that was to vote for the first time ([`crate::NodeConfig::beginning`]) finds
+    /// that the network has begun, so that it may have voted before. It has not voted in this process, and will not.
+    pub fn begun_before(&self) -> impl Future<Output = Arc<str>> + Send + use<> {
+        self.0.begun_before.clone()
+    }
+
     /// Resolves with the reason when a part of the node has ended, which none does by itself.
     pub fn ended(&self) -> impl Future<Output = Arc<str>> + Send + use<> {
         self.0.ended.clone()
@@ -279,6 +289,6 @@ impl std::fmt::Debug for Node {
 }
 
 /// Shares an end that several may wait for.
-pub(crate) fn shared(future: impl Future<Output = Arc<str>> + Send + 'static) -> Shared<BoxFuture<'static, Arc<str>>> {
+pub(crate) fn shared(future: impl Future<Output = Arc<str>> + Send + 'static) -> Told {
     future.boxed().shared()
 }

@@ -1,6 +1,8 @@
 //! Nodes over real sockets, the real encryption and a real disk. Faults in all their variety are simulated in `florin-sim`.
 
-use crate::{Context, NetworkConfig, Node, NodeConfig, NodeSecret, RuntimeConfig, ThresholdShare, deal, run, start};
+use crate::{
+    Beginning, Context, NetworkConfig, Node, NodeConfig, NodeSecret, RuntimeConfig, ThresholdShare, deal, run, start,
+};
 use alloy_primitives::{Address, B256, TxKind, U256, address};
 use alloy_sol_types::SolCall as _;
 use commonware_runtime::{Clock as _, Handle, Spawner as _, Supervisor as _};
@@ -10,6 +12,7 @@ use florin_types::{
     Access, Bytes, Currency, Genesis, GenesisAccount, GenesisNode, GenesisToken, GenesisTokenRoles, NodeRole, Rules,
     RulesSchedule, VerifiedTx,
 };
+use futures::FutureExt as _;
 use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener},
@@ -66,9 +69,21 @@ impl Setup {
     }
 
     async fn start(&self, context: &Context, index: usize) -> (Node, Handle<()>) {
+        self.start_as(context, index, "node", None).await
+    }
+
+    /// Starts it with a storage of this name, for its first vote or not.
+    async fn start_as(
+        &self,
+        context: &Context,
+        index: usize,
+        storage: &str,
+        beginning: Option<Beginning>,
+    ) -> (Node, Handle<()>) {
         let (secret, share, listen) = self.nodes[index].clone();
         let mut config = NodeConfig::new(self.genesis.clone(), secret, share);
-        config.partition_prefix = format!("node-{index}");
+        config.partition_prefix = format!("{storage}-{index}");
+        config.beginning = beginning;
         config.page_cache_bytes = 8 * 1024 * 1024;
         let (started, node) = futures::channel::oneshot::channel();
         let task = context.child("node").with_attribute("index", index).spawn(move |context| async move {
@@ -277,4 +292,60 @@ async fn a_stranger_is_refused_until_it_is_registered(context: &Context, setup: 
         stranger.status().peers_connected.len() == 4 && stranger.ledger().head().block.height() > 0
     })
     .await;
+}
+
+#[test]
+fn new_validators_begin_together_and_a_copy_of_a_new_one_never_votes() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut setup = Setup::new();
+    in_directory(directory.path(), |context| async move {
+        let new = Some(Beginning::NewShare);
+        let starting = (0..4).map(|index| setup.start_as(&context, index, "node", new));
+        let mut running = futures::future::join_all(starting).await;
+        let nodes: Vec<&Node> = running.iter().map(|(node, _)| node).collect();
+        pay(&context, &mut setup, &nodes, 8).await;
+        until(&context, "all vote", || nodes.iter().all(|node| node.sights().iter().all(|sight| sight.heard))).await;
+        for node in &nodes {
+            assert!(node.begun_before().now_or_never().is_none(), "{node:?} began with the others");
+        }
+
+        // Its directory is lost, and what is put back is the image of a directory whose share has signed nothing.
+        let (_, dead) = running.remove(3);
+        dead.abort();
+        let (back, task) = setup.start_as(&context, 3, "image", new).await;
+        let reason = back.begun_before().await;
+        assert!(reason.contains("certificate"), "{reason}");
+        assert_eq!((back.status().view, back.ledger().head().block.height()), (0, 0), "agreement never began there");
+        task.abort();
+
+        // What the operators of a quorum have agreed on does not stand against what is final, either.
+        let (back, _task) = setup.start_as(&context, 3, "agreed", Some(Beginning::Agreed)).await;
+        back.begun_before().await;
+        let nodes: Vec<&Node> = running.iter().map(|(node, _)| node).collect();
+        pay(&context, &mut setup, &nodes, 4).await;
+    });
+}
+
+#[test]
+fn a_single_new_validator_asks_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let secret = NodeSecret::generate();
+    let dealing = deal(&[secret.public_key()]).unwrap();
+    let listen = free_addresses(1)[0];
+    let node = GenesisNode {
+        name: "alone".into(),
+        public_key: secret.public_key(),
+        address: listen.to_string(),
+        role: NodeRole::Validator,
+    };
+    let payer = Signer::from_bytes(Zeroizing::new([7; 32])).unwrap();
+    let genesis = Arc::new(genesis(&payer, dealing.threshold_public, vec![node]));
+    let share = dealing.shares.into_iter().next().map(|(_, share)| share);
+    in_directory(directory.path(), |context| async move {
+        let mut config = NodeConfig::new(genesis, secret, share);
+        config.page_cache_bytes = 8 * 1024 * 1024;
+        config.beginning = Some(Beginning::NewShare);
+        let node = start(context.child("alone"), config, NetworkConfig::new(listen)).await.unwrap();
+        until(&context, "a block is final", || node.ledger().head().block.height() > 0).await;
+    });
 }

@@ -42,9 +42,9 @@ pub(super) struct Replayed {
     /// Blocks that were executed.
     pub(super) blocks: u64,
     pub(super) seconds: f64,
-    /// Certificate of the last block.
+    /// Certificate of the last block; none of block 0.
     #[serde(skip)]
-    pub(super) certificate: Bytes,
+    pub(super) certificate: Option<Bytes>,
 }
 
 /// A backup with what opens it.
@@ -125,14 +125,14 @@ impl Replay<'_> {
     }
 
     /// Hands over all blocks up to the height that was asked for; gives the last one's certificate.
-    async fn feed(&self, rebuild: &mut Rebuild) -> Result<Bytes, Failure> {
+    async fn feed(&self, rebuild: &mut Rebuild) -> Result<Option<Bytes>, Failure> {
         let (there, there_hash) = rebuild.last();
         if there > self.until {
             return Err(other_restore(there, format_args!("it shall end at {}", self.until)));
         }
         let mut reading =
             Reading::begin(&self.source.store, &self.source.manifest, &self.source.key, self.source.trust.clone());
-        let (mut certified, mut certificate) = (0, Bytes::new());
+        let (mut certified, mut certificate) = (0, None);
         while certified < self.until {
             let kept = reading.next(&self.source.trust)?;
             let Some(kept) = kept.filter(|kept| kept.height <= self.until) else {
@@ -148,7 +148,7 @@ impl Replay<'_> {
                 rebuild.add(kept.block, kept.certificate.as_ref()).await.map_err(rebuild_failure)?;
             }
             if let Some(own) = kept.certificate {
-                (certified, certificate) = (kept.height, own);
+                (certified, certificate) = (kept.height, Some(own));
             }
             self.progress.show("blocks", rebuild.recorded_height(), self.until);
         }
@@ -240,6 +240,8 @@ pub(super) fn restore(
     };
     files::make_directory(&place.working)?;
     let replayed = replay.run(place.working.clone(), machine::worker_threads(&directory))?;
+    // What a command that was interrupted here has agreed to is not what this one was asked for.
+    votes::forget(&place.working)?;
     if let Some((agreed, node_key)) = voter {
         begin_again(&place.working, agreed, node_key, &replayed)?;
     }
@@ -276,5 +278,5 @@ fn begin_again(data: &Path, agreed: B256, node_key: B256, replayed: &Replayed) -
             "all operators restore the same height: compare `florin backup verify`, then run this again with --height",
         ));
     }
-    votes::begin_again(data, node_key, &replayed.certificate)
+    votes::begin_again(data, node_key, replayed.certificate.as_ref())
 }

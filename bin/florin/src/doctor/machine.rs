@@ -12,6 +12,7 @@ use crate::{
     node::{
         directory::Directory,
         vitals::{Room, directory_bytes, room},
+        votes::{self, Known},
     },
     remote::connect_trusting,
 };
@@ -41,8 +42,17 @@ pub(super) fn findings(opened: &Result<Directory, Failure>) -> Vec<Finding> {
         Ok(directory) => directory,
         Err(failure) => {
             let not_seen = |code| Finding::not_seen(code, "the configuration cannot be used");
-            let rest =
-                ["genesis", "key_files", "data_directory", "disk", "open_files", "exposed_ports", "process", "rpc"];
+            let rest = [
+                "genesis",
+                "key_files",
+                "data_directory",
+                "votes",
+                "disk",
+                "open_files",
+                "exposed_ports",
+                "process",
+                "rpc",
+            ];
             return [Finding::broken("config", &failure.message, &failure.next)]
                 .into_iter()
                 .chain(rest.map(not_seen))
@@ -55,6 +65,7 @@ pub(super) fn findings(opened: &Result<Directory, Failure>) -> Vec<Finding> {
         genesis(directory),
         key_files(directory),
         data_directory(&directory.data(), &user_of_node(directory)),
+        votes_known(directory),
         disk(&directory.data()),
         open_files(directory),
         clock(),
@@ -215,6 +226,29 @@ fn data_directory(data: &Path, user: &User) -> Finding {
         Ok(()) => Finding::well(CODE, format!("user {id} can make {}", data.display())),
         Err(Refusal::Denied(reason)) => Finding::broken(CODE, reason, next),
         Err(Refusal::Unknown(reason)) => Finding::not_seen(CODE, format!("{reason}: run the doctor as user {id}")),
+    }
+}
+
+/// Whether a validator may vote, or has to follow first.
+fn votes_known(directory: &Directory) -> Finding {
+    if !directory.share_path().exists() {
+        return Finding::well("votes", "there is no share: this node follows");
+    }
+    let known = directory.node_public_key().and_then(|key| votes::look(&directory.data(), key));
+    match known {
+        Ok(Known::All) => Finding::well("votes", "the vote journal has every vote of this validator"),
+        Ok(Known::None) => {
+            Finding::well("votes", "the first vote is yet to come; the others are asked before it is cast")
+        }
+        Ok(Known::Not) => Finding::warning(
+            "votes",
+            "the votes that this validator has cast are not known here: it follows until a block made after its start is final",
+            "let it run while the others make blocks; it then votes by itself. If too few are left that vote, no block comes: the \
+             operators of a quorum agree on the last block, and restore it with `florin restore --network-lost HASH` \
+             (docs/backup.md, \"When all validators are lost\")",
+        ),
+        Err(failure) if failure.code == votes::DAMAGED => Finding::broken("votes", failure.message, failure.next),
+        Err(failure) => Finding::not_seen("votes", failure.message),
     }
 }
 

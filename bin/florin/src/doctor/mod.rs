@@ -76,6 +76,11 @@ pub(crate) const CHECKS: &[Check] = {
             "the node's user can read key and passphrase files, and no other user can read or replace them",
         ),
         check("data_directory", Machine, "the node's user can write to the data directory"),
+        check(
+            "votes",
+            Machine,
+            "a validator knows all its votes; one that does not follows until it need not know them",
+        ),
         check("disk", Machine, "a tenth of the disk and a month's growth are free; below a fiftieth it is broken"),
         check(
             "open_files",

@@ -128,11 +128,15 @@ impl Directory {
         Ok(secret)
     }
 
-    /// Keeps a threshold share that was made just now.
+    /// Keeps a threshold share that was made just now. That it has signed nothing is noted first: a share without the note
+    /// would wait for a network that waits for it. And only where there is no share yet, of which it would not be true.
     pub(crate) fn save_share(&self, share: &ThresholdShare, passphrase: &str, cost: Cost) -> Result<(), Failure> {
         let file = KeyFile::encrypt(&share.to_bytes(), passphrase, cost)?.for_kind(Kind::ThresholdShare, None);
-        files::write_new(&self.share_path(), file.to_text()?.as_bytes(), Audience::Owner)?;
-        votes::share_was_made(&self.data(), self.node_public_key()?)
+        if self.share_path().exists() {
+            return Err(Failure::writing(&self.share_path(), &std::io::ErrorKind::AlreadyExists.into()));
+        }
+        votes::share_is_made(&self.data(), self.node_public_key()?)?;
+        files::write_new(&self.share_path(), file.to_text()?.as_bytes(), Audience::Owner)
     }
 
     /// Decrypts the node's key.
@@ -198,4 +202,42 @@ fn decrypt(path: &Path, kind: Kind, passphrase: &str) -> Result<Zeroizing<Vec<u8
         return Err(Failure::input("key.kind", message, "check [keys] in config.toml"));
     }
     file.decrypt(passphrase).map_err(named)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A directory with a node key, and a share for it.
+    fn validator(root: &Path) -> (Directory, ThresholdShare) {
+        let directory = Directory::open_as_it_is(root).unwrap();
+        let key = directory.create_node_key("passphrase", Cost::Light).unwrap().public_key();
+        let share = florin_consensus::deal(&[key]).unwrap().shares.remove(0).1;
+        (directory, share)
+    }
+
+    #[test]
+    fn no_share_is_written_without_the_note_that_it_is_new() {
+        let root = tempfile::tempdir().unwrap();
+        let (directory, share) = validator(root.path());
+        // The note cannot be written: where its directory belongs there is a file.
+        std::fs::write(directory.data(), "in the way").unwrap();
+        directory.save_share(&share, "passphrase", Cost::Light).unwrap_err();
+        assert!(!directory.share_path().exists());
+        std::fs::remove_file(directory.data()).unwrap();
+        directory.save_share(&share, "passphrase", Cost::Light).unwrap();
+        assert_eq!(votes::look(&directory.data(), directory.node_public_key().unwrap()).unwrap(), votes::Known::None);
+    }
+
+    #[test]
+    fn a_share_that_is_there_is_not_called_new() {
+        let root = tempfile::tempdir().unwrap();
+        let (directory, share) = validator(root.path());
+        directory.save_share(&share, "passphrase", Cost::Light).unwrap();
+        votes::forget(&directory.data()).unwrap();
+        let again = directory.save_share(&share, "passphrase", Cost::Light).unwrap_err();
+        assert_eq!(again.code, "file.exists");
+        assert_eq!(votes::look(&directory.data(), directory.node_public_key().unwrap()).unwrap(), votes::Known::Not);
+    }
 }

@@ -34,9 +34,11 @@ use alloy_primitives::B256;
 use clap::Args;
 use directory::Directory;
 use florin_consensus::{Committee, History, NetworkConfig, Node, NodeConfig};
+use florin_proof::Finalization;
 use florin_types::{Genesis, GenesisNode, NodeRole};
 use intrusions::Intrusions;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use services::NotStarted;
 use std::{
     io::Read as _,
     net::{Ipv4Addr, SocketAddr},
@@ -44,7 +46,10 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 use votes::{Begun, Standing, Waiting};
 
 /// Longest time for a clean stop, after which the process ends anyway.
@@ -99,24 +104,25 @@ fn live(
     stop_with_stdin: bool,
     output: Output,
 ) -> Result<(), Failure> {
-    let (gone, parent_gone) = tokio::sync::watch::channel(false);
-    if stop_with_stdin {
-        watch_parent(gone);
-    }
-    let mut first = true;
-    loop {
-        let (config, votes) = with_votes(directory, config.clone())?;
-        let (intrusions, parent_gone) = (telemetry.intrusions(), parent_gone.clone());
-        let life = Life { first, votes, intrusions, parent_gone, output };
+    let stop = keep_stop_request(stop_with_stdin)?;
+    let (mut first, mut waited) = (true, None);
+    while !*stop.borrow() {
+        let (config, votes) = with_votes(directory, config.clone(), waited.take())?;
+        let life = Life { first, votes, intrusions: telemetry.intrusions(), stop: stop.clone(), output };
         let end = machine::run(directory.data(), machine::worker_threads(directory), |context| {
             serve(context, directory, config, network.clone(), life)
         })?;
         match end {
-            End::Stopped => return Ok(()),
-            End::MayVote => tracing::info!("starting again, as a validator that votes"),
+            End::Stopped => break,
+            End::MayVote(floor) => {
+                tracing::info!("starting again, as a validator that votes");
+                waited = Some(*floor);
+            }
+            End::MustFollow => tracing::info!("starting again, without a vote at first"),
         }
         first = false;
     }
+    Ok(())
 }
 
 /// One run of the node's runtime.
@@ -124,7 +130,7 @@ struct Life {
     first: bool,
     votes: Votes,
     intrusions: Arc<Intrusions>,
-    parent_gone: tokio::sync::watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
     output: Output,
 }
 
@@ -134,6 +140,8 @@ enum Votes {
     Known,
     /// The first final block is to be noted.
     Begin(Begun),
+    /// The same, unless the others say that the network has begun without it.
+    Ask(Begun),
     /// It may not vote before this is over.
     Wait(Waiting),
 }
@@ -142,13 +150,24 @@ enum Votes {
 enum End {
     /// Somebody asked for it.
     Stopped,
-    /// The validator may vote from now on.
-    MayVote,
+    /// The validator may vote from now on, above this certificate.
+    MayVote(Box<Finalization>),
+    /// The validator may have votes that are not known here.
+    MustFollow,
 }
 
 /// Takes the share out of the configuration of a validator that must not vote yet, and tells the other how far it has voted.
-fn with_votes(directory: &Directory, mut config: NodeConfig) -> Result<(NodeConfig, Votes), Failure> {
+/// `waited` is the certificate above which it may vote because it has waited in this process.
+fn with_votes(
+    directory: &Directory,
+    mut config: NodeConfig,
+    waited: Option<Finalization>,
+) -> Result<(NodeConfig, Votes), Failure> {
     if config.share.is_none() {
+        return Ok((config, Votes::Known));
+    }
+    if waited.is_some() {
+        config.floor = waited;
         return Ok((config, Votes::Known));
     }
     match votes::standing(&directory.data(), config.secret.public_key(), monitoring::now_ms())? {
@@ -156,10 +175,15 @@ fn with_votes(directory: &Directory, mut config: NodeConfig) -> Result<(NodeConf
             config.floor = floor.map(|floor| *floor);
             Ok((config, begun.map_or(Votes::Known, Votes::Begin)))
         }
+        Standing::Asks(beginning, floor, begun) => {
+            config.floor = floor.map(|floor| *floor);
+            config.beginning = Some(beginning);
+            Ok((config, Votes::Ask(begun)))
+        }
         Standing::Waits(waiting) => {
             tracing::warn!(
-                "the votes that this validator has cast are not known here (a restored or new data directory): it follows, and \
-                 votes again by itself once a block made after now is final. If all validators wait, see docs/backup.md"
+                "the votes that this validator has cast are not known here (a restored or new data directory, or a copy): it follows, \
+                 and votes again by itself once a block made after now is final. If all validators wait, see docs/backup.md"
             );
             config.share = None;
             Ok((config, Votes::Wait(waiting)))
@@ -290,15 +314,21 @@ async fn serve(
     life: Life,
 ) -> Result<End, Failure> {
     let name = node_name(&config);
-    let stop = stop_request(Some(life.parent_gone))?;
+    let mut asked = life.stop;
+    // Whoever could ask lives as long as the process.
+    let stop = async move { drop(asked.wait_for(|asked| *asked).await) };
     tokio::pin!(stop);
     let starting = services::start(context, directory, config, network, life.intrusions);
     for (field, address) in directory.config().plain_public_ports() {
         tracing::warn!(field, %address, "other machines reach this port without TLS: what is said there can be read and changed on the way");
     }
-    let services = tokio::select! {
-        started = starting => started?,
+    let started = tokio::select! {
+        started = starting => started,
         () = &mut stop => return Ok(End::Stopped),
+    };
+    let services = match started {
+        Err(NotStarted::Begun(reason)) => return life.votes.must_follow(&reason),
+        started => started?,
     };
     let serving = services.serving();
     match life.first {
@@ -320,14 +350,30 @@ async fn serve(
     ended
 }
 
-/// Notes what the node's votes ask for; ends when it has to be started again with its share, or the note cannot be written.
+/// Notes what the node's votes ask for; ends when it has to be started again, with its share or without, or the note cannot be
+/// written.
 async fn follow_votes(node: &Node, votes: Votes) -> Result<End, Failure> {
     match votes {
         Votes::Known => {}
         Votes::Begin(begun) => begun.note(node).await?,
-        Votes::Wait(waiting) => return waiting.until_safe(node).await.map(|()| End::MayVote),
+        Votes::Wait(waiting) => return waiting.until_safe(node).await.map(|floor| End::MayVote(Box::new(floor))),
+        Votes::Ask(begun) => tokio::select! {
+            reason = node.begun_before() => return Votes::Ask(begun).must_follow(&reason),
+            noted = begun.clone().note(node) => noted?,
+        },
     }
     std::future::pending().await
+}
+
+impl Votes {
+    /// Notes that this validator may have voted before, durably, before it runs again.
+    fn must_follow(&self, reason: &str) -> Result<End, Failure> {
+        if let Self::Ask(begun) = self {
+            begun.wait(monitoring::now_ms())?;
+        }
+        tracing::warn!(reason, "this data directory says that nothing was voted for yet, and the network has begun");
+        Ok(End::MustFollow)
+    }
 }
 
 fn ended_by_itself(reason: &str) -> Failure {
@@ -350,7 +396,7 @@ fn announcement(name: &str, serving: &Serving) -> String {
 }
 
 /// Watches standard input, which a parent process holds open for as long as it lives.
-fn watch_parent(gone: tokio::sync::watch::Sender<bool>) {
+fn watch_parent(gone: watch::Sender<bool>) {
     // A thread of its own: it must notice even when the runtime hangs, and then end the process.
     std::thread::spawn(move || {
         let mut byte = [0u8; 64];
@@ -361,10 +407,30 @@ fn watch_parent(gone: tokio::sync::watch::Sender<bool>) {
     });
 }
 
+/// Keeps a request to stop for as long as the process lives: one that comes between two runs of the node must not be lost.
+fn keep_stop_request(stop_with_stdin: bool) -> Result<watch::Receiver<bool>, Failure> {
+    let failed =
+        |error: std::io::Error| Failure::new(Exit::Failed, "node.signals", error, "free memory, and try again");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let (gone, parent_gone) = watch::channel(false);
+    if stop_with_stdin {
+        watch_parent(gone);
+    }
+    // From here on no signal is lost, whether or not somebody waits for one.
+    let request = runtime.block_on(async { stop_request(stop_with_stdin.then_some(parent_gone)) })?;
+    let (ask, asked) = watch::channel(false);
+    let listen = async move {
+        request.await;
+        let _ = ask.send(true);
+        std::future::pending::<()>().await;
+    };
+    let thread = std::thread::Builder::new().name("stop-request".into());
+    thread.spawn(move || runtime.block_on(listen)).map_err(failed)?;
+    Ok(asked)
+}
+
 /// Resolves when somebody asks for the end: a signal, or the parent that went away.
-pub(crate) fn stop_request(
-    parent_gone: Option<tokio::sync::watch::Receiver<bool>>,
-) -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn stop_request(parent_gone: Option<watch::Receiver<bool>>) -> Result<impl Future<Output = ()>, Failure> {
     let watch = |kind| {
         signal(kind).map_err(|error| {
             Failure::new(Exit::Failed, "node.signals", error, "report this: signals cannot be received")
@@ -399,5 +465,22 @@ fn role_name(role: NodeRole) -> &'static str {
     match role {
         NodeRole::Validator => "validator",
         NodeRole::Follower => "follower",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use rustix::process::{Signal, getpid, kill_process};
+
+    #[test]
+    fn a_request_to_stop_is_kept_while_no_node_runs() {
+        let mut asked = keep_stop_request(false).unwrap();
+        // No node runs here, as between two lives: nobody waits for a signal.
+        kill_process(getpid(), Signal::TERM).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { asked.wait_for(|asked| *asked).await.map(drop) }).unwrap();
+        assert!(*asked.borrow(), "the next life sees it before it begins");
     }
 }

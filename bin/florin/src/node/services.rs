@@ -37,6 +37,29 @@ pub(crate) struct Services {
     monitoring_tls: bool,
 }
 
+/// Why a node does not run.
+pub(crate) enum NotStarted {
+    /// A validator that was to vote for the first time may have voted before: the reason.
+    Begun(String),
+    /// Anything else.
+    Failed(Failure),
+}
+
+impl From<Failure> for NotStarted {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<NotStarted> for Failure {
+    fn from(not_started: NotStarted) -> Self {
+        match not_started {
+            NotStarted::Failed(failure) => failure,
+            NotStarted::Begun(reason) => start_failure(StartError::Begun(reason)),
+        }
+    }
+}
+
 /// Starts everything that the configuration asks for.
 pub(crate) async fn start(
     context: Context,
@@ -44,10 +67,13 @@ pub(crate) async fn start(
     config: NodeConfig,
     network: NetworkConfig,
     intrusions: Arc<Intrusions>,
-) -> Result<Services, Failure> {
+) -> Result<Services, NotStarted> {
     let settings = directory.config();
     intrusions.expect(config.genesis.validators().map(|node| node.public_key));
-    let node = florin_consensus::start(context, config, network).await.map_err(start_failure)?;
+    let node = match florin_consensus::start(context, config, network).await {
+        Err(StartError::Begun(reason)) => return Err(NotStarted::Begun(reason)),
+        started => started.map_err(start_failure)?,
+    };
     keep_watch(directory, &node);
     let rpc = if settings.rpc.enabled { Some(serve_rpc(directory, &node).await?) } else { None };
     let rpc_address = rpc.as_ref().map(RpcServer::address);
@@ -130,6 +156,9 @@ fn start_failure(error: StartError) -> Failure {
     match error {
         StartError::Key(error) => key_failure(error),
         StartError::Peers(_) | StartError::Genesis(_) | StartError::GenesisBlock(_) => genesis::refused(error),
+        StartError::Begun(_) => {
+            Failure::unavailable("node.begun", error, "start it again: it then follows before it votes")
+        }
         StartError::State(_) | StartError::Ledger(_) | StartError::Archive { .. } => Failure::damaged(
             "node.start",
             error,

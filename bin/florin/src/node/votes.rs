@@ -4,15 +4,17 @@
 //!
 //! | state | meaning |
 //! |---|---|
-//! | `fresh` | nothing was ever signed with this share above the floor (or at all): it was made with this file, or it waited |
+//! | `fresh` | the share was made with this file, and nothing was signed with it |
+//! | `agreed` | the operators of a quorum have agreed to go on above the floor, whatever was voted for above it |
 //! | `voting` | every vote above the floor stands in the vote journal beside |
-//! | `waiting` | earlier votes are not known; the time says by when they had all been cast |
-//! | no file, or another node's | as `waiting`, from now on |
+//! | `waiting` | earlier votes are not known |
+//! | no file, or another node's | as `waiting` |
 //!
-//! **Rule.** A node votes when it is `fresh`, or `voting` and its vote journal is there. Otherwise it starts without its share and
-//! follows. When it sees a final block whose time is later than that in the file by more than [`MARGIN_MS`], it is `fresh`
-//! above the view of that block's certificate, and starts again with its share. Why that is enough: `specs/backup.md`.
-//! `fresh` turns to `voting` with the first block that becomes final.
+//! **Rule.** A node votes when there is a vote journal and it is `voting`, `fresh` or `agreed`. Without a journal, `fresh` and `agreed`
+//! ask the others first, who must say that nothing is final above the floor: a copy of such a directory looks the same
+//! after its share has voted. Everybody else starts without the share and follows. When it sees a final block that was made
+//! after its process began, by more than [`MARGIN_MS`], it is `voting` above the view of that block's certificate, and starts
+//! again with its share. Why that is enough: `specs/backup.md`.
 //!
 //! **Failures.** A changed file is damage, never a guess. Removing it is always safe: the node then waits.
 
@@ -21,16 +23,25 @@ use crate::{
     files::{self, Audience},
 };
 use alloy_primitives::{B256, Bytes, hex};
-use florin_consensus::Node;
+use florin_consensus::{Beginning, Node};
 use florin_proof::{FinalityProof, Finalization, decode_finalization};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 const FILE: &str = "votes.json";
+/// Code of a file that was changed.
+pub(crate) const DAMAGED: &str = "votes.damaged";
 /// Directory of the engine's vote journal.
 const JOURNAL: &str = "florin-simplex";
 /// How far the clocks of honest validators, and this machine's, may be apart.
 pub(crate) const MARGIN_MS: u64 = 10_000;
+/// Pause after a block that cannot be read.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Time without a final block after which a validator that waits tells its operator what that may mean.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// How it stands with the votes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +55,12 @@ enum State {
         /// The same.
         floor: Option<Bytes>,
     },
+    Agreed {
+        /// The same. Absent where they begin with the first block.
+        floor: Option<Bytes>,
+    },
     Waiting {
-        /// By when all earlier votes had been cast: this machine's clock, milliseconds since 1970.
+        /// When it began to wait: this machine's clock, milliseconds since 1970.
         since_ms: u64,
     },
 }
@@ -85,13 +100,14 @@ impl Record {
     }
 
     fn write(&self, data: &Path) -> Result<(), Failure> {
-        files::replace(&data.join(FILE), self.to_text()?.as_bytes(), Audience::Owner)
+        // No secret, and whoever may write beside it may write the journal: it is as open as the data directory.
+        files::replace(&data.join(FILE), self.to_text()?.as_bytes(), Audience::Everyone)
     }
 }
 
 fn damaged(path: &Path, reason: impl std::fmt::Display) -> Failure {
     Failure::damaged(
-        "votes.damaged",
+        DAMAGED,
         format_args!("{} is damaged: {reason}", path.display()),
         "remove it: the node then follows until it is certain that it votes for nothing twice",
     )
@@ -100,42 +116,62 @@ fn damaged(path: &Path, reason: impl std::fmt::Display) -> Failure {
 /// What a validator does when it starts.
 #[derive(Debug)]
 pub(crate) enum Standing {
-    /// It votes above this floor. What is to be noted with the first final block, if anything is.
+    /// It votes above this floor: its journal knows all its votes. What is to be noted with the first final block, if
+    /// anything is.
     Votes(Option<Box<Finalization>>, Option<Begun>),
+    /// It asks the others first, for this reason, and votes above this floor.
+    Asks(Beginning, Option<Box<Finalization>>, Begun),
     /// It follows until [`Waiting::until_safe`] ends.
     Waits(Waiting),
 }
 
-/// Notes that a share was made just now: nothing was signed with it yet.
-pub(crate) fn share_was_made(data: &Path, node_key: B256) -> Result<(), Failure> {
+/// Notes that a share is made just now: nothing is signed with it yet. To be called before the share is written.
+pub(crate) fn share_is_made(data: &Path, node_key: B256) -> Result<(), Failure> {
     files::make_directory(data)?;
     Record::new(node_key, State::Fresh { floor: None }).write(data)
 }
 
-/// Notes that the network begins again from the block of this certificate (`florin restore --network-lost`).
-pub(crate) fn begin_again(data: &Path, node_key: B256, certificate: &Bytes) -> Result<(), Failure> {
-    Record::new(node_key, State::Fresh { floor: Some(certificate.clone()) }).write(data)
+/// Notes that the network begins again from the block of this certificate, or from genesis (`florin restore --network-lost`).
+pub(crate) fn begin_again(data: &Path, node_key: B256, certificate: Option<&Bytes>) -> Result<(), Failure> {
+    Record::new(node_key, State::Agreed { floor: certificate.cloned() }).write(data)
+}
+
+/// Removes the file, where there is one: the votes are then not known.
+pub(crate) fn forget(data: &Path) -> Result<(), Failure> {
+    files::remove(&data.join(FILE))
 }
 
 /// How the validator with this key stands, and notes it where it begins to wait. `now_ms` is the wall clock.
 pub(crate) fn standing(data: &Path, node_key: B256, now_ms: u64) -> Result<Standing, Failure> {
     let path = data.join(FILE);
-    let decoded =
-        |floor: &Option<Bytes>| floor.as_ref().map(|bytes| decode_finalization(bytes).map(Box::new)).transpose();
     let record = Record::read(&path)?.filter(|record| record.node_key == node_key);
+    let has_journal = has_journal(data);
+    let decoded = |floor: &Option<Bytes>| {
+        let decoded = floor.as_ref().map(|bytes| decode_finalization(bytes).map(Box::new)).transpose();
+        decoded.map_err(|error| damaged(&path, error))
+    };
+    let begins = |beginning: Beginning, floor: Option<Bytes>| {
+        let finalization = decoded(&floor)?;
+        let begun = Begun { data: data.into(), node_key, floor };
+        Ok(match has_journal {
+            true => Standing::Votes(finalization, Some(begun)),
+            false => Standing::Asks(beginning, finalization, begun),
+        })
+    };
     let since_ms = match record.map(|record| record.state) {
-        Some(State::Fresh { floor }) => {
-            let finalization = decoded(&floor).map_err(|error| damaged(&path, error))?;
-            return Ok(Standing::Votes(finalization, Some(Begun { data: data.into(), node_key, floor })));
-        }
-        Some(State::Voting { floor }) if has_journal(data) => {
-            return Ok(Standing::Votes(decoded(&floor).map_err(|error| damaged(&path, error))?, None));
-        }
+        Some(State::Voting { floor }) if has_journal => return Ok(Standing::Votes(decoded(&floor)?, None)),
+        Some(State::Fresh { floor }) => return begins(Beginning::NewShare, floor),
+        Some(State::Agreed { floor }) => return begins(Beginning::Agreed, floor),
         Some(State::Waiting { since_ms }) => since_ms,
         _ => now_ms,
     };
+    wait(data, node_key, since_ms).map(Standing::Waits)
+}
+
+/// Notes that this validator may have votes that are not known here, and waits from now on.
+fn wait(data: &Path, node_key: B256, since_ms: u64) -> Result<Waiting, Failure> {
     Record::new(node_key, State::Waiting { since_ms }).write(data)?;
-    Ok(Standing::Waits(Waiting { data: data.into(), node_key, since_ms }))
+    Ok(Waiting { data: data.into(), node_key, since_ms, begun: Instant::now() })
 }
 
 /// Whether anything was ever written to the vote journal.
@@ -160,6 +196,11 @@ impl Begun {
         }
         Ok(())
     }
+
+    /// Notes that votes of this validator may be unknown here after all.
+    pub(crate) fn wait(&self, now_ms: u64) -> Result<(), Failure> {
+        wait(&self.data, self.node_key, now_ms).map(drop)
+    }
 }
 
 /// A validator that does not know its earlier votes.
@@ -167,19 +208,32 @@ impl Begun {
 pub(crate) struct Waiting {
     data: PathBuf,
     node_key: B256,
+    /// By this time all earlier votes had been cast, as far as the wall clock was right.
     since_ms: u64,
+    /// By now they had, certainly. It counts from here in every process anew: a note of an earlier one may have come back
+    /// with an image, or have been made with a wrong clock.
+    begun: Instant,
 }
 
 impl Waiting {
-    /// Follows the ledger until this validator may vote, and notes above which view.
-    pub(crate) async fn until_safe(&self, node: &Node) -> Result<(), Failure> {
+    /// Follows the ledger until this validator may vote, notes above which view, and gives the certificate of that view.
+    pub(crate) async fn until_safe(mut self, node: &Node) -> Result<Finalization, Failure> {
         let mut blocks = node.ledger().subscribe();
         loop {
-            let block = match blocks.next().await {
-                Ok(Some(block)) => block,
-                Ok(None) => return std::future::pending().await,
-                Err(error) => {
-                    tracing::error!(%error, "a final block cannot be read, so it does not show that voting is safe");
+            let block = match tokio::time::timeout(SILENCE, blocks.next()).await {
+                Ok(Ok(Some(block))) => block,
+                Ok(Ok(None)) => return std::future::pending().await,
+                Ok(Err(error)) => {
+                    tracing::error!(
+                        %error,
+                        "a final block cannot be read, so it does not show that voting is safe: if this is said again and again, stop \
+                         the node and run `florin inspect verify`"
+                    );
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                Err(_) => {
+                    tracing::warn!("{WAITS_IN_VAIN}");
                     continue;
                 }
             };
@@ -188,11 +242,11 @@ impl Waiting {
                 continue;
             }
             let Ok(Some(proof)) = node.ledger().certificate(block.block.height()).await else { continue };
-            match self.judge(&proof, super::monitoring::now_ms()) {
+            let elapsed_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            match self.judge(&proof, super::monitoring::now_ms(), elapsed_ms) {
                 Verdict::Safe => {
-                    let floor = Some(proof.certificate.clone());
                     tracing::info!(height = block.block.height(), "this validator's earlier votes are all in the past");
-                    return Record::new(self.node_key, State::Fresh { floor }).write(&self.data);
+                    return self.may_vote_above(&proof.certificate);
                 }
                 Verdict::TooEarly => {}
                 Verdict::ClockBehind { by_ms } => tracing::warn!(
@@ -203,10 +257,16 @@ impl Waiting {
         }
     }
 
-    /// Whether a certified block shows that all votes of the earlier life are for views at or below its own.
-    fn judge(&self, proof: &FinalityProof, now_ms: u64) -> Verdict {
+    /// Whether a certified block shows that all votes of the earlier life are for views at or below its own. `elapsed_ms` is
+    /// how long this process has waited, by a clock that nobody sets.
+    fn judge(&mut self, proof: &FinalityProof, now_ms: u64, elapsed_ms: u64) -> Verdict {
         let Some(certified) = proof.headers.last() else { return Verdict::TooEarly };
         let time_ms = certified.extension.timestamp_ms;
+        // When the wait began, by the clock as it is now and by the network's. The latest counts, whatever was noted: a
+        // clock that was set right meanwhile must not make the wait older than it is.
+        for clock_ms in [now_ms, time_ms] {
+            self.since_ms = self.since_ms.max(clock_ms.saturating_sub(elapsed_ms));
+        }
         if time_ms > now_ms.saturating_add(MARGIN_MS) {
             return Verdict::ClockBehind { by_ms: time_ms.saturating_sub(now_ms) };
         }
@@ -215,6 +275,39 @@ impl Waiting {
             false => Verdict::TooEarly,
         }
     }
+
+    /// The journal beside has every vote above this certificate: there is none yet.
+    fn may_vote_above(&self, certificate: &Bytes) -> Result<Finalization, Failure> {
+        let floor = decode_finalization(certificate).map_err(|error| damaged(&self.data.join(FILE), error))?;
+        Record::new(self.node_key, State::Voting { floor: Some(certificate.clone()) }).write(&self.data)?;
+        Ok(floor)
+    }
+}
+
+/// What a validator says that waits for a block while none comes.
+const WAITS_IN_VAIN: &str = "this validator waits for a new final block before it votes, and none comes. If enough others vote, it will: \
+    look at them with `florin doctor`. If too few are left that do not wait themselves, no block comes by itself: the operators of a \
+    quorum agree on the last block, and restore it with `florin restore --network-lost HASH` (docs/backup.md, \"When all validators are lost\")";
+
+/// How it stands with the votes of a validator, for its operator. Reads only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// All are known.
+    All,
+    /// None were cast; it asks the others before the first.
+    None,
+    /// They are not known, or not of this node: it follows first.
+    Not,
+}
+
+/// Looks at the file without changing anything.
+pub(crate) fn look(data: &Path, node_key: B256) -> Result<Known, Failure> {
+    let record = Record::read(&data.join(FILE))?.filter(|record| record.node_key == node_key);
+    Ok(match record.map(|record| record.state) {
+        Some(State::Voting { .. } | State::Fresh { .. } | State::Agreed { .. }) if has_journal(data) => Known::All,
+        Some(State::Fresh { .. } | State::Agreed { .. }) => Known::None,
+        _ => Known::Not,
+    })
 }
 
 /// What a block says to a validator that waits.
@@ -239,12 +332,17 @@ mod tests {
     fn waits(standing: Standing) -> u64 {
         match standing {
             Standing::Waits(waiting) => waiting.since_ms,
-            Standing::Votes(..) => panic!("it votes"),
+            Standing::Votes(..) | Standing::Asks(..) => panic!("it votes"),
         }
     }
 
-    fn votes(data: &Path, node_key: B256) -> bool {
-        matches!(standing(data, node_key, 1_000).unwrap(), Standing::Votes(None, _))
+    /// Whether it votes without asking anybody, or why it asks.
+    fn votes(data: &Path, node_key: B256) -> Result<(), Option<Beginning>> {
+        match standing(data, node_key, 1_000).unwrap() {
+            Standing::Votes(None, _) => Ok(()),
+            Standing::Asks(beginning, None, _) => Err(Some(beginning)),
+            _ => Err(None),
+        }
     }
 
     fn write_journal(data: &Path, content: &str) {
@@ -253,30 +351,71 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_know_its_votes_waits_from_the_first_start_on() {
+    fn who_does_not_know_its_votes_waits() {
         let data = tempfile::tempdir().unwrap();
+        assert_eq!(look(data.path(), ME).unwrap(), Known::Not);
         assert_eq!(waits(standing(data.path(), ME, 1_000).unwrap()), 1_000);
-        assert_eq!(waits(standing(data.path(), ME, 9_000).unwrap()), 1_000, "a restart does not begin the time anew");
+        assert_eq!(waits(standing(data.path(), ME, 9_000).unwrap()), 1_000, "when it first began is kept");
         assert_eq!(waits(standing(data.path(), B256::repeat_byte(2), 7_000).unwrap()), 7_000, "another node's file");
         // A journal alone, as copied from elsewhere, proves nothing.
         let data = tempfile::tempdir().unwrap();
         write_journal(data.path(), "votes");
         assert_eq!(waits(standing(data.path(), ME, 1_000).unwrap()), 1_000);
+        assert_eq!(look(data.path(), ME).unwrap(), Known::Not);
     }
 
     #[test]
-    fn a_new_share_votes_and_a_lost_journal_is_noticed() {
+    fn a_new_share_asks_before_its_first_vote_and_a_lost_journal_is_noticed() {
         let data = tempfile::tempdir().unwrap();
-        share_was_made(data.path(), ME).unwrap();
-        assert!(votes(data.path(), ME));
-        assert!(votes(data.path(), ME), "stopped before the first block");
-        Record::new(ME, State::Voting { floor: None }).write(data.path()).unwrap();
+        share_is_made(data.path(), ME).unwrap();
+        assert_eq!(votes(data.path(), ME), Err(Some(Beginning::NewShare)));
+        assert_eq!(votes(data.path(), ME), Err(Some(Beginning::NewShare)), "stopped before the first vote");
+        assert_eq!(look(data.path(), ME).unwrap(), Known::None);
         write_journal(data.path(), "votes");
-        assert!(votes(data.path(), ME));
+        assert_eq!(votes(data.path(), ME), Ok(()), "stopped before the first block");
+        Record::new(ME, State::Voting { floor: None }).write(data.path()).unwrap();
+        assert_eq!(votes(data.path(), ME), Ok(()));
+        assert_eq!(look(data.path(), ME).unwrap(), Known::All);
         write_journal(data.path(), "");
         assert_eq!(waits(standing(data.path(), ME, 5_000).unwrap()), 5_000);
         write_journal(data.path(), "votes");
         assert_eq!(waits(standing(data.path(), ME, 6_000).unwrap()), 5_000, "a journal that comes back is an old one");
+    }
+
+    #[test]
+    fn what_was_agreed_begins_at_genesis_too_and_asks_before_its_first_vote() {
+        let data = tempfile::tempdir().unwrap();
+        begin_again(data.path(), ME, None).unwrap();
+        assert_eq!(votes(data.path(), ME), Err(Some(Beginning::Agreed)));
+        begin_again(data.path(), ME, Some(&Bytes::new())).unwrap();
+        assert_eq!(standing(data.path(), ME, 1).unwrap_err().code, "votes.damaged", "no certificate");
+        forget(data.path()).unwrap();
+        forget(data.path()).unwrap();
+        assert_eq!(votes(data.path(), ME), Err(None));
+    }
+
+    #[test]
+    fn who_is_told_that_the_network_has_begun_waits_from_then_on() {
+        let data = tempfile::tempdir().unwrap();
+        share_is_made(data.path(), ME).unwrap();
+        let Standing::Asks(_, _, begun) = standing(data.path(), ME, 1_000).unwrap() else { panic!("it does not ask") };
+        begun.wait(3_000).unwrap();
+        // Following writes a journal, too.
+        write_journal(data.path(), "votes of others");
+        assert_eq!(waits(standing(data.path(), ME, 4_000).unwrap()), 3_000);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_as_open_as_the_data_directory() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let data = tempfile::tempdir().unwrap();
+        // A volume that a group shares.
+        std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o2775)).unwrap();
+        waits(standing(data.path(), ME, 1_000).unwrap());
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        std::fs::write(data.path().join("stored"), "like any other").unwrap();
+        assert_eq!(mode(&data.path().join(FILE)), mode(&data.path().join("stored")));
     }
 
     #[test]
@@ -299,17 +438,50 @@ mod tests {
         assert_eq!(waits(standing(data.path(), ME, 1).unwrap()), 1_234_567);
     }
 
+    /// A validator that waits, by a clock that showed this when it began, or when that was noted.
+    fn waiting(since_ms: u64) -> Waiting {
+        Waiting { data: PathBuf::new(), node_key: ME, since_ms, begun: Instant::now() }
+    }
+
+    fn judge(waiting: &mut Waiting, time_ms: u64, now_ms: u64, elapsed_ms: u64) -> Verdict {
+        let mut certified = CertifiedHeader { header: Default::default(), extension: Default::default() };
+        certified.extension.timestamp_ms = time_ms;
+        waiting.judge(&FinalityProof { headers: vec![certified], certificate: Bytes::new() }, now_ms, elapsed_ms)
+    }
+
     #[test]
     fn only_a_block_from_after_its_earlier_life_lets_it_vote() {
-        let waiting = Waiting { data: PathBuf::new(), node_key: ME, since_ms: 100_000 };
-        let judge = |time_ms: u64, now_ms: u64| {
-            let mut certified = CertifiedHeader { header: Default::default(), extension: Default::default() };
-            certified.extension.timestamp_ms = time_ms;
-            waiting.judge(&FinalityProof { headers: vec![certified], certificate: Bytes::new() }, now_ms)
-        };
+        let judge = |time_ms: u64, now_ms: u64| judge(&mut waiting(100_000), time_ms, now_ms, now_ms - 100_000);
         assert_eq!(judge(100_000 + MARGIN_MS, 200_000), Verdict::TooEarly);
         assert_eq!(judge(100_001 + MARGIN_MS, 200_000), Verdict::Safe);
         assert_eq!(judge(200_000 + MARGIN_MS, 200_000), Verdict::Safe);
         assert_eq!(judge(200_001 + MARGIN_MS, 200_000), Verdict::ClockBehind { by_ms: MARGIN_MS + 1 });
+    }
+
+    #[test]
+    fn a_clock_that_is_set_right_meanwhile_does_not_shorten_the_wait() {
+        // The clock showed an hour too little, and is right three seconds later.
+        let (hour, right) = (3_600_000, 10_000_000);
+        let mut late = waiting(right - hour);
+        assert_eq!(judge(&mut late, right + 2_900, right + 3_000, 3_000), Verdict::TooEarly);
+        assert_eq!(judge(&mut late, right + MARGIN_MS, right + MARGIN_MS, MARGIN_MS), Verdict::TooEarly);
+        assert_eq!(judge(&mut late, right + MARGIN_MS + 1, right + MARGIN_MS + 100, MARGIN_MS + 100), Verdict::Safe);
+        // While it is wrong, the network's blocks say what time it was.
+        let mut late = waiting(right - hour);
+        let behind = Verdict::ClockBehind { by_ms: hour };
+        assert_eq!(judge(&mut late, right + 1_000, right + 1_000 - hour, 1_000), behind);
+        assert_eq!(judge(&mut late, right + 1_500, right + 2_000, 2_000), Verdict::TooEarly);
+        assert_eq!(judge(&mut late, right + MARGIN_MS + 1, right + MARGIN_MS + 9, MARGIN_MS + 9), Verdict::Safe);
+    }
+
+    #[test]
+    fn a_note_of_an_earlier_process_does_not_shorten_the_wait() {
+        // Noted long ago: by an image that was put back, by a clock that was wrong. It waits from the start of this process.
+        let mut again = waiting(1_000);
+        assert_eq!(judge(&mut again, 500_500, 501_000, 1_000), Verdict::TooEarly);
+        assert_eq!(judge(&mut again, 500_001 + MARGIN_MS, 511_000, 11_000), Verdict::Safe);
+        // Noted by a clock that was right, when it is behind now.
+        let mut again = waiting(500_000);
+        assert_eq!(judge(&mut again, 500_000 + MARGIN_MS, 500_000 + MARGIN_MS, 100_000), Verdict::TooEarly);
     }
 }

@@ -18,5 +18,6 @@
 //!
 //! **Limits.** See [`source`] and [`sample`].
 
+pub(crate) mod beginning;
 pub(crate) mod sample;
 pub(crate) mod source;
