@@ -198,7 +198,7 @@ fn parse_stories(mut words: impl Iterator<Item = String>) -> Result<Stories, Str
     while let Some(word) = words.next() {
         match word.as_str() {
             "--seed" => stories.first_seed = number(&mut words, "--seed")?,
-            "--seeds" => stories.seeds = number(&mut words, "--seeds")?.max(1),
+            "--seeds" => stories.seeds = number::<u64>(&mut words, "--seeds")?.max(1),
             "--hours" => {
                 let given = value(&mut words, "--hours")?;
                 let hours = given.parse().ok().filter(|hours| (0.0..=1_000.0).contains(hours));
