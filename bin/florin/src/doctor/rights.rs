@@ -127,6 +127,7 @@ fn groups_in_files(id: u32, users: &str, groups: &str) -> Option<Vec<u32>> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn user(id: u32, groups: Option<&[u32]>) -> User {
