@@ -19,6 +19,7 @@ const NARROW = ["tbf", "rate", "512kbit", "burst", "16kb", "latency", "200ms"];
 
 const run = (program, ...arguments_) => execFileSync(program, arguments_, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 const florin = (...arguments_) => run(FLORIN_BIN, ...arguments_);
+const inside = (space, ...command) => ["ip", "netns", "exec", space, ...command];
 
 /** Whether this machine lets us make others out of it. */
 export const isolated = (() => {
@@ -35,8 +36,8 @@ export const isolated = (() => {
 /** One validator on its machine. */
 class Machine extends Validator {
   constructor({ name, dir, address, space, link }) {
-    const inside = space ? ["ip", "netns", "exec", space] : [];
-    super({ name, pid: 0, rpcUrl: `http://${address}:${PORTS.rpc}`, dir, command: [...inside, FLORIN_BIN, "node", "--dir", dir] });
+    const node = [FLORIN_BIN, "node", "--dir", dir];
+    super({ name, pid: 0, rpcUrl: `http://${address}:${PORTS.rpc}`, dir, command: space ? inside(space, ...node) : node });
     Object.assign(this, { address, space, link, filler: path.join(dir, "filler") });
   }
 
@@ -98,7 +99,7 @@ class Machine extends Validator {
   }
 
   #inside(...command) {
-    run("ip", "netns", "exec", this.space, ...command);
+    run(...inside(this.space, ...command));
   }
 }
 
@@ -142,8 +143,8 @@ function makeMachine({ root, subnet, bridge, number }) {
   run("ip", "netns", "add", space);
   run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", space);
   run("ip", "link", "set", link, "master", bridge, "up");
-  run("ip", "netns", "exec", space, "ip", "address", "add", `${address}/24`, "dev", "eth0");
-  for (const device of ["lo", "eth0"]) run("ip", "netns", "exec", space, "ip", "link", "set", device, "up");
+  run(...inside(space, "ip", "address", "add", `${address}/24`, "dev", "eth0"));
+  for (const device of ["lo", "eth0"]) run(...inside(space, "ip", "link", "set", device, "up"));
   return new Machine({ name, dir, address, space, link });
 }
 

@@ -65,8 +65,6 @@ pub(crate) struct Machine {
     condition: Arc<Condition>,
     /// Newest blocks that it keeps, if not all.
     blocks_kept: Option<u64>,
-    /// How often it got an empty disk.
-    disk: u64,
 }
 
 impl Machine {
@@ -78,11 +76,6 @@ impl Machine {
     /// Whether it does what it must.
     pub(crate) fn is_honest(&self) -> bool {
         self.treason.is_none()
-    }
-
-    /// Its disk is gone; it gets an empty one.
-    pub(crate) fn replace_disk(&mut self) {
-        self.disk += 1;
     }
 }
 
@@ -112,7 +105,6 @@ pub(crate) fn machines(scenario: &Scenario, genesis: &mut Genesis) -> Vec<Machin
         treason: scenario.traitors.get(&index).cloned(),
         blocks_kept: scenario.joining.contains(&index).then_some(JOINING_BLOCKS_KEPT),
         condition: Arc::default(),
-        disk: 0,
         secret,
     };
     secrets.into_iter().enumerate().map(machine).collect()
@@ -346,7 +338,7 @@ impl Cluster {
         };
         let machine = &self.machines[index];
         let mut config = NodeConfig::new(self.genesis.clone(), machine.secret.clone(), machine.share.clone());
-        config.partition_prefix = format!("{disk}-{index}-{}", machine.disk);
+        config.partition_prefix = format!("{disk}-{index}-{}", machine.condition.disk());
         config.page_cache_bytes = 4 * 1024 * 1024;
         // Few, so that every run sees the engine forget: then the ledger alone has the older blocks.
         config.history.blocks_retained = 8;
@@ -395,11 +387,6 @@ impl Cluster {
             self.kill(*index);
         }
         ended
-    }
-
-    /// The machine gets an empty disk. It must not run.
-    pub(crate) fn replace_disk(&mut self, index: usize) {
-        self.machines[index].replace_disk();
     }
 
     /// The honest nodes that run, with their machines' numbers.

@@ -32,6 +32,8 @@ pub(crate) struct Condition {
     disk_fails_each: AtomicU64,
     /// Whether the disk only says that it has written through.
     lies: AtomicBool,
+    /// How often it got an empty disk.
+    disk: AtomicU64,
     /// Such operations so far.
     changes: AtomicU64,
     /// Whether the disk failed, or might have, since the machine was started.
@@ -50,6 +52,16 @@ impl Condition {
 
     pub(crate) fn let_disk_lie(&self) {
         self.lies.store(true, Ordering::Relaxed);
+    }
+
+    /// Its disk is gone; it gets an empty one. It must not run.
+    pub(crate) fn replace_disk(&self) {
+        self.disk.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Which of its disks it has now.
+    pub(crate) fn disk(&self) -> u64 {
+        self.disk.load(Ordering::Relaxed)
     }
 
     fn lies(&self) -> bool {

@@ -249,8 +249,7 @@ impl Run {
                     if cluster.node(index).is_some() {
                         return Err(Violation::Scenario(format!("machine {index} runs, its disk cannot be replaced")));
                     }
-                    self.machines[index].replace_disk();
-                    cluster.replace_disk(index);
+                    self.machines[index].condition().replace_disk();
                     self.seen.remove(&index);
                 }
                 Fault::PowerLoss => return Ok(true),
@@ -402,8 +401,8 @@ impl Run {
             return Err(Violation::Blocked { by, machine });
         }
         for (_, node) in cluster.nodes() {
-            let own: Vec<_> = chain[..=node.ledger().head().block.height() as usize].to_vec();
-            money_is_conserved(node, &own, &self.workload).await?;
+            let own = &chain[..=node.ledger().head().block.height() as usize];
+            money_is_conserved(node, own, &self.workload).await?;
         }
         let last = chain.last().ok_or_else(|| Violation::Unreadable("there is no chain".into()))?;
         if self.audit.blocks() <= last.block.height() {
