@@ -236,7 +236,8 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let block = Block::new(header, Extension::default(), Vec::new());
     let mut seeds = vec![
         ("transaction", signed_transaction()),
-        ("extension", Extension::default().encode().to_vec()),
+        ("extension", Extension::default().encode()),
+        ("extension", Extension { payload_hash: Some(B256::ZERO), ..Extension::default() }.encode()),
         ("genesis", genesis.into_bytes()),
         ("state_value", U256::from(7_000).to_be_bytes_trimmed_vec()),
         ("network_key", dealing.threshold_public.to_vec()),
@@ -351,6 +352,7 @@ fn genesis_of(node: &NodeSecret, threshold_public: florin_types::Bytes) -> Genes
         accounts: Default::default(),
         policies: Vec::new(),
         tokens: Vec::new(),
+        epoch_blocks: None,
         governance: Some(GenesisGovernance {
             seats: vec![GenesisSeat { account: Address::repeat_byte(1), name: "one".into(), weight: 1 }],
             guardians: Default::default(),

@@ -20,6 +20,7 @@ use florin_types::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroU64,
     path::{Path, PathBuf},
 };
 
@@ -69,6 +70,8 @@ pub(crate) struct NetworkDescription {
     network: String,
     timestamp_ms: u64,
     permission_admin: Address,
+    #[serde(default)]
+    epoch_blocks: Option<NonZeroU64>,
     #[serde(default)]
     transact: Access,
     #[serde(default)]
@@ -171,6 +174,7 @@ impl NetworkDescription {
             rules,
             threshold_public: threshold.threshold_public,
             dealt_for_development: threshold.dealt_for_development,
+            epoch_blocks: self.epoch_blocks,
             nodes: self.nodes,
             permission_admin: self.permission_admin,
             transact: self.transact,

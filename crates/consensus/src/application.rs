@@ -13,10 +13,11 @@
 //! it must, or execution differs from what the network finalised) stops the node: this task panics with the reason.
 
 use crate::{
-    block::{BlockContext, EngineBlock},
+    block::{BlockContext, EngineBlock, EpochPayload},
     clock,
     config::Timing,
-    execution::{Invalid, Outcome, Refused, build, replay, verify},
+    epochs::{dealings::Dealings, wrapped::Carried},
+    execution::{Invalid, Outcome, Place, Refused, build, replay, verify},
     metrics::Metrics,
     pending::Pending,
     runtime::Runtime,
@@ -27,7 +28,10 @@ use commonware_consensus::{
     marshal::{Identifier, ancestry::Ancestry, core::Mailbox as MarshalMailbox, standard::Standard},
     types::Height as EngineHeight,
 };
-use commonware_glue::stateful::{self, Finality, Input, Proposed, db::Reader};
+use commonware_glue::{
+    dkg::types::EpochOutcome,
+    stateful::{self, Finality, Input, Proposed, db::Reader},
+};
 use commonware_runtime::telemetry::metrics::GaugeExt as _;
 use florin_mempool::{Pool, SenderCache};
 use florin_proof::Scheme;
@@ -66,6 +70,8 @@ pub(crate) struct Core<E: florin_state::Runtime> {
     /// Set as soon as marshal runs: certificates are read from it.
     pub(crate) marshal: OnceLock<Marshal>,
     pub(crate) outcomes: Mutex<Outcomes>,
+    /// Judges what blocks carry of the next committee's shares, where there are epochs.
+    pub(crate) dealings: Option<Dealings>,
 }
 
 impl<E: florin_state::Runtime> Core<E> {
@@ -95,6 +101,30 @@ impl<E: florin_state::Runtime> Core<E> {
         self.writer.begin_at(block.inner().inner().clone(), certificate).await?;
         self.pending.set_finalized(height);
         Ok(())
+    }
+
+    /// Whether a block of this height may carry the payload. The error says why not.
+    async fn judge_payload(&self, height: Height, payload: Option<&EpochPayload>) -> Result<(), String> {
+        match (payload, &self.dealings, self.marshal.get()) {
+            (Some(payload), Some(dealings), Some(marshal)) => dealings.judge(marshal, height, payload).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Says how a ceremony ended, with the block that tells it.
+    fn tell_of_ceremony(&self, payload: Option<&EpochPayload>) {
+        let Some(EpochPayload::EpochInfo(info)) = payload else { return };
+        if info.outcome == EpochOutcome::Success {
+            return;
+        }
+        self.metrics.ceremonies_failed.inc();
+        tracing::warn!(
+            epoch = info.epoch.get(),
+            validators = info.output.players().len(),
+            next_players = ?info.players,
+            "the committee and its shares stay for one more epoch: a member of the next one was away while shares were \
+             dealt, or too few dealers led a block. Start who is missing (`florin doctor`), or take it off the list"
+        );
     }
 
     fn recall(&self, block: &Block) -> Option<Arc<Outcome>> {
@@ -177,7 +207,7 @@ impl<E: Runtime> stateful::Application<E> for Application<E> {
     type Databases = Databases<E>;
     type Captured = Captured;
     type Provider = ();
-    type Input = ();
+    type Input = Carried;
 
     fn sync_targets(block: &EngineBlock) -> SyncTarget {
         // A block with a range that no store can have does not decode (see `EngineBlock::new`).
@@ -193,11 +223,22 @@ impl<E: Runtime> stateful::Application<E> for Application<E> {
         context: (E, BlockContext),
         mut ancestry: impl Ancestry<EngineBlock>,
         batch: Batch<E>,
-        _input: Input<(), ()>,
+        input: Input<Carried, ()>,
     ) -> Option<Proposed<Self, E>> {
         let (runtime, context) = context;
         let included = self.0.pending.included_above_finalized(ancestry.clone()).await;
         let parent = ancestry.next().await?.inner().inner().clone();
+        let mut payload = input.upstream.payload;
+        let height = parent.height().saturating_add(1);
+        if let Err(reason) = self.0.judge_payload(height, payload.as_ref()).await {
+            tracing::warn!(
+                height,
+                reason,
+                "left this node's own dealing out of its block: no other node would vote for it"
+            );
+            payload = None;
+        }
+        let payload = payload.map(|payload| Bytes::from(payload.encode()));
         let started_ms = clock::now_ms(&runtime);
         let core = self.0.clone();
         let now = runtime.child("clock");
@@ -205,8 +246,8 @@ impl<E: Runtime> stateful::Application<E> for Application<E> {
         let built = task
             .spawn(move |_| async move {
                 let elapsed = move || Duration::from_millis(clock::now_ms(&now).saturating_sub(started_ms));
-                let consensus = EngineBlock::extension_context(&context);
-                build(&core, &parent, started_ms, consensus, included, Box::new(elapsed), batch).await
+                let place = Place { context: EngineBlock::extension_context(&context), payload };
+                build(&core, &parent, started_ms, place, included, Box::new(elapsed), batch).await
             })
             .await;
         self.0.metrics.build_seconds.observe(seconds_since(started_ms, &runtime));
@@ -229,8 +270,17 @@ impl<E: Runtime> stateful::Application<E> for Application<E> {
         batch: Batch<E>,
         finality: Finality,
     ) -> Option<SealedBatch<E>> {
-        let block = ancestry.next().await?.inner().inner().clone();
+        let proposed = ancestry.next().await?;
+        let block = proposed.inner().inner().clone();
         let parent = ancestry.next().await?.inner().inner().clone();
+        // What is final was judged by a quorum.
+        if finality == Finality::Candidate
+            && let Err(reason) = self.0.judge_payload(block.height(), proposed.inner().epoch_payload()).await
+        {
+            self.0.metrics.blocks_refused.inc();
+            tracing::warn!(height = block.height(), hash = %block.hash(), reason, "refused a block for what it carries");
+            return None;
+        }
         let sealed = self.check(context.0, parent, block.clone(), batch).await;
         if sealed.is_none() && finality == Finality::Finalized {
             stop(&format!(
@@ -273,6 +323,7 @@ impl<E: Runtime> stateful::Application<E> for Application<E> {
         captured: Captured,
         _reader: Reader<Db<E>>,
     ) {
+        self.0.tell_of_ceremony(block.epoch_payload());
         let (core, block, context) = (&self.0, block.inner().clone(), &context.0);
         let started_ms = clock::now_ms(context);
         let Captured { outcome, undo } = captured;

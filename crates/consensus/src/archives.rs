@@ -31,6 +31,8 @@ pub(crate) struct FinalBlocks<E: Runtime> {
     /// How the partitions of `recent` begin.
     pub(crate) place: Arc<str>,
     pub(crate) ledger: Ledger,
+    /// Block 0 with what its epoch begins with, which is neither stored nor sent. It stands in for the stored one.
+    pub(crate) first: Option<Arc<EngineBlock>>,
 }
 
 /// Certificates of final blocks.
@@ -115,10 +117,15 @@ impl<E: Runtime> Blocks for FinalBlocks<E> {
     }
 
     async fn get(&self, id: Identifier<'_, BlockDigest>) -> Result<Option<Arc<EngineBlock>>, ArchiveFault> {
-        if let Some(block) = Blocks::get(&self.recent, same(&id)).await.map_err(at(&self.place))? {
-            return Ok(Some(block));
+        let mut found = Blocks::get(&self.recent, same(&id)).await.map_err(at(&self.place))?;
+        if found.is_none() {
+            found = pruned(&self.recent, &self.ledger, &id).await.map(|(block, _)| Arc::new(block));
         }
-        Ok(pruned(&self.recent, &self.ledger, &id).await.map(|(block, _)| Arc::new(block)))
+        // Only where block 0 is there: marshal stores it when it finds none.
+        Ok(found.map(|block| match &self.first {
+            Some(first) if block.inner().height() == 0 => first.clone(),
+            _ => block,
+        }))
     }
 
     async fn prune(self, min: Height) -> Result<Self, ArchiveFault> {

@@ -52,6 +52,9 @@ pub struct NodeConfig {
     /// Why this validator is to vote for the first time above the floor. Then it first asks the others whether the network has
     /// begun without it, and votes only if not; see [`crate::Node::begun_before`]. `None` where it knows its votes.
     pub beginning: Option<Beginning>,
+    /// Whether the node signs nothing as long as it runs, whatever shares of the key it has stored: its record of votes is
+    /// lost and it does not know yet which ones are past.
+    pub abstains: bool,
     /// Prefix of everything the node stores, so that several can share one storage (simulation).
     pub partition_prefix: String,
     /// How much of the past it can answer about.
@@ -71,6 +74,7 @@ impl NodeConfig {
             share,
             floor: None,
             beginning: None,
+            abstains: false,
             partition_prefix: "florin".into(),
             history: History::default(),
             pool: PoolLimits::default(),

@@ -1,10 +1,13 @@
 //! The engine wired up: storage, network, agreement, dissemination, execution, and the tasks around them.
 //!
 //! ```text
-//!  votes, certificates ── simplex ── Deferred ── Paced ── Stateful ── Application ── state, execution
-//!                            │           │                    │
-//!                            └─────── marshal ───────────────┘   (blocks in order, archives, backfill)
+//!  votes, certificates ── simplex ── Watched ── Deferred ── Paced ── Wrapped ── Stateful ── Application ── state, execution
+//!                            │                     │                                │
+//!                            └────────────────── marshal ──────────────────────────┘   (blocks in order, archives, backfill)
 //! ```
+//!
+//! Where there are epochs, one simplex engine an epoch is started by the `orchestrator`, and the `reshare` actor deals the
+//! shares of the next one (`changing`).
 //!
 //! The order of starting matters: the ledger and marshal's archives are opened, then Stateful recovers the state to what
 //! marshal has delivered, and only then does agreement begin. While the state is copied from peers instead, agreement is
@@ -14,20 +17,25 @@ use self::gate::Gate;
 use crate::{
     admission::Admissions,
     application::{Application, Core, Marshal},
-    archives::{Archive, FinalBlocks, FinalCertificates},
+    archives::{FinalBlocks, FinalCertificates},
     block::EngineBlock,
-    config::{NodeConfig, Timing},
+    config::NodeConfig,
+    epochs::{
+        self,
+        peers::{Listed, Peers},
+        schemes::Schemes,
+        watched::Watched,
+        wrapped::Wrapped,
+    },
     evidence::Witness,
     gossip,
     joining::{sample, source, source::StateSource},
-    keys::{Committee, KeyError},
+    keys::{Committee, VALIDATORS, VALIDATORS_MAX},
     membership,
-    metrics::Metrics,
-    network::{PeersError, Transport, peers},
+    network::Transport,
     node::{self, Node},
     observe::{ActivityObserver, Observed, TipObserver, start_watching},
     pace::Paced,
-    pending::Pending,
     runtime::Runtime,
     sight::Heard,
 };
@@ -47,33 +55,41 @@ use commonware_consensus::{
     },
     types::{Epoch, FixedEpocher, ViewDelta},
 };
-use commonware_cryptography::{Digested, Digestible as _, Sha256, certificate::ConstantProvider, ed25519::PublicKey};
-use commonware_glue::stateful::{
-    self, Config as StatefulConfig, PruneConfig, Stateful, SyncPlan, db::SyncEngineConfig,
+use commonware_cryptography::{
+    Digested, Digestible as _, Sha256, bls12381::primitives::variant::MinSig, certificate::ConstantProvider,
+    ed25519::PublicKey,
+};
+use commonware_glue::{
+    dkg,
+    stateful::{self, Config as StatefulConfig, PruneConfig, Stateful, SyncPlan, db::SyncEngineConfig},
 };
 use commonware_p2p::{AddressableManager, Blocker, Receiver, Sender, max_message_size};
 use commonware_parallel::{Rayon, Sequential};
 use commonware_runtime::{Handle, buffer::paged::CacheRef};
-use commonware_storage::{archive::prunable, translator::EightCap};
 use commonware_utils::{NZDuration, NZU64, NZUsize};
-use florin_execution::{GenesisStateError, genesis_block, genesis_state};
+use florin_execution::genesis_state;
 use florin_proof::{BlockDigest, Finalization, Namespace, Scheme};
-use florin_state::{
-    Databases, Ledger, LedgerConfig, LedgerError, LedgerWriter, database_config, genesis_commitment, page_cache_with,
-    place_genesis, store_height,
-};
-use florin_types::{B256, Block, BlockError, Changeset, Genesis, GenesisNode, NodeRole, StateFault};
+use florin_state::{Ledger, LedgerConfig, database_config, page_cache_with, place_genesis};
+use florin_types::Changeset;
 use futures::{FutureExt as _, future::select_all};
 use parking_lot::Mutex;
 use std::{
-    collections::BTreeMap,
     num::{NonZeroU64, NonZeroUsize},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::Duration,
 };
 
+mod changing;
+mod error;
 mod gate;
+mod opening;
 pub(crate) mod rebuild;
+
+pub use error::StartError;
+
+use changing::{Actors, Changing, Mailboxes};
+use error::of_another_network;
+use opening::{abstains, archive, check_kept, copies, core, genesis, partition, stands_at, threads};
 
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 const REPLAY_BUFFER: NonZeroUsize = NZUsize!(1_048_576);
@@ -96,51 +112,13 @@ const FETCH_RETRY: Duration = Duration::from_millis(150);
 const PAGE_BYTES: usize = 4_096;
 /// How long a node that is asked to stop waits for its parts.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// One epoch for ever: the committee is that of the genesis file.
-const EPOCH_BLOCKS: NonZeroU64 = NonZeroU64::MAX;
-
-/// Why a node does not start.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum StartError {
-    /// A key is wrong or does not fit the genesis file.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// A node's key or address in the genesis file is wrong.
-    #[error(transparent)]
-    Peers(#[from] PeersError),
-    /// The genesis file gives no state.
-    #[error(transparent)]
-    Genesis(#[from] GenesisStateError),
-    /// The genesis file gives no block.
-    #[error("the genesis file gives no block: {0}")]
-    GenesisBlock(#[from] BlockError),
-    /// The state on disk is damaged or belongs to another network.
-    #[error(transparent)]
-    State(#[from] StateFault),
-    /// The ledger on disk is damaged or belongs to another network.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// An archive of blocks or certificates cannot be opened.
-    #[error(
-        "cannot open the archive {partition}: {reason}; restore the data directory from a backup or start with an empty one"
-    )]
-    Archive {
-        /// Partition in the storage directory.
-        partition: String,
-        /// What the storage said.
-        reason: String,
-    },
-    /// A validator that was to vote for the first time ([`NodeConfig::beginning`]) may have voted before.
-    #[error("the network has begun without this validator's first vote: {0}")]
-    Begun(String),
-}
 
 /// Bytes of the largest message that nodes of this network exchange.
-pub fn message_bytes_max(committee: &Committee) -> u32 {
-    let validators = u32::try_from(committee.validators().len()).unwrap_or(u32::MAX);
+pub fn message_bytes_max() -> u32 {
     max_message_size(&[
-        simplex::max_payload_size::<Scheme, BlockDigest>(validators),
-        marshal::max_payload_size::<Standard<EngineBlock>, Scheme>(validators, &()),
+        dkg::orchestrator::max_payload_size::<Scheme, BlockDigest>(VALIDATORS_MAX),
+        dkg::max_payload_size::<MinSig, PublicKey>(VALIDATORS),
+        marshal::max_payload_size::<Standard<EngineBlock>, Scheme>(VALIDATORS_MAX, &()),
         gossip::MESSAGE_BYTES_MAX,
         sample::MESSAGE_BYTES_MAX,
         source::message_bytes_max(),
@@ -162,7 +140,7 @@ where
 {
     let (mut starting, archives, plan) = Starting::open(context, config).await?;
     let Transport {
-        mut manager,
+        manager,
         blocker,
         votes,
         certificates,
@@ -172,33 +150,41 @@ where
         transactions,
         sample,
         state,
+        dealing,
     } = transport;
     // Until the state says who else may connect, the validators may: a follower that was removed stays out.
-    let validators: Vec<GenesisNode> = starting.config.genesis.validators().cloned().collect();
-    manager.track(0, peers(&validators)?);
+    let mut peers = Peers::new(manager.clone(), starting.config.genesis.clone(), starting.listed.clone());
+    peers.list(starting.config.genesis.validators().cloned().collect())?;
     let watched = votes.0.clone();
     let buffer = starting.disseminate(manager.clone(), broadcast);
     let missing = starting.backfill(manager.clone(), blocker.clone(), backfill);
     let (plan, sample) = starting.choose_floor(plan, sample, blocker.clone()).await?;
-    let state = starting.state_source(manager.clone(), blocker.clone(), state);
+    let state = starting.state_source(manager, blocker.clone(), state);
     let floor = plan.floor().cloned();
     let copying = floor.is_some();
     if copying && starting.is_to_begin() {
         return Err(StartError::Begun("the state is copied from a network that has begun".into()));
     }
-    let (automaton, stateful) = starting.deliver(archives, plan, state, buffer, missing).await;
+    let changing = starting.changing(&peers, &blocker).await?;
+    let Delivered { automaton, stateful, actors } =
+        starting.deliver(archives, plan, state, (buffer, missing), changing).await;
     let gate = starting.answer_samples(sample, blocker.clone());
-    let heard = Heard::new(votes.1, starting.observed.sightings.clone(), starting.context.child("heard"));
-    let votes = (votes.0, heard);
+    let heard =
+        |channel: (S, R), sightings| (channel.0, Heard::new(channel.1, sightings, starting.context.child("heard")));
+    let votes = heard(votes, Some(starting.observed.sightings.clone()));
+    let (certificates, resolver) = (heard(certificates, None), heard(resolver, None));
     let agreement = Agreement { automaton, floor, gate, blocker: blocker.clone(), votes, certificates, resolver };
     if copying {
         starting.agree(agreement);
         starting.attach(stateful).await?;
-        starting.follow_membership(manager).await;
+        starting.follow_membership(peers).await;
     } else {
         starting.attach(stateful).await?;
-        starting.follow_membership(manager).await;
-        starting.agree(agreement);
+        starting.follow_membership(peers).await;
+        match actors {
+            None => starting.agree(agreement),
+            Some(actors) => starting.agree_in_epochs(actors, agreement, dealing),
+        }
     }
     starting.watch(watched);
     let admissions = starting.exchange(blocker, transactions);
@@ -212,7 +198,7 @@ struct Archives<E: Runtime> {
 }
 
 /// Proposes, verifies and certifies on behalf of simplex.
-type Automaton<E> = Deferred<E, Scheme, Paced<StatefulMailbox<E>>, EngineBlock, FixedEpocher>;
+type Automaton<E> = Watched<Deferred<E, Scheme, Paced<Wrapped<StatefulMailbox<E>>>, EngineBlock, FixedEpocher>>;
 /// The state behind the application, as the engine's parts reach it.
 type StatefulMailbox<E> = stateful::Mailbox<E, Application<E>>;
 /// Whether the state is copied from peers, and from which certificate on.
@@ -226,8 +212,20 @@ struct Agreement<E: Runtime, B, S, R> {
     gate: Option<Gate>,
     blocker: B,
     votes: (S, Heard<R, E>),
-    certificates: (S, R),
-    resolver: (S, R),
+    certificates: (S, Heard<R, E>),
+    resolver: (S, Heard<R, E>),
+}
+
+/// The application and what agreement is started with, once blocks are delivered.
+struct Delivered<E: Runtime, M, B>
+where
+    M: AddressableManager<PublicKey = PublicKey> + Sync,
+    B: Blocker<PublicKey = PublicKey> + Sync,
+{
+    automaton: Automaton<E>,
+    stateful: StatefulMailbox<E>,
+    /// What changes the committee, where there are epochs.
+    actors: Option<Actors<E, M, B>>,
 }
 
 /// Where marshal asks for blocks that are missing.
@@ -238,9 +236,9 @@ struct Starting<E: Runtime> {
     context: E,
     config: NodeConfig,
     me: PublicKey,
-    committee: Committee,
-    scheme: Scheme,
-    role: NodeRole,
+    schemes: Schemes,
+    /// Blocks of an epoch.
+    epoch_blocks: NonZeroU64,
     genesis: EngineBlock,
     /// What genesis puts into the state.
     genesis_changes: Changeset,
@@ -250,9 +248,9 @@ struct Starting<E: Runtime> {
     ledger: Ledger,
     core: Arc<Core<E>>,
     observed: Arc<Observed>,
-    peers_known: Arc<Mutex<usize>>,
     /// Resolves when a first vote would not be the first.
     begun_before: node::Told,
+    listed: Listed,
     tasks: Vec<(&'static str, Handle<()>)>,
 }
 
@@ -263,12 +261,13 @@ impl<E: Runtime> Starting<E> {
         if let Some(share) = &config.share {
             committee.check_share(&node_key, share)?;
         }
+        check_kept(&config)?;
         let pages = NonZeroUsize::new(config.page_cache_bytes / PAGE_BYTES).unwrap_or(NonZeroUsize::MIN);
         let page_cache = page_cache_with(pages);
         let hashing = context.strategy(threads());
         let plan = SyncPlan::init(context.child("plan"), partition(&config, "plan")).await;
         let genesis_changes = genesis_state(&config.genesis)?;
-        let genesis = genesis(&config.genesis, &genesis_changes)?;
+        let genesis = genesis(&config.genesis, &genesis_changes, &committee)?;
         let ledger_config = LedgerConfig {
             partition_prefix: config.partition_prefix.clone(),
             window_blocks: config.history.window,
@@ -281,7 +280,8 @@ impl<E: Runtime> Starting<E> {
             .map_err(of_another_network)?;
         let core = Arc::new(core(&context, &config, genesis.inner().clone(), &ledger, writer));
         let namespace = Namespace::new(config.genesis.chain_id, genesis.inner().hash());
-        let (scheme, role) = scheme(&committee, &config, &namespace)?;
+        let me = crate::keys::node_key(&node_key)?;
+        let schemes = Schemes::new(namespace, me.clone(), committee, config.share.as_ref(), abstains(&config))?;
         let finalizations = archive(context.child("finalizations"), &config, "finalizations", &page_cache).await?;
         let blocks = archive(context.child("blocks"), &config, "blocks", &page_cache).await?;
         let archives = Archives {
@@ -290,19 +290,23 @@ impl<E: Runtime> Starting<E> {
                 place: partition(&config, "finalizations").into(),
                 ledger: ledger.clone(),
             },
-            blocks: FinalBlocks { recent: blocks, place: partition(&config, "blocks").into(), ledger: ledger.clone() },
+            blocks: FinalBlocks {
+                recent: blocks,
+                place: partition(&config, "blocks").into(),
+                ledger: ledger.clone(),
+                first: genesis.epoch_payload().map(|_| Arc::new(genesis.clone())),
+            },
         };
         let starting = Self {
-            me: crate::keys::node_key(&node_key)?,
-            peers_known: Arc::new(Mutex::new(others(config.genesis.validators(), &node_key))),
+            me,
+            listed: Listed::new(&config.genesis),
+            epoch_blocks: epochs::epoch_blocks(&config.genesis),
             observed: Arc::default(),
             begun_before: node::shared(futures::future::pending()),
             tasks: Vec::new(),
             context,
             config,
-            committee,
-            scheme,
-            role,
+            schemes,
             genesis,
             genesis_changes,
             page_cache,
@@ -374,10 +378,10 @@ impl<E: Runtime> Starting<E> {
     {
         if copies(&plan, &self.config) {
             let others = self.other_validators();
-            let committee = self.committee.participants.len();
-            let mut context = self.context.child("sample");
+            let committee = self.schemes.current().get().committee.participants.len();
+            let (mut context, scheme) = (self.context.child("sample"), self.schemes.of_certificates());
             let (asked, known) = ((others.as_slice(), committee), plan.floor());
-            let newest = sample::newest(&mut context, &self.scheme, asked, known, &mut channel, blocker).await;
+            let newest = sample::newest(&mut context, &scheme, asked, known, &mut channel, blocker).await;
             if let Some(newest) = newest {
                 tracing::info!(view = newest.round().view().get(), "the state is copied from peers");
                 self.core.writer.set_copying(true).await?;
@@ -408,7 +412,7 @@ impl<E: Runtime> Starting<E> {
     }
 
     fn other_validators(&self) -> Vec<PublicKey> {
-        self.committee.participants.iter().filter(|key| **key != self.me).cloned().collect()
+        self.schemes.current().get().others(&self.me)
     }
 
     /// Operations of the state, fetched and served.
@@ -425,14 +429,18 @@ impl<E: Runtime> Starting<E> {
     }
 
     /// Starts marshal and the application behind it.
-    async fn deliver(
+    async fn deliver<M, B>(
         &mut self,
         archives: Archives<E>,
         plan: Plan<E>,
         state: StateSource<E>,
-        buffer: buffered::Mailbox<PublicKey, EngineBlock>,
-        missing: Backfill,
-    ) -> (Automaton<E>, StatefulMailbox<E>) {
+        (buffer, missing): (buffered::Mailbox<PublicKey, EngineBlock>, Backfill),
+        changing: Option<Changing<E, M, B>>,
+    ) -> Delivered<E, M, B>
+    where
+        M: AddressableManager<PublicKey = PublicKey> + Sync,
+        B: Blocker<PublicKey = PublicKey> + Sync,
+    {
         let digest = self.genesis.digest();
         let start = plan.marshal_start(Digested::precomputed(self.genesis.clone(), digest));
         let Archives { finalizations, blocks } = archives;
@@ -443,15 +451,33 @@ impl<E: Runtime> Starting<E> {
         let _ = self.core.marshal.set(marshal.clone());
         let config = self.stateful_config((marshal.clone(), floor), plan, state);
         let (stateful, application) = Stateful::new(self.context.child("stateful"), config);
+        let (automaton, actors, mailboxes) = match changing {
+            None => (self.automaton(Wrapped::OneEpoch(application.clone()), marshal), None, None),
+            Some(changing) => {
+                let (automaton, actors, mailboxes) = self.change(changing, application.clone(), marshal);
+                (automaton, Some(actors), Some(mailboxes))
+            }
+        };
         let tips = TipObserver { observed: self.observed.clone() };
-        let reporters = Reporters::from((application.clone(), tips));
+        // Each of them acknowledges every block: whoever is told later than the first would miss some.
+        let node = Reporters::<_, TipObserver>::from((application.clone(), tips));
+        let reporters = Reporters::<_, Mailboxes>::from((node, mailboxes));
         self.tasks.push(("marshal", actor.start(reporters, buffer, missing)));
         self.tasks.push(("stateful", stateful.start()));
+        Delivered { automaton, stateful: application, actors }
+    }
+
+    /// What proposes, verifies and certifies, as agreement knows it.
+    fn automaton(&self, application: Wrapped<StatefulMailbox<E>>, marshal: Marshal) -> Automaton<E> {
         let core = &self.core;
-        let paced =
-            Paced::new(application.clone(), core.pending.clone(), core.rules.clone(), self.observed.sightings.clone());
+        let sightings = self.observed.sightings.clone();
+        let paced = Paced::new(application, core.pending.clone(), core.rules.clone(), sightings);
         let context = self.context.child("deferred");
-        (Deferred::new(context, paced, marshal, FixedEpocher::new(EPOCH_BLOCKS)), application)
+        let deferred = Deferred::new(context, paced, marshal, FixedEpocher::new(self.epoch_blocks));
+        let (witness, evidence) = Witness::new(self.schemes.clone());
+        self.observed.keep_evidence(evidence);
+        let (observed, metrics) = (self.observed.clone(), core.metrics.clone());
+        Watched::new(deferred, ActivityObserver { observed, metrics, witness })
     }
 
     /// Waits until the state stands where marshal has delivered, and gives it to the ledger. A copied state may stand where
@@ -474,8 +500,9 @@ impl<E: Runtime> Starting<E> {
 
     fn marshal_config(&self, start: marshal::Start<Scheme, BlockDigest, Digested<EngineBlock>>) -> MarshalConfig {
         marshal::Config {
-            provider: ConstantProvider::new(self.scheme.clone()),
-            epocher: FixedEpocher::new(EPOCH_BLOCKS),
+            // Certificates of all epochs verify under the network's key.
+            provider: ConstantProvider::new(self.schemes.of_certificates()),
+            epocher: FixedEpocher::new(self.epoch_blocks),
             start,
             partition_prefix: self.partition("marshal"),
             mailbox_size: MAILBOX,
@@ -523,7 +550,7 @@ impl<E: Runtime> Starting<E> {
         }
     }
 
-    async fn follow_membership<M>(&mut self, manager: M)
+    async fn follow_membership<M>(&mut self, peers: Peers<M>)
     where
         M: AddressableManager<PublicKey = PublicKey> + Sync,
     {
@@ -531,9 +558,7 @@ impl<E: Runtime> Starting<E> {
             self.context.child("membership"),
             self.ledger.clone(),
             self.config.genesis.clone(),
-            self.config.secret.public_key(),
-            manager,
-            self.peers_known.clone(),
+            peers,
         );
         self.tasks.push(("membership", following.await));
     }
@@ -546,18 +571,15 @@ impl<E: Runtime> Starting<E> {
         R: Receiver<PublicKey = PublicKey>,
     {
         let Agreement { automaton, floor, gate, blocker, votes, certificates, resolver } = agreement;
-        let (witness, evidence) = Witness::new(self.scheme.clone());
-        self.observed.keep_evidence(evidence);
-        let activity =
-            ActivityObserver { observed: self.observed.clone(), metrics: self.core.metrics.clone(), witness };
         let timing = self.core.timing;
+        let Some(scheme) = self.schemes.of(Epoch::zero()) else { return };
         let config = simplex::Config {
-            scheme: self.scheme.clone(),
+            scheme: scheme.as_ref().clone(),
             elector: RoundRobin::<Sha256>::default(),
             blocker,
             automaton: automaton.clone(),
             relay: automaton.clone(),
-            reporter: Reporters::from((automaton, activity)),
+            reporter: automaton,
             track_historical_votes: false,
             strategy: Sequential,
             partition: self.partition("simplex"),
@@ -609,13 +631,13 @@ impl<E: Runtime> Starting<E> {
         let clock = context.child("clock");
         let admissions =
             Admissions::new(self.ledger.clone(), core.pool().clone(), core.chain_id, core.rules.clone(), clock);
-        let validators = self.other_validators();
+        let validators = self.schemes.current().clone();
         let listener = pending.start_listening(context.child("pool_listener"));
         let sending = gossip::start_sending(
             context.child("gossip_out"),
             pending,
             admissions.clone(),
-            validators.clone(),
+            (validators.clone(), self.me.clone()),
             sender,
             metrics.clone(),
         );
@@ -644,12 +666,11 @@ impl<E: Runtime> Starting<E> {
             genesis: self.config.genesis.clone(),
             genesis_hash: self.genesis.inner().hash(),
             node_key: self.config.secret.public_key(),
-            role: self.role,
-            committee: self.committee,
+            current: self.schemes.current().clone(),
             ledger: self.ledger,
             admissions,
             observed: self.observed,
-            peers_known: self.peers_known,
+            listed: self.listed,
             started_ms: crate::clock::now_ms(&self.context),
             metrics: self.core.metrics.clone(),
             encode_metrics: Box::new(move || encoder.encode()),
@@ -668,123 +689,6 @@ type MarshalConfig = marshal::Config<
     Digested<EngineBlock>,
     BlockDigest,
 >;
-
-/// Nodes that are not this one.
-fn others<'a>(nodes: impl Iterator<Item = &'a GenesisNode>, me: &B256) -> usize {
-    nodes.filter(|node| node.public_key != *me).count()
-}
-
-/// A ledger that begins with another block is another network's.
-fn of_another_network(error: LedgerError) -> StartError {
-    match error {
-        LedgerError::Conflict { height: 0, stored, offered } => StateFault(format!(
-            "the data directory belongs to a network whose genesis block is {stored}, the genesis file gives {offered}: use \
-             another data directory or the genesis file it was made with"
-        ))
-        .into(),
-        error => error.into(),
-    }
-}
-
-/// Whether the state is still to be copied from peers.
-fn copies<E: Runtime>(plan: &Plan<E>, config: &NodeConfig) -> bool {
-    plan.should_sync(config.history.copies_state())
-}
-
-/// Height of the block after which the state stands.
-async fn stands_at<E: Runtime>(databases: &Databases<E>) -> Result<u64, StateFault> {
-    let height = store_height(&*databases.read().await).await?;
-    height.ok_or_else(|| StateFault("the copied state says at no block that it stands".into()))
-}
-
-/// Block 0.
-fn genesis(genesis: &Genesis, changes: &Changeset) -> Result<EngineBlock, StartError> {
-    let (root, target) = genesis_commitment(changes)?;
-    let block = EngineBlock::new(Arc::new(genesis_block(genesis, root, target)?));
-    Ok(block.ok_or(BlockError::Malformed { reason: "the genesis block has no state target".into() })?)
-}
-
-/// Threads for work that can be divided: one for each processor.
-fn threads() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
-}
-
-/// What all parts of the application share.
-fn core<E: Runtime>(
-    context: &E,
-    config: &NodeConfig,
-    genesis: Arc<Block>,
-    ledger: &Ledger,
-    writer: LedgerWriter<E>,
-) -> Core<E> {
-    let pending = Pending::new(florin_mempool::Pool::new(config.pool));
-    pending.set_finalized(ledger.head().block.height());
-    Core {
-        chain_id: config.genesis.chain_id,
-        rules: Arc::new(config.genesis.rules.clone()),
-        genesis,
-        pending,
-        writer,
-        metrics: Arc::new(Metrics::register(&context.child("node"))),
-        timing: Timing::of(&config.genesis.rules),
-        threads: threads(),
-        marshal: OnceLock::new(),
-        outcomes: Mutex::new(BTreeMap::new()),
-    }
-}
-
-/// How this node signs, and so what it is: it votes with its share, and only follows without.
-fn scheme(committee: &Committee, config: &NodeConfig, namespace: &Namespace) -> Result<(Scheme, NodeRole), KeyError> {
-    let (participants, sharing) = (committee.participants.clone(), committee.sharing.clone());
-    let node = config.secret.public_key();
-    if let Some(share) = &config.share {
-        let foreign = KeyError::ForeignShare { node };
-        let signer = Scheme::signer(namespace.as_bytes(), participants, sharing, share.inner().clone());
-        return signer.map(|scheme| (scheme, NodeRole::Validator)).ok_or(foreign);
-    }
-    if committee.contains(&node) {
-        tracing::warn!(%node, "this node's key is a validator's but it runs without its threshold share: it only follows");
-        let key = crate::keys::node_key(&node)?;
-        let member = Scheme::member(namespace.as_bytes(), participants.clone(), sharing.clone(), &key);
-        if let Some(scheme) = member {
-            return Ok((scheme, NodeRole::Follower));
-        }
-    }
-    Ok((Scheme::verifier(namespace.as_bytes(), participants, sharing), NodeRole::Follower))
-}
-
-fn partition(config: &NodeConfig, name: &str) -> String {
-    format!("{}-{name}", config.partition_prefix)
-}
-
-async fn archive<E, V>(
-    context: E,
-    config: &NodeConfig,
-    name: &str,
-    page_cache: &CacheRef,
-) -> Result<Archive<E, V>, StartError>
-where
-    E: Runtime,
-    V: commonware_codec::CodecShared<Cfg = ()>,
-{
-    let partition = partition(config, name);
-    let config = prunable::Config {
-        translator: EightCap,
-        metadata_partition: format!("{partition}-metadata"),
-        key_partition: format!("{partition}-key"),
-        key_page_cache: page_cache.clone(),
-        value_partition: format!("{partition}-value"),
-        compression: None,
-        codec_config: (),
-        items_per_section: ITEMS_PER_SECTION,
-        key_write_buffer: WRITE_BUFFER,
-        value_write_buffer: WRITE_BUFFER,
-        replay_buffer: REPLAY_BUFFER,
-    };
-    prunable::Archive::init(context, config)
-        .await
-        .map_err(|error| StartError::Archive { partition, reason: error.to_string() })
-}
 
 /// Names the first part that ends. None does while the node is well.
 async fn first_to_end(tasks: Vec<(&'static str, Handle<()>)>) -> Arc<str> {

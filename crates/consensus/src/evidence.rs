@@ -12,11 +12,14 @@
 //! **Limits.** [`WAITING_MAX`] wait to be kept; more are counted by the engine's blocks only, and a block of ten minutes
 //! keeps one validator from making many.
 
-use crate::keys::{Committee, KeyError};
+use crate::{
+    epochs::schemes::Schemes,
+    keys::{Committee, KeyError},
+};
 use alloy_primitives::{B256, Bytes};
 use commonware_codec::{Copying, Decode as _, Encode as _};
 use commonware_consensus::{
-    Viewable as _,
+    Epochable as _, Viewable as _,
     simplex::types::{Activity, Attributable as _, Certificate, Vote},
 };
 use commonware_cryptography::{certificate::Scheme as _, ed25519::PublicKey};
@@ -56,6 +59,15 @@ pub enum EvidenceError {
         /// What the decoder met.
         reason: String,
     },
+    /// The genesis file does not say who signed in that epoch.
+    #[error(
+        "the votes are of epoch {epoch}: the genesis file names the committee of epoch 0 only. Show them with the last block of \
+         epoch {before}, which names theirs", before = epoch.saturating_sub(1)
+    )]
+    Epoch {
+        /// Epoch of the votes.
+        epoch: u64,
+    },
     /// The validator is none of this committee, or did not sign both.
     #[error("the votes are not both signed by one validator of this genesis file's committee")]
     Signature,
@@ -64,7 +76,7 @@ pub enum EvidenceError {
 /// Checks what the engine noticed, and hands it to whoever keeps it.
 #[derive(Clone)]
 pub(crate) struct Witness {
-    scheme: Scheme,
+    schemes: Schemes,
     kept: mpsc::Sender<Evidence>,
 }
 
@@ -72,14 +84,15 @@ pub(crate) struct Witness {
 pub type EvidenceReceiver = mpsc::Receiver<Evidence>;
 
 impl Witness {
-    pub(crate) fn new(scheme: Scheme) -> (Self, EvidenceReceiver) {
+    pub(crate) fn new(schemes: Schemes) -> (Self, EvidenceReceiver) {
         let (kept, receiver) = mpsc::channel(WAITING_MAX);
-        (Self { scheme, kept }, receiver)
+        (Self { schemes, kept }, receiver)
     }
 
     /// Looks at what the engine reports. Votes whose signatures are wrong prove nothing against anyone.
     pub(crate) fn hear(&mut self, activity: &Activity<Scheme, BlockDigest>) {
-        match examine(&self.scheme, activity) {
+        let Some(scheme) = self.schemes.of(activity.epoch()) else { return };
+        match examine(&scheme, activity) {
             None => {}
             Some(Err(error)) => tracing::debug!(%error, "no evidence of equivocation"),
             Some(Ok(evidence)) if self.kept.try_send(evidence.clone()).is_ok() => {}
@@ -98,6 +111,9 @@ pub fn verify_evidence(genesis: &Genesis, genesis_hash: B256, votes: &[u8]) -> R
     }
     let activity = Activity::<Scheme, BlockDigest>::decode_cfg(Copying(votes), &());
     let activity = activity.map_err(|error| malformed(error.to_string()))?;
+    if !activity.epoch().is_zero() {
+        return Err(EvidenceError::Epoch { epoch: activity.epoch().get() });
+    }
     let Committee { participants, sharing } = Committee::from_genesis(genesis)?;
     let namespace = Namespace::new(genesis.chain_id, genesis_hash);
     let scheme = Scheme::verifier(namespace.as_bytes(), participants, sharing);
@@ -136,7 +152,7 @@ fn examine(scheme: &Scheme, activity: &Activity<Scheme, BlockDigest>) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{NodeSecret, deal_from_seed, tests::genesis_of};
+    use crate::{NodeSecret, deal_from_seed, epochs::schemes::Abstains, tests::genesis_of};
     use commonware_consensus::{
         simplex::types::{
             ConflictingFinalize, ConflictingNotarize, Finalize, Notarize, Nullify, NullifyFinalize, Proposal,
@@ -148,6 +164,14 @@ mod tests {
     const HASH: B256 = B256::repeat_byte(7);
     /// The demo's.
     const CHAIN_ID: u64 = 461_337;
+
+    /// What a validator of the network that is not accused hears votes with.
+    fn hearing(genesis: &Genesis) -> Schemes {
+        let committee = Committee::from_genesis(genesis).unwrap();
+        let namespace = Namespace::new(genesis.chain_id, HASH);
+        let node = committee.participants.iter().next().cloned().unwrap();
+        Schemes::new(namespace, node, committee, None, Abstains::Never).unwrap()
+    }
 
     /// A network of four and the schemes of its validators.
     fn network() -> (Genesis, Vec<(B256, Scheme)>) {
@@ -209,7 +233,7 @@ mod tests {
         let (genesis, schemes) = network();
         let (validator, scheme) = &schemes[2];
         // Another validator hears it.
-        let (mut witness, mut kept) = Witness::new(schemes[0].1.clone());
+        let (mut witness, mut kept) = Witness::new(hearing(&genesis));
         for (kind, activity) in contradictions(scheme) {
             witness.hear(&activity);
             let evidence = kept.try_recv().unwrap();
@@ -243,7 +267,7 @@ mod tests {
         let mut forged = notarize(honest, 2);
         forged.attestation.signature = notarize(liar, 2).attestation.signature;
         let activity = Activity::ConflictingNotarize(ConflictingNotarize::new(notarize(honest, 1), forged));
-        let (mut witness, mut kept) = Witness::new(schemes[0].1.clone());
+        let (mut witness, mut kept) = Witness::new(hearing(&genesis));
         witness.hear(&activity);
         assert!(kept.try_recv().is_err());
         assert_eq!(verify_evidence(&genesis, HASH, &activity.encode()), Err(EvidenceError::Signature));
@@ -271,9 +295,9 @@ mod tests {
 
     #[test]
     fn evidence_that_nobody_takes_does_not_fill_the_memory() {
-        let (_, schemes) = network();
+        let (genesis, schemes) = network();
         let (_, activity) = contradictions(&schemes[1].1).swap_remove(0);
-        let (mut witness, mut kept) = Witness::new(schemes[0].1.clone());
+        let (mut witness, mut kept) = Witness::new(hearing(&genesis));
         (0..WAITING_MAX * 2).for_each(|_| witness.hear(&activity));
         let waiting = std::iter::from_fn(|| kept.try_recv().ok()).count();
         assert!((WAITING_MAX..=WAITING_MAX + 1).contains(&waiting), "{waiting}");

@@ -6,7 +6,7 @@ use florin_execution::{
     BlockEnv, Candidates, ExecuteError, Executed, Rejection, assemble, check_header, check_outcome,
 };
 use florin_state::{Batch, Runtime, SealedBatch, StateReader, commitment, merkleize, with_view, write};
-use florin_types::{Address, Block, ConsensusContext, Extension, Rules, StateFault, VerifiedTx};
+use florin_types::{Address, Block, Bytes, ConsensusContext, Extension, Rules, StateFault, VerifiedTx};
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 /// What execution of a block gave beside its state.
@@ -42,12 +42,18 @@ fn invalid(reason: impl ToString) -> Refused {
     Refused::Invalid(Invalid(reason.to_string()))
 }
 
+/// Where a new block stands in consensus, and what it carries for the engine.
+pub(crate) struct Place {
+    pub(crate) context: ConsensusContext,
+    pub(crate) payload: Option<Bytes>,
+}
+
 /// Fills a block on top of `parent` from the pool. `elapsed` is the leader's time since it began.
 pub(crate) async fn build<E: Runtime>(
     core: &Core<E>,
     parent: &Block,
     now_ms: u64,
-    context: ConsensusContext,
+    Place { context, payload }: Place,
     included: HashSet<B256>,
     elapsed: Box<dyn Fn() -> Duration + Send>,
     batch: Batch<E>,
@@ -57,6 +63,7 @@ pub(crate) async fn build<E: Runtime>(
     let earliest_ms = parent.timestamp_ms().saturating_add(1);
     let latest_ms = parent.timestamp_ms().saturating_add(rules.block_time_step_ms_max);
     let env = BlockEnv::child_of(parent, now_ms.clamp(earliest_ms, latest_ms.max(earliest_ms)));
+    let env = BlockEnv { leader: context.leader, ..env };
     let inner = core.pool().candidates(&rules, &included);
     let candidates = TimedCandidates { inner, stale: Vec::new(), elapsed, timing: core.timing };
     let (chain_id, execution_env, execution_rules) = (core.chain_id, env.clone(), rules.clone());
@@ -74,8 +81,8 @@ pub(crate) async fn build<E: Runtime>(
     core.pool().defer(candidates.inner.blocked(), now_ms);
     let sealed = merkleize(write(batch, env.height, &executed.changeset)?).await?;
     let (state_root, state) = commitment(&sealed);
-    let extension = Extension { timestamp_ms: env.timestamp_ms, context, state };
-    let block = assemble(parent, &env, &rules, &executed, &txs, state_root, extension)
+    let extension = Extension { timestamp_ms: env.timestamp_ms, context, state, payload_hash: None };
+    let block = assemble(parent, &env, &rules, &executed, &txs, state_root, extension, payload)
         .map_err(|error| StateFault(format!("the block that was built is not one: {error}")))?;
     Ok((Arc::new(block), Outcome::new(&txs, executed), sealed))
 }

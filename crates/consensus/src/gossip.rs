@@ -11,6 +11,7 @@
 
 use crate::{
     admission::{Admissions, SubmitError},
+    epochs::current::Current,
     inbox::{Allowances, Floods, Inbox},
     metrics::Metrics,
     pace::POLL,
@@ -39,12 +40,12 @@ const GATHER: Duration = Duration::from_millis(20);
 /// Transactions that are judged before it is asked again whether the peer's allowance holds.
 const JUDGED_AT_ONCE: usize = 256;
 
-/// Starts passing on what this node was given. `validators` are the other validators.
+/// Starts passing on what this node was given, to those of `validators` that are not `me`.
 pub(crate) fn start_sending<E: Runtime>(
     context: E,
     pending: Pending,
     admissions: Admissions,
-    validators: Vec<PublicKey>,
+    (validators, me): (Current, PublicKey),
     mut sender: impl Sender<PublicKey = PublicKey>,
     metrics: Arc<Metrics>,
 ) -> Handle<()> {
@@ -62,7 +63,8 @@ pub(crate) fn start_sending<E: Runtime>(
             } else {
                 metrics.gossip_sent.inc_by(u64::try_from(batch.len()).unwrap_or(u64::MAX));
                 let batch: Vec<bytes::Bytes> = batch.into_iter().map(|tx| tx.0).collect();
-                send_to_all(&context, &mut sender, validators.clone(), batch.encode().into()).await;
+                let others = validators.get().others(&me);
+                send_to_all(&context, &mut sender, others, batch.encode().into()).await;
                 context.sleep(GATHER).await;
             }
         }
@@ -109,7 +111,7 @@ enum Verdict {
 pub(crate) fn start_receiving<E: Runtime>(
     context: E,
     admissions: Admissions,
-    validators: Vec<PublicKey>,
+    validators: Current,
     receiver: impl Receiver<PublicKey = PublicKey>,
     blocker: impl Blocker<PublicKey = PublicKey> + Sync,
     threads: NonZeroUsize,
@@ -120,7 +122,8 @@ pub(crate) fn start_receiving<E: Runtime>(
     context.spawn(move |context| async move {
         let task = context.child("batches");
         let work = move |peer: &PublicKey, batch, useless_max| {
-            let origin = if validators.contains(peer) { Origin::Peer } else { Origin::Forwarded };
+            let signs = validators.get().committee.participants.position(peer).is_some();
+            let origin = if signs { Origin::Peer } else { Origin::Forwarded };
             let admissions = admissions.clone();
             let judging = task
                 .child("batch")

@@ -28,14 +28,16 @@ use commonware_cryptography::{
     ed25519,
 };
 use commonware_math::algebra::Random as _;
-use commonware_utils::{Faults as _, N3f1, ordered::Set};
+use commonware_utils::{Faults as _, N3f1, NZU32, Participant, ordered::Set};
 use florin_proof::Scheme;
 use florin_types::Genesis;
 use std::{fmt, num::NonZeroU32};
 use zeroize::Zeroizing;
 
 /// Most validators of one committee.
-pub const VALIDATORS_MAX: u32 = 64;
+pub const VALIDATORS_MAX: u32 = VALIDATORS.get();
+/// The same, for what is never of nobody.
+pub(crate) const VALIDATORS: NonZeroU32 = NZU32!(64);
 
 /// Why a key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -174,9 +176,9 @@ impl Committee {
     /// Reads the committee of a genesis file.
     pub fn from_genesis(genesis: &Genesis) -> Result<Self, KeyError> {
         let participants = participants(genesis.validators().map(|node| node.public_key))?;
-        let max = NonZeroU32::new(VALIDATORS_MAX).unwrap_or(NonZeroU32::MIN);
-        let sharing = Sharing::<MinSig>::decode_cfg(Copying(&genesis.threshold_public), &(max, ModeVersion::v0()))
-            .map_err(|error| KeyError::Malformed { kind: "threshold public key", reason: error.to_string() })?;
+        let sharing =
+            Sharing::<MinSig>::decode_cfg(Copying(&genesis.threshold_public), &(VALIDATORS, ModeVersion::v0()))
+                .map_err(|error| KeyError::Malformed { kind: "threshold public key", reason: error.to_string() })?;
         Self::new(participants, sharing)
     }
 
@@ -194,14 +196,25 @@ impl Committee {
         self.participants.iter().map(|key| B256::from_slice(key.as_ref())).collect()
     }
 
+    /// Public halves of the validators' shares, encoded, in their order. They change whenever the shares do.
+    pub fn share_keys(&self) -> Vec<Bytes> {
+        let key = |index| self.sharing.partial_public(Participant::new(index)).map(|key| Bytes::from(key.encode()));
+        (0..self.sharing.total().get()).filter_map(|index| key(index).ok()).collect()
+    }
+
+    /// The public key of all of them together, encoded: the network's, which never changes.
+    pub fn network_key(&self) -> Bytes {
+        Bytes::from(self.sharing.public().encode())
+    }
+
     /// Validators that must sign a block.
     pub fn quorum(&self) -> u32 {
         self.sharing.required()
     }
 
     /// Who leads a view: everyone in turn.
-    pub(crate) fn leader(&self, view: u64) -> B256 {
-        let round = Round::new(Epoch::zero(), View::new(view));
+    pub(crate) fn leader(&self, epoch: u64, view: u64) -> B256 {
+        let round = Round::new(Epoch::new(epoch), View::new(view));
         let leader = Elector::<Scheme>::elect(&self.elector(), round, ());
         self.participants.get(usize::from(leader)).map(|key| B256::from_slice(key.as_ref())).unwrap_or_default()
     }

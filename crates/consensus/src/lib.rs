@@ -31,6 +31,7 @@ pub mod ceremony;
 mod clock;
 mod config;
 mod engine;
+mod epochs;
 mod evidence;
 mod execution;
 mod gossip;
@@ -45,6 +46,7 @@ mod observe;
 mod pace;
 mod pending;
 mod runtime;
+mod secrets;
 mod sight;
 mod signal;
 mod start;
@@ -53,7 +55,7 @@ mod tests;
 
 pub use admission::SubmitError;
 #[doc(hidden)]
-pub use block::decode_block;
+pub use block::{decode_block, reveals};
 pub use config::{History, NetworkConfig, NodeConfig, RuntimeConfig};
 pub use engine::rebuild::{Rebuild, RebuildError, rebuild};
 pub use engine::{StartError, message_bytes_max, start_on};

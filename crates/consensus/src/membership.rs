@@ -9,38 +9,30 @@
 //! cut off all others. If the list cannot be read, the one before stays in force until the next block. If the ledger
 //! gives no block any more, the node stops.
 
-use crate::{network::peers, runtime::Runtime};
+use crate::{epochs::peers::Peers, network::peers, runtime::Runtime};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::AddressableManager;
 use commonware_runtime::Handle;
 use florin_modules::{CallEnv, PERMISSION_ADDRESS, permission, query};
 use florin_state::{FinalizedBlock, Ledger, with_view};
-use florin_types::{B256, Genesis, GenesisNode};
-use parking_lot::Mutex;
+use florin_types::{Genesis, GenesisNode};
 use std::sync::Arc;
 
 /// Tells the network of the list at the ledger's head, and of every change from then on.
-pub(crate) async fn follow<E, M>(
-    context: E,
-    ledger: Ledger,
-    genesis: Arc<Genesis>,
-    me: B256,
-    mut manager: M,
-    known: Arc<Mutex<usize>>,
-) -> Handle<()>
+pub(crate) async fn follow<E, M>(context: E, ledger: Ledger, genesis: Arc<Genesis>, mut told: Peers<M>) -> Handle<()>
 where
     E: Runtime,
     M: AddressableManager<PublicKey = PublicKey> + Sync,
 {
     let head = ledger.head();
     let mut blocks = ledger.subscribe_from(head.block.height().saturating_add(1));
-    let mut tracked = track(&ledger, &genesis, me, &head, &mut manager, &known).await;
+    let mut tracked = track(&ledger, &genesis, &head, &mut told).await;
     context.spawn(move |_| async move {
         loop {
             match blocks.next().await {
                 // After a crash the store may stand below the ledger's head, so that the list cannot be read yet.
                 Ok(Some(block)) if !tracked || changes_permissions(&block) => {
-                    tracked = track(&ledger, &genesis, me, &block, &mut manager, &known).await;
+                    tracked = track(&ledger, &genesis, &block, &mut told).await;
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => return,
@@ -62,18 +54,13 @@ fn changes_permissions(block: &FinalizedBlock) -> bool {
 async fn track<M: AddressableManager<PublicKey = PublicKey>>(
     ledger: &Ledger,
     genesis: &Arc<Genesis>,
-    me: B256,
     block: &FinalizedBlock,
-    manager: &mut M,
-    known: &Mutex<usize>,
+    told: &mut Peers<M>,
 ) -> bool {
     match nodes(ledger, genesis.clone(), block).await {
         Ok(nodes) => {
-            let usable = usable(nodes, genesis);
-            *known.lock() = usable.iter().filter(|node| node.public_key != me).count();
-            // Set 0 are the genesis file's validators; the network wants rising numbers.
-            if let Ok(peers) = peers(&usable) {
-                manager.track(block.block.height().saturating_add(1), peers);
+            if let Err(error) = told.list(usable(nodes, genesis)) {
+                tracing::error!(%error, "the network cannot be told of the list of nodes; the last one stays in force");
             }
         }
         Err(error) => {
@@ -135,7 +122,7 @@ fn as_genesis_node(node: permission::Node) -> GenesisNode {
 mod tests {
     use super::*;
     use crate::NodeSecret;
-    use florin_types::NodeRole;
+    use florin_types::{B256, NodeRole};
 
     fn node(seed: u64, address: &str, role: NodeRole) -> GenesisNode {
         let public_key = NodeSecret::from_seed(seed).public_key();

@@ -14,12 +14,14 @@ const STEP_SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2
 pub(crate) struct Metrics {
     pub(crate) height: Gauge,
     pub(crate) view: Gauge,
+    pub(crate) epoch: Gauge,
     pub(crate) peers_connected: Gauge,
     pub(crate) pool: PoolGauges,
     pub(crate) sight: SightGauges,
     pub(crate) transactions_finalized: Counter,
     pub(crate) blocks_proposed: Counter,
     pub(crate) blocks_refused: Counter,
+    pub(crate) ceremonies_failed: Counter,
     pub(crate) gossip_sent: Counter,
     pub(crate) gossip_received: Counter,
     pub(crate) gossip_refused: Counter,
@@ -33,13 +35,16 @@ impl Metrics {
     pub(crate) fn register(context: &impl Registry) -> Self {
         Self {
             height: context.gauge("height_blocks", "Height of the last finalised block"),
-            view: context.gauge("view_number", "View that consensus is in"),
+            view: context.gauge("view_number", "View that consensus is in, counted within the epoch"),
+            epoch: context.gauge("epoch_number", "Epoch that consensus is in"),
             peers_connected: context.gauge("connected_peers", "Nodes with an open connection"),
             pool: PoolGauges::register(context),
             sight: SightGauges::register(context),
             transactions_finalized: context.counter("finalized_transactions", "Transactions in finalised blocks"),
             blocks_proposed: context.counter("proposed_blocks", "Blocks that this node built as leader"),
             blocks_refused: context.counter("refused_blocks", "Blocks of other nodes that broke a rule"),
+            ceremonies_failed: context
+                .counter("failed_ceremonies", "Epochs at whose end the committee and its shares stayed as they were"),
             gossip_sent: context.counter("gossip_sent_transactions", "Transactions passed on to other nodes"),
             gossip_received: context.counter("gossip_received_transactions", "Transactions taken from other nodes"),
             gossip_refused: context.counter("gossip_refused_batches", "Batches from other nodes that were dropped"),

@@ -48,8 +48,11 @@ pub const SAMPLE: u64 = 6;
 /// Operations of the state, for nodes that join.
 pub const STATE: u64 = 7;
 
+/// Shares of the key, dealt to the members of the next committee.
+pub const DEALING: u64 = 8;
+
 /// Every channel and the messages a second that one peer may send on it.
-pub fn channels() -> [(u64, Quota); 8] {
+pub fn channels() -> [(u64, Quota); 9] {
     [
         (VOTES, Quota::per_second(NZU32!(256))),
         (CERTIFICATES, Quota::per_second(NZU32!(256))),
@@ -59,6 +62,7 @@ pub fn channels() -> [(u64, Quota); 8] {
         (TRANSACTIONS, Quota::per_second(NZU32!(128))),
         (SAMPLE, Quota::per_second(NZU32!(4))),
         (STATE, Quota::per_second(NZU32!(128))),
+        (DEALING, Quota::per_second(NZU32!(64))),
     ]
 }
 
@@ -84,6 +88,8 @@ pub struct Transport<M, B, S, R> {
     pub sample: (S, R),
     /// See [`STATE`].
     pub state: (S, R),
+    /// See [`DEALING`].
+    pub dealing: (S, R),
 }
 
 /// Why a node's address cannot be used.

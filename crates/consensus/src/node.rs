@@ -2,6 +2,7 @@
 
 use crate::{
     admission::{Admissions, SubmitError},
+    epochs::{current::Current, peers::Listed},
     evidence::EvidenceReceiver,
     keys::Committee,
     metrics::Metrics,
@@ -47,7 +48,9 @@ pub struct NodeStatus {
     pub block_hash: B256,
     /// Its time in milliseconds since 1970.
     pub block_timestamp_ms: u64,
-    /// View that consensus is in; 0 until something was heard.
+    /// Epoch of the committee that signs; 0 for ever where it does not change.
+    pub epoch: u64,
+    /// View that consensus is in, counted within the epoch; 0 until something was heard.
     pub view: u64,
     /// Who leads that view.
     pub leader: Option<B256>,
@@ -86,12 +89,13 @@ pub(crate) struct Inner {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) genesis_hash: B256,
     pub(crate) node_key: B256,
-    pub(crate) role: NodeRole,
-    pub(crate) committee: Committee,
+    /// The committee that signs, and what this node is in it.
+    pub(crate) current: Current,
     pub(crate) ledger: Ledger,
     pub(crate) admissions: Admissions,
     pub(crate) observed: Arc<Observed>,
-    pub(crate) peers_known: Arc<Mutex<usize>>,
+    /// The nodes that may connect.
+    pub(crate) listed: Listed,
     pub(crate) started_ms: u64,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) encode_metrics: Box<dyn Fn() -> String + Send + Sync>,
@@ -132,16 +136,20 @@ impl Node {
         self.0.admissions.submit(txs, Origin::Local).await.unwrap_or_else(|error| vec![Err(error); count])
     }
 
-    /// The validators in the order of the committee.
+    /// The validators that sign now, in the order of the committee.
     pub fn validators(&self) -> Vec<Validator> {
-        let known = |key: &B256| self.0.genesis.validators().find(|node| node.public_key == *key);
-        self.0
-            .committee
-            .validators()
-            .iter()
-            .filter_map(known)
-            .map(|node| Validator { name: node.name.clone(), node_key: node.public_key, address: node.address.clone() })
-            .collect()
+        let in_file = |key: &B256| self.0.genesis.nodes.iter().find(|node| node.public_key == *key).cloned();
+        let validator = |key: B256| match self.0.listed.find(&key).or_else(|| in_file(&key)) {
+            Some(node) => Validator { name: node.name, node_key: key, address: node.address },
+            None => Validator { name: key.to_string(), node_key: key, address: String::new() },
+        };
+        self.0.current.get().committee.validators().into_iter().map(validator).collect()
+    }
+
+    /// Number of the epoch (0 for ever where the committee does not change), and the committee that signs in it.
+    pub fn committee(&self) -> (u64, Committee) {
+        let current = self.0.current.get();
+        (current.epoch, current.committee.clone())
     }
 
     /// Prometheus text of everything the node measures.
@@ -167,7 +175,7 @@ impl Node {
 
     /// Validators that must sign for a block to be final.
     pub fn quorum(&self) -> u32 {
-        self.0.committee.quorum()
+        self.0.current.get().committee.quorum()
     }
 
     /// Every validator as this node sees it, in the order of the committee.
@@ -180,7 +188,7 @@ impl Node {
             let heard_ms = inner.observed.sightings.heard_ms(&validator.node_key).unwrap_or(inner.started_ms);
             let silent_ms = if own { 0 } else { now_ms.saturating_sub(heard_ms) };
             let connected = own || connected.contains(&validator.node_key);
-            let votes = !own || inner.role == NodeRole::Validator;
+            let votes = !own || inner.current.get().role == NodeRole::Validator;
             let heard = votes && connected && silent_ms <= silent_ms_max;
             let compared_ms = inner.observed.sightings.clock_ahead_ms(&validator.node_key);
             let clock_ahead_ms = if own { Some(0) } else { compared_ms };
@@ -219,14 +227,17 @@ impl Node {
         let head = inner.ledger.head();
         let (height, known_height) = (head.block.height(), inner.observed.tip().max(head.block.height()));
         let syncing = known_height >= height.saturating_add(SYNCING_BLOCKS_MIN);
-        let view = inner.observed.view();
-        let leader = (view > 0).then(|| inner.committee.leader(view));
+        let (epoch, view) = inner.observed.round();
+        let current = inner.current.get();
+        // Between the last block of an epoch and the first view of the next nobody leads.
+        let leader = (view > 0 && epoch == current.epoch).then(|| current.committee.leader(epoch, view));
         let peers_connected = inner.observed.connected();
         let (pool_pending, pool_queued) = self.pool().status();
         let silent_ms = inner.admissions.now_ms().saturating_sub(head.block.timestamp_ms());
         NodeStatus {
             node_key: inner.node_key,
-            role: inner.role,
+            role: current.role,
+            epoch: current.epoch,
             network: inner.genesis.network.clone(),
             chain_id: inner.genesis.chain_id,
             genesis_hash: inner.genesis_hash,
@@ -237,7 +248,7 @@ impl Node {
             leader,
             stuck: self.stuck(height, known_height, silent_ms, &peers_connected),
             peers_connected,
-            peers_known: *inner.peers_known.lock(),
+            peers_known: inner.listed.others(&inner.node_key),
             known_height,
             syncing,
             pool_pending,
@@ -258,9 +269,10 @@ impl Node {
             .filter(|validator| validator.node_key != inner.node_key && !connected.contains(&validator.node_key))
             .map(|validator| format!("{} ({})", validator.name, validator.address))
             .collect();
-        let total = inner.committee.validators().len();
+        let current = inner.current.get();
+        let total = current.committee.validators().len();
         let reachable = total.saturating_sub(missing.len());
-        let quorum = usize::try_from(inner.committee.quorum()).unwrap_or(usize::MAX);
+        let quorum = usize::try_from(current.committee.quorum()).unwrap_or(usize::MAX);
         let missing = missing.join(", ");
         if reachable < quorum {
             return Some(format!(
@@ -284,7 +296,11 @@ impl Node {
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Node").field("node_key", &self.0.node_key).field("role", &self.0.role).finish()
+        formatter
+            .debug_struct("Node")
+            .field("node_key", &self.0.node_key)
+            .field("role", &self.0.current.get().role)
+            .finish()
     }
 }
 

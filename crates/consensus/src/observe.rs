@@ -11,7 +11,7 @@ use crate::{
 };
 use alloy_primitives::B256;
 use commonware_actor::Feedback;
-use commonware_consensus::{Reporter, Viewable as _, marshal::Update, simplex::types::Activity};
+use commonware_consensus::{Reporter, marshal::Update, simplex::types::Activity};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{CheckedSender as _, Recipients, Sender};
 use commonware_runtime::{Handle, telemetry::metrics::GaugeExt as _};
@@ -27,7 +27,8 @@ use std::sync::{
 /// Shared between those who see something and those who ask.
 #[derive(Default)]
 pub(crate) struct Observed {
-    view: AtomicU64,
+    /// Epoch, and view within it: views begin anew with each epoch.
+    round: Mutex<(u64, u64)>,
     tip: AtomicU64,
     connected: Mutex<Vec<B256>>,
     evidence: Mutex<Option<EvidenceReceiver>>,
@@ -36,9 +37,9 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// View that consensus is in.
-    pub(crate) fn view(&self) -> u64 {
-        self.view.load(Ordering::Relaxed)
+    /// Epoch and view that consensus is in.
+    pub(crate) fn round(&self) -> (u64, u64) {
+        *self.round.lock()
     }
 
     /// Newest height that is known to be final, whether or not its block is here.
@@ -76,17 +77,19 @@ impl Reporter for ActivityObserver {
     fn report(&mut self, activity: Self::Activity) -> Feedback {
         // A view ends with a certificate: the next one has begun.
         let ended = match &activity {
-            Activity::Certification(certificate) => certificate.view(),
-            Activity::Nullification(certificate) => certificate.view(),
-            Activity::Finalization(certificate) => certificate.view(),
+            Activity::Certification(certificate) => certificate.round(),
+            Activity::Nullification(certificate) => certificate.round(),
+            Activity::Finalization(certificate) => certificate.round(),
             other => {
                 self.witness.hear(other);
                 return Feedback::Ok;
             }
         };
-        let view = ended.get().saturating_add(1);
-        let before = self.observed.view.fetch_max(view, Ordering::Relaxed);
-        let _ = self.metrics.view.try_set(before.max(view));
+        let begun = (ended.epoch().get(), ended.view().get().saturating_add(1));
+        let mut round = self.observed.round.lock();
+        *round = (*round).max(begun);
+        let _ = self.metrics.view.try_set(round.1);
+        let _ = self.metrics.epoch.try_set(round.0);
         Feedback::Ok
     }
 }

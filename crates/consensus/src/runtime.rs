@@ -1,13 +1,13 @@
 //! The machine below a node: one tokio runtime with its storage directory.
 
 use crate::config::RuntimeConfig;
-use commonware_runtime::{Clock, Metrics, Runner as _, Spawner, Storage, Strategizer, Supervisor as _, tokio};
+use commonware_runtime::{Clock, Metrics, Network, Runner as _, Spawner, Storage, Strategizer, Supervisor as _, tokio};
 use rand::CryptoRng;
 use std::future::Future;
 
 /// What a node needs of its runtime. The tokio runtime gives it in production, the deterministic one in simulation.
-pub trait Runtime: CryptoRng + Spawner + Strategizer + Metrics + Clock + Storage + Send + Sync {}
-impl<E: CryptoRng + Spawner + Strategizer + Metrics + Clock + Storage + Send + Sync> Runtime for E {}
+pub trait Runtime: CryptoRng + Spawner + Strategizer + Metrics + Clock + Storage + Network + Send + Sync {}
+impl<E: CryptoRng + Spawner + Strategizer + Metrics + Clock + Storage + Network + Send + Sync> Runtime for E {}
 
 /// The runtime of production.
 pub type Context = tokio::Context;

@@ -3,7 +3,6 @@
 use crate::{
     config::{NetworkConfig, NodeConfig},
     engine::{StartError, message_bytes_max, start_on},
-    keys::Committee,
     network::{self, Transport},
     node::Node,
     runtime::Context,
@@ -26,13 +25,12 @@ pub fn start(
 }
 
 async fn start_encrypted(context: Context, config: NodeConfig, network: NetworkConfig) -> Result<Node, StartError> {
-    let committee = Committee::from_genesis(&config.genesis)?;
     let (mut lookup, oracle) = network::encrypted(
         context.child("network"),
         &config.secret,
         &network_namespace(&config.genesis),
         &network,
-        message_bytes_max(&committee),
+        message_bytes_max(),
     );
     let mut open = network::channels().map(|(channel, quota)| Some(lookup.register(channel, quota))).into_iter();
     let mut next = || open.next().flatten();
@@ -48,6 +46,7 @@ async fn start_encrypted(context: Context, config: NodeConfig, network: NetworkC
             transactions: next()?,
             sample: next()?,
             state: next()?,
+            dealing: next()?,
         })
     })();
     let transport = transport.unwrap_or_else(|| unreachable!("a channel for each field is registered above"));
@@ -60,5 +59,7 @@ fn network_namespace(genesis: &Genesis) -> Vec<u8> {
     let mut namespace = b"florin/network/1".to_vec();
     namespace.extend(genesis.chain_id.to_be_bytes());
     namespace.extend(keccak256(&genesis.threshold_public).0);
+    // Nodes that would cut the chain differently could only contradict each other.
+    namespace.extend(genesis.epoch_blocks.iter().flat_map(|blocks| blocks.get().to_be_bytes()));
     namespace
 }

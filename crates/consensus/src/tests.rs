@@ -155,6 +155,7 @@ fn genesis(payer: &Signer, threshold_public: Bytes, nodes: Vec<GenesisNode>) -> 
             balances: [(admin, 1_000_000)].into(),
         }],
         governance: None,
+        epoch_blocks: None,
     }
 }
 

@@ -6,7 +6,9 @@
 
 use alloy_consensus::{Header, proofs::calculate_transaction_root};
 use alloy_eips::eip2718::Encodable2718 as _;
-use florin_types::{B256, Block, BlockError, Bytes, Extension, Rules, TxEnvelope, VerifiedTx};
+use florin_types::{
+    B256, Block, BlockError, Bytes, Extension, Rules, TxEnvelope, VerifiedTx, alloy_primitives::keccak256,
+};
 
 use crate::{BlockEnv, Executed};
 
@@ -29,7 +31,8 @@ pub struct HeaderError {
 /// A header that commits to another outcome than execution gave.
 pub type OutcomeError = HeaderError;
 
-/// Puts a block together from what was executed.
+/// Puts a block together from what was executed. `payload` is what it carries for the engine.
+#[expect(clippy::too_many_arguments, reason = "where a block stands, what was executed, and what it carries")]
 pub fn assemble(
     parent: &Block,
     env: &BlockEnv,
@@ -38,9 +41,11 @@ pub fn assemble(
     txs: &[VerifiedTx],
     state_root: B256,
     extension: Extension,
+    payload: Option<Bytes>,
 ) -> Result<Block, BlockError> {
     let transactions: Vec<TxEnvelope> = txs.iter().map(|tx| tx.tx().clone()).collect();
-    let extension = Extension { timestamp_ms: env.timestamp_ms, ..extension };
+    let payload_hash = payload.as_ref().map(keccak256);
+    let extension = Extension { timestamp_ms: env.timestamp_ms, payload_hash, ..extension };
     let env = BlockEnv { parent_hash: parent.hash(), ..env.clone() };
     let header = Header {
         state_root,
@@ -51,7 +56,7 @@ pub fn assemble(
         extra_data: Bytes::copy_from_slice(extension.commitment().as_slice()),
         ..determined_header(&env, rules)
     };
-    Block::new(header, extension, transactions)
+    Block::with_payload(header, extension, transactions, payload)
 }
 
 /// Every field that follows from parent, time and rules; the others as in the template.

@@ -15,6 +15,8 @@ pub struct BlockEnv {
     pub beneficiary: Address,
     /// `PREVRANDAO`: derived from the parent hash, the same on every machine. It is not a source of randomness.
     pub prev_randao: B256,
+    /// Node key of the validator that leads the block; zero where nobody does, as in a simulation of a call.
+    pub leader: B256,
 }
 
 /// `COINBASE` of every block: nobody. The base fee is burned (EIP-1559) and tips go to the zero address, so that no
@@ -24,7 +26,14 @@ pub const BENEFICIARY: Address = Address::ZERO;
 impl BlockEnv {
     /// Environment of the block at `height` after `parent_hash`.
     pub fn new(height: Height, parent_hash: B256, timestamp_ms: u64) -> Self {
-        Self { height, timestamp_ms, parent_hash, beneficiary: BENEFICIARY, prev_randao: prev_randao(parent_hash) }
+        Self {
+            height,
+            timestamp_ms,
+            parent_hash,
+            beneficiary: BENEFICIARY,
+            prev_randao: prev_randao(parent_hash),
+            leader: B256::ZERO,
+        }
     }
 
     /// Environment of the child of `parent`.
@@ -40,6 +49,7 @@ impl BlockEnv {
             parent_hash: block.header().parent_hash,
             beneficiary: block.header().beneficiary,
             prev_randao: block.header().mix_hash,
+            leader: block.extension().context.leader,
         }
     }
 }

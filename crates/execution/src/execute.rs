@@ -10,7 +10,7 @@
 use alloy_consensus::{Transaction as _, proofs::calculate_receipt_root};
 use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
 use alloy_primitives::{Bloom, KECCAK256_EMPTY};
-use florin_modules::{CallEnv, Context as ModuleContext, Storage, permission};
+use florin_modules::{CallEnv, Context as ModuleContext, Storage, governance, permission};
 use florin_types::{
     Account, Address, B256, Changeset, Height, ReceiptEnvelope, Rules, StateFault, StateView, TX_BYTES_MAX, TxEnvelope,
     U256, VerifiedTx,
@@ -185,6 +185,7 @@ impl<'a> BlockRun<'a> {
         let mut machine = machine(view, chain_id, rules, env);
         reserve(&mut machine, count);
         store_parent_hash(&mut machine, env)?;
+        note_leader(&mut machine, env)?;
         Ok(Self {
             machine,
             rules,
@@ -249,6 +250,15 @@ fn store_parent_hash(machine: &mut Machine<'_>, env: &BlockEnv) -> Result<(), St
         .map_err(|ViewFault(fault)| fault)?;
     journal.commit_tx();
     Ok(())
+}
+
+/// Notes who led the block, where the committee changes: who leads is there.
+fn note_leader(machine: &mut Machine<'_>, env: &BlockEnv) -> Result<(), StateFault> {
+    if env.leader.is_zero() {
+        return Ok(());
+    }
+    let call = CallEnv { is_static: false, ..machine.ctx.chain.reader() };
+    run_system(machine, |storage| governance::committee::led(&mut ModuleContext::new(call, storage), env.leader))
 }
 
 pub(crate) fn charge_quota(machine: &mut Machine<'_>, sender: Address, gas_used: u64) -> Result<(), StateFault> {

@@ -3,7 +3,7 @@
 //! Genesis has no receipts, so the events of these operations are not kept: whoever rebuilds balances from events begins
 //! with the balances of the genesis file.
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use florin_types::{Access, Genesis, GenesisPolicy, GenesisToken, GenesisTokenRoles};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,7 +88,10 @@ fn write_governance(context: &mut Context<'_>, genesis: &Genesis) -> Result<(), 
         if let Some(twice) = section.seats.iter().find(|seat| !accounts.insert(seat.account)) {
             return Err(wrong("governance.seats", format!("{} has two seats: give it one", twice.account)));
         }
-        return governance::initialise(context, section)
+        let mut validators: Vec<B256> = genesis.validators().map(|node| node.public_key).collect();
+        validators.sort_unstable();
+        let epochs = genesis.epoch_blocks.map(|epoch_blocks| (epoch_blocks.get(), validators.as_slice()));
+        return governance::initialise(context, section, epochs)
             .map_err(|(part, failure)| wrong(format!("governance{part}"), failure.to_string()));
     }
     let roles = genesis.tokens.iter().flat_map(|token| {

@@ -28,6 +28,7 @@ pub(crate) struct Ledger {
     pub(crate) storage: MemoryStorage,
     pub(crate) rules: Rules,
     pub(crate) timestamp_ms: u64,
+    pub(crate) height: u64,
 }
 
 /// An address for tests.
@@ -38,14 +39,19 @@ pub(crate) fn account(number: u8) -> Address {
 impl Ledger {
     /// A ledger on which no module was set up.
     pub(crate) fn bare() -> Self {
-        Self { storage: MemoryStorage::new(recover), rules: Rules::default(), timestamp_ms: 1_700_000_000_500 }
+        Self {
+            storage: MemoryStorage::new(recover),
+            rules: Rules::default(),
+            timestamp_ms: 1_700_000_000_500,
+            height: 7,
+        }
     }
 
     pub(crate) fn env(&self, caller: Address) -> CallEnv<'_> {
         CallEnv {
             caller,
             origin: caller,
-            height: 7,
+            height: self.height,
             timestamp_ms: self.timestamp_ms,
             chain_id: 1337,
             is_static: false,
@@ -277,6 +283,7 @@ pub(crate) fn genesis_file() -> Genesis {
             balances: BTreeMap::from([(account(1), 1_000), (account(2), 500)]),
         }],
         governance: None,
+        epoch_blocks: None,
     }
 }
 

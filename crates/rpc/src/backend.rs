@@ -84,6 +84,8 @@ pub trait NodeControl: Send + Sync + 'static {
     fn submit(&self, txs: Vec<VerifiedTx>) -> BoxFuture<'static, Vec<Result<Submitted, SubmitError>>>;
     /// How the node is.
     fn status(&self) -> NodeStatus;
+    /// The validators that sign now, in the order of the committee: name and node key.
+    fn validators(&self) -> Vec<(String, B256)>;
 }
 
 /// What the server stands on.

@@ -7,8 +7,9 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes, Log, U256, keccak256};
 use florin_consensus::Node;
 use florin_execution::{BlockEnv, CallLimits, CallStatus, Overrides, TransactionRequest};
+use florin_proof::{Namespace, NetworkKey};
 use florin_state::{FinalizedBlock, with_view};
-use florin_types::{Height, Rules};
+use florin_types::{Genesis, Height, Rules};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -64,6 +65,26 @@ pub enum Violation {
         by: usize,
         /// To whom.
         machine: usize,
+    },
+    /// A node says something else of the committee than it should.
+    #[error("machine {machine}, the committee of epoch {epoch}: {reason}")]
+    Committee {
+        /// The machine.
+        machine: usize,
+        /// The epoch.
+        epoch: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A stored certificate does not verify under the genesis file's key.
+    #[error("machine {machine}, the certificate of block {height}: {reason}")]
+    Certificate {
+        /// The machine.
+        machine: usize,
+        /// The block.
+        height: Height,
+        /// What is wrong.
+        reason: String,
     },
     /// A transaction was accepted but never became final.
     #[error("{count} of the accepted transactions were never final, the first is {first}")]
@@ -272,4 +293,27 @@ fn ask(view: &dyn florin_types::StateView, rules: &Rules, env: &BlockEnv, input:
         CallStatus::Success(output) => Ok(U256::from_be_slice(&output)),
         other => Err(format!("the token answered {other:?}")),
     }
+}
+
+/// Every certificate that a node has kept verifies under the public key of the genesis file, whoever signed it.
+pub(crate) async fn certificates_verify(machine: usize, node: &Node, genesis: &Genesis) -> Result<(), Violation> {
+    let unreadable = |error: String| Violation::Unreadable(error);
+    let key = NetworkKey::from_threshold_public(&genesis.threshold_public).map_err(|e| unreadable(e.to_string()))?;
+    let namespace = Namespace::new(genesis.chain_id, node.genesis_hash());
+    let ledger = node.ledger();
+    for height in ledger.oldest_block().max(1)..=ledger.head().block.height() {
+        let proof = ledger.certificate(height).await.map_err(|error| unreadable(error.to_string()))?;
+        // The newest block may be final through a vote that has not arrived here.
+        let Some(proof) = proof else { continue };
+        if let Err(error) = proof.verify(&key, &namespace) {
+            return Err(Violation::Certificate { machine, height, reason: error.to_string() });
+        }
+    }
+    Ok(())
+}
+
+/// Longest time between two blocks after the first.
+pub(crate) fn longest_pause_ms(chain: &[Arc<FinalizedBlock>]) -> u64 {
+    let times = chain.iter().skip(1).map(|block| block.block.timestamp_ms()).collect::<Vec<_>>();
+    times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
 }

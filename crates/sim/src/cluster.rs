@@ -13,7 +13,7 @@ use commonware_p2p::{
 use commonware_runtime::{Handle, IoBuf, Spawner as _, Supervisor as _, deterministic::Context};
 use commonware_utils::{NZUsize, Probability, channel::oneshot, probability};
 use florin_consensus::{
-    Committee, Node, NodeConfig, NodeSecret, ThresholdShare, deal_from_seed, message_bytes_max, network, start_on,
+    Node, NodeConfig, NodeSecret, ThresholdShare, deal_from_seed, message_bytes_max, network, start_on,
 };
 use florin_types::{B256, Genesis, GenesisNode, NodeRole};
 use futures::FutureExt as _;
@@ -71,6 +71,10 @@ impl Machine {
     /// What is wrong with its clock and its disk.
     pub(crate) fn condition(&self) -> &Condition {
         &self.condition
+    }
+
+    pub(crate) fn public_key(&self) -> B256 {
+        self.secret.public_key()
     }
 
     /// Whether it does what it must.
@@ -146,9 +150,8 @@ impl Cluster {
         machines: Vec<Machine>,
         quality: LinkQuality,
     ) -> Self {
-        let committee = Committee::from_genesis(&genesis).expect("the genesis file was made by this crate");
         let config = simulated::Config {
-            max_size: message_bytes_max(&committee),
+            max_size: message_bytes_max(),
             max_peers_per_set: NZUsize!(64),
             // Else a traitor is heard once and never again.
             disconnect_on_block: machines
@@ -166,6 +169,12 @@ impl Cluster {
 
     fn key(&self, index: usize) -> PublicKey {
         network::peer_key(&self.machines[index].secret.public_key()).expect("a machine's key is a key")
+    }
+
+    /// The machines with these keys.
+    pub(crate) fn numbers(&self, keys: &[B256]) -> BTreeSet<usize> {
+        let machines = self.machines.iter().enumerate();
+        machines.filter(|(_, machine)| keys.contains(&machine.secret.public_key())).map(|(index, _)| index).collect()
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -335,6 +344,7 @@ impl Cluster {
             transactions: next(),
             sample: next(),
             state: next(),
+            dealing: next(),
         };
         let machine = &self.machines[index];
         let mut config = NodeConfig::new(self.genesis.clone(), machine.secret.clone(), machine.share.clone());

@@ -5,8 +5,8 @@
 
 use commonware_parallel::Rayon;
 use commonware_runtime::{
-    Blob, BlobVersion, Clock, Error, Handle, IoBufs, IoBufsMut, Metrics, Name, ReadOptions, Spawner, Storage,
-    Strategizer, Supervisor, WriteOptions, deterministic, signal::Signal, telemetry::metrics,
+    Blob, BlobVersion, Clock, Error, Handle, IoBufs, IoBufsMut, Metrics, Name, Network, ReadOptions, SinkOf, Spawner,
+    Storage, Strategizer, StreamOf, Supervisor, WriteOptions, deterministic, signal::Signal, telemetry::metrics,
 };
 use rand::{TryCryptoRng, TryRng};
 use std::{
@@ -14,6 +14,7 @@ use std::{
     fmt::Display,
     future::Future,
     io,
+    net::SocketAddr,
     num::NonZeroUsize,
     ops::RangeInclusive,
     sync::{
@@ -216,6 +217,18 @@ impl TryRng for Hardware {
 }
 
 impl TryCryptoRng for Hardware {}
+
+impl Network for Hardware {
+    type Listener = <deterministic::Context as Network>::Listener;
+
+    async fn bind(&self, socket: SocketAddr) -> Result<Self::Listener, Error> {
+        self.inner.bind(socket).await
+    }
+
+    async fn dial(&self, socket: SocketAddr) -> Result<(SinkOf<Self>, StreamOf<Self>), Error> {
+        self.inner.dial(socket).await
+    }
+}
 
 impl Storage for Hardware {
     type Blob = File;

@@ -3,17 +3,19 @@
 use crate::{
     Violation,
     audit::Audit,
-    check::{agreed_chain, all_final, money_is_conserved},
+    check::{agreed_chain, all_final, certificates_verify, longest_pause_ms, money_is_conserved},
     cluster::{Cluster, LinkQuality, Machine, machines},
     story::liveness,
     traitor::Treason,
     workload::Workload,
 };
-use alloy_primitives::B256;
+use alloy_primitives::{B256, Bytes};
 use commonware_runtime::{Clock as _, Supervisor as _, deterministic};
-use florin_types::{Genesis, Height};
+use florin_consensus::Committee;
+use florin_types::{Genesis, Height, VerifiedTx};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroU64,
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
@@ -55,6 +57,12 @@ pub enum Fault {
     StandstillBegins,
     /// Checks that none has.
     StandstillEnds,
+    /// A seat declares the machines that are to join ready, and proposes that they do and that the others leave.
+    Propose(BTreeSet<usize>, BTreeSet<usize>),
+    /// All seats vote for the last proposal.
+    Vote,
+    /// The last proposal is executed.
+    Execute,
     /// From here on nothing is broken.
     WholeAgain,
     /// Checks that a block became final since [`Fault::WholeAgain`].
@@ -74,6 +82,8 @@ pub struct Scenario {
     pub joining: BTreeSet<usize>,
     /// Validators that do not do what they must.
     pub traitors: BTreeMap<usize, Treason>,
+    /// Blocks of an epoch, if the committee changes.
+    pub epoch_blocks: Option<u64>,
     /// How long leaders wait for work, in milliseconds.
     pub heartbeat_ms: u64,
     /// Accounts that pay.
@@ -100,6 +110,7 @@ impl Default for Scenario {
             followers: 1,
             joining: BTreeSet::new(),
             traitors: BTreeMap::new(),
+            epoch_blocks: None,
             heartbeat_ms: 700,
             accounts: 12,
             every_module: false,
@@ -127,10 +138,25 @@ pub struct Report {
     pub refused: usize,
     /// Oldest block that each honest machine keeps.
     pub oldest: Vec<Height>,
+    /// The committees that were seen, by epoch.
+    pub committees: BTreeMap<u64, Seated>,
+    /// Shares that final blocks made public.
+    pub reveals: usize,
+    /// Longest time between two blocks, by their own times, in milliseconds.
+    pub longest_pause_ms: u64,
     /// Who blocked whom, by the machines' numbers.
     pub blocked: BTreeSet<(usize, usize)>,
     /// Digest of everything that happened in the runtime: every message, timer and write.
     pub trace: String,
+}
+
+/// A committee as nodes say that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seated {
+    /// Its machines, in the order of their numbers.
+    pub machines: BTreeSet<usize>,
+    /// Public halves of the members' shares.
+    pub share_keys: Vec<Bytes>,
 }
 
 /// What survives a loss of power beside the disks: the simulation's own bookkeeping.
@@ -145,6 +171,10 @@ struct Run {
     refused: usize,
     /// Highest height that each machine was seen at.
     seen: BTreeMap<usize, Height>,
+    /// Committees by epoch.
+    committees: BTreeMap<u64, Seated>,
+    /// The public key of the genesis file.
+    network_key: Bytes,
     /// Machines that have not joined yet.
     absent: BTreeSet<usize>,
     elapsed: Duration,
@@ -160,8 +190,11 @@ struct Run {
 pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
     let workload = Workload::new(scenario);
     let mut genesis = workload.genesis(scenario.heartbeat_ms);
+    genesis.epoch_blocks = scenario.epoch_blocks.and_then(NonZeroU64::new);
     genesis.timestamp_ms = BEGIN_S * 1_000;
     let machines = machines(scenario, &mut genesis);
+    let committee = Committee::from_genesis(&genesis).expect("the genesis file was made by this crate");
+    let network_key = committee.network_key();
     let mut run = Run {
         scenario: scenario.clone(),
         audit: Audit::new(&genesis),
@@ -172,6 +205,8 @@ pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
         accepted: BTreeSet::new(),
         refused: 0,
         seen: BTreeMap::new(),
+        committees: BTreeMap::new(),
+        network_key,
         absent: scenario.joining.clone(),
         elapsed: Duration::ZERO,
         next_fault: 0,
@@ -253,6 +288,21 @@ impl Run {
                     self.seen.remove(&index);
                 }
                 Fault::PowerLoss => return Ok(true),
+                Fault::Propose(joining, leaving) => {
+                    let keys = |machines: &BTreeSet<usize>| {
+                        machines.iter().map(|index| self.machines[*index].public_key()).collect::<Vec<_>>()
+                    };
+                    let calls = self.workload.proposal(&keys(&joining), &keys(&leaving));
+                    self.submit(cluster, calls).await;
+                }
+                Fault::Vote => {
+                    let calls = self.workload.votes();
+                    self.submit(cluster, calls).await;
+                }
+                Fault::Execute => {
+                    let calls = self.workload.execution();
+                    self.submit(cluster, calls).await;
+                }
                 Fault::StandstillBegins => self.standstill = Some(self.highest()),
                 Fault::StandstillEnds => self.stood_still()?,
                 Fault::WholeAgain => self.whole_at = Some(self.highest()),
@@ -328,8 +378,16 @@ impl Run {
             return;
         }
         let due = self.scenario.payments_per_s * burst_ms / 1_000;
+        let now_ms = BEGIN_S * 1_000 + self.elapsed.as_millis() as u64;
         for _ in 0..due {
-            let tx = self.workload.next(BEGIN_S * 1_000 + self.elapsed.as_millis() as u64);
+            let tx = self.workload.next(now_ms);
+            self.submit(cluster, vec![tx]).await;
+        }
+    }
+
+    /// Clients send these, each to the next machine in turn.
+    async fn submit(&mut self, cluster: &Cluster, txs: Vec<VerifiedTx>) {
+        for tx in txs {
             let hash = tx.hash();
             // Clients try another node when one does not answer; without any, the payment stays with its sender.
             let mut taken = false;
@@ -360,6 +418,16 @@ impl Run {
                 return Err(Violation::Lost { machine, found, expected });
             }
             self.audit.follow(node).await?;
+            let (epoch, committee) = node.committee();
+            if committee.network_key() != self.network_key {
+                return Err(Violation::Committee { machine, epoch, reason: "its public key is another".into() });
+            }
+            let machines = cluster.numbers(&committee.validators());
+            let seated = Seated { machines, share_keys: committee.share_keys() };
+            let known = self.committees.entry(epoch).or_insert_with(|| seated.clone());
+            if *known != seated {
+                return Err(Violation::Committee { machine, epoch, reason: "another machine has another one".into() });
+            }
         }
         Ok(())
     }
@@ -400,7 +468,8 @@ impl Run {
         if let Some((by, machine)) = blocked.iter().copied().find(|(by, machine)| honest(*by) && honest(*machine)) {
             return Err(Violation::Blocked { by, machine });
         }
-        for (_, node) in cluster.nodes() {
+        for (machine, node) in cluster.nodes() {
+            certificates_verify(machine, node, &self.genesis).await?;
             let own = &chain[..=node.ledger().head().block.height() as usize];
             money_is_conserved(node, own, &self.workload).await?;
         }
@@ -418,6 +487,9 @@ impl Run {
             reverted: chain.iter().flat_map(|block| block.receipts.iter()).filter(|receipt| !receipt.status()).count(),
             refused: self.refused,
             oldest: cluster.nodes().map(|(_, node)| node.ledger().oldest_block()).collect(),
+            committees: self.committees.clone(),
+            reveals: chain.iter().map(|block| florin_consensus::reveals(&block.block)).sum(),
+            longest_pause_ms: longest_pause_ms(&chain),
             blocked,
             trace: String::new(),
         })

@@ -110,6 +110,8 @@ fn a_network_begins_with_machines_that_would_copy() {
     assert_eq!(report.oldest, [0; 5], "nobody had anything to copy: {report:?}");
 }
 
+mod committee;
+
 #[test]
 fn lossy_and_slow_links_only_delay() {
     let links =

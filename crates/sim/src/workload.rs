@@ -2,8 +2,15 @@
 
 use crate::{Scenario, calls::Caller};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_sol_types::SolCall as _;
 use florin_client::{Signer, TxEip1559, transfer_input};
-use florin_modules::{is_payment, token_address};
+use florin_modules::{
+    GOVERNANCE_ADDRESS, PERMISSION_ADDRESS,
+    governance::IGovernance::{Action, Candidate, castVoteCall, changeValidatorsCall, executeCall, proposeCall},
+    is_payment,
+    permission::IPermission::declareNodeReadyCall,
+    token_address,
+};
 use florin_state::FinalizedBlock;
 use florin_types::{
     Access, Currency, Genesis, GenesisAccount, GenesisGovernance, GenesisSeat, GenesisToken, GenesisTokenRoles,
@@ -22,6 +29,9 @@ const GAS_LIMIT: u64 = 2_000_000;
 /// Address of the first token of a network.
 pub(crate) const TOKEN: Address = alloy_primitives::address!("f101000000000000000000000000000000000001");
 
+/// Seats of governance: the first accounts.
+const SEATS: usize = 4;
+
 /// Accounts that pay one another.
 pub(crate) struct Workload {
     signers: Vec<Signer>,
@@ -31,6 +41,8 @@ pub(crate) struct Workload {
     every_module: bool,
     /// Transactions made so far.
     made: u64,
+    /// Proposals made so far.
+    proposals: u64,
     /// Accepted transactions that are not known to be final: their senders would send them again.
     kept: BTreeMap<B256, VerifiedTx>,
 }
@@ -49,6 +61,7 @@ impl Workload {
             dice: ChaCha8Rng::seed_from_u64(seed),
             every_module,
             made: 0,
+            proposals: 0,
             kept: BTreeMap::new(),
         }
     }
@@ -95,6 +108,7 @@ impl Workload {
             policies: Vec::new(),
             tokens,
             governance: Some(self.governance()),
+            epoch_blocks: None,
         }
     }
 
@@ -102,7 +116,7 @@ impl Workload {
     fn governance(&self) -> GenesisGovernance {
         let seat = |account| GenesisSeat { account, name: format!("seat of {account}"), weight: 1 };
         GenesisGovernance {
-            seats: self.addresses().take(4).map(seat).collect(),
+            seats: self.addresses().take(SEATS).map(seat).collect(),
             guardians: self.addresses().take(1).collect(),
             parameters: GovernanceParameters {
                 guardian_quorum: 1,
@@ -141,6 +155,43 @@ impl Workload {
     /// The next transaction.
     pub(crate) fn next(&mut self, now_ms: u64) -> VerifiedTx {
         let (from, to, value, input) = if self.every_module { self.any_call(now_ms) } else { self.payment() };
+        self.made += 1;
+        self.sign(from, to, value, input)
+    }
+
+    /// A seat declares these nodes ready and proposes that they join, each for an institution of its own, and that the
+    /// others leave.
+    pub(crate) fn proposal(&mut self, joining: &[B256], leaving: &[B256]) -> Vec<VerifiedTx> {
+        let ready = |node: &B256| declareNodeReadyCall { publicKey: *node }.abi_encode();
+        let ready: Vec<Vec<u8>> = joining.iter().map(ready).collect();
+        let mut txs: Vec<VerifiedTx> = Vec::new();
+        for input in ready {
+            txs.push(self.sign(0, PERMISSION_ADDRESS, U256::ZERO, input.into()));
+        }
+        let candidate = |node: &B256| Candidate { node: *node, seat: Address::from_word(*node) };
+        let change =
+            changeValidatorsCall { joining: joining.iter().map(candidate).collect(), leaving: leaving.to_vec() };
+        let action = Action { target: GOVERNANCE_ADDRESS, data: change.abi_encode().into() };
+        let propose = proposeCall { actions: vec![action], descriptionHash: B256::repeat_byte(1) };
+        self.proposals += 1;
+        txs.push(self.sign(0, GOVERNANCE_ADDRESS, U256::ZERO, propose.abi_encode().into()));
+        txs
+    }
+
+    /// Votes of all seats for the last proposal.
+    pub(crate) fn votes(&mut self) -> Vec<VerifiedTx> {
+        let vote = castVoteCall { proposalId: self.proposals, support: 1 }.abi_encode();
+        // The last seat's vote would come after the decision.
+        (0..SEATS - 1).map(|seat| self.sign(seat, GOVERNANCE_ADDRESS, U256::ZERO, vote.clone().into())).collect()
+    }
+
+    /// Executes the last proposal.
+    pub(crate) fn execution(&mut self) -> Vec<VerifiedTx> {
+        let execute = executeCall { proposalId: self.proposals }.abi_encode();
+        vec![self.sign(0, GOVERNANCE_ADDRESS, U256::ZERO, execute.into())]
+    }
+
+    fn sign(&mut self, from: usize, to: Address, value: U256, input: Bytes) -> VerifiedTx {
         // Payments ask for no more than their lane allows.
         let payment = is_payment(to, &input) && value.is_zero();
         let gas_limit = if payment { Rules::default().payment_gas_max } else { GAS_LIMIT };
@@ -156,7 +207,6 @@ impl Workload {
             input,
         };
         self.nonces[from] += 1;
-        self.made += 1;
         let signed = self.signers[from].sign(tx).expect("a complete transaction can be signed");
         VerifiedTx::from_bytes(&signed.bytes, CHAIN_ID).expect("what was just signed is valid")
     }

@@ -2,12 +2,24 @@
 
 use crate::{Currency, RulesSchedule};
 use alloy_primitives::{Address, B256, Bytes, U256};
-use core::net::SocketAddr;
+use core::{net::SocketAddr, num::NonZeroU64};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most nodes that a genesis file may name.
 pub const GENESIS_NODES_MAX: usize = 128;
+/// Longest epoch, in blocks: at a block a second a committee could be changed once in a month.
+pub const EPOCH_BLOCKS_MAX: u64 = 1 << 20;
+/// Shortest epoch, in blocks.
+pub const EPOCH_BLOCKS_MIN: u64 = 16;
+/// Blocks of an epoch for each validator: in the second half all of them must have led a few blocks.
+pub const EPOCH_BLOCKS_PER_VALIDATOR: u64 = 6;
+
+/// Blocks that an epoch of so many validators has at least.
+pub fn epoch_blocks_min(validators: u64) -> u64 {
+    validators.saturating_mul(EPOCH_BLOCKS_PER_VALIDATOR).max(EPOCH_BLOCKS_MIN)
+}
+
 /// Longest host name, and longest part of one between points. Source: RFC 1035.
 const HOST_CHARS_MAX: usize = 253;
 const HOST_LABEL_CHARS_MAX: usize = 63;
@@ -247,6 +259,10 @@ pub struct Genesis {
     /// Whether that key was dealt by one machine for development. A dealer knows every share.
     #[serde(default)]
     pub dealt_for_development: bool,
+    /// Blocks of an epoch, at whose end the committee and its shares of the key change. Fixed for the life of the network;
+    /// absent where the committee never changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch_blocks: Option<NonZeroU64>,
     /// Nodes: validators, in the order of the ceremony's participants, and listed followers.
     pub nodes: Vec<GenesisNode>,
     /// Governs permissions: who may change the lists below.
@@ -306,6 +322,15 @@ impl Genesis {
         }
         if self.validators().count() == 0 {
             return wrong("nodes", "no node has the role validator".into());
+        }
+        if let Some(epoch_blocks) = self.epoch_blocks {
+            let validators = u64::try_from(self.validators().count()).unwrap_or(u64::MAX);
+            let needed = epoch_blocks_min(validators);
+            if epoch_blocks.get() < needed || epoch_blocks.get() > EPOCH_BLOCKS_MAX {
+                let bounds =
+                    format!("between {needed} (six for each of {validators} validators) and {EPOCH_BLOCKS_MAX}");
+                return wrong("epoch_blocks", format!("{epoch_blocks} is not {bounds}"));
+            }
         }
         let keys: BTreeSet<_> = self.nodes.iter().map(|node| node.public_key).collect();
         if keys.len() != self.nodes.len() {

@@ -37,6 +37,7 @@ fn genesis() -> Genesis {
             balances: BTreeMap::from([(holder, 1_000)]),
         }],
         governance: None,
+        epoch_blocks: None,
     }
 }
 
@@ -80,6 +81,26 @@ fn every_broken_rule_names_its_field() {
         g.tokens[0].balances = BTreeMap::from([(Address::ZERO, u128::MAX), (Address::repeat_byte(1), 1)]);
     };
     assert_eq!(field_refused(over), "tokens[0]");
+}
+
+#[test]
+fn epochs_are_long_enough_for_their_validators() {
+    let with = |validators: u8, blocks: u64| {
+        let mut genesis = genesis();
+        genesis.nodes = (1..=validators).map(|key| node(key, NodeRole::Validator)).collect();
+        genesis.epoch_blocks = NonZeroU64::new(blocks);
+        genesis.validate()
+    };
+    let short = [(1, 15), (4, 23), (64, 383), (4, (1 << 20) + 1)];
+    let sound = [(1, 16), (4, 24), (64, 384), (4, 1 << 20)];
+    for (validators, blocks) in short {
+        let refused = with(validators, blocks).unwrap_err();
+        assert!(matches!(&refused, GenesisError::Field { field, .. } if field == "epoch_blocks"), "{refused}");
+    }
+    for (validators, blocks) in sound {
+        assert_eq!(with(validators, blocks), Ok(()), "{validators} validators, {blocks} blocks");
+    }
+    assert!(!genesis().to_json().unwrap().contains("epoch_blocks"), "a file without epochs reads as ever");
 }
 
 #[test]

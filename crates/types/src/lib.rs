@@ -23,10 +23,14 @@ mod state;
 mod transaction;
 pub mod wire;
 
-pub use block::{BLOCK_BYTES_MAX, Block, BlockError, ConsensusContext, EXTENSION_BYTES, Extension, StateTarget};
+pub use block::{
+    BLOCK_BYTES_MAX, Block, BlockError, ConsensusContext, EXTENSION_BYTES, EXTENSION_BYTES_MAX, Extension,
+    PAYLOAD_BYTES_MAX, StateTarget,
+};
 pub use genesis::{
-    Access, GENESIS_NODES_MAX, Genesis, GenesisAccount, GenesisError, GenesisGovernance, GenesisNode, GenesisPolicy,
-    GenesisSeat, GenesisToken, GenesisTokenRoles, GovernanceParameters, NodeRole,
+    Access, EPOCH_BLOCKS_MAX, EPOCH_BLOCKS_MIN, EPOCH_BLOCKS_PER_VALIDATOR, GENESIS_NODES_MAX, Genesis, GenesisAccount,
+    GenesisError, GenesisGovernance, GenesisNode, GenesisPolicy, GenesisSeat, GenesisToken, GenesisTokenRoles,
+    GovernanceParameters, NodeRole, epoch_blocks_min,
 };
 pub use money::{Amount, CURRENCY_DIGITS_MAX, CURRENCY_SYMBOL_CHARS_MAX, Currency, MoneyError};
 pub use rules::{EvmSpec, GasQuota, Rules, RulesError, RulesSchedule, RulesStep};

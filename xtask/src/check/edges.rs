@@ -37,7 +37,15 @@ const INSIDE: &[(&str, &[&str])] = &[
     ("florin-bench", &["florin-types", "florin-modules", "florin-client"]),
     (
         "florin-sim",
-        &["florin-types", "florin-modules", "florin-execution", "florin-state", "florin-consensus", "florin-client"],
+        &[
+            "florin-types",
+            "florin-modules",
+            "florin-execution",
+            "florin-proof",
+            "florin-state",
+            "florin-consensus",
+            "florin-client",
+        ],
     ),
     ("florin", ANY),
     ("xtask", &[]),
@@ -54,7 +62,6 @@ const INSIDE_TESTS: &[(&str, &[&str])] = &[
     ("florin-rpc", &["florin-consensus", "florin-client"]),
     ("florin-client", &["florin-state", "florin-execution"]),
     ("florin-bench", &["florin-execution", "florin-mempool"]),
-    ("florin-sim", &["florin-proof"]),
 ];
 
 /// Libraries that stand behind a wall: by the beginning of their names, and who may know them.

@@ -149,6 +149,7 @@ impl People {
                 balances: self.balances(),
             }],
             governance: Some(self.governance()),
+            epoch_blocks: None,
         })
     }
 

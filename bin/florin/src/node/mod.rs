@@ -186,6 +186,7 @@ fn with_votes(
                  and votes again by itself once a block made after now is final. If all validators wait, see docs/backup.md"
             );
             config.share = None;
+            config.abstains = true;
             Ok((config, Votes::Wait(waiting)))
         }
     }

@@ -164,6 +164,16 @@ fn start_failure(error: StartError) -> Failure {
             error,
             "if the data is damaged: keep it, run `florin inspect verify --dir DIR`, then restore a backup or start empty",
         ),
+        StartError::Secrets(_) => Failure::damaged(
+            "node.shares",
+            error,
+            "check the disk; a validator that starts without its shares follows, and is dealt one in the next epoch",
+        ),
+        StartError::Kept { .. } => Failure::input(
+            "node.blocks_kept",
+            error,
+            "raise storage.blocks_kept in the configuration, or leave it out to keep every block",
+        ),
     }
 }
 
@@ -252,6 +262,10 @@ impl NodeControl for Control {
             syncing: status.syncing,
             stuck: status.stuck,
         }
+    }
+
+    fn validators(&self) -> Vec<(String, B256)> {
+        self.0.validators().into_iter().map(|validator| (validator.name, validator.node_key)).collect()
     }
 }
 

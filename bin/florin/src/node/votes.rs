@@ -34,7 +34,7 @@ use std::{
 const FILE: &str = "votes.json";
 /// Code of a file that was changed.
 pub(crate) const DAMAGED: &str = "votes.damaged";
-/// Directory of the engine's vote journal.
+/// How the directories of the engine's vote journals begin: one where the committee never changes, else one an epoch.
 const JOURNAL: &str = "florin-simplex";
 /// How far the clocks of honest validators, and this machine's, may be apart.
 pub(crate) const MARGIN_MS: u64 = 10_000;
@@ -176,8 +176,11 @@ fn wait(data: &Path, node_key: B256, since_ms: u64) -> Result<Waiting, Failure> 
 
 /// Whether anything was ever written to the vote journal.
 fn has_journal(data: &Path) -> bool {
-    let entries = std::fs::read_dir(data.join(JOURNAL)).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() > 0))
+    let entries = |path: PathBuf| std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries(data.into())
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(JOURNAL))
+        .flat_map(|journal| entries(journal.path()))
+        .any(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() > 0))
 }
 
 /// A validator that votes and has no block to show for it yet.

@@ -173,6 +173,7 @@ fn block() -> Block {
         timestamp_ms: 1_700_000_001_000,
         context: ConsensusContext { epoch: 0, view: 2, parent_view: 1, leader: B256::repeat_byte(3) },
         state: StateTarget { operations_root: B256::repeat_byte(4), operations_start: 1, operations_end: 5 },
+        payload_hash: None,
     };
     let header = Header {
         number: 1,

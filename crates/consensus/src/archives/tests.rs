@@ -36,6 +36,7 @@ fn chain() -> Vec<Arc<Block>> {
             timestamp_ms: parent.timestamp_ms() + 100,
             context: ConsensusContext { view: height, leader: node, ..ConsensusContext::default() },
             state: StateTarget { operations_end: 2 + height, ..state },
+            payload_hash: None,
         };
         let header = Header {
             number: height,
@@ -113,8 +114,12 @@ async fn archives(
     min: u64,
 ) -> (FinalBlocks<Context>, FinalCertificates<Context>) {
     let ledger = ledger(context, chain).await;
-    let mut blocks =
-        FinalBlocks { recent: archive(context, "blocks").await, place: "blocks".into(), ledger: ledger.clone() };
+    let mut blocks = FinalBlocks {
+        recent: archive(context, "blocks").await,
+        place: "blocks".into(),
+        ledger: ledger.clone(),
+        first: None,
+    };
     let mut certificates =
         FinalCertificates { recent: archive(context, "certificates").await, place: "certificates".into(), ledger };
     for block in &chain[..chain.len() - 1] {
@@ -162,8 +167,12 @@ fn archives_that_dropped_nothing_answer_for_themselves() {
         let (blocks, _) = archives(&context, &chain, 0).await;
         assert!(blocks.get(Identifier::Index(0)).await.unwrap().is_some());
         assert!(blocks.get(Identifier::Index(HEAD)).await.unwrap().is_none());
-        let empty =
-            FinalBlocks { recent: archive(&context, "empty").await, place: "empty".into(), ledger: blocks.ledger };
+        let empty = FinalBlocks {
+            recent: archive(&context, "empty").await,
+            place: "empty".into(),
+            ledger: blocks.ledger,
+            first: None,
+        };
         assert!(empty.get(Identifier::Index(3)).await.unwrap().is_none(), "marshal has it stored and synced first");
     });
 }

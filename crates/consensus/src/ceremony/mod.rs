@@ -4,7 +4,7 @@
 //! is the network's key, which exists nowhere; each keeps a share. The machines agree on who dealt correctly by a short
 //! chain of their own, over encrypted connections.
 //!
-//! **State.** Under the partition prefix `ceremony`: that chain, and this node's secrets, encrypted (see `secrets`). A
+//! **State.** Under the partition prefix `ceremony`: that chain, and this node's secrets, encrypted (see `crate::secrets`). A
 //! participant that is killed and started again goes on where it was.
 //!
 //! **Invariants.** All participants are connected before anything is dealt. A ceremony in which somebody's share had to be
@@ -12,7 +12,6 @@
 //!
 //! **Failures.** [`CeremonyError`] names whom it waited for. **Limits.** [`crate::keys::VALIDATORS_MAX`] participants.
 
-mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +20,7 @@ use crate::{
     keys::{Committee, KeyError, NodeSecret, ThresholdShare, node_key, participants},
     network::{PeersError, encrypted, peers},
     runtime::{Context, Runtime},
+    secrets::{Kept, Secrets},
 };
 use alloy_primitives::{B256, Bytes, keccak256};
 use commonware_codec::Encode as _;
@@ -50,7 +50,6 @@ use commonware_utils::{
 };
 use florin_types::GenesisNode;
 use futures::{FutureExt as _, future::BoxFuture};
-use secrets::Secrets;
 use std::{
     collections::BTreeSet,
     num::{NonZeroU32, NonZeroU64},
@@ -242,9 +241,10 @@ where
     waiting.connect(&context, &mut finished.0, &progress).await?;
 
     progress(CeremonyStep::Dealing);
-    let secrets = Secrets::open(context.child("secrets"), format!("{partition_prefix}-secrets"), &config.secret)
-        .await
-        .map_err(CeremonyError::Storage)?;
+    let secrets =
+        Secrets::open(context.child("secrets"), format!("{partition_prefix}-secrets"), &config.secret, Kept::Ceremony)
+            .await
+            .map_err(CeremonyError::Storage)?;
     let engine = engine(context.child("engine"), &config, tracked, manager, blocker, secrets.clone(), partition_prefix);
     let [votes, certificates, resolver, backfill, broadcast, dkg] = channels;
     let (handle, completion) = engine.start(votes, certificates, resolver, backfill, broadcast, dkg);

@@ -40,7 +40,7 @@ impl Gate {
 impl<E: Runtime> Starting<E> {
     /// Whether this validator is to vote for the first time.
     pub(super) fn is_to_begin(&self) -> bool {
-        self.config.beginning.is_some() && self.role == NodeRole::Validator
+        self.config.beginning.is_some() && self.schemes.current().get().role == NodeRole::Validator
     }
 
     /// Says where the network stands to nodes that ask. A validator that is to vote for the first time asks before: then
@@ -58,9 +58,9 @@ impl<E: Runtime> Starting<E> {
                 beginning,
                 floor: self.config.floor.clone(),
                 others: self.other_validators(),
-                quorum: usize::try_from(self.committee.quorum()).unwrap_or(usize::MAX),
+                quorum: usize::try_from(self.schemes.current().get().committee.quorum()).unwrap_or(usize::MAX),
             },
-            scheme: self.scheme.clone(),
+            scheme: self.schemes.of_certificates(),
             marshal: marshal.clone(),
             sightings: sightings.clone(),
         });

@@ -7,7 +7,7 @@
 //!
 //! **Crashes.** As with a node: what was recorded stays, and going on begins after the ledger's head.
 
-use super::{Starting, first_to_end};
+use super::{Changing, Starting, first_to_end};
 use crate::{block::EngineBlock, config::NodeConfig, engine::StartError, node::shared, runtime::Context};
 use alloy_primitives::B256;
 use commonware_actor::{Feedback, Unreliable};
@@ -126,8 +126,10 @@ async fn open(context: Context, config: NodeConfig) -> Result<Rebuild, RebuildEr
     let missing = starting.backfill(alone.clone(), alone.clone(), (alone.clone(), Silence));
     starting.place_genesis().await?;
     let state = starting.state_source(alone.clone(), alone.clone(), (alone.clone(), Silence));
-    let (_automaton, stateful) = starting.deliver(archives, plan, state, buffer, missing).await;
-    starting.attach(stateful).await?;
+    // Nothing is dealt and nobody votes: who changes the committee need not hear of the blocks.
+    let changing = None::<Changing<_, Alone, Alone>>;
+    let delivered = starting.deliver(archives, plan, state, (buffer, missing), changing).await;
+    starting.attach(delivered.stateful).await?;
     let marshal = starting.core.marshal.get().cloned();
     let marshal = marshal.ok_or_else(|| RebuildError::Ended("marshal was not started".into()))?;
     // After a crash the state may stand below the ledger: its last blocks are applied again by themselves.

@@ -326,7 +326,7 @@ fn block_time_rises_within_its_step() {
         let env = BlockEnv::child_of(&chain.head, timestamp_ms);
         let executed = execute(&chain.state, CHAIN_ID, chain.rules(), &env, &[]).unwrap();
         let extension = Extension::default();
-        let block = assemble(&chain.head, &env, chain.rules(), &executed, &[], B256::ZERO, extension).unwrap();
+        let block = assemble(&chain.head, &env, chain.rules(), &executed, &[], B256::ZERO, extension, None).unwrap();
         assert_eq!(block.timestamp_ms(), timestamp_ms);
         check_header(&chain.head, &block, chain.rules())
     };

@@ -148,6 +148,7 @@ pub(crate) fn genesis(rules: Rules) -> Genesis {
             balances: known().map(|address| (address, UNITS)).collect(),
         }],
         governance: None,
+        epoch_blocks: None,
     }
 }
 
@@ -197,9 +198,10 @@ impl Chain {
             timestamp_ms: env.timestamp_ms,
             context: ConsensusContext { view: env.height, ..ConsensusContext::default() },
             state: StateTarget::default(),
+            payload_hash: None,
         };
         let state_root = B256::repeat_byte(8);
-        let block = assemble(&self.head, &env, self.rules(), &executed, txs, state_root, extension).unwrap();
+        let block = assemble(&self.head, &env, self.rules(), &executed, txs, state_root, extension, None).unwrap();
         check_header(&self.head, &block, self.rules()).unwrap();
         check_outcome(&block, &executed, state_root).unwrap();
         self.state.extend(executed.changeset.clone());

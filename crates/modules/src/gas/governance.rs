@@ -27,7 +27,7 @@ impl Meter {
         let section =
             GenesisGovernance { seats: vec![seat(ALICE, 70), seat(BOB, 30)], guardians: [CAROL].into(), parameters };
         let founded = self.run(ADMIN, |context| {
-            governance::initialise(context, &section).map_err(|(_, failure)| failure)?;
+            governance::initialise(context, &section, None).map_err(|(_, failure)| failure)?;
             governance::parameters(context)
         });
         let Ok(values) = founded else { return };

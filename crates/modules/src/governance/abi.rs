@@ -47,6 +47,12 @@ sol! {
             uint64 vetoWeight;
         }
 
+        /// A node that is to be a validator, and the account of the institution that answers for it.
+        struct Candidate {
+            bytes32 node;
+            address seat;
+        }
+
         /// Proposes actions; the hash is that of a text which says why. Seats. Answers the number of the proposal.
         function propose(Action[] calldata actions, bytes32 descriptionHash) external returns (uint64 proposalId);
         /// Votes: 0 against, 1 for, 2 abstain. Final. Seats at the time of the proposal; for an emergency, guardians.
@@ -78,6 +84,9 @@ sol! {
         /// Ends a pause. An action of a proposal.
         function unpauseModule(address module) external;
 
+        /// Changes the validators: who joins and who leaves, together. An action of a proposal.
+        function changeValidators(Candidate[] calldata joining, bytes32[] calldata leaving) external;
+
         /// What a decision needs.
         function parameters() external view returns (Parameters memory values);
         /// Number of seats, and their whole weight.
@@ -105,6 +114,14 @@ sol! {
         /// Whether a module is paused now, since and until when, and by which proposal. The last pause where it is not.
         function pauseOf(address module) external view returns (bool paused, uint64 sinceMs, uint64 untilMs, uint64 proposalId);
 
+        /// Blocks of an epoch, the epoch now, and the number of versions of the list of validators.
+        function epochOf() external view returns (uint64 epochBlocks, uint64 epoch, uint64 versions);
+        /// A version of the list of validators, counted from 0: the first epoch in which it is dealt to (it signs from the
+        /// next), its nodes in order, and the accounts of their institutions.
+        function validatorsAt(uint64 version) external view returns (uint64 fromEpoch, bytes32[] memory nodes, address[] memory seats);
+        /// Last epoch for which a node was declared ready; zero if it never was.
+        function readyUntil(bytes32 node) external view returns (uint64 epoch);
+
         /// A proposal was made.
         event ProposalCreated(uint64 indexed proposalId, address indexed proposer, uint8 kind, bytes32 descriptionHash, uint64 closesMs, uint64 weightTotal, uint64 quorumWeight);
         /// Somebody voted.
@@ -129,6 +146,11 @@ sol! {
         event PauseBegun(address indexed module, uint64 indexed proposalId, uint64 sinceMs, uint64 untilMs);
         /// A pause was ended before its time.
         event PauseEnded(address indexed module, uint64 indexed proposalId);
+
+        /// The list of validators has a new version.
+        event ValidatorsChanged(uint64 indexed version, uint64 fromEpoch, uint64 count, bytes32[] joining, bytes32[] leaving);
+        /// Somebody says that a node is there and follows.
+        event NodeReady(bytes32 indexed node, address indexed by, uint64 untilEpoch);
 
         /// This network has no governance. Ask its administrators, who are named in the genesis file.
         error GovernanceAbsent();
@@ -202,5 +224,29 @@ sol! {
         error PauseTooSoon(address module, uint64 nowMs, uint64 againMs);
         /// The module is not paused. Leave out the action.
         error ModuleNotPaused(address module);
+        /// The committee of this network never changes: its genesis file names no epoch_blocks. Found a network with epochs.
+        error CommitteeFixed();
+        /// Nobody joins and nobody leaves. Name a node.
+        error ValidatorChangeEmpty();
+        /// There is no such version of the list. Use a number below the count of versions.
+        error VersionUnknown(uint64 version, uint64 versions);
+        /// A node key and an account are needed, and neither is zero. Name both.
+        error CandidateInvalid(bytes32 node, address seat);
+        /// The node was never declared ready. Register it, start it, and have it declared ready.
+        error CandidateNeverReady(bytes32 node);
+        /// The node is a validator already, or is named twice. Leave it out.
+        error ValidatorExists(bytes32 node);
+        /// The node is no validator, or is named twice. Look at the list.
+        error ValidatorUnknown(bytes32 node);
+        /// There would be too few or too many validators. Change others with them.
+        error ValidatorCountOutOfRange(uint64 count, uint64 countMin, uint64 countMax);
+        /// So many validators need longer epochs than this network has. Let fewer join.
+        error EpochTooShort(uint64 count, uint64 epochBlocks, uint64 epochBlocksMin);
+        /// One institution would have more nodes than may be faulty. Spread them.
+        error InstitutionTooLarge(address seat, uint64 nodes, uint64 nodesMax);
+        /// Of so many validators that many must sign, and fewer are known to be there: some that join were not declared ready, some have led no block for long. Start them, declare them ready, or name others.
+        error ValidatorsAbsent(uint64 count, uint64 quorum, uint64 present, uint64 unready, uint64 silent);
+        /// The last change does not sign yet. Execute this one from that epoch on.
+        error ValidatorChangePending(uint64 version, uint64 epoch, uint64 signsFromEpoch);
     }
 }

@@ -54,7 +54,8 @@ fn is_possible(action: &Action) -> bool {
             | Call::setGuardian(_)
             | Call::setParameters(_)
             | Call::pauseModule(_)
-            | Call::unpauseModule(_))
+            | Call::unpauseModule(_)
+            | Call::changeValidators(_))
     )
 }
 

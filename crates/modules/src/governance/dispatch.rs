@@ -2,7 +2,7 @@
 
 use alloy_primitives::Bytes;
 
-use super::{IGovernance::*, execution, ops, pauses, proposals, views};
+use super::{IGovernance::*, committee, execution, ops, pauses, proposals, views};
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
@@ -32,6 +32,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
             mutate::<pauseModuleCall, _>(context, |x| pauses::pause_module(x, c.module, c.durationMs))
         }
         Call::unpauseModule(c) => mutate::<unpauseModuleCall, _>(context, |x| pauses::unpause_module(x, c.module)),
+        Call::changeValidators(c) => {
+            mutate::<changeValidatorsCall, _>(context, |x| committee::change(x, &c.joining, &c.leaving))
+        }
 
         Call::parameters(_) => view::<parametersCall>(views::parameters(context)?),
         Call::seatCount(_) => view::<seatCountCall>(views::seat_count(context)?),
@@ -45,6 +48,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
         Call::proposalOf(c) => view::<proposalOfCall>(views::proposal_of(context, c.proposalId)?),
         Call::actionOf(c) => view::<actionOfCall>(views::action_of(context, c.proposalId, c.index)?),
         Call::ballotOf(c) => view::<ballotOfCall>(views::ballot_of(context, c.proposalId, c.account)?),
+        Call::epochOf(_) => view::<epochOfCall>(committee::epoch_of(context)?),
+        Call::validatorsAt(c) => view::<validatorsAtCall>(views::validators_at(context, c.version)?),
+        Call::readyUntil(c) => view::<readyUntilCall>(committee::ready_until(context, c.node)?),
         Call::pauseOf(c) => {
             let (paused, pause) = views::pause_of(context, c.module)?;
             view::<pauseOfCall>((paused, pause.since_ms, pause.until_ms, pause.proposal_id))

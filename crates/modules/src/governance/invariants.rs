@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    State,
+    State, committee,
     decision::Record,
     execution::ensure_decidable,
     layout::{Execution, Register, layout},
@@ -45,7 +45,27 @@ pub fn check(context: &mut Context<'_>) -> Result<Vec<Violation>, Failure> {
         check_proposal(proposal_id, &record, &mut violations);
     }
     check_pauses(context, status.paused, &mut violations)?;
+    check_committees(context, &mut violations)?;
     Ok(violations)
+}
+
+/// Every version of the list of validators is one, and versions follow one another.
+fn check_committees(context: &mut Context<'_>, violations: &mut Vec<Violation>) -> Result<(), Failure> {
+    let epochs = layout().epochs.read(context)?;
+    if epochs.epoch_blocks == 0 {
+        return Ok(());
+    }
+    let mut before = None;
+    for version in 0..epochs.versions {
+        let (from_epoch, validators) = committee::version_of(context, version)?;
+        let ordered = validators.windows(2).all(|pair| pair[0].node < pair[1].node);
+        let later = before.is_none_or(|before| before < from_epoch);
+        hold(violations, "governance.validators_ordered", ordered && later && !validators.is_empty(), || {
+            format!("version {version} from epoch {from_epoch} after {before:?}: {validators:?}")
+        });
+        before = Some(from_epoch);
+    }
+    Ok(())
 }
 
 /// Weights add up, every member stands where its record says, and its last snapshot is its weight.

@@ -217,6 +217,48 @@ packed! {
     }
 }
 
+packed! {
+    /// The epochs of the network; zero where its committee never changes.
+    pub struct Epochs {
+        /// Blocks of an epoch.
+        pub epoch_blocks: u64 = 0..8,
+        /// Versions ever made of the list of validators.
+        pub versions: u64 = 8..16,
+    }
+}
+
+packed! {
+    /// A version of the list of validators.
+    pub struct Version {
+        /// First epoch in which it is dealt to.
+        pub from_epoch: u64 = 0..8,
+    }
+}
+
+layout! {
+    /// A version of the list of validators, ordered by node.
+    pub struct VersionPlace {
+        /// From when on it counts.
+        pub head: Slot<Version> = 0,
+        /// The nodes.
+        pub nodes: Array<B256> = 1,
+        /// The accounts of their institutions; zero for nodes of genesis.
+        pub seats: Array<Address> = 2,
+    }
+}
+
+packed! {
+    /// What is known of a node that is, was or may become a validator.
+    pub struct Duty {
+        /// Height of the last block that it led, or from which on it can lead.
+        pub led_height: u64 = 0..8,
+        /// Last epoch for which it was declared ready; zero if it never was.
+        pub ready_until: u64 = 8..16,
+        /// Last version of the list that names it, plus one; zero if none does.
+        pub last_version: u64 = 16..24,
+    }
+}
+
 layout! {
     /// Storage of governance.
     pub struct Layout {
@@ -236,6 +278,12 @@ layout! {
         pub proposals: Mapping<u64, ProposalPlace> = 10,
         /// Pauses by module.
         pub pauses: Mapping<Address, Slot<Pause>> = 11,
+        /// The epochs of the network.
+        pub epochs: Slot<Epochs> = 12,
+        /// Versions of the list of validators, from 0.
+        pub committees: Mapping<u64, VersionPlace> = 13,
+        /// What is known of nodes.
+        pub duties: Mapping<B256, Slot<Duty>> = 14,
     }
 }
 

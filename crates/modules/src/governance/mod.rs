@@ -16,11 +16,12 @@
 //! proposal as it was.
 //!
 //! **Limits.** [`SEATS_MAX`] seats, [`GUARDIANS_MAX`] guardians, [`ACTIONS_MAX`] actions and [`ACTION_BYTES_MAX`] bytes
-//! of input a proposal. No operation loops over seats or proposals. The committee of validators is not changed here: the
-//! engine cannot.
+//! of input a proposal. No operation loops over seats or proposals. Validators are listed in [`committee`], where the
+//! network has epochs; the engine deals shares to those who are listed.
 
 mod abi;
 mod actions;
+pub mod committee;
 mod decision;
 mod dispatch;
 mod execution;

@@ -1,10 +1,11 @@
 //! Acts of governance on itself: who votes, who guards, what a decision needs. Checks, then effects, then the event.
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use florin_types::{GenesisGovernance, GovernanceParameters};
 
 use super::{
     IGovernance::{self, Parameters},
+    committee,
     decision::BASIS_POINTS,
     execution::{ensure_decidable, proposal_in_execution},
     layout::{Status, Terms, layout},
@@ -154,8 +155,13 @@ pub(super) fn parameters(context: &mut Context<'_>) -> Result<Parameters, Failur
 
 // ----- genesis -------------------------------------------------------------------------------------------------------
 
-/// Sets governance up at genesis. The error names the part of the section.
-pub(crate) fn initialise(context: &mut Context<'_>, section: &GenesisGovernance) -> Result<(), (String, Failure)> {
+/// Sets governance up at genesis; `epochs` are the blocks of an epoch and the validators, where the committee changes. The
+/// error names the part of the section.
+pub(crate) fn initialise(
+    context: &mut Context<'_>,
+    section: &GenesisGovernance,
+    epochs: Option<(u64, &[B256])>,
+) -> Result<(), (String, Failure)> {
     let at = |field: String| move |failure: Failure| (field, failure);
     layout().status.write(context, Status { is_established: true, ..Status::default() }).map_err(at(String::new()))?;
     write_parameters(context, &parameters_of(&section.parameters)).map_err(at(".parameters".into()))?;
@@ -165,6 +171,9 @@ pub(crate) fn initialise(context: &mut Context<'_>, section: &GenesisGovernance)
     }
     for account in &section.guardians {
         guardian(context, *account, true).map_err(at(format!(".guardians.{account}")))?;
+    }
+    if let Some((epoch_blocks, validators)) = epochs {
+        committee::establish(context, epoch_blocks, validators).map_err(at(String::new()))?;
     }
     ensure_decidable(context).map_err(at(String::new()))
 }

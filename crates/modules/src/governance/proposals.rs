@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256};
 
 use super::{
     IGovernance::{self, Action},
-    actions,
+    actions, committee,
     decision::{CANCELLED, Kind, Record, State, VETOED, share},
     layout::{Ballot, Electorate, Head, ProposalPlace, Register, Tally, Terms, Times, layout},
     require_established,
@@ -58,6 +58,7 @@ pub fn propose(context: &mut Context<'_>, actions: &[Action], description_hash: 
     ensure(weight > 0, || IGovernance::SeatRequired { caller })?;
     ensure_settled(context)?;
     actions::check(actions)?;
+    committee::check_proposed(context, actions)?;
     create(context, Kind::Ordinary, actions, description_hash)
 }
 

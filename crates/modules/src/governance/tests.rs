@@ -1,5 +1,6 @@
 //! Scenarios of decisions. What runs as EVM code is played here by [`execute`]; `crates/execution` tests the code.
 
+mod committee;
 mod limits;
 mod model;
 mod pauses;
@@ -267,7 +268,12 @@ fn periods_end_to_the_millisecond() {
         (expires + 1_000, 5),
     ];
     for (now, expected) in rows {
-        let mut ledger = Ledger { storage: ledger.storage.clone(), rules: ledger.rules.clone(), timestamp_ms: now };
+        let mut ledger = Ledger {
+            storage: ledger.storage.clone(),
+            rules: ledger.rules.clone(),
+            timestamp_ms: now,
+            height: ledger.height,
+        };
         assert_eq!(state(&mut ledger, proposal), expected, "{}", now - start);
         let late = ledger.call(B, GOV, castVoteCall { proposalId: proposal, support: FOR });
         assert_eq!(late.is_ok(), expected == 1, "{}", now - start);

@@ -1,10 +1,10 @@
 //! Questions about seats, guardians, proposals and pauses.
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 
 use super::{
     IGovernance::{self, Parameters, Proposal},
-    actions, layout,
+    actions, committee, layout,
     layout::Pause,
     ops, pauses, proposals, require_established,
 };
@@ -131,4 +131,17 @@ pub fn ballot_of(context: &mut Context<'_>, proposal_id: u64, account: Address) 
 pub fn pause_of(context: &mut Context<'_>, module: Address) -> Result<(bool, Pause), Failure> {
     require_established(context)?;
     pauses::pause_of(context, module)
+}
+
+/// A version of the list of validators, as the ABI returns it.
+pub(super) fn validators_at(
+    context: &mut Context<'_>,
+    version: u64,
+) -> Result<(u64, Vec<B256>, Vec<Address>), Failure> {
+    let (from_epoch, validators) = committee::version_of(context, version)?;
+    Ok((
+        from_epoch,
+        validators.iter().map(|entry| entry.node).collect(),
+        validators.iter().map(|entry| entry.seat).collect(),
+    ))
 }

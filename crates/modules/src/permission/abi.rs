@@ -56,6 +56,9 @@ sol! {
         function updateNode(bytes32 publicKey, string calldata name, string calldata endpoint) external;
         /// Removes a follower. Admin, and whoever registered it.
         function removeNode(bytes32 publicKey) external;
+        /// Says that a node is there, follows the ledger and can be dealt a share of the network's key; believed until the
+        /// end of the epoch that is answered. The admin, who registered it, or a seat or guardian of governance.
+        function declareNodeReady(bytes32 publicKey) external returns (uint64 untilEpoch);
 
         /// The government was offered, or the offer withdrawn.
         event AdminProposed(address indexed admin, address indexed pendingAdmin);

@@ -52,6 +52,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
         Call::updateNode(c) => {
             mutate::<updateNodeCall, _>(context, |x| nodes::update_node(x, c.publicKey, &c.name, &c.endpoint))
         }
+        Call::declareNodeReady(c) => {
+            mutate::<declareNodeReadyCall, _>(context, |x| nodes::declare_ready(x, c.publicKey))
+        }
         Call::removeNode(c) => mutate::<removeNodeCall, _>(context, |x| nodes::remove_node(x, c.publicKey)),
     }
 }

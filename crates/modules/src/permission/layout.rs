@@ -60,6 +60,8 @@ packed! {
         pub index: u64 = 1..9,
         /// Who registered it where connecting is open; zero for nodes of genesis and of the admin.
         pub owner: Address = 9..29,
+        /// Whether it was ever declared ready to be a validator: only then it can be one beside those of genesis.
+        pub was_ready: bool = 29..30,
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A validator's place follows from the committee's threshold key, not from this list: it can be neither added nor
 //! removed here, only its name and endpoint change. Removing two of four validators would otherwise stop the network
-//! with no way to undo it.
+//! with no way to undo it. Where the committee changes, governance says who is in it; a node that is, was a short while
+//! ago or is about to be in it stays registered, so that the others know where it listens.
 //!
 //! Where connecting is open, every account that may transact registers one follower of its own, and may remove it again:
 //! nodes of strangers have a key and an address that somebody answers for, and are bounded in number.
@@ -18,6 +19,7 @@ use super::{
 use crate::{
     PERMISSION_ADDRESS,
     context::{Context, Failure, ensure, revert},
+    governance,
 };
 
 /// Most nodes that the registry holds.
@@ -112,11 +114,13 @@ pub fn nodes(context: &mut Context<'_>) -> Result<Vec<Node>, Failure> {
 /// listed, or where their role suffices. A node that nobody registered never may.
 pub fn may_connect(context: &mut Context<'_>, public_key: B256) -> Result<bool, Failure> {
     let (access, roles) = access_of(context, Capability::Connect)?;
-    let role = role_from_number(place(context, public_key)?.record.read(context)?.role);
-    Ok(match (access, role) {
+    let record = place(context, public_key)?.record.read(context)?;
+    Ok(match (access, role_from_number(record.role)) {
         (_, None) => false,
         (_, Some(NodeRole::Validator)) | (Access::Open | Access::Listed, Some(_)) => true,
-        (Access::Role, Some(NodeRole::Follower)) => roles & NODE_ROLE_FOLLOWER != 0,
+        (Access::Role, Some(NodeRole::Follower)) => {
+            roles & NODE_ROLE_FOLLOWER != 0 || serves(context, public_key, record)?
+        }
     })
 }
 
@@ -161,7 +165,7 @@ fn put(
     ensure(index < NODES_MAX, || IPermission::NodesFull { nodesMax: U256::from(NODES_MAX) })?;
     let role = role_number(role);
     layout().node_keys.push(context, public_key)?;
-    place.record.write(context, NodeRecord { role, index, owner })?;
+    place.record.write(context, NodeRecord { role, index, owner, was_ready: false })?;
     place.name.write(context, name)?;
     place.endpoint.write(context, endpoint)?;
     context.emit(
@@ -190,6 +194,27 @@ pub(super) fn update_node(
     )
 }
 
+/// Says that a node is there, follows the ledger and can be dealt a share: by the admin, who registered it, or a seat of
+/// governance, which answers for it with its name. Answers the last epoch for which that is believed.
+pub(super) fn declare_ready(context: &mut Context<'_>, public_key: B256) -> Result<u64, Failure> {
+    let place = place(context, public_key)?;
+    let record = place.record.read(context)?;
+    let caller = context.caller();
+    let is_owner = !record.owner.is_zero() && record.owner == caller;
+    if !is_owner && !governance::is_member(context, caller)? {
+        require_admin(context)?;
+    }
+    ensure(record.role != 0, || IPermission::NodeUnknown { publicKey: public_key })?;
+    place.record.write(context, NodeRecord { was_ready: true, ..record })?;
+    governance::committee::declare_ready(context, public_key)
+}
+
+/// Whether governance lists a node as a validator. Who was never ready is not asked about: where the committee is fixed
+/// nothing is read, and calls cost what they always did.
+fn serves(context: &mut Context<'_>, public_key: B256, record: NodeRecord) -> Result<bool, Failure> {
+    Ok(record.was_ready && governance::committee::serves(context, public_key)?)
+}
+
 /// Removes a follower, by the admin or by who registered it; the last key of the list takes its place.
 pub(super) fn remove_node(context: &mut Context<'_>, public_key: B256) -> Result<(), Failure> {
     let removed = place(context, public_key)?;
@@ -199,7 +224,8 @@ pub(super) fn remove_node(context: &mut Context<'_>, public_key: B256) -> Result
         require_admin(context)?;
     }
     ensure(record.role != 0, || IPermission::NodeUnknown { publicKey: public_key })?;
-    ensure(record.role != VALIDATOR, || IPermission::NodeIsValidator { publicKey: public_key })?;
+    let serves = record.role == VALIDATOR || serves(context, public_key, record)?;
+    ensure(!serves, || IPermission::NodeIsValidator { publicKey: public_key })?;
     let keys = layout().node_keys;
     let last = keys.len(context)?.saturating_sub(1);
     let moved_key =

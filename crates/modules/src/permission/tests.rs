@@ -367,7 +367,7 @@ fn invariants_notice_what_they_name() {
     assert_eq!(names(&mut ledger), ["permission.node_index"]);
     let mut ledger = world();
     let record = lay.nodes.of(&B256::repeat_byte(5)).record;
-    let owned = layout::NodeRecord { role: 2, index: 4, owner: account(1) };
+    let owned = layout::NodeRecord { role: 2, index: 4, owner: account(1), was_ready: false };
     ledger.run(GOVERNOR, |context| record.write(context, owned)).unwrap();
     assert_eq!(names(&mut ledger), ["permission.node_owner"]);
 }

@@ -115,11 +115,10 @@ pub(crate) async fn state_proof(context: &Arc<Context>, args: &Args) -> Result<W
 pub(crate) async fn validators(context: &Arc<Context>, _: &Args) -> Result<WireValidators, RpcError> {
     let network_key = NetworkKey::from_threshold_public(&context.genesis.threshold_public)
         .map_err(|error| RpcError::fault(&error))?;
-    let validator =
-        |node: &florin_types::GenesisNode| WireValidator { name: node.name.clone(), node_key: node.public_key };
+    let validators = context.node.validators().into_iter();
     Ok(WireValidators {
         network_key: network_key.to_bytes(),
-        validators: context.genesis.validators().map(validator).collect(),
+        validators: validators.map(|(name, node_key)| WireValidator { name, node_key }).collect(),
     })
 }
 

@@ -6,7 +6,7 @@ use crate::{
     desk::{Clerk, Desk},
 };
 use alloy_consensus::Transaction as _;
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use florin_mempool::{Pool, PoolLimits, Submitted};
 use florin_types::{TxEnvelope, VerifiedTx};
 use futures::{future::BoxFuture, future::join_all};
@@ -49,6 +49,10 @@ impl NodeControl for Control {
     }
 
     fn status(&self) -> NodeStatus {
+        unreachable!("the desk does not ask")
+    }
+
+    fn validators(&self) -> Vec<(String, B256)> {
         unreachable!("the desk does not ask")
     }
 }

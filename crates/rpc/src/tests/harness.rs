@@ -148,6 +148,7 @@ fn genesis() -> Genesis {
         policies: Vec::new(),
         tokens: vec![token],
         governance: None,
+        epoch_blocks: None,
     }
 }
 
@@ -174,6 +175,10 @@ impl NodeControl for Control {
 
     fn status(&self) -> NodeStatus {
         self.status.lock().clone()
+    }
+
+    fn validators(&self) -> Vec<(String, B256)> {
+        self.genesis.validators().map(|node| (node.name.clone(), node.public_key)).collect()
     }
 }
 
@@ -306,7 +311,7 @@ impl Node {
             context: ConsensusContext { view: height, parent_view: height - 1, ..ConsensusContext::default() },
             ..Extension::default()
         };
-        let block: Block = assemble(&parent.block, &env, &rules, &executed, &txs, state_root, extension).unwrap();
+        let block: Block = assemble(&parent.block, &env, &rules, &executed, &txs, state_root, extension, None).unwrap();
         let undo = self.writer.capture(&block, &executed.changeset, &self.databases).await.unwrap();
         <Databases<_> as DatabaseSet<engine::Context>>::apply(&self.databases, batch).await;
         let barrier = <Databases<_> as DatabaseSet<engine::Context>>::finalize(&self.databases).await;

@@ -108,6 +108,7 @@ fn block(parent: Option<&Block>, state_root: B256, state: StateTarget) -> Block 
             ..ConsensusContext::default()
         },
         state,
+        payload_hash: None,
     };
     let header = Header {
         number: height,

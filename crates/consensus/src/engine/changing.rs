@@ -1,0 +1,247 @@
+//! What is started beside agreement where the committee changes: the actor that deals shares, and the one that starts an
+//! engine of agreement for each epoch.
+
+use super::{
+    Agreement, Automaton, FETCH_RETRY, FETCH_TIMEOUT, MAILBOX, REPLAY_BUFFER, StartError, Starting, StatefulMailbox,
+    VIEWS_RETAINED, WRITE_BUFFER,
+};
+use crate::{
+    application::Marshal,
+    block::EngineBlock,
+    epochs::{
+        namespace,
+        participants::Participants,
+        peers::Peers,
+        schemes::{Register, Schemes},
+        wrapped::Wrapped,
+    },
+    keys::VALIDATORS,
+    runtime::Runtime,
+    secrets::{Kept, Secrets},
+};
+use commonware_consensus::{
+    Reporters,
+    marshal::standard::Standard,
+    simplex::{
+        SkipBudget,
+        config::{ForwardPolicy, SkipPolicy},
+        elector::RoundRobin,
+    },
+};
+use commonware_cryptography::{
+    Sha256,
+    bls12381::{
+        dkg::feldman_desmedt::Reveal,
+        primitives::{sharing::Mode, variant::MinSig},
+    },
+    ed25519::{PrivateKey, PublicKey},
+};
+use commonware_glue::dkg::{
+    fence::{Fence, Gate},
+    orchestrator, reshare,
+    state_sync::Plan as StateSyncPlan,
+};
+use commonware_p2p::{AddressableManager, Blocker, Receiver, Sender};
+use commonware_parallel::Sequential;
+use commonware_utils::NZDuration;
+use florin_proof::Scheme;
+use std::sync::Arc;
+
+/// Deals shares and takes part in every ceremony.
+type Dealing<E, M, B> = reshare::Actor<
+    E,
+    EngineBlock,
+    MinSig,
+    PrivateKey,
+    Peers<M>,
+    B,
+    Participants<E>,
+    Secrets<E>,
+    Sequential,
+    Scheme,
+    Standard<EngineBlock>,
+    Register<E>,
+>;
+/// Starts an engine of agreement for each epoch.
+type Conducting<E, M, B> = orchestrator::Actor<
+    E,
+    B,
+    Peers<M>,
+    Schemes,
+    Standard<EngineBlock>,
+    MinSig,
+    Automaton<E>,
+    RoundRobin<Sha256>,
+    Sequential,
+>;
+/// How it is told to.
+type Conduct<E, M, B> = orchestrator::Config<
+    B,
+    Peers<M>,
+    Schemes,
+    Standard<EngineBlock>,
+    MinSig,
+    Automaton<E>,
+    RoundRobin<Sha256>,
+    Sequential,
+>;
+/// Who must be told of every final block.
+pub(super) type Mailboxes =
+    Reporters<orchestrator::Mailbox<EngineBlock>, reshare::Mailbox<EngineBlock, MinSig, PrivateKey>>;
+
+/// What the change of the committee needs beside the node itself.
+pub(super) struct Changing<E: Runtime, M, B> {
+    peers: Peers<M>,
+    blocker: B,
+    secrets: Secrets<E>,
+}
+
+/// What is started when the state is recovered.
+pub(super) struct Actors<E: Runtime, M, B>
+where
+    M: AddressableManager<PublicKey = PublicKey> + Sync,
+    B: Blocker<PublicKey = PublicKey> + Sync,
+{
+    dealing: Dealing<E, M, B>,
+    conducting: Conducting<E, M, B>,
+}
+
+impl<E: Runtime> Starting<E> {
+    /// Opens the shares of this node; `None` where there is one epoch for ever.
+    pub(super) async fn changing<M, B>(
+        &self,
+        peers: &Peers<M>,
+        blocker: &B,
+    ) -> Result<Option<Changing<E, M, B>>, StartError>
+    where
+        M: AddressableManager<PublicKey = PublicKey> + Sync,
+        B: Blocker<PublicKey = PublicKey> + Sync,
+    {
+        if self.config.genesis.epoch_blocks.is_none() {
+            return Ok(None);
+        }
+        let (context, partition) = (self.context.child("secrets"), self.partition("shares"));
+        let secrets = Secrets::open(context, partition, &self.config.secret, Kept::Epochs).await;
+        let mut secrets = secrets.map_err(StartError::Secrets)?;
+        // A node that has blocks but no shares has lost them, and with them what it voted for: it is dealt a new one.
+        if self.ledger.head().block.height() == 0
+            && self.config.floor.is_none()
+            && let Some(share) = &self.config.share
+        {
+            secrets.import(share).await;
+        }
+        Ok(Some(Changing { peers: peers.clone(), blocker: blocker.clone(), secrets }))
+    }
+
+    /// Makes the actors, and the application that puts into blocks what they must publish.
+    pub(super) fn change<M, B>(
+        &self,
+        changing: Changing<E, M, B>,
+        application: StatefulMailbox<E>,
+        marshal: Marshal,
+    ) -> (Automaton<E>, Actors<E, M, B>, Mailboxes)
+    where
+        M: AddressableManager<PublicKey = PublicKey> + Sync,
+        B: Blocker<PublicKey = PublicKey> + Sync,
+    {
+        let Changing { peers, blocker, secrets } = changing;
+        let (fence, gate) = Fence::new();
+        let votes = self.partition("simplex");
+        let registrar =
+            Register { context: Arc::new(self.context.child("epochs")), schemes: self.schemes.clone(), votes };
+        let config = reshare::Config {
+            signer: self.config.secret.signer().clone(),
+            manager: peers.clone(),
+            blocker: blocker.clone(),
+            participants_provider: Participants {
+                context: Arc::new(self.context.child("participants")),
+                ledger: self.ledger.clone(),
+                genesis: self.config.genesis.clone(),
+                first: self.schemes.current().get().committee.participants.clone(),
+            },
+            secret_store: secrets,
+            strategy: Sequential,
+            registrar,
+            marshal: marshal.clone(),
+            state_sync: StateSyncPlan::disabled(),
+            fence,
+            namespace: namespace(self.config.genesis.chain_id, self.genesis.inner().hash()),
+            sharing_mode: Mode::NonZeroCounter,
+            reveal: Reveal::V1,
+            mailbox_size: MAILBOX,
+            partition_prefix: self.partition("reshare"),
+            page_cache: self.page_cache.clone(),
+            write_buffer: WRITE_BUFFER,
+            replay_buffer: REPLAY_BUFFER,
+            max_participants: VALIDATORS,
+            blocks_per_epoch: self.epoch_blocks,
+        };
+        let (dealing, dealt) = reshare::Actor::new(self.context.child("reshare"), config);
+        let wrapped = reshare::Application::new(application, dealt.clone(), self.epoch_blocks);
+        let automaton = self.automaton(Wrapped::Epochs(wrapped), marshal.clone());
+        let config = self.conducting((peers, blocker), automaton.clone(), marshal, gate);
+        let (conducting, conducted) = orchestrator::Actor::new(self.context.child("orchestrator"), config);
+        (automaton, Actors { dealing, conducting }, Reporters::from((conducted, dealt)))
+    }
+
+    fn conducting<M, B>(
+        &self,
+        (manager, oracle): (Peers<M>, B),
+        application: Automaton<E>,
+        marshal: Marshal,
+        gate: Gate,
+    ) -> Conduct<E, M, B> {
+        let timing = self.core.timing;
+        orchestrator::Config {
+            oracle,
+            manager,
+            provider: self.schemes.clone(),
+            marshal,
+            application,
+            strategy: Sequential,
+            simplex: orchestrator::SimplexConfig {
+                elector: RoundRobin::<Sha256>::default(),
+                mailbox_size: MAILBOX,
+                replay_buffer: REPLAY_BUFFER,
+                write_buffer: WRITE_BUFFER,
+                page_cache: self.page_cache.clone(),
+                leader_timeout: timing.leader_timeout,
+                certification_timeout: timing.certification_timeout,
+                timeout_retry: timing.retry,
+                fetch_timeout: NZDuration!(FETCH_TIMEOUT),
+                fetch_retry_delay: FETCH_RETRY,
+                view_retention: VIEWS_RETAINED,
+                skip: SkipPolicy::Enabled { timeout: timing.skip_after, budget: SkipBudget::Participants },
+                track_historical_votes: false,
+                forward: ForwardPolicy::SilentLeader,
+            },
+            gate,
+            state_sync: StateSyncPlan::disabled(),
+            blocks_per_epoch: self.epoch_blocks,
+            mailbox_size: MAILBOX,
+            partition_prefix: self.partition("simplex"),
+        }
+    }
+
+    /// Starts to deal, and to vote or to follow the votes of others, epoch by epoch.
+    pub(super) fn agree_in_epochs<M, B, S, R>(
+        &mut self,
+        actors: Actors<E, M, B>,
+        agreement: Agreement<E, B, S, R>,
+        dealing: (S, R),
+    ) where
+        M: AddressableManager<PublicKey = PublicKey> + Sync,
+        B: Blocker<PublicKey = PublicKey> + Sync,
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let Agreement { gate, votes, certificates, resolver, .. } = agreement;
+        let Actors { dealing: dealer, conducting } = actors;
+        self.tasks.push(("reshare", dealer.start(dealing)));
+        let task = match gate {
+            None => conducting.start(votes, certificates, resolver),
+            Some(gate) => gate.then(&self.context, move || conducting.start(votes, certificates, resolver)),
+        };
+        self.tasks.push(("orchestrator", task));
+    }
+}
