@@ -123,7 +123,7 @@ impl<E: florin_state::Runtime> Core<E> {
             validators = info.output.players().len(),
             next_players = ?info.players,
             "the committee and its shares stay for one more epoch: a member of the next one was away while shares were \
-             dealt, or too few dealers led a block. Start who is missing (`florin doctor`), or take it off the list"
+             dealt, or too few dealers led a block. `florin doctor` says who is away: start it, or take it off the list"
         );
     }
 

@@ -16,7 +16,7 @@ use florin_types::{Genesis, Height, NodeRole, VerifiedTx};
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 use parking_lot::Mutex;
 use serde::Serialize;
-use std::sync::Arc;
+use std::{num::NonZeroU64, sync::Arc};
 
 /// A validator as the network knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -138,12 +138,30 @@ impl Node {
 
     /// The validators that sign now, in the order of the committee.
     pub fn validators(&self) -> Vec<Validator> {
-        let in_file = |key: &B256| self.0.genesis.nodes.iter().find(|node| node.public_key == *key).cloned();
-        let validator = |key: B256| match self.0.listed.find(&key).or_else(|| in_file(&key)) {
+        self.0.current.get().committee.validators().into_iter().map(|key| self.named(key)).collect()
+    }
+
+    /// Who signs in this epoch, is dealt shares in it or is to be in the next, and whether this node reaches it: a ceremony
+    /// fails while one of them is away. The validators where the committee never changes.
+    pub fn members(&self) -> Vec<(Validator, bool)> {
+        let (members, connected) = (self.0.listed.members(), self.0.observed.connected());
+        let members = if members.is_empty() { self.0.current.get().committee.validators() } else { members };
+        let reaches = |key: &B256| *key == self.0.node_key || connected.contains(key);
+        members.into_iter().map(|key| (self.named(key), reaches(&key))).collect()
+    }
+
+    /// Blocks of an epoch; zero where the committee never changes.
+    pub(crate) fn epoch_blocks(&self) -> u64 {
+        self.0.genesis.epoch_blocks.map_or(0, NonZeroU64::get)
+    }
+
+    /// A node with the name and address that the ledger has now, or had in the beginning.
+    fn named(&self, key: B256) -> Validator {
+        let in_file = || self.0.genesis.nodes.iter().find(|node| node.public_key == key).cloned();
+        match self.0.listed.find(&key).or_else(in_file) {
             Some(node) => Validator { name: node.name, node_key: key, address: node.address },
             None => Validator { name: key.to_string(), node_key: key, address: String::new() },
-        };
-        self.0.current.get().committee.validators().into_iter().map(validator).collect()
+        }
     }
 
     /// Number of the epoch (0 for ever where the committee does not change), and the committee that signs in it.

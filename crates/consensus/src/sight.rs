@@ -128,6 +128,8 @@ pub(crate) struct SightGauges {
     validator_heard: GaugeFamily<[(&'static str, String); 1]>,
     validator_silent: GaugeFamily<[(&'static str, String); 1]>,
     clock_ahead: GaugeFamily<[(&'static str, String); 1]>,
+    epoch_blocks: Gauge,
+    member_connected: GaugeFamily<[(&'static str, String); 1]>,
     pool_transactions_max: Gauge,
     pool_bytes_max: Gauge,
     /// When a block last became final here. Not the block's own time: that is the leader's clock, and after a long pause of
@@ -157,6 +159,11 @@ impl SightGauges {
                 "clock_ahead_ms",
                 "By how much this clock was ahead of a validator's latest block when it came, its way included, by name",
             ),
+            epoch_blocks: context.gauge("epoch_blocks", "Blocks of an epoch; 0 where the committee never changes"),
+            member_connected: context.family(
+                "member_connected",
+                "1 if a member of this epoch's committees (that signs, is dealt to, or comes next) is connected, else 0, by name",
+            ),
             pool_transactions_max: context
                 .gauge("pool_room_transactions", "Most transactions that the pool holds, pending and queued"),
             pool_bytes_max: context.gauge("pool_room_bytes", "Most encoded bytes that the pool holds"),
@@ -184,9 +191,14 @@ impl SightGauges {
         let _ = self.heard.try_set(sights.iter().filter(|sight| sight.heard).count());
         let _ = self.pool_transactions_max.try_set(limits.transactions_max);
         let _ = self.pool_bytes_max.try_set(limits.bytes_max);
+        let _ = self.epoch_blocks.try_set(node.epoch_blocks());
         self.validator_heard.clear();
         self.validator_silent.clear();
         self.clock_ahead.clear();
+        self.member_connected.clear();
+        for (member, connected) in node.members() {
+            self.member_connected.get_or_create(&[("validator", member.name)]).set(i64::from(connected));
+        }
         for sight in sights {
             let label = [("validator", sight.name)];
             self.validator_heard.get_or_create(&label).set(i64::from(sight.heard));

@@ -107,6 +107,11 @@ pub(crate) const CHECKS: &[Check] = {
         ),
         check("quorum", Network, "more than two thirds of the validators are heard, with one to spare"),
         check("validators", Network, "every validator is connected and votes"),
+        check(
+            "members",
+            Network,
+            "where the committee changes, everyone who signs, is dealt a share or comes next is connected",
+        ),
         check("lag", Network, "fewer than 20 final blocks are missing here"),
         check(
             "clock_peers",

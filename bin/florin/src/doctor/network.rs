@@ -42,6 +42,7 @@ impl Seen<'_> {
             self.height(),
             self.quorum(),
             self.validators(),
+            self.members(),
             self.lag(),
             self.clock_peers(),
             self.peers(),
@@ -192,6 +193,35 @@ impl Seen<'_> {
             CODE,
             said.join("; "),
             "ask its operator: does the process run, does its machine answer, is its port open from here",
+        )
+    }
+
+    /// Who would make the ceremony of this epoch fail, before it does.
+    fn members(&self) -> Finding {
+        const CODE: &str = "members";
+        const CONNECTED: &str = "florin_node_member_connected";
+        let (Some(epoch_blocks), Some(failed)) =
+            (self.now("florin_node_epoch_blocks"), self.now("florin_node_failed_ceremonies_total"))
+        else {
+            return Finding::not_seen(CODE, NOT_TOLD);
+        };
+        if epoch_blocks == 0 {
+            return Finding::well(CODE, "the committee of this network never changes");
+        }
+        let members: Vec<(&str, f64)> = self.second.by(CONNECTED, "validator").collect();
+        let failures = format!("{failed} ceremonies failed since this node started");
+        let mut away: Vec<&str> =
+            members.iter().filter(|(_, connected)| *connected < 1.0).map(|(name, _)| *name).collect();
+        if away.is_empty() {
+            return Finding::well(CODE, format!("all {} are connected; {failures}", members.len()));
+        }
+        away.sort_unstable();
+        let places: Vec<String> = away.iter().map(|name| self.with_address(name)).collect();
+        Finding::warning(
+            CODE,
+            format!("{} of {} not connected: {}; {failures}", away.len(), members.len(), places.join(", ")),
+            "start it, or propose changeValidators to take it off the list: while it is away no shares are dealt, and the \
+             committee stays as it is",
         )
     }
 

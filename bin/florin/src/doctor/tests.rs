@@ -29,6 +29,8 @@ florin_node_clock_ahead_ms{validator=\"bank-d\"} 20
 florin_node_connected_peers 3
 florin_node_known_peers 3
 florin_node_refused_blocks_total 0
+florin_node_failed_ceremonies_total 0
+florin_node_epoch_blocks 0
 florin_node_pool_pending_transactions 5
 florin_node_pool_queued_transactions 1
 florin_node_pool_size_bytes 600
@@ -181,6 +183,18 @@ fn limits_of_the_other_checks_are_where_they_are_said_to_be() {
     expect(&["runtime_process_rss 900000"], "memory", Warning, &["900.0 kB of 1.0 MB"]);
     let blocked = format!("florin_network_tracker_directory_blocked{{peer=\"{}\"}} 1700", "07".repeat(32));
     expect(&[&blocked], "blocked_peers", Warning, &["bank-b"]);
+}
+
+#[test]
+fn who_keeps_the_committee_from_changing_is_named() {
+    let member =
+        |name: &str, connected: u8| format!("florin_node_member_connected{{validator=\"{name}\"}} {connected}");
+    expect(&[&member("bank-b", 0)], "members", Well, &["never changes"]);
+    let (b, new, epochs) = (member("bank-b", 1), member("bank-new", 1), "florin_node_epoch_blocks 64");
+    expect(&[&b, &new, epochs], "members", Well, &["all 2 are connected", "0 ceremonies failed"]);
+    let (away, failed) = (member("bank-b", 0), "florin_node_failed_ceremonies_total 3");
+    let words = ["1 of 2 not connected: bank-b (bank-b.example:9000)", "3 ceremonies failed", "changeValidators"];
+    expect(&[&away, &new, failed, epochs], "members", Warning, &words);
 }
 
 #[test]

@@ -25,22 +25,34 @@ use std::{convert::Infallible, fmt, sync::Arc};
 
 /// The nodes that may connect, as they were last listed. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Listed(Arc<Mutex<Vec<GenesisNode>>>);
+pub(crate) struct Listed(Arc<Mutex<Roll>>);
+
+struct Roll {
+    nodes: Vec<GenesisNode>,
+    /// Members of the committees of the newest epoch, the ones that sign first. Empty where the committee never changes.
+    members: Vec<PublicKey>,
+}
 
 impl Listed {
     /// Until the ledger was read, the validators of the genesis file may connect.
     pub(crate) fn new(genesis: &Genesis) -> Self {
-        Self(Arc::new(Mutex::new(genesis.validators().cloned().collect())))
+        let nodes = genesis.validators().cloned().collect();
+        Self(Arc::new(Mutex::new(Roll { nodes, members: Vec::new() })))
     }
 
     /// The entry of a node.
     pub(crate) fn find(&self, key: &B256) -> Option<GenesisNode> {
-        self.0.lock().iter().find(|node| node.public_key == *key).cloned()
+        self.0.lock().nodes.iter().find(|node| node.public_key == *key).cloned()
     }
 
     /// How many may connect beside `me`.
     pub(crate) fn others(&self, me: &B256) -> usize {
-        self.0.lock().iter().filter(|node| node.public_key != *me).count()
+        self.0.lock().nodes.iter().filter(|node| node.public_key != *me).count()
+    }
+
+    /// Who signs in this epoch, is dealt shares in it, or is to be in the next.
+    pub(crate) fn members(&self) -> Vec<B256> {
+        self.0.lock().members.iter().map(|key| B256::from_slice(key.as_ref())).collect()
     }
 }
 
@@ -50,15 +62,8 @@ pub(crate) struct Peers<M> {
     manager: M,
     genesis: Arc<Genesis>,
     listed: Listed,
-    told: Arc<Mutex<Told>>,
-}
-
-#[derive(Default)]
-struct Told {
     /// Number of the next set: the network wants rising ones.
-    next: u64,
-    /// Members of the committees of the newest epoch, the ones that sign first.
-    members: Vec<PublicKey>,
+    next: Arc<Mutex<u64>>,
 }
 
 impl<M> fmt::Debug for Peers<M> {
@@ -69,29 +74,30 @@ impl<M> fmt::Debug for Peers<M> {
 
 impl<M: AddressableManager<PublicKey = PublicKey>> Peers<M> {
     pub(crate) fn new(manager: M, genesis: Arc<Genesis>, listed: Listed) -> Self {
-        Self { manager, genesis, listed, told: Arc::default() }
+        Self { manager, genesis, listed, next: Arc::default() }
     }
 
     /// The list changed. The error names a node of which the network cannot be told.
     pub(crate) fn list(&mut self, nodes: Vec<GenesisNode>) -> Result<(), PeersError> {
         peers(&nodes)?;
-        *self.listed.0.lock() = nodes;
+        self.listed.0.lock().nodes = nodes;
         self.tell();
         Ok(())
     }
 
     /// Tells the network of everybody under the next number.
     fn tell(&mut self) {
-        let mut told = self.told.lock();
-        let listed = self.listed.0.lock().clone();
-        let set = if told.members.is_empty() {
-            peers(&listed).ok()
+        let mut next = self.next.lock();
+        let roll = self.listed.0.lock();
+        let set = if roll.members.is_empty() {
+            peers(&roll.nodes).ok()
         } else {
-            Some(around(&told.members, &listed, &self.genesis))
+            Some(around(&roll.members, &roll.nodes, &self.genesis))
         };
+        drop(roll);
         if let Some(set) = set {
-            self.manager.track(told.next, set);
-            told.next = told.next.saturating_add(1);
+            self.manager.track(*next, set);
+            *next = next.saturating_add(1);
         }
     }
 }
@@ -137,7 +143,7 @@ impl<M: AddressableManager<PublicKey = PublicKey> + Sync> Manager for Peers<M> {
     fn track(&mut self, _epoch: Epoch, peers: TrackedPeers<PublicKey>, _: &Unit) -> Result<(), Infallible> {
         let signing: &Set<PublicKey> = &peers.primary;
         let coming = peers.secondary.iter().filter(|key| signing.position(key).is_none());
-        self.told.lock().members = signing.iter().chain(coming).cloned().collect();
+        self.listed.0.lock().members = signing.iter().chain(coming).cloned().collect();
         self.tell();
         Ok(())
     }
