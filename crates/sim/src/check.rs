@@ -86,6 +86,9 @@ pub enum Violation {
         /// What is wrong.
         reason: String,
     },
+    /// The searchable history says something else than the chain.
+    #[error("the index: {0}")]
+    History(String),
     /// A transaction was accepted but never became final.
     #[error("{count} of the accepted transactions were never final, the first is {first}")]
     NeverFinal {

@@ -4,6 +4,7 @@ use crate::{
     Violation,
     audit::Audit,
     check::{agreed_chain, all_final, certificates_verify, longest_pause_ms, money_is_conserved},
+    history::history_agrees,
     cluster::{Cluster, LinkQuality, Machine, machines},
     story::liveness,
     traitor::Treason,
@@ -480,6 +481,7 @@ impl Run {
                 "invariants were checked below {checked}, the chain ends at {height}"
             )));
         }
+        history_agrees(self.scenario.seed, &chain)?;
         Ok(Report {
             height: last.block.height(),
             block_hash: last.block.hash(),

@@ -43,6 +43,7 @@ const INSIDE: &[(&str, &[&str])] = &[
             "florin-execution",
             "florin-proof",
             "florin-state",
+            "florin-index",
             "florin-consensus",
             "florin-client",
         ],
