@@ -4,7 +4,7 @@
 // Namespaces and mounts need root on Linux. Elsewhere the machines are processes on addresses of the loopback interface: then
 // processes can fail, links and disks cannot, and `isolated` says so.
 import { execFileSync } from "node:child_process";
-import { closeSync, existsSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -39,6 +39,11 @@ class Machine extends Validator {
     const node = [FLORIN_BIN, "node", "--dir", dir];
     super({ name, pid: 0, rpcUrl: `http://${address}:${PORTS.rpc}`, dir, command: space ? inside(space, ...node) : node });
     Object.assign(this, { address, space, link, filler: path.join(dir, "filler") });
+  }
+
+  /** Where the others reach it. */
+  get endpoint() {
+    return `${this.address}:${PORTS.peers}`;
   }
 
   /** SIGSTOP: the process stays, and does nothing. */
@@ -103,8 +108,12 @@ class Machine extends Validator {
   }
 }
 
-/** A network of `count` validators and funded `accounts` (addresses), made with the program's own commands and started. */
-export async function machines({ count, accounts, chainId }) {
+/**
+ * A network of `count` validators and funded `accounts` (addresses), made with the program's own commands and started. The
+ * first account administers. With `epochBlocks` the committee can change, the `seats` among them vote about it, and `joining`
+ * more machines stand ready: they have keys, and nobody knows them yet.
+ */
+export async function machines({ count, accounts, chainId, joining = 0, epochBlocks, seats = [] }) {
   removeLeftovers();
   const root = mkdtempSync(path.join(tmpdir(), `${PREFIX}-${process.pid}-`));
   const subnet = isolated ? `10.${200 + (process.pid % 50)}.${process.pid % 251}` : "127.77.0";
@@ -114,21 +123,22 @@ export async function machines({ count, accounts, chainId }) {
     run("ip", "address", "add", `${subnet}.254/24`, "dev", bridge);
     run("ip", "link", "set", bridge, "up");
   }
-  const all = Array.from({ length: count }, (_, n) => makeMachine({ root, subnet, bridge, number: n + 1 }));
+  const all = Array.from({ length: count + joining }, (_, n) => makeMachine({ root, subnet, bridge, number: n + 1 }));
+  const validators = all.slice(0, count);
   const remove = async () => {
     await Promise.all(all.map((machine) => machine.stop()));
     if (isolated) dismantle(all, bridge);
     rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   };
   try {
-    describeNetwork({ root, all, accounts, chainId, subnet });
-    for (const machine of all) machine.start();
-    await Promise.all(all.map((machine) => machine.ready()));
+    describeNetwork({ root, all, validators, accounts, chainId, subnet, epochBlocks, seats });
+    for (const machine of validators) machine.start();
+    await Promise.all(validators.map((machine) => machine.ready()));
   } catch (error) {
     await remove();
     throw error;
   }
-  return { chainId, validators: all, remove };
+  return { chainId, validators, joining: all.slice(count), remove };
 }
 
 function makeMachine({ root, subnet, bridge, number }) {
@@ -149,27 +159,21 @@ function makeMachine({ root, subnet, bridge, number }) {
 }
 
 /** Keys, genesis and configuration, as `docs/operate.md` has them, with a dealer in the place of the ceremony. */
-function describeNetwork({ root, all, accounts, chainId, subnet }) {
+function describeNetwork({ root, all, validators, accounts, chainId, subnet, epochBlocks, seats }) {
   const passphrase = path.join(root, "passphrase");
   writeFileSync(passphrase, `${randomBytes(24).toString("base64")}\n`, { mode: 0o600 });
   const sealed = ["--light", "--passphrase-file", passphrase];
-  const nodes = all.map((machine) => {
-    const { public_key } = JSON.parse(florin("key", "node", "--dir", machine.dir, ...sealed, "--json"));
-    return ["[[nodes]]", `name = "${machine.name}"`, `public_key = "${public_key}"`, `address = "${machine.address}:${PORTS.peers}"`, 'role = "validator"', ""];
-  });
-  const [admin] = accounts;
-  const head = [`chain_id = ${chainId}`, 'network = "faults"', `timestamp_ms = ${Date.now()}`, `permission_admin = "${admin}"`, 'transact = "open"', 'deploy = "listed"', 'connect = "listed"', ""];
-  const funds = accounts.map((address) => `[accounts.${address}]\nbalance = "1000000000000000000000"`);
+  for (const machine of all) machine.publicKey = JSON.parse(florin("key", "node", "--dir", machine.dir, ...sealed, "--json")).public_key;
   const description = path.join(root, "network.toml");
   const threshold = path.join(root, "threshold.json");
   const genesis = path.join(root, "genesis.json");
-  writeFileSync(description, [...head, ...nodes.flat(), ...funds, ""].join("\n"));
-  florin("key", "deal", "--development", "--network", description, "--threshold", threshold, ...sealed, ...all.map(({ dir }) => dir));
+  writeFileSync(description, networkToml({ validators, accounts, chainId, epochBlocks, seats }));
+  florin("key", "deal", "--development", "--network", description, "--threshold", threshold, ...sealed, ...validators.map(({ dir }) => dir));
   florin("genesis", "new", "--network", description, "--threshold", threshold, "--out", genesis);
-  for (const { dir, address } of all) {
+  for (const { dir, address, endpoint } of all) {
     writeFileSync(path.join(dir, "genesis.json"), readFileSync(genesis));
     const config = [
-      "[network]", "private_addresses = true",
+      "[network]", "private_addresses = true", `listen = "${endpoint}"`,
       "[keys]", `passphrase_file = "${passphrase}"`,
       "[storage]", "worker_threads = 2", "page_cache_mb = 16",
       "[rpc]", `listen = "${address}:${PORTS.rpc}"`, `trusted_clients = ["${subnet}.0/24"]`,
@@ -177,6 +181,16 @@ function describeNetwork({ root, all, accounts, chainId, subnet }) {
     ];
     writeFileSync(path.join(dir, "config.toml"), config.join("\n"));
   }
+}
+
+function networkToml({ validators, accounts, chainId, epochBlocks, seats }) {
+  const [admin] = accounts;
+  const head = [`chain_id = ${chainId}`, 'network = "machines"', `timestamp_ms = ${Date.now()}`, `permission_admin = "${admin}"`, 'transact = "open"', 'deploy = "listed"', 'connect = "listed"'];
+  const nodes = validators.flatMap(({ name, publicKey, endpoint }) => ["[[nodes]]", `name = "${name}"`, `public_key = "${publicKey}"`, `address = "${endpoint}"`, 'role = "validator"']);
+  const funds = accounts.flatMap((address) => [`[accounts.${address}]`, 'balance = "1000000000000000000000"']);
+  if (epochBlocks === undefined) return [...head, ...nodes, ...funds, ""].join("\n");
+  const table = seats.flatMap((account, n) => ["[[governance.seats]]", `account = "${account}"`, `name = "Bank ${n + 1}"`, "weight = 1"]);
+  return [...head, `epoch_blocks = ${epochBlocks}`, ...nodes, ...funds, ...table, "[governance.parameters]", "delay_ms = 0", ""].join("\n");
 }
 
 function dismantle(all, bridge) {
@@ -196,8 +210,7 @@ function removeLeftovers() {
     run("ip", "netns", "del", space);
   }
   const mounts = readFileSync("/proc/mounts", "utf8").split("\n").map((line) => line.split(" ")).filter(([device]) => device === PREFIX);
-  for (const [, dir] of mounts.filter(([, dir]) => isLeft(dir))) {
-    run("umount", "--lazy", dir);
-    if (existsSync(path.dirname(dir))) rmSync(path.dirname(dir), { recursive: true, force: true });
-  }
+  const left = mounts.map(([, dir]) => dir).filter(isLeft);
+  for (const dir of left) run("umount", "--lazy", dir);
+  for (const root of new Set(left.map((dir) => path.dirname(dir)))) rmSync(root, { recursive: true, force: true });
 }

@@ -32,7 +32,7 @@ pub(crate) fn run(workspace: &Workspace, selection: &Selection, report: &mut Rep
     if suites.iter().any(|name| name == "web3py") {
         report.step("Python packages of the suites", || outcome(install_python_packages(workspace)));
     }
-    if suites.iter().any(|name| name == "faults") {
+    if suites.iter().any(|name| name == "faults" || name == "committee") {
         report.step("network namespaces of the suites", || outcome(debian::install_on_gate(&["iproute2"])));
     }
     for name in suites {
