@@ -21,6 +21,7 @@ mod money;
 mod rules;
 mod state;
 mod transaction;
+mod vote;
 pub mod wire;
 
 pub use block::{
@@ -36,6 +37,8 @@ pub use money::{Amount, CURRENCY_DIGITS_MAX, CURRENCY_SYMBOL_CHARS_MAX, Currency
 pub use rules::{EvmSpec, GasQuota, Rules, RulesError, RulesSchedule, RulesStep};
 pub use state::{Account, Changeset, StateFault, StateView};
 pub use transaction::{TX_BYTES_MAX, TxError, VerifiedTx, decode_transaction};
+
+pub use vote::{Contradiction, EQUIVOCATION_BYTES, Equivocation, EquivocationError, NodeVote, SignedVote, VoteKind};
 
 pub use alloy_consensus::{Header, ReceiptEnvelope, TxEnvelope};
 pub use alloy_primitives::{self, Address, B256, Bytes, U256};
