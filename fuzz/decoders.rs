@@ -9,7 +9,6 @@ use alloy_sol_types::SolCall as _;
 use florin_client::{Signer, TxEip1559};
 use florin_consensus::{
     NodeSecret, ThresholdShare, deal_from_seed, decode_block, decode_gossip, decode_sample, decode_state, decode_vote,
-    verify_evidence,
 };
 use florin_execution::decode_revert;
 use florin_modules::{
@@ -34,11 +33,10 @@ use florin_proof::{
 use florin_rpc::{Tls, decode_arguments};
 use florin_state::decode_record;
 use florin_types::{
-    Access, Address, Amount, B256, Block, Currency, Extension, Genesis, GenesisGovernance, GenesisNode, GenesisSeat,
-    GovernanceParameters, Header, NodeRole, Rules, RulesSchedule, U256, VerifiedTx, decode_transaction,
+    Access, Address, Amount, B256, Block, Currency, Equivocation, Extension, Genesis, GenesisGovernance, GenesisNode,
+    GenesisSeat, GovernanceParameters, Header, NodeRole, Rules, RulesSchedule, U256, VerifiedTx, alloy_primitives::hex,
+    decode_transaction,
 };
-
-use std::sync::LazyLock;
 
 /// A decoder and its name; `fuzz/fuzz_targets` has a file of the same name.
 pub struct Decoder {
@@ -98,14 +96,13 @@ pub fn vote(bytes: &[u8]) {
     let _ = decode_vote(bytes);
 }
 
-/// A file that says that a validator contradicted itself.
+/// Two votes of a validator that contradict one another, from a file or from a transaction.
 pub fn evidence(bytes: &[u8]) {
-    static NETWORK: LazyLock<Genesis> = LazyLock::new(|| {
-        let node = NodeSecret::from_seed(1);
-        let dealing = deal_from_seed(1, &[node.public_key()]).expect("one validator can be dealt for");
-        genesis_of(&node, dealing.threshold_public)
-    });
-    assert!(verify_evidence(&NETWORK, B256::ZERO, bytes).is_err(), "nobody can sign by chance");
+    if let Ok(equivocation) = Equivocation::decode(bytes) {
+        assert_eq!(equivocation.encode(), bytes, "an equivocation has one encoding");
+        // Verification answers for every input.
+        let _ = equivocation.verify(CHAIN_ID, B256::ZERO);
+    }
 }
 
 /// Parameters of a JSON-RPC request, as every method and every kind of argument.
@@ -259,6 +256,10 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     seeds.push(("peer_message", [&[1, length][..], &transaction].concat()));
     seeds.push(("peer_message", block.clone()));
     seeds.push(("block", block));
+    let golden = |text: &str| hex::decode(text).expect("golden bytes are hexadecimal");
+    seeds.push(("evidence", golden(include_str!("../crates/consensus/golden/evidence.hex"))));
+    let votes = include_str!("../crates/consensus/golden/votes.txt").lines();
+    seeds.extend(votes.filter_map(|line| line.split_once(' ')).map(|(_, vote)| ("vote", golden(vote))));
     seeds
 }
 

@@ -21,6 +21,7 @@ use crate::{
     metrics::Metrics,
     pending::Pending,
     runtime::Runtime,
+    votes::VoteScheme,
 };
 use alloy_primitives::B256;
 use commonware_codec::Encode as _;
@@ -34,7 +35,6 @@ use commonware_glue::{
 };
 use commonware_runtime::telemetry::metrics::GaugeExt as _;
 use florin_mempool::{Pool, SenderCache};
-use florin_proof::Scheme;
 use florin_state::{
     Batch, Databases, Db, FinalizedBlock, LedgerError, LedgerWriter, SealedBatch, SyncTarget, Undo, sync_target,
 };
@@ -49,7 +49,7 @@ use std::{
 };
 
 /// Marshal's mailbox for this ledger.
-pub(crate) type Marshal = MarshalMailbox<Scheme, Standard<EngineBlock>>;
+pub(crate) type Marshal = MarshalMailbox<VoteScheme, Standard<EngineBlock>>;
 
 /// Executed blocks that are not final yet, by height and hash.
 type Outcomes = BTreeMap<Height, BTreeMap<B256, Arc<Outcome>>>;
@@ -201,7 +201,7 @@ impl<E: Runtime> Application<E> {
 }
 
 impl<E: Runtime> stateful::Application<E> for Application<E> {
-    type SigningScheme = Scheme;
+    type SigningScheme = VoteScheme;
     type Context = BlockContext;
     type Block = EngineBlock;
     type Databases = Databases<E>;

@@ -7,7 +7,11 @@
 //!
 //! **Failures.** A damaged record of the ledger is named in the log and not served; who asked asks another node.
 
-use crate::{block::EngineBlock, runtime::Runtime};
+use crate::{
+    block::EngineBlock,
+    runtime::Runtime,
+    votes::{Finalization, VoteScheme, of_engine},
+};
 use alloy_primitives::B256;
 use commonware_consensus::{
     marshal::store::{Blocks, Certificates},
@@ -18,7 +22,7 @@ use commonware_storage::{
     archive::{self, Archive as _, Identifier, prunable},
     translator::EightCap,
 };
-use florin_proof::{BlockDigest, Finalization, Scheme, block_hash, decode_finalization};
+use florin_proof::{BlockDigest, block_hash, decode_finalization};
 use florin_state::{Ledger, LedgerError, StoredBlock};
 use std::sync::Arc;
 
@@ -149,7 +153,7 @@ impl<E: Runtime> Blocks for FinalBlocks<E> {
 impl<E: Runtime> Certificates for FinalCertificates<E> {
     type BlockDigest = BlockDigest;
     type Commitment = BlockDigest;
-    type Scheme = Scheme;
+    type Scheme = VoteScheme;
     type Error = ArchiveFault;
 
     async fn put(self, height: Height, digest: BlockDigest, certificate: &Finalization) -> Result<Self, ArchiveFault> {
@@ -172,7 +176,7 @@ impl<E: Runtime> Certificates for FinalCertificates<E> {
             return Ok(Some(certificate));
         }
         let Some((block, stored)) = pruned(&self.recent, &self.ledger, &id).await else { return Ok(None) };
-        let certificate = stored.certificate.and_then(|bytes| decode_finalization(&bytes).ok());
+        let certificate = stored.certificate.and_then(|bytes| decode_finalization(&bytes).ok().map(of_engine));
         let hash = block.inner().hash();
         Ok(certificate.filter(|certificate| block_hash(&certificate.proposal.payload) == hash))
     }

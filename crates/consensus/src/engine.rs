@@ -38,6 +38,7 @@ use crate::{
     pace::Paced,
     runtime::Runtime,
     sight::Heard,
+    votes::{Domain, Finalization, VoteScheme, of_engine},
 };
 use commonware_broadcast::buffered;
 use commonware_consensus::{
@@ -68,7 +69,7 @@ use commonware_parallel::{Rayon, Sequential};
 use commonware_runtime::{Handle, buffer::paged::CacheRef};
 use commonware_utils::{NZDuration, NZU64, NZUsize};
 use florin_execution::genesis_state;
-use florin_proof::{BlockDigest, Finalization, Namespace, Scheme};
+use florin_proof::BlockDigest;
 use florin_state::{Ledger, LedgerConfig, database_config, page_cache_with, place_genesis};
 use florin_types::Changeset;
 use futures::{FutureExt as _, future::select_all};
@@ -116,9 +117,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of the largest message that nodes of this network exchange.
 pub fn message_bytes_max() -> u32 {
     max_message_size(&[
-        dkg::orchestrator::max_payload_size::<Scheme, BlockDigest>(VALIDATORS_MAX),
+        dkg::orchestrator::max_payload_size::<VoteScheme, BlockDigest>(VALIDATORS_MAX),
         dkg::max_payload_size::<MinSig, PublicKey>(VALIDATORS),
-        marshal::max_payload_size::<Standard<EngineBlock>, Scheme>(VALIDATORS_MAX, &()),
+        marshal::max_payload_size::<Standard<EngineBlock>, VoteScheme>(VALIDATORS_MAX, &()),
         gossip::MESSAGE_BYTES_MAX,
         sample::MESSAGE_BYTES_MAX,
         source::message_bytes_max(),
@@ -198,11 +199,11 @@ struct Archives<E: Runtime> {
 }
 
 /// Proposes, verifies and certifies on behalf of simplex.
-type Automaton<E> = Watched<Deferred<E, Scheme, Paced<Wrapped<StatefulMailbox<E>>>, EngineBlock, FixedEpocher>>;
+type Automaton<E> = Watched<Deferred<E, VoteScheme, Paced<Wrapped<StatefulMailbox<E>>>, EngineBlock, FixedEpocher>>;
 /// The state behind the application, as the engine's parts reach it.
 type StatefulMailbox<E> = stateful::Mailbox<E, Application<E>>;
 /// Whether the state is copied from peers, and from which certificate on.
-type Plan<E> = SyncPlan<E, Scheme, Standard<EngineBlock>>;
+type Plan<E> = SyncPlan<E, VoteScheme, Standard<EngineBlock>>;
 /// What agreement needs beside the node itself.
 struct Agreement<E: Runtime, B, S, R> {
     automaton: Automaton<E>,
@@ -279,9 +280,9 @@ impl<E: Runtime> Starting<E> {
             .await
             .map_err(of_another_network)?;
         let core = Arc::new(core(&context, &config, genesis.inner().clone(), &ledger, writer));
-        let namespace = Namespace::new(config.genesis.chain_id, genesis.inner().hash());
+        let domain = Domain { chain_id: config.genesis.chain_id, genesis_hash: genesis.inner().hash() };
         let me = crate::keys::node_key(&node_key)?;
-        let schemes = Schemes::new(namespace, me.clone(), committee, config.share.as_ref(), abstains(&config))?;
+        let schemes = Schemes::new(domain, config.secret.clone(), committee, config.share.as_ref(), abstains(&config))?;
         let finalizations = archive(context.child("finalizations"), &config, "finalizations", &page_cache).await?;
         let blocks = archive(context.child("blocks"), &config, "blocks", &page_cache).await?;
         let archives = Archives {
@@ -498,7 +499,7 @@ impl<E: Runtime> Starting<E> {
         Ok(())
     }
 
-    fn marshal_config(&self, start: marshal::Start<Scheme, BlockDigest, Digested<EngineBlock>>) -> MarshalConfig {
+    fn marshal_config(&self, start: marshal::Start<VoteScheme, BlockDigest, Digested<EngineBlock>>) -> MarshalConfig {
         marshal::Config {
             // Certificates of all epochs verify under the network's key.
             provider: ConstantProvider::new(self.schemes.of_certificates()),
@@ -580,13 +581,13 @@ impl<E: Runtime> Starting<E> {
             automaton: automaton.clone(),
             relay: automaton.clone(),
             reporter: automaton,
-            track_historical_votes: false,
+            track_historical_votes: true,
             strategy: Sequential,
             partition: self.partition("simplex"),
             mailbox_size: MAILBOX,
             epoch: Epoch::zero(),
             // Where a copied state begins, and up to where votes may have been cast that nobody remembers: the later of both.
-            floor: [floor, self.config.floor.clone()]
+            floor: [floor, self.config.floor.clone().map(of_engine)]
                 .into_iter()
                 .flatten()
                 .max_by_key(|finalization| finalization.round())
@@ -682,7 +683,7 @@ impl<E: Runtime> Starting<E> {
 }
 
 type MarshalConfig = marshal::Config<
-    ConstantProvider<Scheme, Epoch>,
+    ConstantProvider<VoteScheme, Epoch>,
     FixedEpocher,
     Sequential,
     EngineBlock,

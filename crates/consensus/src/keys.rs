@@ -9,6 +9,7 @@
 //!
 //! **Limits.** At most [`VALIDATORS_MAX`] validators.
 
+use crate::votes::VoteScheme;
 use alloy_primitives::{B256, Bytes};
 use commonware_codec::{Copying, Decode as _, DecodeExt as _, Encode as _, EncodeSize as _, ReadExt as _, Write as _};
 use commonware_consensus::{
@@ -29,7 +30,6 @@ use commonware_cryptography::{
 };
 use commonware_math::algebra::Random as _;
 use commonware_utils::{Faults as _, N3f1, NZU32, Participant, ordered::Set};
-use florin_proof::Scheme;
 use florin_types::Genesis;
 use std::{fmt, num::NonZeroU32};
 use zeroize::Zeroizing;
@@ -115,6 +115,13 @@ impl NodeSecret {
 
     pub(crate) fn signer(&self) -> &ed25519::PrivateKey {
         &self.0
+    }
+
+    /// The same key for votes, which are signed as the ledger verifies them.
+    pub(crate) fn vote_key(&self) -> ed25519_zebra::SigningKey {
+        let mut seed = Zeroizing::new([0; 32]);
+        seed.copy_from_slice(&self.to_bytes());
+        ed25519_zebra::SigningKey::from(*seed)
     }
 }
 
@@ -215,12 +222,12 @@ impl Committee {
     /// Who leads a view: everyone in turn.
     pub(crate) fn leader(&self, epoch: u64, view: u64) -> B256 {
         let round = Round::new(Epoch::new(epoch), View::new(view));
-        let leader = Elector::<Scheme>::elect(&self.elector(), round, ());
+        let leader = Elector::<VoteScheme>::elect(&self.elector(), round, ());
         self.participants.get(usize::from(leader)).map(|key| B256::from_slice(key.as_ref())).unwrap_or_default()
     }
 
-    fn elector(&self) -> RoundRobinElector<Scheme> {
-        Config::<Scheme>::build(RoundRobin::<Sha256>::default(), &self.participants)
+    fn elector(&self) -> RoundRobinElector<VoteScheme> {
+        Config::<VoteScheme>::build(RoundRobin::<Sha256>::default(), &self.participants)
     }
 
     /// Whether `node` is one of the validators.

@@ -52,6 +52,7 @@ mod signal;
 mod start;
 #[cfg(test)]
 mod tests;
+mod votes;
 
 pub use admission::SubmitError;
 #[doc(hidden)]
@@ -59,9 +60,9 @@ pub use block::{decode_block, reveals};
 pub use config::{History, NetworkConfig, NodeConfig, RuntimeConfig};
 pub use engine::rebuild::{Rebuild, RebuildError, rebuild};
 pub use engine::{StartError, message_bytes_max, start_on};
+pub use evidence::EvidenceReceiver;
 #[doc(hidden)]
 pub use evidence::decode_vote;
-pub use evidence::{EVIDENCE_BYTES_MAX, Evidence, EvidenceError, EvidenceReceiver, verify_evidence};
 #[doc(hidden)]
 pub use gossip::decode_gossip;
 pub use joining::beginning::Beginning;

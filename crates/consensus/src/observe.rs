@@ -8,6 +8,7 @@ use crate::{
     pending::Pending,
     runtime::Runtime,
     sight::Sightings,
+    votes::VoteScheme,
 };
 use alloy_primitives::B256;
 use commonware_actor::Feedback;
@@ -16,7 +17,7 @@ use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{CheckedSender as _, Recipients, Sender};
 use commonware_runtime::{Handle, telemetry::metrics::GaugeExt as _};
 use commonware_utils::Acknowledgement as _;
-use florin_proof::{BlockDigest, Scheme};
+use florin_proof::BlockDigest;
 use florin_types::Height;
 use parking_lot::Mutex;
 use std::sync::{
@@ -72,7 +73,7 @@ pub(crate) struct ActivityObserver {
 }
 
 impl Reporter for ActivityObserver {
-    type Activity = Activity<Scheme, BlockDigest>;
+    type Activity = Activity<VoteScheme, BlockDigest>;
 
     fn report(&mut self, activity: Self::Activity) -> Feedback {
         // A view ends with a certificate: the next one has begun.

@@ -12,11 +12,11 @@ use crate::{
     clock,
     pending::Pending,
     sight::Sightings,
+    votes::VoteScheme,
 };
 use commonware_consensus::{Application, Handoff, marshal::ancestry::Ancestry};
 use commonware_cryptography::Digested;
 use commonware_runtime::Clock;
-use florin_proof::Scheme;
 use florin_types::{Block, RulesSchedule};
 use futures::{FutureExt as _, StreamExt as _};
 use std::{sync::Arc, time::Duration};
@@ -67,9 +67,9 @@ impl<A> Paced<A> {
 impl<E, A> Application<E> for Paced<A>
 where
     E: Clock + Send + 'static,
-    A: Application<E, SigningScheme = Scheme, Context = BlockContext, Block = EngineBlock, Input = ()> + Sync,
+    A: Application<E, SigningScheme = VoteScheme, Context = BlockContext, Block = EngineBlock, Input = ()> + Sync,
 {
-    type SigningScheme = Scheme;
+    type SigningScheme = VoteScheme;
     type Context = BlockContext;
     type Block = EngineBlock;
     type Input = ();

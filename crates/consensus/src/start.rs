@@ -55,7 +55,7 @@ async fn start_encrypted(context: Context, config: NodeConfig, network: NetworkC
 }
 
 /// Connections of different networks never meet, even on one machine.
-fn network_namespace(genesis: &Genesis) -> Vec<u8> {
+pub(crate) fn network_namespace(genesis: &Genesis) -> Vec<u8> {
     let mut namespace = b"florin/network/1".to_vec();
     namespace.extend(genesis.chain_id.to_be_bytes());
     namespace.extend(keccak256(&genesis.threshold_public).0);

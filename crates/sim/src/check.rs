@@ -66,6 +66,16 @@ pub enum Violation {
         /// To whom.
         machine: usize,
     },
+    /// A machine has evidence against an honest one, or evidence that is none.
+    #[error("machine {by} has evidence against {accused}: {reason}")]
+    Evidence {
+        /// Who keeps it.
+        by: usize,
+        /// Node key of the accused.
+        accused: B256,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A node says something else of the committee than it should.
     #[error("machine {machine}, the committee of epoch {epoch}: {reason}")]
     Committee {

@@ -13,9 +13,10 @@ use commonware_p2p::{
 use commonware_runtime::{Handle, IoBuf, Spawner as _, Supervisor as _, deterministic::Context};
 use commonware_utils::{NZUsize, Probability, channel::oneshot, probability};
 use florin_consensus::{
-    Node, NodeConfig, NodeSecret, ThresholdShare, deal_from_seed, message_bytes_max, network, start_on,
+    EvidenceReceiver, Node, NodeConfig, NodeSecret, ThresholdShare, deal_from_seed, message_bytes_max, network,
+    start_on,
 };
-use florin_types::{B256, Genesis, GenesisNode, NodeRole};
+use florin_types::{B256, Equivocation, Genesis, GenesisNode, NodeRole};
 use futures::FutureExt as _;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -117,6 +118,8 @@ pub(crate) fn machines(scenario: &Scenario, genesis: &mut Genesis) -> Vec<Machin
 /// A machine's process. That of a traitor has no node that one could ask.
 struct Running {
     node: Option<Node>,
+    /// What it finds of validators that contradict themselves.
+    evidence: Option<EvidenceReceiver>,
     tasks: Vec<Handle<()>>,
 }
 
@@ -217,6 +220,18 @@ impl Cluster {
         blocked.iter().filter_map(|(by, peer)| Some((number(by)?, number(peer)?))).collect()
     }
 
+    /// What honest machines have found since they were asked last, with who found it.
+    pub(crate) fn evidence(&mut self) -> Vec<(usize, Equivocation)> {
+        let mut found = Vec::new();
+        for (index, running) in &mut self.running {
+            let evidence = running.evidence.iter_mut();
+            found.extend(
+                evidence.flat_map(|evidence| std::iter::from_fn(|| evidence.try_recv().ok())).map(|it| (*index, it)),
+            );
+        }
+        found
+    }
+
     /// Starts a machine and waits until it has recovered what is on its disk, or has ended: then the reason is given.
     pub(crate) async fn start(&mut self, index: usize) -> Result<(), String> {
         self.begin(index).await;
@@ -231,7 +246,8 @@ impl Cluster {
 
     fn runs(&mut self, index: usize, node: Option<Node>, tasks: Vec<Handle<()>>) {
         let node = node.filter(|_| self.machines[index].is_honest());
-        self.running.insert(index, Running { node, tasks });
+        let evidence = node.as_ref().and_then(Node::take_evidence);
+        self.running.insert(index, Running { node, evidence, tasks });
     }
 
     /// Starts a machine. It runs when it has come up, which [`Self::start`] waits for and [`Self::take_ended`] looks for.

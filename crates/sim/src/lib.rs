@@ -12,7 +12,7 @@
 //!
 //! **Invariants checked** (see [`check`]): all nodes have the same block and state root at every height; a final
 //! transaction stays final, across crashes; nothing becomes final without a quorum, and something does once everything
-//! works again; no honest machine takes another for a liar; no node ends but by its disk. After every final block the named
+//! works again; no honest machine takes another for a liar, or has evidence against one; no node ends but by its disk. After every final block the named
 //! invariants of every module hold; among them: balances rebuilt from genesis and events alone equal those in the state,
 //! and add up to the supply. At the end both are counted once more, on every node and by other code, and an index that is
 //! fed with the chain finds everything in it.

@@ -147,6 +147,8 @@ pub struct Report {
     pub longest_pause_ms: u64,
     /// Who blocked whom, by the machines' numbers.
     pub blocked: BTreeSet<(usize, usize)>,
+    /// Who has evidence against whom, by the machines' numbers.
+    pub convicted: BTreeSet<(usize, usize)>,
     /// Digest of everything that happened in the runtime: every message, timer and write.
     pub trace: String,
 }
@@ -185,6 +187,8 @@ struct Run {
     whole_at: Option<Height>,
     /// Machines that ended because of their disks.
     ended: BTreeSet<usize>,
+    /// Who has found evidence against whom.
+    convicted: BTreeSet<(usize, usize)>,
 }
 
 /// Runs a scenario to its end and checks everything.
@@ -214,6 +218,7 @@ pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
         standstill: None,
         whole_at: None,
         ended: BTreeSet::new(),
+        convicted: BTreeSet::new(),
     };
     let config = deterministic::Config::new()
         .with_seed(scenario.seed)
@@ -251,6 +256,7 @@ impl Run {
             self.elapsed += TICK;
             self.supervise(&mut cluster).await?;
             self.watch(&cluster).await?;
+            self.judge_evidence(&mut cluster)?;
         }
         if self.standstill.is_some() {
             return Err(Violation::Scenario("a standstill begins that never ends".into()));
@@ -433,6 +439,22 @@ impl Run {
         Ok(())
     }
 
+    /// Evidence of equivocation is against traitors, and verifies with the genesis file.
+    fn judge_evidence(&mut self, cluster: &mut Cluster) -> Result<(), Violation> {
+        let genesis_hash = cluster.nodes().next().map(|(_, node)| node.genesis_hash()).unwrap_or_default();
+        for (by, evidence) in cluster.evidence() {
+            let accused = evidence.validator();
+            let wrong = |reason: String| Violation::Evidence { by, accused, reason };
+            evidence.verify(self.genesis.chain_id, genesis_hash).map_err(|error| wrong(error.to_string()))?;
+            let machine = self.machines.iter().position(|machine| machine.public_key() == accused);
+            match machine.filter(|machine| !self.machines[*machine].is_honest()) {
+                Some(machine) => drop(self.convicted.insert((by, machine))),
+                None => return Err(wrong("it is honest".into())),
+            }
+        }
+        Ok(())
+    }
+
     /// Everything whole again: all machines run, all links work, and everything accepted becomes final everywhere.
     async fn settle(&mut self, context: &deterministic::Context, cluster: &mut Cluster) -> Result<Report, Violation> {
         cluster.link_all(LinkQuality::default()).await;
@@ -464,6 +486,7 @@ impl Run {
             }
         };
         let chain = verdict?;
+        self.judge_evidence(cluster)?;
         let blocked = cluster.blocked().await;
         let honest = |machine: usize| self.machines[machine].is_honest();
         if let Some((by, machine)) = blocked.iter().copied().find(|(by, machine)| honest(*by) && honest(*machine)) {
@@ -493,6 +516,7 @@ impl Run {
             reveals: chain.iter().map(|block| florin_consensus::reveals(&block.block)).sum(),
             longest_pause_ms: longest_pause_ms(&chain),
             blocked,
+            convicted: self.convicted.clone(),
             trace: String::new(),
         })
     }

@@ -154,11 +154,13 @@ fn power_lost_everywhere_loses_nothing_final() {
 }
 
 #[test]
-fn a_traitor_that_tells_two_stories_changes_nothing() {
+fn a_traitor_that_tells_two_stories_changes_nothing_and_is_convicted() {
     let halves = Treason::Equivocates { first: BTreeSet::from([0]), second: BTreeSet::from([1]) };
     let traitors = BTreeMap::from([(3, halves)]);
     let report = run(&Scenario { seed: 81, traitors, ..seconds(12) }).unwrap();
     assert!(report.height >= 5 && report.transactions > 400, "{report:?}");
+    // Machine 2 heard both halves.
+    assert!(report.convicted.contains(&(2, 3)), "{report:?}");
 }
 
 #[test]

@@ -11,8 +11,8 @@ use crate::{
     output,
 };
 use alloy_primitives::{B256, Bytes};
-use florin_consensus::{Evidence, EvidenceReceiver, verify_evidence};
-use florin_types::Genesis;
+use florin_consensus::EvidenceReceiver;
+use florin_types::{Equivocation, Genesis};
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -23,28 +23,46 @@ use std::{
 /// Files that are kept of one validator: nobody can fill the place for what another one does.
 const FILES_MAX: usize = 256;
 
+/// What is said of a key that convicts itself all the same: a validator of a later committee, or a key of nobody.
+const NOT_IN_GENESIS: &str = "no validator of the genesis file";
+
 /// A file of evidence. Everything but `votes` follows from them, and is checked against them.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EvidenceFile {
     /// Which network: the votes mean nothing in another.
     genesis_hash: B256,
     kind: String,
+    epoch: u64,
     view: u64,
     /// Node key of the validator.
     validator: B256,
-    /// Both signed votes.
+    /// Both signed votes, as the ledger takes them.
     votes: Bytes,
+}
+
+impl EvidenceFile {
+    fn new(genesis_hash: B256, equivocation: &Equivocation) -> Self {
+        Self {
+            genesis_hash,
+            kind: equivocation.kind().into(),
+            epoch: equivocation.epoch(),
+            view: equivocation.view(),
+            validator: equivocation.validator(),
+            votes: equivocation.encode().into(),
+        }
+    }
 }
 
 /// What `florin inspect evidence` shows.
 #[derive(Debug, Serialize)]
 pub(crate) struct EvidenceReport {
     kind: &'static str,
+    epoch: u64,
     view: u64,
     validator: B256,
-    /// Name of the validator in the genesis file.
-    name: String,
+    /// Name of the validator in the genesis file, if it is one of those.
+    name: Option<String>,
     verified: String,
 }
 
@@ -52,7 +70,8 @@ impl EvidenceReport {
     pub(crate) fn text(&self) -> String {
         output::fields(&[
             ("equivocation", self.kind.to_string()),
-            ("validator", format!("{} ({})", self.name, self.validator)),
+            ("validator", format!("{} ({})", self.validator, self.name.as_deref().unwrap_or(NOT_IN_GENESIS))),
+            ("epoch", self.epoch.to_string()),
             ("view", self.view.to_string()),
             ("verified", self.verified.clone()),
         ])
@@ -62,24 +81,24 @@ impl EvidenceReport {
 /// Keeps what the engine finds, until the engine ends.
 pub(crate) async fn keep(directory: PathBuf, genesis_hash: B256, mut found: EvidenceReceiver) {
     while let Some(evidence) = found.next().await {
-        let Evidence { kind, view, validator, .. } = &evidence;
+        let (kind, epoch, view) = (evidence.kind(), evidence.epoch(), evidence.view());
+        let validator = evidence.validator();
         match write(&directory, genesis_hash, &evidence) {
             Ok(file) => {
                 let file = file.display();
-                tracing::warn!(target: INTRUSION, code = "equivocation", %validator, kind, view, %file, "a validator contradicted itself");
+                tracing::warn!(target: INTRUSION, code = "equivocation", %validator, kind, epoch, view, %file, "a validator contradicted itself");
             }
             Err(failure) => {
                 let reason = &failure.message;
-                tracing::error!(target: INTRUSION, code = "equivocation", %validator, kind, view, reason, "a validator contradicted itself, and the evidence is not kept");
+                tracing::error!(target: INTRUSION, code = "equivocation", %validator, kind, epoch, view, reason, "a validator contradicted itself, and the evidence is not kept");
             }
         }
     }
 }
 
-fn write(directory: &Path, genesis_hash: B256, evidence: &Evidence) -> Result<PathBuf, Failure> {
+fn write(directory: &Path, genesis_hash: B256, evidence: &Equivocation) -> Result<PathBuf, Failure> {
     files::make_directory(directory)?;
-    let Evidence { kind, view, validator, votes } = evidence;
-    let start = hex::encode(validator.get(..4).unwrap_or_default());
+    let start = hex::encode(evidence.validator().get(..4).unwrap_or_default());
     let entries = fs::read_dir(directory).map_err(|error| Failure::reading(directory, &error))?;
     let of_validator = format!("-{start}-");
     let kept = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().contains(&of_validator));
@@ -87,9 +106,9 @@ fn write(directory: &Path, genesis_hash: B256, evidence: &Evidence) -> Result<Pa
         let message = format!("{} has {FILES_MAX} files of this validator", directory.display());
         return Err(Failure::input("evidence.full", message, "move them elsewhere"));
     }
-    let path = directory.join(format!("{view:012}-{start}-{kind}.json"));
-    let file =
-        EvidenceFile { genesis_hash, kind: (*kind).into(), view: *view, validator: *validator, votes: votes.clone() };
+    let (epoch, view, kind) = (evidence.epoch(), evidence.view(), evidence.kind());
+    let path = directory.join(format!("{epoch:06}-{view:012}-{start}-{kind}.json"));
+    let file = EvidenceFile::new(genesis_hash, evidence);
     let text = serde_json::to_string_pretty(&file).map_err(|error| Failure::input("evidence", error, "report this"))?;
     if !path.exists() {
         files::write_new(&path, text.as_bytes(), Audience::Everyone)?;
@@ -114,17 +133,19 @@ fn check(text: &str, genesis: &Genesis, genesis_hash: B256) -> Result<EvidenceRe
     if claimed.genesis_hash != genesis_hash {
         return Err(format!("it is of network {}, the genesis file of {genesis_hash}", claimed.genesis_hash));
     }
-    let found = verify_evidence(genesis, genesis_hash, &claimed.votes).map_err(|error| error.to_string())?;
-    if (found.kind, found.view, found.validator) != (claimed.kind.as_str(), claimed.view, claimed.validator) {
-        return Err("its votes are of another validator, view or kind than it says".into());
+    let found = Equivocation::decode(&claimed.votes).map_err(|error| error.to_string())?;
+    found.verify(genesis.chain_id, genesis_hash).map_err(|error| error.to_string())?;
+    if EvidenceFile::new(genesis_hash, &found) != claimed {
+        return Err("its votes are of another validator, epoch, view or kind than it says".into());
     }
-    let name = genesis.validators().find(|node| node.public_key == found.validator).map(|node| node.name.clone());
+    let name = genesis.validators().find(|node| node.public_key == found.validator()).map(|node| node.name.clone());
     Ok(EvidenceReport {
-        kind: found.kind,
-        view: found.view,
-        validator: found.validator,
-        name: name.unwrap_or_default(),
-        verified: "both votes verify under this validator's part of the network's key".into(),
+        kind: found.kind(),
+        epoch: found.epoch(),
+        view: found.view(),
+        validator: found.validator(),
+        name,
+        verified: "both votes are signed with this validator's node key, for this network".into(),
     })
 }
 
@@ -134,7 +155,7 @@ mod tests {
     use super::*;
     use crate::demo::accounts::People;
     use florin_consensus::{NodeSecret, deal_from_seed};
-    use florin_types::{GenesisNode, NodeRole};
+    use florin_types::{GenesisNode, NodeRole, NodeVote, SignedVote};
 
     const HASH: B256 = B256::repeat_byte(7);
     /// Made by the tests of `florin-consensus`, which have the keys.
@@ -153,9 +174,16 @@ mod tests {
         People::derive().unwrap().genesis(1_700_000_000_000, threshold_public, nodes).unwrap()
     }
 
-    /// As the engine would hand it over.
-    fn evidence() -> Evidence {
-        verify_evidence(&network(), HASH, &hex::decode(VOTES).unwrap()).unwrap()
+    /// As the engine would hand it over: of the third validator, in view 9 of epoch 3.
+    fn evidence() -> Equivocation {
+        Equivocation::decode(&hex::decode(VOTES).unwrap()).unwrap()
+    }
+
+    /// The same of another validator, or of another view. Nobody looks at signatures of what the engine hands over.
+    fn altered(validator: B256, view: u64) -> Equivocation {
+        let evidence = evidence();
+        let at = |vote: &SignedVote| SignedVote { vote: NodeVote { view, ..vote.vote }, ..*vote };
+        Equivocation::new(validator, at(evidence.first()), at(evidence.second())).unwrap()
     }
 
     #[test]
@@ -165,9 +193,17 @@ mod tests {
         let path = write(&place, HASH, &evidence).unwrap();
         assert_eq!(write(&place, HASH, &evidence).unwrap(), path, "the same again is the same file");
         assert_eq!(fs::read_dir(&place).unwrap().count(), 1);
-        let report = check(&fs::read_to_string(path).unwrap(), &network(), HASH).unwrap();
-        assert_eq!((report.kind, report.view, report.validator), ("two_proposals", 9, evidence.validator));
-        assert!(report.name.starts_with("bank ") && report.text().contains(&report.name), "{}", report.text());
+        let text = fs::read_to_string(path).unwrap();
+        let report = check(&text, &network(), HASH).unwrap();
+        assert_eq!((report.kind, report.epoch, report.view), ("two_proposals", 3, 9));
+        assert_eq!(report.validator, evidence.validator());
+        let name = report.name.clone().unwrap();
+        assert!(name.starts_with("bank ") && report.text().contains(&name), "{}", report.text());
+        // Of a later committee: the key convicts itself all the same.
+        let mut without = network();
+        without.nodes.retain(|node| node.public_key != evidence.validator());
+        let report = check(&text, &without, HASH).unwrap();
+        assert!(report.name.is_none() && report.text().contains(NOT_IN_GENESIS), "{}", report.text());
     }
 
     #[test]
@@ -175,10 +211,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = write(directory.path(), HASH, &evidence()).unwrap();
         let text = fs::read_to_string(path).unwrap();
-        let other = network().validators().find(|node| node.public_key != evidence().validator).unwrap().public_key;
-        let validator = evidence().validator.to_string();
-        let changes =
-            [("two_proposals", "two_finals"), ("\"view\": 9", "\"view\": 8"), (&validator, &other.to_string())];
+        let other = network().validators().find(|node| node.public_key != evidence().validator()).unwrap().public_key;
+        let validator = evidence().validator().to_string();
+        let changes = [
+            ("two_proposals", "two_finals"),
+            ("\"epoch\": 3", "\"epoch\": 0"),
+            ("\"view\": 9", "\"view\": 8"),
+            (&validator, &other.to_string()),
+        ];
         for (from, to) in changes {
             assert!(text.contains(from), "{from}: {text}");
             let reason = check(&text.replace(from, to), &network(), HASH).unwrap_err();
@@ -187,21 +227,19 @@ mod tests {
         assert!(check(&text, &network(), B256::ZERO).unwrap_err().contains("of network"));
         assert!(check("{}", &network(), HASH).is_err());
         assert!(check(&text.replace(&VOTES[..40], &VOTES[40..80]), &network(), HASH).is_err());
+        let forged = EvidenceFile::new(HASH, &altered(evidence().validator(), 10));
+        let reason = check(&serde_json::to_string(&forged).unwrap(), &network(), HASH).unwrap_err();
+        assert!(reason.contains("not signed by this key"), "{reason}");
     }
 
     #[test]
     fn what_is_kept_has_a_bound() {
         let directory = tempfile::tempdir().unwrap();
-        let evidence = evidence();
-        let fill = |validator: B256| {
-            for view in 100..100 + FILES_MAX as u64 {
-                let validator = Evidence { validator, view, ..evidence.clone() };
-                write(directory.path(), HASH, &validator).unwrap();
-            }
-        };
-        fill(B256::repeat_byte(1));
-        let other = Evidence { validator: B256::repeat_byte(1), ..evidence.clone() };
-        assert_eq!(write(directory.path(), HASH, &other).unwrap_err().code, "evidence.full");
-        write(directory.path(), HASH, &evidence).expect("what others do takes no place from it");
+        let filler = B256::repeat_byte(1);
+        for view in 100..100 + FILES_MAX as u64 {
+            write(directory.path(), HASH, &altered(filler, view)).unwrap();
+        }
+        assert_eq!(write(directory.path(), HASH, &altered(filler, 9)).unwrap_err().code, "evidence.full");
+        write(directory.path(), HASH, &evidence()).expect("what others do takes no place from it");
     }
 }

@@ -52,7 +52,8 @@ fn chain() -> Vec<Arc<Block>> {
 
 /// A certificate of a block, with a signature of a committee of one.
 fn certificate(block: &Block) -> Finalization {
-    let keys = [crate::NodeSecret::from_seed(1).public_key()];
+    let secret = crate::NodeSecret::from_seed(1);
+    let keys = [secret.public_key()];
     let dealing = crate::deal_from_seed(1, &keys).unwrap();
     let genesis = florin_types::Genesis {
         threshold_public: dealing.threshold_public,
@@ -65,9 +66,8 @@ fn certificate(block: &Block) -> Finalization {
     };
     let committee = crate::Committee::from_genesis(&genesis).unwrap();
     let share = dealing.shares.into_iter().next().unwrap().1;
-    let scheme =
-        Scheme::signer(b"test", committee.participants.clone(), committee.sharing.clone(), share.inner().clone())
-            .unwrap();
+    let domain = crate::votes::Domain { chain_id: genesis.chain_id, genesis_hash: B256::ZERO };
+    let scheme = VoteScheme::signer(domain, &committee, share.inner().clone(), &secret).unwrap();
     let round = Round::new(Epoch::zero(), View::new(block.height()));
     let proposal = Proposal::new(round, View::zero(), block_digest(block.hash()));
     let vote = commonware_consensus::simplex::types::Finalize::sign(&scheme, proposal).unwrap();

@@ -18,6 +18,7 @@ use crate::{
     keys::VALIDATORS,
     runtime::Runtime,
     secrets::{Kept, Secrets},
+    votes::VoteScheme,
 };
 use commonware_consensus::{
     Reporters,
@@ -44,7 +45,6 @@ use commonware_glue::dkg::{
 use commonware_p2p::{AddressableManager, Blocker, Receiver, Sender};
 use commonware_parallel::Sequential;
 use commonware_utils::NZDuration;
-use florin_proof::Scheme;
 use std::sync::Arc;
 
 /// Deals shares and takes part in every ceremony.
@@ -58,7 +58,7 @@ type Dealing<E, M, B> = reshare::Actor<
     Participants<E>,
     Secrets<E>,
     Sequential,
-    Scheme,
+    VoteScheme,
     Standard<EngineBlock>,
     Register<E>,
 >;
@@ -212,7 +212,7 @@ impl<E: Runtime> Starting<E> {
                 fetch_retry_delay: FETCH_RETRY,
                 view_retention: VIEWS_RETAINED,
                 skip: SkipPolicy::Enabled { timeout: timing.skip_after, budget: SkipBudget::Participants },
-                track_historical_votes: false,
+                track_historical_votes: true,
                 forward: ForwardPolicy::SilentLeader,
             },
             gate,

@@ -9,6 +9,7 @@ use crate::{
     },
     node,
     runtime::Runtime,
+    votes::of_engine,
 };
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Blocker, Receiver, Sender};
@@ -56,7 +57,7 @@ impl<E: Runtime> Starting<E> {
         let before = self.config.beginning.filter(|_| self.is_to_begin()).map(|beginning| Before {
             rule: Rule {
                 beginning,
-                floor: self.config.floor.clone(),
+                floor: self.config.floor.clone().map(of_engine),
                 others: self.other_validators(),
                 quorum: usize::try_from(self.schemes.current().get().committee.quorum()).unwrap_or(usize::MAX),
             },

@@ -8,7 +8,14 @@
 //! **Crashes.** As with a node: what was recorded stays, and going on begins after the ledger's head.
 
 use super::{Changing, Starting, first_to_end};
-use crate::{block::EngineBlock, config::NodeConfig, engine::StartError, node::shared, runtime::Context};
+use crate::{
+    block::EngineBlock,
+    config::NodeConfig,
+    engine::StartError,
+    node::shared,
+    runtime::Context,
+    votes::{Finalization, of_engine},
+};
 use alloy_primitives::B256;
 use commonware_actor::{Feedback, Unreliable};
 use commonware_consensus::{
@@ -27,7 +34,7 @@ use commonware_utils::{
     channel::{mpsc, oneshot, ring},
     ordered::{Map, Set},
 };
-use florin_proof::{Finalization, Namespace, NetworkKey, StateItem, decode_finalization, verify_finality};
+use florin_proof::{Namespace, NetworkKey, StateItem, decode_finalization, verify_finality};
 use florin_state::{Ledger, LedgerError, ProvenState, Subscription};
 use florin_types::{Address as Account, Bytes, Height};
 use futures::future::{BoxFuture, Shared};
@@ -195,7 +202,7 @@ impl Rebuild {
         let wrong =
             |error: florin_proof::FinalityError| RebuildError::Certificate { height, reason: error.to_string() };
         verify_finality(key, namespace, certificate, block.header(), block.extension()).map_err(wrong)?;
-        decode_finalization(certificate).map_err(wrong)
+        decode_finalization(certificate).map(of_engine).map_err(wrong)
     }
 
     /// Waits until everything that was handed over and is final is recorded, and proves that the state is the one that

@@ -6,8 +6,9 @@
 use crate::{
     application::stop,
     epochs::current::{Current, Seated},
-    keys::{Committee, KeyError, ThresholdShare},
+    keys::{Committee, KeyError, NodeSecret, ThresholdShare, node_key},
     runtime::Runtime,
+    votes::{Domain, VoteScheme},
 };
 use commonware_consensus::types::Epoch;
 use commonware_cryptography::{
@@ -22,8 +23,7 @@ use commonware_cryptography::{
 use commonware_glue::dkg::{Registrar, types::SchemeInfo};
 use commonware_runtime::Error as RuntimeError;
 use commonware_utils::ordered::Set;
-use florin_proof::{Namespace, Scheme};
-use florin_types::{B256, NodeRole};
+use florin_types::NodeRole;
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -58,33 +58,33 @@ impl Abstains {
 pub(crate) struct Schemes(Arc<Inner>);
 
 struct Inner {
-    namespace: Namespace,
-    node: PublicKey,
+    domain: Domain,
+    secret: NodeSecret,
     /// The network's key, which never changes.
     network: <MinSig as Variant>::Public,
     abstains: Abstains,
     current: Current,
-    by_epoch: Mutex<BTreeMap<Epoch, Arc<Scheme>>>,
+    by_epoch: Mutex<BTreeMap<Epoch, Arc<VoteScheme>>>,
 }
 
 impl Schemes {
     /// Begins with the committee of the genesis file, of which this node has `share`, or none.
     pub(crate) fn new(
-        namespace: Namespace,
-        node: PublicKey,
+        domain: Domain,
+        secret: NodeSecret,
         committee: Committee,
         share: Option<&ThresholdShare>,
         abstains: Abstains,
     ) -> Result<Self, KeyError> {
         let network = *committee.sharing.public();
         let share = share.map(ThresholdShare::inner).filter(|_| !abstains.in_epoch(Epoch::zero()));
-        let (scheme, role) = scheme(&namespace, &node, &committee, share)?;
-        if role == NodeRole::Follower && committee.participants.position(&node).is_some() {
-            tracing::warn!(%node, "this node's key is a validator's but it has no threshold share of it: it only follows");
+        let (scheme, role) = scheme(domain, &secret, &committee, share)?;
+        if role == NodeRole::Follower && committee.contains(&secret.public_key()) {
+            tracing::warn!(node = %secret.public_key(), "this node's key is a validator's but it has no threshold share of it: it only follows");
         }
         let current = Current::new(Seated { epoch: 0, committee, role });
         let by_epoch = Mutex::new([(Epoch::zero(), Arc::new(scheme))].into());
-        Ok(Self(Arc::new(Inner { namespace, node, network, abstains, current, by_epoch })))
+        Ok(Self(Arc::new(Inner { domain, secret, network, abstains, current, by_epoch })))
     }
 
     /// The committee that signs.
@@ -92,18 +92,23 @@ impl Schemes {
         &self.0.current
     }
 
+    /// The network that votes are for.
+    pub(crate) fn domain(&self) -> Domain {
+        self.0.domain
+    }
+
     /// How votes of an epoch are verified.
-    pub(crate) fn of(&self, epoch: Epoch) -> Option<Arc<Scheme>> {
+    pub(crate) fn of(&self, epoch: Epoch) -> Option<Arc<VoteScheme>> {
         self.0.by_epoch.lock().get(&epoch).cloned()
     }
 
     /// Verifies certificates of every epoch, and no single votes.
-    pub(crate) fn of_certificates(&self) -> Scheme {
-        Scheme::certificate_verifier(self.0.namespace.as_bytes(), self.0.network)
+    pub(crate) fn of_certificates(&self) -> VoteScheme {
+        VoteScheme::certificate_verifier(self.0.domain, self.0.network)
     }
 
     /// An epoch begins with this committee.
-    fn seat(&self, epoch: Epoch, members: Set<PublicKey>, sharing: Sharing<MinSig>, share: Option<Share>) {
+    pub(crate) fn seat(&self, epoch: Epoch, members: Set<PublicKey>, sharing: Sharing<MinSig>, share: Option<Share>) {
         let inner = &self.0;
         if *sharing.public() != inner.network {
             stop(&format!("the committee of epoch {epoch} has another public key than the genesis file"));
@@ -111,7 +116,7 @@ impl Schemes {
         let committee = Committee::new(members, sharing)
             .unwrap_or_else(|error| stop(&format!("the committee of epoch {epoch}: {error}")));
         let share = share.filter(|_| !inner.abstains.in_epoch(epoch));
-        let (scheme, role) = scheme(&inner.namespace, &inner.node, &committee, share.as_ref())
+        let (scheme, role) = scheme(inner.domain, &inner.secret, &committee, share.as_ref())
             .unwrap_or_else(|error| stop(&format!("the share of epoch {epoch}: {error}")));
         tracing::info!(epoch = epoch.get(), validators = committee.participants.len(), ?role, "an epoch begins");
         let mut by_epoch = inner.by_epoch.lock();
@@ -126,30 +131,27 @@ impl Schemes {
 
 impl Provider for Schemes {
     type Scope = Epoch;
-    type Scheme = Scheme;
+    type Scheme = VoteScheme;
 
-    fn scoped(&self, epoch: Epoch) -> Option<Scoped<Scheme>> {
+    fn scoped(&self, epoch: Epoch) -> Option<Scoped<VoteScheme>> {
         self.of(epoch).map(Scoped::scheme)
     }
 }
 
 /// How this node signs in a committee, and so what it is: it votes with its share, and only follows without.
 fn scheme(
-    namespace: &Namespace,
-    node: &PublicKey,
+    domain: Domain,
+    secret: &NodeSecret,
     committee: &Committee,
     share: Option<&Share>,
-) -> Result<(Scheme, NodeRole), KeyError> {
-    let (members, sharing) = (committee.participants.clone(), committee.sharing.clone());
+) -> Result<(VoteScheme, NodeRole), KeyError> {
+    let node = secret.public_key();
     if let Some(share) = share {
-        let node = B256::from_slice(node.as_ref());
         committee.check_share(&node, &ThresholdShare::new(share.clone()))?;
-        let signer = Scheme::signer(namespace.as_bytes(), members, sharing, share.clone());
+        let signer = VoteScheme::signer(domain, committee, share.clone(), secret);
         return signer.map(|scheme| (scheme, NodeRole::Validator)).ok_or(KeyError::ForeignShare { node });
     }
-    let member = Scheme::member(namespace.as_bytes(), members.clone(), sharing.clone(), node);
-    let scheme = member.unwrap_or_else(|| Scheme::verifier(namespace.as_bytes(), members, sharing));
-    Ok((scheme, NodeRole::Follower))
+    Ok((VoteScheme::follower(domain, committee, &node_key(&node)?), NodeRole::Follower))
 }
 
 /// Told by the protocol who signs in an epoch.

@@ -4,7 +4,9 @@ use super::{
     schemes::{Abstains, Schemes},
     *,
 };
-use crate::{NodeSecret, ThresholdShare, block::EpochPayload, deal_from_seed, keys::node_key, tests::genesis_of};
+use crate::{
+    NodeSecret, ThresholdShare, block::EpochPayload, deal_from_seed, keys::node_key, tests::genesis_of, votes::Domain,
+};
 use commonware_cryptography::{
     Signer as _,
     bls12381::dkg::feldman_desmedt::{Dealer, Player, SignedDealerLog},
@@ -13,7 +15,6 @@ use commonware_cryptography::{
 };
 use commonware_glue::dkg::types::Payload;
 use commonware_utils::N3f1;
-use florin_proof::Namespace;
 use florin_types::{GenesisNode, NodeRole};
 use rand::{SeedableRng as _, rngs::StdRng};
 
@@ -130,8 +131,8 @@ fn schemes(abstains: Abstains) -> (Schemes, PublicKey) {
     let committee = Committee::from_genesis(&genesis).unwrap();
     let (secret, share) = &shares[0];
     let node = node_key(&secret.public_key()).unwrap();
-    let namespace = Namespace::new(genesis.chain_id, B256::ZERO);
-    (Schemes::new(namespace, node.clone(), committee, Some(share), abstains).unwrap(), node)
+    let domain = Domain { chain_id: genesis.chain_id, genesis_hash: B256::ZERO };
+    (Schemes::new(domain, secret.clone(), committee, Some(share), abstains).unwrap(), node)
 }
 
 #[test]

@@ -3,13 +3,13 @@
 //! Every call is passed on: a default would answer in the place of the application, and the default of `certify` says yes
 //! to a block that nobody executed.
 
-use crate::{block::BlockContext, observe::ActivityObserver};
+use crate::{block::BlockContext, observe::ActivityObserver, votes::VoteScheme};
 use commonware_actor::Feedback;
 use commonware_consensus::{
     Automaton, CertifiableAutomaton, Handoff, Relay, Reporter, simplex::types::Activity, types::Round,
 };
 use commonware_utils::channel::oneshot;
-use florin_proof::{BlockDigest, Scheme};
+use florin_proof::BlockDigest;
 
 /// Wraps what proposes, verifies and certifies.
 #[derive(Clone)]
@@ -57,8 +57,8 @@ impl<A: Relay> Relay for Watched<A> {
     }
 }
 
-impl<A: Reporter<Activity = Activity<Scheme, BlockDigest>>> Reporter for Watched<A> {
-    type Activity = Activity<Scheme, BlockDigest>;
+impl<A: Reporter<Activity = Activity<VoteScheme, BlockDigest>>> Reporter for Watched<A> {
+    type Activity = Activity<VoteScheme, BlockDigest>;
 
     fn report(&mut self, activity: Self::Activity) -> Feedback {
         self.activity.report(activity.clone());

@@ -1,10 +1,12 @@
 //! The application with what the change of the committee adds to blocks, or without.
 
-use crate::block::{BlockContext, EngineBlock};
+use crate::{
+    block::{BlockContext, EngineBlock},
+    votes::VoteScheme,
+};
 use commonware_consensus::{Application, Handoff, marshal::ancestry::Ancestry};
 use commonware_cryptography::{Digested, bls12381::primitives::variant::MinSig, ed25519::PrivateKey};
 use commonware_glue::dkg::reshare;
-use florin_proof::Scheme;
 
 /// What the application is given with a proposal: the payload of the block.
 pub(crate) type Carried = reshare::Input<(), MinSig, PrivateKey>;
@@ -21,9 +23,9 @@ pub(crate) enum Wrapped<A> {
 impl<E, A> Application<E> for Wrapped<A>
 where
     E: Send + 'static,
-    A: Application<E, SigningScheme = Scheme, Context = BlockContext, Block = EngineBlock, Input = Carried> + Sync,
+    A: Application<E, SigningScheme = VoteScheme, Context = BlockContext, Block = EngineBlock, Input = Carried> + Sync,
 {
-    type SigningScheme = Scheme;
+    type SigningScheme = VoteScheme;
     type Context = BlockContext;
     type Block = EngineBlock;
     type Input = ();

@@ -14,11 +14,15 @@
 //! **Limits.** As in [`super::sample`], on whose channel it asks: while it asks, it also answers there.
 
 use super::sample::{Message, Said, answer_to, ask, own_newest, parse, until, verifies};
-use crate::{application::Marshal, runtime::Runtime, sight::Sightings};
+use crate::{
+    application::Marshal,
+    runtime::Runtime,
+    sight::Sightings,
+    votes::{Finalization, VoteScheme},
+};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Blocker, Receiver, Recipients, Sender, block};
 use commonware_utils::{Faults as _, N3f1};
-use florin_proof::{Finalization, Scheme};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Rounds that a validator that may vote waits for those who have not answered yet.
@@ -49,7 +53,7 @@ pub(crate) struct Rule {
 /// What is known before anybody is asked.
 pub(crate) struct Before {
     pub(crate) rule: Rule,
-    pub(crate) scheme: Scheme,
+    pub(crate) scheme: VoteScheme,
     pub(crate) marshal: Marshal,
     /// Whose votes were heard here, for others that ask.
     pub(crate) sightings: Arc<Sightings>,

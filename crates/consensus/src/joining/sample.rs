@@ -6,7 +6,12 @@
 //! **Limits.** One question a second to each validator, one answer kept of each. An answer is no longer than a
 //! certificate may be. A validator that answers with what does not verify is blocked.
 
-use crate::{application::Marshal, runtime::Runtime, sight::Sightings};
+use crate::{
+    application::Marshal,
+    runtime::Runtime,
+    sight::Sightings,
+    votes::{Finalization, VoteScheme, of_engine},
+};
 use alloy_primitives::B256;
 use commonware_codec::Encode as _;
 use commonware_consensus::{Epochable as _, marshal::Identifier, types::Epoch};
@@ -15,7 +20,7 @@ use commonware_p2p::{Blocker, Receiver, Recipients, Sender, block};
 use commonware_parallel::Sequential;
 use commonware_runtime::IoBuf;
 use commonware_utils::{Faults as _, N3f1};
-use florin_proof::{CERTIFICATE_BYTES_MAX, Finalization, Scheme, decode_finalization};
+use florin_proof::{CERTIFICATE_BYTES_MAX, decode_finalization};
 use futures::{FutureExt as _, pin_mut, select_biased};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -38,7 +43,7 @@ type Answers = BTreeMap<PublicKey, Said>;
 /// a certificate that this node has, if its copy was interrupted.
 pub(crate) async fn newest<E: Runtime>(
     context: &mut E,
-    scheme: &Scheme,
+    scheme: &VoteScheme,
     (validators, committee): (&[PublicKey], usize),
     known: Option<&Finalization>,
     (sender, receiver): &mut (impl Sender<PublicKey = PublicKey>, impl Receiver<PublicKey = PublicKey>),
@@ -116,7 +121,7 @@ pub(crate) fn parse(message: &[u8], from_validator: bool) -> Result<Message, Str
         Some((&HEARD, [])) => Ok(Message::Answer(Said::Heard)),
         Some((&NEWEST, bytes)) => {
             let newest = decode_finalization(bytes).map_err(|error| error.to_string())?;
-            Ok(Message::Answer(Said::Newest(Box::new(newest))))
+            Ok(Message::Answer(Said::Newest(Box::new(of_engine(newest)))))
         }
         _ => Err(format!("{} bytes that are no question and no answer", message.len())),
     }
@@ -129,7 +134,7 @@ pub fn decode_sample(message: &[u8]) -> Result<bool, String> {
 }
 
 /// Whether an answer is what it says.
-pub(crate) fn verifies<E: Runtime>(context: &mut E, scheme: &Scheme, said: &Said) -> bool {
+pub(crate) fn verifies<E: Runtime>(context: &mut E, scheme: &VoteScheme, said: &Said) -> bool {
     let Said::Newest(newest) = said else { return true };
     newest.epoch() == Epoch::zero() && !newest.round().view().is_zero() && newest.verify(context, scheme, &Sequential)
 }
