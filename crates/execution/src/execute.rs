@@ -185,7 +185,7 @@ impl<'a> BlockRun<'a> {
         let mut machine = machine(view, chain_id, rules, env);
         reserve(&mut machine, count);
         store_parent_hash(&mut machine, env)?;
-        note_leader(&mut machine, env)?;
+        begin_committee(&mut machine, env)?;
         Ok(Self {
             machine,
             rules,
@@ -252,13 +252,18 @@ fn store_parent_hash(machine: &mut Machine<'_>, env: &BlockEnv) -> Result<(), St
     Ok(())
 }
 
-/// Notes who led the block, where the committee changes: who leads is there.
-fn note_leader(machine: &mut Machine<'_>, env: &BlockEnv) -> Result<(), StateFault> {
+/// What a committee that changes needs before the first transaction: who leads the block, for who leads is there; and before
+/// block 1 the hash of its parent, which every vote names. Nothing where nobody leads, as in a simulation of a call.
+fn begin_committee(machine: &mut Machine<'_>, env: &BlockEnv) -> Result<(), StateFault> {
     if env.leader.is_zero() {
         return Ok(());
     }
     let call = CallEnv { is_static: false, ..machine.ctx.chain.reader() };
-    run_system(machine, |storage| governance::committee::led(&mut ModuleContext::new(call, storage), env.leader))
+    run_system(machine, |storage| {
+        let mut context = ModuleContext::new(call, storage);
+        governance::committee::led(&mut context, env.leader)?;
+        governance::punishment::note_genesis(&mut context, env.parent_hash)
+    })
 }
 
 pub(crate) fn charge_quota(machine: &mut Machine<'_>, sender: Address, gas_used: u64) -> Result<(), StateFault> {

@@ -33,6 +33,8 @@ pub const CALL_GAS: u64 = 100;
 pub const WORD_GAS: u64 = 6;
 /// Gas of one signature recovery: what the precompile ECRECOVER costs.
 pub const RECOVER_GAS: u64 = 3_000;
+/// Gas of checking one ed25519 signature by the rule of node keys (ZIP-215). It takes about as long as a recovery.
+pub const VERIFY_GAS: u64 = RECOVER_GAS;
 /// Gas of sha256 before its data, and for each word of it: what the precompile SHA2-256 costs.
 const SHA256_GAS: (u64, u64) = (60, 12);
 

@@ -65,7 +65,7 @@ pub use address::{
 };
 pub use context::{
     BATCH_CHANGE_GAS, BATCH_COLD_GAS, BATCH_FILL_GAS, BATCH_WARM_GAS, CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS,
-    Storage, Tariff, WORD_GAS, batch_write_gas,
+    Storage, Tariff, VERIFY_GAS, WORD_GAS, batch_write_gas,
 };
 pub use costs::{CostCase, cost_cases};
 pub use errors::{Explanation, explain};

@@ -2,9 +2,10 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolError, SolEvent};
+use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use florin_types::{
-    Access, Currency, Genesis, GenesisNode, GenesisPolicy, GenesisToken, GenesisTokenRoles, NodeRole, Rules,
-    RulesSchedule,
+    Access, Currency, Equivocation, Genesis, GenesisNode, GenesisPolicy, GenesisToken, GenesisTokenRoles, NodeRole,
+    NodeVote, Rules, RulesSchedule, SignedVote, VoteKind,
 };
 use proptest::test_runner::Config as ProptestConfig;
 use secp256k1::{Message, SECP256K1, SecretKey, ecdsa::RecoverableSignature, ecdsa::RecoveryId};
@@ -145,6 +146,32 @@ pub(crate) fn sign(secret: &SecretKey, digest: B256) -> (u8, B256, B256) {
     let (id, compact) = signature.serialize_compact();
     let v = 27 + u8::try_from(i32::from(id)).expect("0 or 1");
     (v, B256::from_slice(&compact[..32]), B256::from_slice(&compact[32..]))
+}
+
+/// The key of a node.
+pub(crate) fn node_key(number: u8) -> SigningKey {
+    SigningKey::from([number; 32])
+}
+
+/// Its public part.
+pub(crate) fn public_node_key(number: u8) -> B256 {
+    B256::new(VerificationKeyBytes::from(&node_key(number)).into())
+}
+
+/// A vote for a block.
+pub(crate) fn vote(kind: VoteKind, epoch: u64, view: u64, payload: u8) -> NodeVote {
+    NodeVote { kind, epoch, view, parent_view: view - 1, payload: B256::repeat_byte(payload) }
+}
+
+pub(crate) fn sign_vote(key: &SigningKey, vote: NodeVote, chain_id: u64, genesis_hash: B256) -> SignedVote {
+    SignedVote { vote, signature: key.sign(&vote.signed_bytes(chain_id, genesis_hash)).to_bytes() }
+}
+
+/// Proof that the node notarised two blocks in view 9 of the epoch.
+pub(crate) fn accuse(number: u8, epoch: u64, chain_id: u64, genesis_hash: B256) -> Equivocation {
+    let signed =
+        |payload| sign_vote(&node_key(number), vote(VoteKind::Notarize, epoch, 9, payload), chain_id, genesis_hash);
+    Equivocation::new(public_node_key(number), signed(1), signed(2)).expect("they contradict one another")
 }
 
 /// EUR may be paid up to so much a movement and a day; answers the limit's policy.

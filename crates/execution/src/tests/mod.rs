@@ -1,6 +1,7 @@
 //! Tests of the whole: signed transactions on a genesis state, blocks one after another.
 
 mod blocks;
+mod committee;
 mod governance;
 mod hostile;
 mod machine;

@@ -86,6 +86,13 @@ sol! {
 
         /// Changes the validators: who joins and who leaves, together. An action of a proposal.
         function changeValidators(Candidate[] calldata joining, bytes32[] calldata leaving) external;
+        /// Pardons a convicted node: it may be declared ready and join again. An action of a proposal.
+        function pardonValidator(bytes32 node) external;
+
+        /// Convicts a validator by two votes of its that contradict one another, as validators encode them. Until it is
+        /// pardoned it may not be declared ready nor join a list; where governance lists the validators it is taken off the
+        /// list, if the others suffice; where bonds elect them it loses a part of its bond. Anybody. Answers the node.
+        function punish(bytes calldata evidence) external returns (bytes32 node);
 
         /// What a decision needs.
         function parameters() external view returns (Parameters memory values);
@@ -121,6 +128,11 @@ sol! {
         function validatorsAt(uint64 version) external view returns (uint64 fromEpoch, bytes32[] memory nodes, address[] memory seats);
         /// Last epoch for which a node was declared ready; zero if it never was.
         function readyUntil(bytes32 node) external view returns (uint64 epoch);
+        /// What a node was last convicted of, whether that stands, and how often it was convicted. Kinds: 1 two proposals of
+        /// one view, 2 two final votes, 3 a final vote and one to skip. Votes of earlier epochs than the last do not count.
+        function convictionOf(bytes32 node) external view returns (bool stands, uint64 count, uint8 kind, uint64 epoch, uint64 viewNumber, bytes32 evidenceHash, uint64 countsFromEpoch);
+        /// Hash of block 0, which every vote names; zero until block 1.
+        function genesisHash() external view returns (bytes32);
 
         /// A proposal was made.
         event ProposalCreated(uint64 indexed proposalId, address indexed proposer, uint8 kind, bytes32 descriptionHash, uint64 closesMs, uint64 weightTotal, uint64 quorumWeight);
@@ -151,6 +163,13 @@ sol! {
         event ValidatorsChanged(uint64 indexed version, uint64 fromEpoch, uint64 count, bytes32[] joining, bytes32[] leaving);
         /// Somebody says that a node is there and follows.
         event NodeReady(bytes32 indexed node, address indexed by, uint64 untilEpoch);
+        /// A validator is convicted: it signed two votes that contradict one another.
+        event ValidatorPunished(bytes32 indexed node, address indexed by, uint8 kind, uint64 epoch, uint64 viewNumber, bytes32 evidenceHash);
+        /// A convicted validator stays on the list: without those who are convicted it would have so many, at least countMin
+        /// are needed; so many of them must sign, and so many are known to be there.
+        event ValidatorStays(bytes32 indexed node, uint64 count, uint64 countMin, uint64 quorum, uint64 present);
+        /// A node was pardoned. Votes from this epoch on may convict it again.
+        event ValidatorPardoned(bytes32 indexed node, uint64 countsFromEpoch);
 
         /// This network has no governance. Ask its administrators, who are named in the genesis file.
         error GovernanceAbsent();
@@ -248,5 +267,25 @@ sol! {
         error ValidatorsAbsent(uint64 count, uint64 quorum, uint64 present, uint64 unready, uint64 silent);
         /// The last change does not sign yet. Execute this one from that epoch on.
         error ValidatorChangePending(uint64 version, uint64 epoch, uint64 signsFromEpoch);
+        /// Bonds elect the validators of this network. Bond for a node instead, and have it declared ready.
+        error ElectedByStake();
+        /// The node is convicted of contradicting itself. Leave it out, or have governance pardon it.
+        error ValidatorConvicted(bytes32 node);
+        /// The bytes are no evidence. Faults: 1 length, 2 version, 3 kind of a vote, 4 a vote to skip names a block, 5 order of the votes, 6 the votes do not contradict one another. Send the bytes as the node that kept them wrote them.
+        error EvidenceMalformed(uint8 fault, uint256 length, uint256 lengthExpected);
+        /// The accused is no validator and was none lately. Check its key.
+        error AccusedNotValidator(bytes32 node);
+        /// The votes are of an epoch that has not begun. Wait for it.
+        error EvidenceTooEarly(bytes32 node, uint64 epoch, uint64 epochNow);
+        /// The votes are older than the node's pardon. Bring later ones.
+        error EvidenceTooOld(bytes32 node, uint64 epoch, uint64 countsFromEpoch);
+        /// The node is convicted already, by votes of that epoch and view. Nothing is left to do.
+        error ConvictionStands(bytes32 node, uint64 epoch, uint64 viewNumber);
+        /// The network has made no block, so no vote can be checked. Try again.
+        error GenesisHashUnknown();
+        /// The accused did not sign that vote (1 or 2) for this network. Check the network and the evidence.
+        error EvidenceNotSigned(bytes32 node, uint8 vote);
+        /// No conviction of the node stands. Leave out the action.
+        error ConvictionAbsent(bytes32 node);
     }
 }

@@ -55,7 +55,8 @@ fn is_possible(action: &Action) -> bool {
             | Call::setParameters(_)
             | Call::pauseModule(_)
             | Call::unpauseModule(_)
-            | Call::changeValidators(_))
+            | Call::changeValidators(_)
+            | Call::pardonValidator(_))
     )
 }
 

@@ -11,6 +11,9 @@
 //! a ceremony fails a list is passed over, and each must stand by itself.
 //!
 //! **Who is there.** A validator that has led a block lately; a node that joins and was declared ready within two epochs.
+//!
+//! **Who changes it.** Governance by proposal, or bonds by an election an epoch (`crate::staking`), as the genesis file says.
+//! Who is convicted ([`super::punishment`]) is on no list that is made after it.
 
 use alloy_primitives::{Address, B256};
 use alloy_sol_types::SolCall;
@@ -20,7 +23,7 @@ use super::{
     IGovernance::{self, Action, Candidate, changeValidatorsCall},
     execution::proposal_in_execution,
     layout::{Duty, Epochs, Version, VersionPlace, layout},
-    require_established,
+    punishment, require_established,
 };
 use crate::{
     GOVERNANCE_ADDRESS,
@@ -66,7 +69,8 @@ pub struct Validator {
     pub seat: Address,
 }
 
-fn epochs(context: &mut Context<'_>) -> Result<Epochs, Failure> {
+/// The epochs of the network; refuses where its committee is fixed.
+pub(super) fn epochs(context: &mut Context<'_>) -> Result<Epochs, Failure> {
     require_established(context)?;
     let epochs = layout().epochs.read(context)?;
     ensure(epochs.epoch_blocks > 0, || IGovernance::CommitteeFixed {})?;
@@ -98,6 +102,17 @@ pub fn version_of(context: &mut Context<'_>, version: u64) -> Result<(u64, Vec<V
     let (nodes, seats) = (place.nodes.all(context)?, place.seats.all(context)?);
     let validators = nodes.into_iter().zip(seats).map(|(node, seat)| Validator { node, seat }).collect();
     Ok((place.head.read(context)?.from_epoch, validators))
+}
+
+/// The validators of the newest version.
+pub(super) fn newest(context: &mut Context<'_>) -> Result<Vec<Validator>, Failure> {
+    let last = epochs(context)?.versions.saturating_sub(1);
+    Ok(version_of(context, last)?.1)
+}
+
+/// Whether bonds elect the validators; governance lists them otherwise.
+pub(super) fn is_by_stake(context: &mut Context<'_>) -> Result<bool, Failure> {
+    Ok(layout().epochs.read(context)?.by_stake)
 }
 
 /// The validators that are dealt to in an epoch, as far as that is known: it is fixed from block [`frozen_at`] on.
@@ -137,8 +152,13 @@ pub fn serves(context: &mut Context<'_>, node: B256) -> Result<bool, Failure> {
 // ----- changes -------------------------------------------------------------------------------------------------------
 
 /// Sets the list up at genesis.
-pub(super) fn establish(context: &mut Context<'_>, epoch_blocks: u64, nodes: &[B256]) -> Result<(), Failure> {
-    layout().epochs.write(context, Epochs { epoch_blocks, versions: 0 })?;
+pub(super) fn establish(
+    context: &mut Context<'_>,
+    epoch_blocks: u64,
+    by_stake: bool,
+    nodes: &[B256],
+) -> Result<(), Failure> {
+    layout().epochs.write(context, Epochs { epoch_blocks, versions: 0, by_stake })?;
     let validators: Vec<Validator> = nodes.iter().map(|node| Validator { node: *node, seat: Address::ZERO }).collect();
     append(context, 0, &validators)
 }
@@ -147,6 +167,7 @@ pub(super) fn establish(context: &mut Context<'_>, epoch_blocks: u64, nodes: &[B
 /// registry of nodes decides.
 pub(crate) fn declare_ready(context: &mut Context<'_>, node: B256) -> Result<u64, Failure> {
     let epochs = epochs(context)?;
+    punishment::ensure_not_convicted(context, node)?;
     let until_epoch = epoch_now(context, &epochs).saturating_add(READY_EPOCHS);
     let place = layout().duties.at(context, &node)?;
     let duty = place.read(context)?;
@@ -179,17 +200,32 @@ pub(super) fn change(context: &mut Context<'_>, joining: &[Candidate], leaving: 
         epoch,
         signsFromEpoch: pending.saturating_add(1),
     })?;
-    let height = context.env().height;
-    let next = epoch.saturating_add(LOOKAHEAD_EPOCHS);
-    let in_time = height <= frozen_at(epochs.epoch_blocks, next);
-    let from_epoch = if in_time { next } else { next.saturating_add(1) };
-    append(context, from_epoch, &validators)?;
+    let joining = joining.iter().map(|candidate| candidate.node).collect();
+    install(context, &validators, joining, leaving.to_vec())
+}
+
+/// Makes a new version of the list and says so: it counts from the first epoch that is neither fixed nor the last
+/// version's.
+pub(super) fn install(
+    context: &mut Context<'_>,
+    validators: &[Validator],
+    joining: Vec<B256>,
+    leaving: Vec<B256>,
+) -> Result<(), Failure> {
+    let epochs = epochs(context)?;
+    let next = epoch_now(context, &epochs).saturating_add(LOOKAHEAD_EPOCHS);
+    let in_time = context.env().height <= frozen_at(epochs.epoch_blocks, next);
+    let open = if in_time { next } else { next.saturating_add(1) };
+    let last = epochs.versions.saturating_sub(1);
+    let taken = version_place(context, last)?.head.read(context)?.from_epoch;
+    let from_epoch = open.max(taken.saturating_add(1));
+    append(context, from_epoch, validators)?;
     let changed = IGovernance::ValidatorsChanged {
         version: epochs.versions,
         fromEpoch: from_epoch,
-        count: count(&validators),
-        joining: joining.iter().map(|candidate| candidate.node).collect(),
-        leaving: leaving.to_vec(),
+        count: count(validators),
+        joining,
+        leaving,
     };
     context.emit(GOVERNANCE_ADDRESS, &changed)
 }
@@ -231,8 +267,9 @@ fn append(context: &mut Context<'_>, from_epoch: u64, validators: &[Validator]) 
 /// The list after a change, if it may be one.
 fn changed(context: &mut Context<'_>, joining: &[Candidate], leaving: &[B256]) -> Result<Vec<Validator>, Failure> {
     let epochs = epochs(context)?;
+    ensure(!epochs.by_stake, || IGovernance::ElectedByStake {})?;
     ensure(!joining.is_empty() || !leaving.is_empty(), || IGovernance::ValidatorChangeEmpty {})?;
-    let (_, before) = version_of(context, epochs.versions.saturating_sub(1))?;
+    let before = newest(context)?;
     let mut after: BTreeMap<B256, Address> = before.iter().map(|entry| (entry.node, entry.seat)).collect();
     for candidate in joining {
         let Candidate { node, seat } = *candidate;
@@ -246,9 +283,13 @@ fn changed(context: &mut Context<'_>, joining: &[Candidate], leaving: &[B256]) -
         ensure(!is_joining && after.remove(node).is_some(), || IGovernance::ValidatorUnknown { node: *node })?;
     }
     let after: Vec<Validator> = after.into_iter().map(|(node, seat)| Validator { node, seat }).collect();
-    ensure_size(&epochs, count(&before), count(&after))?;
+    for Validator { node, .. } in &after {
+        punishment::ensure_not_convicted(context, *node)?;
+    }
+    ensure_size(&epochs, count_min(&before), count(&after))?;
     ensure_institutions(&after)?;
-    ensure_quorum(context, &epochs, &after, joining)?;
+    let joining: Vec<B256> = joining.iter().map(|candidate| candidate.node).collect();
+    ensure_quorum(context, &after, &joining)?;
     Ok(after)
 }
 
@@ -256,9 +297,13 @@ fn count(validators: &[Validator]) -> u64 {
     u64::try_from(validators.len()).unwrap_or(u64::MAX)
 }
 
+/// Fewest validators of the list after this one.
+pub(crate) fn count_min(before: &[Validator]) -> u64 {
+    count(before).min(VALIDATORS_MIN)
+}
+
 /// Not too few, not too many, not too many for the blocks of an epoch.
-fn ensure_size(epochs: &Epochs, before: u64, after: u64) -> Result<(), Failure> {
-    let count_min = before.min(VALIDATORS_MIN);
+fn ensure_size(epochs: &Epochs, count_min: u64, after: u64) -> Result<(), Failure> {
     ensure((count_min..=VALIDATORS_MAX).contains(&after), || IGovernance::ValidatorCountOutOfRange {
         count: after,
         countMin: count_min,
@@ -289,24 +334,52 @@ fn ensure_institutions(validators: &[Validator]) -> Result<(), Failure> {
 }
 
 /// Those that are known to be there make a quorum.
-fn ensure_quorum(
+fn ensure_quorum(context: &mut Context<'_>, validators: &[Validator], joining: &[B256]) -> Result<(), Failure> {
+    let Presence { count, quorum, present, unready, silent } = presence(context, validators, joining)?;
+    ensure(present >= quorum, || IGovernance::ValidatorsAbsent { count, quorum, present, unready, silent })
+}
+
+/// How many of a list are known to be there, and how many must sign.
+pub(super) struct Presence {
+    /// Validators of the list.
+    pub(super) count: u64,
+    /// Of them that many must sign.
+    pub(super) quorum: u64,
+    /// Known to be there.
+    pub(super) present: u64,
+    /// Join, and were not declared ready lately.
+    pub(super) unready: u64,
+    /// Are on the list, and have led no block for long.
+    pub(super) silent: u64,
+}
+
+/// Counts who is there of a list in which these nodes are new.
+pub(super) fn presence(
     context: &mut Context<'_>,
-    epochs: &Epochs,
     validators: &[Validator],
-    joining: &[Candidate],
-) -> Result<(), Failure> {
-    let (count, epoch, height) = (count(validators), epoch_now(context, epochs), context.env().height);
-    let silent_after = count.saturating_mul(SILENT_ROTATIONS);
+    joining: &[B256],
+) -> Result<Presence, Failure> {
+    let epochs = epochs(context)?;
+    let (count, epoch, height) = (count(validators), epoch_now(context, &epochs), context.env().height);
     let (mut unready, mut silent) = (0u64, 0u64);
     for Validator { node, .. } in validators {
         let duty = layout().duties.at(context, node)?.read(context)?;
-        if joining.iter().any(|candidate| candidate.node == *node) {
-            unready = unready.saturating_add(u64::from(duty.ready_until == 0 || duty.ready_until < epoch));
+        if joining.contains(node) {
+            unready = unready.saturating_add(u64::from(!is_ready(duty, epoch)));
         } else {
-            silent = silent.saturating_add(u64::from(duty.led_height.saturating_add(silent_after) < height));
+            silent = silent.saturating_add(u64::from(is_silent(duty.led_height, count, height)));
         }
     }
     let present = count.saturating_sub(unready).saturating_sub(silent);
-    let needed = quorum(count);
-    ensure(present >= needed, || IGovernance::ValidatorsAbsent { count, quorum: needed, present, unready, silent })
+    Ok(Presence { count, quorum: quorum(count), present, unready, silent })
+}
+
+/// Whether a node was declared ready for this epoch.
+fn is_ready(duty: Duty, epoch: u64) -> bool {
+    duty.ready_until > 0 && duty.ready_until >= epoch
+}
+
+/// Whether a validator among so many, which last led or could first lead at a height, should have led since.
+pub(crate) fn is_silent(led_height: u64, validators: u64, height: u64) -> bool {
+    led_height.saturating_add(validators.saturating_mul(SILENT_ROTATIONS)) < height
 }

@@ -2,7 +2,7 @@
 
 use alloy_primitives::Bytes;
 
-use super::{IGovernance::*, committee, execution, ops, pauses, proposals, views};
+use super::{IGovernance::*, committee, execution, ops, pauses, proposals, punishment, views};
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
@@ -35,6 +35,8 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
         Call::changeValidators(c) => {
             mutate::<changeValidatorsCall, _>(context, |x| committee::change(x, &c.joining, &c.leaving))
         }
+        Call::pardonValidator(c) => mutate::<pardonValidatorCall, _>(context, |x| punishment::pardon(x, c.node)),
+        Call::punish(c) => mutate::<punishCall, _>(context, |x| punishment::convict(x, &c.evidence)),
 
         Call::parameters(_) => view::<parametersCall>(views::parameters(context)?),
         Call::seatCount(_) => view::<seatCountCall>(views::seat_count(context)?),
@@ -51,6 +53,8 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
         Call::epochOf(_) => view::<epochOfCall>(committee::epoch_of(context)?),
         Call::validatorsAt(c) => view::<validatorsAtCall>(views::validators_at(context, c.version)?),
         Call::readyUntil(c) => view::<readyUntilCall>(committee::ready_until(context, c.node)?),
+        Call::convictionOf(c) => view::<convictionOfCall>(views::conviction_of(context, c.node)?),
+        Call::genesisHash(_) => view::<genesisHashCall>(punishment::genesis_hash(context)?),
         Call::pauseOf(c) => {
             let (paused, pause) = views::pause_of(context, c.module)?;
             view::<pauseOfCall>((paused, pause.since_ms, pause.until_ms, pause.proposal_id))

@@ -8,7 +8,7 @@ use super::{
     execution::ensure_decidable,
     layout::{Execution, Register, layout},
     pauses::PAUSE_MS_MAX,
-    proposals,
+    proposals, punishment,
 };
 use crate::{
     address::pause_key,
@@ -63,6 +63,13 @@ fn check_committees(context: &mut Context<'_>, violations: &mut Vec<Violation>) 
         hold(violations, "governance.validators_ordered", ordered && later && !validators.is_empty(), || {
             format!("version {version} from epoch {from_epoch} after {before:?}: {validators:?}")
         });
+        for validator in validators {
+            let conviction = punishment::record_of(context, validator.node)?;
+            let joined = conviction.stands && version >= conviction.versions;
+            hold(violations, "governance.no_convict_joins", !joined, || {
+                format!("version {version} has {}, which was convicted before: {conviction:?}", validator.node)
+            });
+        }
         before = Some(from_epoch);
     }
     Ok(())

@@ -224,6 +224,8 @@ packed! {
         pub epoch_blocks: u64 = 0..8,
         /// Versions ever made of the list of validators.
         pub versions: u64 = 8..16,
+        /// Whether bonds elect the validators; governance lists them otherwise.
+        pub by_stake: bool = 16..17,
     }
 }
 
@@ -259,6 +261,36 @@ packed! {
     }
 }
 
+packed! {
+    /// What a node was convicted of, the last time.
+    pub struct Conviction {
+        /// Epoch of the votes.
+        pub epoch: u64 = 0..6,
+        /// View of the votes, within the epoch.
+        pub view: u64 = 6..14,
+        /// First epoch whose votes count, after a pardon.
+        pub counts_from: u64 = 14..20,
+        /// Versions of the list of validators that were made before it.
+        pub versions: u64 = 20..26,
+        /// Times that the node was convicted.
+        pub count: u32 = 26..30,
+        /// How the votes contradict one another: 1 two proposals, 2 two finals, 3 final and skipped.
+        pub kind: u8 = 30..31,
+        /// Whether it stands: nobody pardoned the node since.
+        pub stands: bool = 31..32,
+    }
+}
+
+layout! {
+    /// What a node was convicted of, and by which evidence.
+    pub struct ConvictionPlace {
+        /// The conviction.
+        pub record: Slot<Conviction> = 0,
+        /// Hash of the evidence; the transaction that brought it has it whole.
+        pub evidence_hash: Slot<B256> = 1,
+    }
+}
+
 layout! {
     /// Storage of governance.
     pub struct Layout {
@@ -284,6 +316,10 @@ layout! {
         pub committees: Mapping<u64, VersionPlace> = 13,
         /// What is known of nodes.
         pub duties: Mapping<B256, Slot<Duty>> = 14,
+        /// Hash of block 0, which every vote of a validator names; known from block 1 on.
+        pub genesis_hash: Slot<B256> = 15,
+        /// Convictions of nodes.
+        pub convictions: Mapping<B256, ConvictionPlace> = 16,
     }
 }
 

@@ -17,7 +17,7 @@
 //!
 //! **Limits.** [`SEATS_MAX`] seats, [`GUARDIANS_MAX`] guardians, [`ACTIONS_MAX`] actions and [`ACTION_BYTES_MAX`] bytes
 //! of input a proposal. No operation loops over seats or proposals. Validators are listed in [`committee`], where the
-//! network has epochs; the engine deals shares to those who are listed.
+//! network has epochs; the engine deals shares to those who are listed. Who contradicts itself is convicted: [`punishment`].
 
 mod abi;
 mod actions;
@@ -30,6 +30,7 @@ pub mod layout;
 mod ops;
 mod pauses;
 mod proposals;
+pub mod punishment;
 mod register;
 mod views;
 

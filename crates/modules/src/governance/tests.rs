@@ -5,6 +5,7 @@ mod limits;
 mod model;
 mod pauses;
 mod precedence;
+mod punishment;
 
 use super::{IGovernance::*, decision::Record, layout::*, *};
 use crate::{

@@ -6,7 +6,7 @@ use super::{
     IGovernance::{self, Parameters, Proposal},
     actions, committee, layout,
     layout::Pause,
-    ops, pauses, proposals, require_established,
+    ops, pauses, proposals, punishment, require_established,
 };
 use crate::context::{Context, Failure, ensure, revert};
 
@@ -144,4 +144,18 @@ pub(super) fn validators_at(
         validators.iter().map(|entry| entry.node).collect(),
         validators.iter().map(|entry| entry.seat).collect(),
     ))
+}
+
+/// What a node was convicted of, as the ABI returns it.
+pub(super) fn conviction_of(context: &mut Context<'_>, node: B256) -> Result<IGovernance::convictionOfReturn, Failure> {
+    let (record, evidence_hash) = punishment::conviction_of(context, node)?;
+    Ok(IGovernance::convictionOfReturn {
+        stands: record.stands,
+        count: record.count.into(),
+        kind: record.kind,
+        epoch: record.epoch,
+        viewNumber: record.view,
+        evidenceHash: evidence_hash,
+        countsFromEpoch: record.counts_from,
+    })
 }

@@ -6,13 +6,13 @@ use alloy_sol_types::SolError;
 use std::num::NonZeroU64;
 
 /// Long enough for ten validators.
-const BLOCKS: u64 = 64;
+pub(super) const BLOCKS: u64 = 64;
 
-fn node(number: u8) -> B256 {
+pub(super) fn node(number: u8) -> B256 {
     B256::repeat_byte(number)
 }
 
-fn with_epochs(blocks: u64) -> Ledger {
+pub(super) fn with_epochs(blocks: u64) -> Ledger {
     let mut genesis = governed_genesis();
     genesis.epoch_blocks = NonZeroU64::new(blocks);
     let mut ledger = Ledger::bare();
@@ -25,13 +25,13 @@ fn joining(nodes: &[u8]) -> Vec<Candidate> {
     nodes.iter().map(|number| Candidate { node: node(*number), seat: Address::repeat_byte(*number) }).collect()
 }
 
-fn change(joins: &[u8], leaves: &[u8]) -> Vec<Action> {
+pub(super) fn change(joins: &[u8], leaves: &[u8]) -> Vec<Action> {
     let leaving = leaves.iter().map(|number| node(*number)).collect();
     vec![action(GOV, changeValidatorsCall { joining: joining(joins), leaving })]
 }
 
 /// Registers nodes and has a seat declare them ready.
-fn make_ready(ledger: &mut Ledger, nodes: &[u8]) {
+pub(super) fn make_ready(ledger: &mut Ledger, nodes: &[u8]) {
     for number in nodes {
         let (public_key, endpoint) = (node(*number), format!("bank{number}.example:9000"));
         if ledger.ok(STRANGER, PERMISSION_ADDRESS, IPermission::getNodeCall { publicKey: public_key }).role == 0 {
@@ -43,18 +43,18 @@ fn make_ready(ledger: &mut Ledger, nodes: &[u8]) {
 }
 
 /// Everybody has led a block just now.
-fn all_led(ledger: &mut Ledger) {
+pub(super) fn all_led(ledger: &mut Ledger) {
     for number in 1..=20 {
         ledger.run(Address::ZERO, |context| led(context, node(number))).unwrap();
     }
 }
 
-fn list(ledger: &mut Ledger, epoch: u64) -> Vec<u8> {
+pub(super) fn list(ledger: &mut Ledger, epoch: u64) -> Vec<u8> {
     let validators = ledger.run(STRANGER, |context| validators_for(context, epoch)).unwrap();
     validators.iter().map(|Validator { node, .. }| node[0]).collect()
 }
 
-fn refusal(ledger: &mut Ledger, joins: &[u8], leaves: &[u8]) -> Bytes {
+pub(super) fn refusal(ledger: &mut Ledger, joins: &[u8], leaves: &[u8]) -> Bytes {
     let call = proposeCall { actions: change(joins, leaves), descriptionHash: WHY };
     match ledger.send(A, GOV, &call.abi_encode()) {
         Err(Failure::Revert(data)) => data,
@@ -62,7 +62,7 @@ fn refusal(ledger: &mut Ledger, joins: &[u8], leaves: &[u8]) -> Bytes {
     }
 }
 
-fn is<E: SolError>(data: &Bytes, error: E) {
+pub(super) fn is<E: SolError>(data: &Bytes, error: E) {
     assert_eq!(*data, Bytes::from(error.abi_encode()));
 }
 
