@@ -1,5 +1,5 @@
 //! When a leader proposes: at once if there is work and the interval is over, at the heartbeat if there is none. And when
-//! a validator checks: not before the block's own time.
+//! a validator checks: not before the block's own time. The first leader of an epoch gives the others time to begin it.
 //!
 //! These waits stand before [`commonware_glue::stateful`], not inside of it: it finalises nothing while it builds, so an
 //! idle leader that waited there would hear of finality only when its own next block is due.
@@ -14,12 +14,20 @@ use crate::{
     sight::Sightings,
     votes::VoteScheme,
 };
-use commonware_consensus::{Application, Handoff, marshal::ancestry::Ancestry};
+use commonware_consensus::{
+    Application, Handoff,
+    marshal::ancestry::Ancestry,
+    types::{Round, View},
+};
 use commonware_cryptography::Digested;
 use commonware_runtime::Clock;
 use florin_types::{Block, RulesSchedule};
 use futures::{FutureExt as _, StreamExt as _};
 use std::{sync::Arc, time::Duration};
+
+/// How long the first leader of an epoch lets the others begin it. A vote that reaches a validator before it has begun the
+/// epoch is lost to it; if that makes a quorum impossible, the view stands until it is given up, for seconds.
+const EPOCH_BEGINS: Duration = Duration::from_millis(400);
 
 /// Wraps the application that builds and checks with the waits before it.
 #[derive(Clone)]
@@ -92,6 +100,9 @@ where
     ) -> Option<Digested<EngineBlock>> {
         let mut walk = ancestry.clone();
         let parent = walk.next().await?;
+        if begins_epoch(context.1.round) {
+            context.0.sleep(EPOCH_BEGINS).await;
+        }
         self.wait_for_work(&context.0, parent.inner().inner(), ancestry.clone()).await;
         self.inner.propose(context, ancestry, input).await
     }
@@ -123,6 +134,11 @@ where
         clock::sleep_until_ms(&context.0, block.timestamp_ms()).await;
         self.inner.verify(context, ancestry).await
     }
+}
+
+/// Whether this is the first view of an epoch that follows another.
+fn begins_epoch(round: Round) -> bool {
+    !round.epoch().is_zero() && round.view() == View::new(1)
 }
 
 /// Longest wait for another node's message while nothing else is known.
