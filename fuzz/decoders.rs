@@ -8,7 +8,8 @@ use alloy_eips::Encodable2718 as _;
 use alloy_sol_types::SolCall as _;
 use florin_client::{Signer, TxEip1559};
 use florin_consensus::{
-    NodeSecret, ThresholdShare, deal_from_seed, decode_block, decode_gossip, decode_sample, decode_state, decode_vote,
+    NodeSecret, ThresholdShare, deal_from_seed, decode_block, decode_gossip, decode_sample, decode_state, decode_told,
+    decode_vote,
 };
 use florin_execution::decode_revert;
 use florin_modules::{
@@ -34,8 +35,8 @@ use florin_rpc::{Tls, decode_arguments};
 use florin_state::decode_record;
 use florin_types::{
     Access, Address, Amount, B256, Block, Currency, Equivocation, Extension, Genesis, GenesisGovernance, GenesisNode,
-    GenesisSeat, GovernanceParameters, Header, NodeRole, Rules, RulesSchedule, U256, VerifiedTx, alloy_primitives::hex,
-    decode_transaction,
+    GenesisSeat, GovernanceParameters, Header, NodeRole, Rules, RulesSchedule, SIGNED_VOTE_BYTES, U256, VerifiedTx,
+    alloy_primitives::hex, decode_transaction,
 };
 
 /// A decoder and its name; `fuzz/fuzz_targets` has a file of the same name.
@@ -91,9 +92,12 @@ pub fn peer_message(bytes: &[u8]) {
     let _ = decode_state(bytes);
 }
 
-/// What another validator sends: a vote, or a certificate.
+/// What another validator sends: a vote, or a certificate; and what another node tells of a vote.
 pub fn vote(bytes: &[u8]) {
     let _ = decode_vote(bytes);
+    if let Some(encoded) = decode_told(bytes) {
+        assert_eq!(encoded, bytes, "a vote that is told has one encoding");
+    }
 }
 
 /// Two votes of a validator that contradict one another, from a file or from a transaction.
@@ -257,7 +261,10 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     seeds.push(("peer_message", block.clone()));
     seeds.push(("block", block));
     let golden = |text: &str| hex::decode(text).expect("golden bytes are hexadecimal");
-    seeds.push(("evidence", golden(include_str!("../crates/consensus/golden/evidence.hex"))));
+    // Node key and first vote stand in evidence as they are told.
+    let evidence = golden(include_str!("../crates/consensus/golden/evidence.hex"));
+    seeds.push(("vote", evidence[1..1 + 32 + SIGNED_VOTE_BYTES].to_vec()));
+    seeds.push(("evidence", evidence));
     let votes = include_str!("../crates/consensus/golden/votes.txt").lines();
     seeds.extend(votes.filter_map(|line| line.split_once(' ')).map(|(_, vote)| ("vote", golden(vote))));
     seeds

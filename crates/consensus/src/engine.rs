@@ -27,7 +27,7 @@ use crate::{
         watched::Watched,
         wrapped::Wrapped,
     },
-    evidence::Witness,
+    evidence::{Telling, Witness, telling},
     gossip,
     joining::{sample, source, source::StateSource},
     keys::{Committee, VALIDATORS, VALIDATORS_MAX},
@@ -123,6 +123,7 @@ pub fn message_bytes_max() -> u32 {
         gossip::MESSAGE_BYTES_MAX,
         sample::MESSAGE_BYTES_MAX,
         source::message_bytes_max(),
+        telling::MESSAGE_BYTES,
     ])
 }
 
@@ -152,6 +153,7 @@ where
         sample,
         state,
         dealing,
+        evidence,
     } = transport;
     // Until the state says who else may connect, the validators may: a follower that was removed stays out.
     let mut peers = Peers::new(manager.clone(), starting.config.genesis.clone(), starting.listed.clone());
@@ -188,6 +190,7 @@ where
         }
     }
     starting.watch(watched);
+    starting.exchange_evidence(blocker.clone(), evidence);
     let admissions = starting.exchange(blocker, transactions);
     Ok(starting.into_node(admissions))
 }
@@ -238,6 +241,10 @@ struct Starting<E: Runtime> {
     config: NodeConfig,
     me: PublicKey,
     schemes: Schemes,
+    /// Hears all votes.
+    witness: Witness,
+    /// Votes that it wants others to know of.
+    telling: Option<Telling>,
     /// Blocks of an epoch.
     epoch_blocks: NonZeroU64,
     genesis: EngineBlock,
@@ -283,6 +290,9 @@ impl<E: Runtime> Starting<E> {
         let domain = Domain { chain_id: config.genesis.chain_id, genesis_hash: genesis.inner().hash() };
         let me = crate::keys::node_key(&node_key)?;
         let schemes = Schemes::new(domain, config.secret.clone(), committee, config.share.as_ref(), abstains(&config))?;
+        let observed: Arc<Observed> = Arc::default();
+        let (witness, evidence, telling) = Witness::new(schemes.clone());
+        observed.keep_evidence(evidence);
         let finalizations = archive(context.child("finalizations"), &config, "finalizations", &page_cache).await?;
         let blocks = archive(context.child("blocks"), &config, "blocks", &page_cache).await?;
         let archives = Archives {
@@ -302,7 +312,9 @@ impl<E: Runtime> Starting<E> {
             me,
             listed: Listed::new(&config.genesis),
             epoch_blocks: epochs::epoch_blocks(&config.genesis),
-            observed: Arc::default(),
+            observed,
+            witness,
+            telling: Some(telling),
             begun_before: node::shared(futures::future::pending()),
             tasks: Vec::new(),
             context,
@@ -475,9 +487,7 @@ impl<E: Runtime> Starting<E> {
         let paced = Paced::new(application, core.pending.clone(), core.rules.clone(), sightings);
         let context = self.context.child("deferred");
         let deferred = Deferred::new(context, paced, marshal, FixedEpocher::new(self.epoch_blocks));
-        let (witness, evidence) = Witness::new(self.schemes.clone());
-        self.observed.keep_evidence(evidence);
-        let (observed, metrics) = (self.observed.clone(), core.metrics.clone());
+        let (observed, metrics, witness) = (self.observed.clone(), core.metrics.clone(), self.witness.clone());
         Watched::new(deferred, ActivityObserver { observed, metrics, witness })
     }
 
@@ -618,6 +628,20 @@ impl<E: Runtime> Starting<E> {
         let (observed, pending) = (self.observed.clone(), self.core.pending.clone());
         let watch = start_watching(self.context.child("watch"), observed, pending, self.core.metrics.clone(), sender);
         self.tasks.push(("watch", watch));
+    }
+
+    /// Tells other nodes of votes for something else than a quorum wants, and hears what they tell.
+    fn exchange_evidence<B, S, R>(&mut self, blocker: B, (sender, receiver): (S, R))
+    where
+        B: Blocker<PublicKey = PublicKey> + Sync,
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let Some(votes) = self.telling.take() else { return };
+        let telling = telling::start_telling(self.context.child("evidence_out"), votes, sender);
+        let (context, witness) = (self.context.child("evidence_in"), self.witness.clone());
+        let listening = telling::start_listening(context, witness, receiver, blocker);
+        self.tasks.extend([("evidence out", telling), ("evidence in", listening)]);
     }
 
     /// Starts to exchange transactions with other nodes.

@@ -62,7 +62,7 @@ pub use engine::rebuild::{Rebuild, RebuildError, rebuild};
 pub use engine::{StartError, message_bytes_max, start_on};
 pub use evidence::EvidenceReceiver;
 #[doc(hidden)]
-pub use evidence::decode_vote;
+pub use evidence::{decode_vote, telling::decode_told};
 #[doc(hidden)]
 pub use gossip::decode_gossip;
 pub use joining::beginning::Beginning;

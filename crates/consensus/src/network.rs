@@ -47,12 +47,13 @@ pub const TRANSACTIONS: u64 = 5;
 pub const SAMPLE: u64 = 6;
 /// Operations of the state, for nodes that join.
 pub const STATE: u64 = 7;
-
 /// Shares of the key, dealt to the members of the next committee.
 pub const DEALING: u64 = 8;
+/// Votes for something else than a quorum wants, told so that nobody shows each of the others another vote unnoticed.
+pub const EVIDENCE: u64 = 9;
 
 /// Every channel and the messages a second that one peer may send on it.
-pub fn channels() -> [(u64, Quota); 9] {
+pub fn channels() -> [(u64, Quota); 10] {
     [
         (VOTES, Quota::per_second(NZU32!(256))),
         (CERTIFICATES, Quota::per_second(NZU32!(256))),
@@ -63,6 +64,7 @@ pub fn channels() -> [(u64, Quota); 9] {
         (SAMPLE, Quota::per_second(NZU32!(4))),
         (STATE, Quota::per_second(NZU32!(128))),
         (DEALING, Quota::per_second(NZU32!(64))),
+        (EVIDENCE, Quota::per_second(NZU32!(16))),
     ]
 }
 
@@ -90,6 +92,8 @@ pub struct Transport<M, B, S, R> {
     pub state: (S, R),
     /// See [`DEALING`].
     pub dealing: (S, R),
+    /// See [`EVIDENCE`].
+    pub evidence: (S, R),
 }
 
 /// Why a node's address cannot be used.

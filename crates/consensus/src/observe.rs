@@ -76,15 +76,13 @@ impl Reporter for ActivityObserver {
     type Activity = Activity<VoteScheme, BlockDigest>;
 
     fn report(&mut self, activity: Self::Activity) -> Feedback {
+        self.witness.hear(&activity);
         // A view ends with a certificate: the next one has begun.
         let ended = match &activity {
             Activity::Certification(certificate) => certificate.round(),
             Activity::Nullification(certificate) => certificate.round(),
             Activity::Finalization(certificate) => certificate.round(),
-            other => {
-                self.witness.hear(other);
-                return Feedback::Ok;
-            }
+            _ => return Feedback::Ok,
         };
         let begun = (ended.epoch().get(), ended.view().get().saturating_add(1));
         let mut round = self.observed.round.lock();

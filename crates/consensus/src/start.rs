@@ -47,6 +47,7 @@ async fn start_encrypted(context: Context, config: NodeConfig, network: NetworkC
             sample: next()?,
             state: next()?,
             dealing: next()?,
+            evidence: next()?,
         })
     })();
     let transport = transport.unwrap_or_else(|| unreachable!("a channel for each field is registered above"));

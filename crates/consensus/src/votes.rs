@@ -86,7 +86,7 @@ pub(crate) struct VoteSignature {
     /// Under the validator's share of the network's key. Decoded when it is verified, which costs as much again.
     partial: Lazy<Partial>,
     /// Under its node key.
-    node: [u8; NODE_SIGNATURE_BYTES],
+    node: [u8; 64],
 }
 
 impl FixedSize for VoteSignature {

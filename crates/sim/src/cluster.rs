@@ -361,6 +361,7 @@ impl Cluster {
             sample: next(),
             state: next(),
             dealing: next(),
+            evidence: next(),
         };
         let machine = &self.machines[index];
         let mut config = NodeConfig::new(self.genesis.clone(), machine.secret.clone(), machine.share.clone());

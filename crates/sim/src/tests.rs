@@ -163,6 +163,16 @@ fn a_traitor_that_tells_two_stories_changes_nothing_and_is_convicted() {
     assert!(report.convicted.contains(&(2, 3)), "{report:?}");
 }
 
+/// Nobody hears both stories: they are found out by what machine 0 tells the others.
+#[test]
+fn a_traitor_that_tells_each_of_the_others_one_story_is_convicted() {
+    let halves = Treason::Equivocates { first: BTreeSet::from([0]), second: BTreeSet::from([1, 2]) };
+    let traitors = BTreeMap::from([(3, halves)]);
+    let report = run(&Scenario { seed: 83, followers: 0, traitors, ..seconds(12) }).unwrap();
+    assert!(report.height >= 5, "{report:?}");
+    assert!(report.convicted.iter().any(|(_, accused)| *accused == 3), "{report:?}");
+}
+
 #[test]
 fn garbage_and_blocks_without_payments_change_nothing() {
     for treason in [Treason::Garbage, Treason::Censors] {

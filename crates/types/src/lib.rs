@@ -38,7 +38,10 @@ pub use rules::{EvmSpec, GasQuota, Rules, RulesError, RulesSchedule, RulesStep};
 pub use state::{Account, Changeset, StateFault, StateView};
 pub use transaction::{TX_BYTES_MAX, TxError, VerifiedTx, decode_transaction};
 
-pub use vote::{Contradiction, EQUIVOCATION_BYTES, Equivocation, EquivocationError, NodeVote, SignedVote, VoteKind};
+pub use vote::{
+    Contradiction, EQUIVOCATION_BYTES, Equivocation, EquivocationError, NodeVote, SIGNED_VOTE_BYTES, SignedVote,
+    VoteKind,
+};
 
 pub use alloy_consensus::{Header, ReceiptEnvelope, TxEnvelope};
 pub use alloy_primitives::{self, Address, B256, Bytes, U256};

@@ -21,8 +21,10 @@ const DOMAIN: &[u8; 13] = b"florin/vote/1";
 const VOTE_BYTES: usize = 1 + 3 * 8 + 32;
 /// Bytes of an ed25519 signature.
 const SIGNATURE_BYTES: usize = 64;
+/// Bytes of an encoded [`SignedVote`].
+pub const SIGNED_VOTE_BYTES: usize = VOTE_BYTES + SIGNATURE_BYTES;
 /// Bytes of an encoded [`Equivocation`]: version, node key, two votes with their signatures.
-pub const EQUIVOCATION_BYTES: usize = 1 + 32 + 2 * (VOTE_BYTES + SIGNATURE_BYTES);
+pub const EQUIVOCATION_BYTES: usize = 1 + 32 + 2 * SIGNED_VOTE_BYTES;
 /// Version of the encoding.
 const VERSION: u8 = 1;
 
@@ -99,10 +101,25 @@ pub struct SignedVote {
     /// What was voted for.
     pub vote: NodeVote,
     /// The ed25519 signature over [`NodeVote::signed_bytes`].
-    pub signature: [u8; SIGNATURE_BYTES],
+    pub signature: [u8; 64],
 }
 
 impl SignedVote {
+    /// The vote, then its signature: [`SIGNED_VOTE_BYTES`].
+    pub fn encode(&self) -> Vec<u8> {
+        [self.vote.encode().as_slice(), &self.signature].concat()
+    }
+
+    /// Decodes what [`Self::encode`] wrote, and nothing else. It does not look at the signature.
+    pub fn decode(bytes: &[u8]) -> Result<Self, EquivocationError> {
+        EquivocationError::check_length(bytes, SIGNED_VOTE_BYTES)?;
+        Self::take(&mut Reader { rest: bytes })
+    }
+
+    fn take(bytes: &mut Reader<'_>) -> Result<Self, EquivocationError> {
+        Ok(Self { vote: NodeVote::decode(bytes)?, signature: bytes.take()? })
+    }
+
     /// Whether this node key signed the vote for this network.
     pub fn is_by(&self, validator: B256, chain_id: u64, genesis_hash: B256) -> bool {
         let message = self.vote.signed_bytes(chain_id, genesis_hash);
@@ -114,11 +131,13 @@ impl SignedVote {
 /// Why bytes or votes are no equivocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EquivocationError {
-    /// Every equivocation has the same length.
-    #[error("an equivocation has {EQUIVOCATION_BYTES} bytes, this has {bytes}")]
+    /// Every equivocation has the same length, and so has every vote with its signature.
+    #[error("{bytes} bytes instead of {expected}")]
     Length {
         /// Bytes as received.
         bytes: usize,
+        /// Bytes that there must be.
+        expected: usize,
     },
     /// A later program may write others.
     #[error("version {version} of an equivocation is not known, version {VERSION} is")]
@@ -150,6 +169,13 @@ pub enum EquivocationError {
         /// Which of the two: 1 or 2.
         place: u8,
     },
+}
+
+impl EquivocationError {
+    fn check_length(bytes: &[u8], expected: usize) -> Result<(), Self> {
+        let bytes = bytes.len();
+        if bytes == expected { Ok(()) } else { Err(Self::Length { bytes, expected }) }
+    }
 }
 
 /// How a validator contradicted itself.
@@ -252,23 +278,20 @@ impl Equivocation {
     /// Version, node key, then each vote with its signature: [`EQUIVOCATION_BYTES`].
     pub fn encode(&self) -> Vec<u8> {
         let Self { validator, first, second, .. } = self;
-        let [one, other] = [first, second].map(|signed| [signed.vote.encode().as_slice(), &signed.signature].concat());
+        let [one, other] = [first, second].map(SignedVote::encode);
         [&[VERSION], validator.as_slice(), &one, &other].concat()
     }
 
     /// Decodes what [`Self::encode`] wrote, and nothing else. It does not look at the signatures.
     pub fn decode(bytes: &[u8]) -> Result<Self, EquivocationError> {
-        if bytes.len() != EQUIVOCATION_BYTES {
-            return Err(EquivocationError::Length { bytes: bytes.len() });
-        }
+        EquivocationError::check_length(bytes, EQUIVOCATION_BYTES)?;
         let mut rest = Reader { rest: bytes };
         let [version] = rest.take()?;
         if version != VERSION {
             return Err(EquivocationError::Version { version });
         }
         let validator = B256::new(rest.take()?);
-        let mut signed = || Ok(SignedVote { vote: NodeVote::decode(&mut rest)?, signature: rest.take()? });
-        let (first, second) = (signed()?, signed()?);
+        let (first, second) = (SignedVote::take(&mut rest)?, SignedVote::take(&mut rest)?);
         let equivocation = Self::new(validator, first, second)?;
         if equivocation.first != first {
             return Err(EquivocationError::Order);
@@ -284,7 +307,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], EquivocationError> {
-        let length = EquivocationError::Length { bytes: self.rest.len() };
+        let length = EquivocationError::Length { bytes: self.rest.len(), expected: N };
         let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(length)?;
         self.rest = rest;
         Ok(*head)

@@ -142,7 +142,7 @@ fn what_is_no_encoding_is_refused_with_its_reason() {
         Equivocation::decode(&bytes)
     };
     for wrong in [&[][..], &bytes[1..], &[bytes.as_slice(), &[0]].concat(), &[1; 100_000]] {
-        assert_eq!(Equivocation::decode(wrong), Err(Length { bytes: wrong.len() }));
+        assert_eq!(Equivocation::decode(wrong), Err(Length { bytes: wrong.len(), expected: EQUIVOCATION_BYTES }));
     }
     assert_eq!(changed(&bytes, 0, 2), Err(Version { version: 2 }));
     assert_eq!(changed(&bytes, 33, 3), Err(Kind { kind: 3 }));
@@ -150,6 +150,12 @@ fn what_is_no_encoding_is_refused_with_its_reason() {
     let second = 33 + VOTE_BYTES + SIGNATURE_BYTES;
     let swapped = [&bytes[..33], &bytes[second..], &bytes[33..second]].concat();
     assert_eq!(Equivocation::decode(&swapped), Err(Order));
+    let vote = proposals.first().encode();
+    assert_eq!((vote.len(), SignedVote::decode(&vote)), (SIGNED_VOTE_BYTES, Ok(*proposals.first())));
+    for wrong in [&[][..], &vote[1..], &[vote.as_slice(), &[0]].concat()] {
+        let error = Length { bytes: wrong.len(), expected: SIGNED_VOTE_BYTES };
+        assert_eq!(SignedVote::decode(wrong), Err(error));
+    }
     // A vote to skip that names a parent, or a block.
     for place in [33 + 1 + 8 + 8, 33 + VOTE_BYTES - 1] {
         assert_eq!(changed(&skipped.encode(), place, 1), Err(SkipNamesBlock));
