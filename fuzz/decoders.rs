@@ -18,13 +18,14 @@ use florin_modules::{
     dispatch,
     escrow::IEscrow::{self, Terms},
     fx::IExchange::{Order, Quote, executeCall},
-    governance::IGovernance::{Action, proposeCall},
+    governance::IGovernance::{Action, proposeCall, punishCall},
     identity::IIdentity::registerPersonCall,
     is_payment,
     payment::IPayment::{payBatchCall, sweepCall},
     policy::IPolicy::{createCombinationCall, createTravelRuleCall},
     settlement::ISettlement::submitCall,
     singleton_addresses,
+    staking::IStaking,
     token::IToken::balanceOfCall,
     token_address,
 };
@@ -326,6 +327,8 @@ fn module_calls() -> Vec<Vec<u8>> {
         executeCall { quote, signature: signature.clone(), order }.abi_encode(),
         IEscrow::openCall { terms }.abi_encode(),
         submitStateCall { channelId: 1, cumulative: amount, signature, payNow: true }.abi_encode(),
+        punishCall { evidence: item.clone().into() }.abi_encode(),
+        IStaking::bondCall { node: hash, amount }.abi_encode(),
         proposeCall { actions: vec![Action { target: token, data: item.into() }], descriptionHash: hash }.abi_encode(),
     ]
 }
@@ -363,8 +366,7 @@ fn genesis_of(node: &NodeSecret, threshold_public: florin_types::Bytes) -> Genes
         epoch_blocks: None,
         governance: Some(GenesisGovernance {
             seats: vec![GenesisSeat { account: Address::repeat_byte(1), name: "one".into(), weight: 1 }],
-            guardians: Default::default(),
-            parameters: GovernanceParameters::default(),
+            ..GenesisGovernance::default()
         }),
     }
 }

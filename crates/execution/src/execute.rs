@@ -10,7 +10,7 @@
 use alloy_consensus::{Transaction as _, proofs::calculate_receipt_root};
 use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
 use alloy_primitives::{Bloom, KECCAK256_EMPTY};
-use florin_modules::{CallEnv, Context as ModuleContext, Storage, governance, permission};
+use florin_modules::{CallEnv, Context as ModuleContext, Storage, governance, permission, staking};
 use florin_types::{
     Account, Address, B256, Changeset, Height, ReceiptEnvelope, Rules, StateFault, StateView, TX_BYTES_MAX, TxEnvelope,
     U256, VerifiedTx,
@@ -253,7 +253,7 @@ fn store_parent_hash(machine: &mut Machine<'_>, env: &BlockEnv) -> Result<(), St
 }
 
 /// What a committee that changes needs before the first transaction: who leads the block, for who leads is there; and before
-/// block 1 the hash of its parent, which every vote names. Nothing where nobody leads, as in a simulation of a call.
+/// block 1 the hash of its parent, which every vote names; and where bonds elect, an election an epoch. Nothing where nobody leads, as in a simulation of a call.
 fn begin_committee(machine: &mut Machine<'_>, env: &BlockEnv) -> Result<(), StateFault> {
     if env.leader.is_zero() {
         return Ok(());
@@ -262,7 +262,8 @@ fn begin_committee(machine: &mut Machine<'_>, env: &BlockEnv) -> Result<(), Stat
     run_system(machine, |storage| {
         let mut context = ModuleContext::new(call, storage);
         governance::committee::led(&mut context, env.leader)?;
-        governance::punishment::note_genesis(&mut context, env.parent_hash)
+        governance::punishment::note_genesis(&mut context, env.parent_hash)?;
+        staking::elect(&mut context)
     })
 }
 

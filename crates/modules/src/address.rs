@@ -30,10 +30,12 @@ pub const VOUCHER_ADDRESS: Address = address!("f10000000000000000000000000000000
 
 /// How the network decides about itself. The only module that is an account too: it acts as it decides.
 pub const GOVERNANCE_ADDRESS: Address = address!("f10000000000000000000000000000000000000b");
+/// Bonds that elect validators.
+pub const STAKING_ADDRESS: Address = address!("f10000000000000000000000000000000000000c");
 /// All tokens together, for a pause: the place before the first token. No token is there.
 pub const TOKENS_ADDRESS: Address = address!("f101000000000000000000000000000000000000");
 
-const SINGLETONS: [Address; 11] = [
+const SINGLETONS: [Address; 12] = [
     POLICY_ADDRESS,
     PERMISSION_ADDRESS,
     FACTORY_ADDRESS,
@@ -45,6 +47,7 @@ const SINGLETONS: [Address; 11] = [
     CHANNEL_ADDRESS,
     VOUCHER_ADDRESS,
     GOVERNANCE_ADDRESS,
+    STAKING_ADDRESS,
 ];
 const SINGLETON_PREFIX: [u8; 12] = [0xf1, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 const TOKEN_PREFIX: [u8; 12] = [0xf1, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -78,6 +81,8 @@ pub enum Module {
     Voucher,
     /// Governance.
     Governance,
+    /// Bonds.
+    Staking,
     /// The token at this address, whether or not it was created yet.
     Token(Address),
 }
@@ -97,6 +102,7 @@ impl Module {
             PAYMENT_ADDRESS => Some(Self::Payment),
             VOUCHER_ADDRESS => Some(Self::Voucher),
             GOVERNANCE_ADDRESS => Some(Self::Governance),
+            STAKING_ADDRESS => Some(Self::Staking),
             _ => token_index(address).map(|_| Self::Token(address)),
         }
     }
@@ -128,6 +134,7 @@ pub(crate) fn pause_bit(module: Module) -> Option<u8> {
         Module::Escrow => Some(8),
         Module::Channel => Some(9),
         Module::Voucher => Some(10),
+        Module::Staking => Some(12),
         Module::Governance => None,
     }
 }
@@ -184,14 +191,14 @@ mod tests {
             assert_eq!((bit, address.as_slice()[19]), (expected, number), "{address}");
             assert_eq!(pause_key(number), expected.map(|_| *address));
         }
-        assert!((11..=64).all(|bit| pause_key(bit).is_none()));
+        assert!(pause_key(11).is_none() && (13..=64).all(|bit| pause_key(bit).is_none()));
     }
 
     #[test]
     fn governance_is_the_module_that_can_hold() {
         assert!(can_hold(GOVERNANCE_ADDRESS) && can_hold(Address::repeat_byte(1)));
         let others = singleton_addresses().iter().filter(|address| **address != GOVERNANCE_ADDRESS).copied();
-        let reserved = address!("f10000000000000000000000000000000000000c");
+        let reserved = address!("f10000000000000000000000000000000000000d");
         for address in others.chain([Address::ZERO, token_address(1), reserved]) {
             assert!(!can_hold(address), "{address}");
         }

@@ -298,6 +298,16 @@ impl<'a> Context<'a> {
         self.env.can_hold(address)
     }
 
+    /// Whether the module at `address` is paused.
+    pub(crate) fn is_paused(&self, address: Address) -> bool {
+        self.env.standing.paused.contains(address)
+    }
+
+    /// Whether any module is paused.
+    pub(crate) fn is_anything_paused(&self) -> bool {
+        !self.env.standing.paused.is_empty()
+    }
+
     /// Reverts where the state of the module at `address` must not change because it is paused. What governance does
     /// passes, so that a paused module can be repaired. Like the guard above it is asked before an operation starts, of
     /// the module that was called, and at each write, of the module that is written.

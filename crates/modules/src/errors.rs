@@ -18,6 +18,7 @@ use crate::{
     permission::{self, IPermission::IPermissionErrors},
     policy::{self, IPolicy::IPolicyErrors},
     settlement::{self, ISettlement::ISettlementErrors},
+    staking::{self, IStaking::IStakingErrors},
     token::{self, IToken::ITokenErrors},
     voucher::{self, IVoucher::IVoucherErrors},
 };
@@ -80,6 +81,7 @@ pub fn explain(data: &[u8]) -> Option<Explanation> {
         IPaymentErrors, payment::SOURCE;
         IVoucherErrors, voucher::SOURCE;
         IGovernanceErrors, governance::SOURCE;
+        IStakingErrors, staking::SOURCE;
         IModuleErrors, calls::SOURCE;
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Every call is a transaction of its own, so that each slot is cold when it is first touched.
 
+pub(crate) mod committee;
 mod governance;
 mod payments;
 mod rest;
@@ -87,12 +88,14 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
         return BTreeMap::from([("token", format!("the scenario failed: {failure:?}\n"))]);
     }
     meter.everything();
-    let mut rest = Meter::default();
-    if rest.prepare().is_ok() {
-        rest.rest();
-    }
-    for (folder, table) in rest.tables {
-        meter.tables.entry(folder).or_default().push_str(&table);
+    for scenario in [Meter::rest, Meter::committee] {
+        let mut other = Meter::default();
+        if other.prepare().is_ok() {
+            scenario(&mut other);
+        }
+        for (folder, table) in other.tables {
+            meter.tables.entry(folder).or_default().push_str(&table);
+        }
     }
     meter.tables
 }
@@ -100,7 +103,7 @@ pub(crate) fn tables() -> BTreeMap<&'static str, String> {
 /// The same calls, with what [`crate::cost_cases`] and the page of costs say of them.
 pub(crate) fn measured() -> Vec<CostCase> {
     let mut cases = Vec::new();
-    for scenario in [Meter::everything, Meter::rest] {
+    for scenario in [Meter::everything, Meter::rest, Meter::committee] {
         let mut meter = Meter { keeps_cases: true, ..Meter::default() };
         if meter.prepare().is_ok() {
             scenario(&mut meter);

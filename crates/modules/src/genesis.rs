@@ -8,13 +8,13 @@ use florin_types::{Access, Genesis, GenesisPolicy, GenesisToken, GenesisTokenRol
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    GOVERNANCE_ADDRESS,
+    GOVERNANCE_ADDRESS, STAKING_ADDRESS,
     context::{CallEnv, Context, Failure},
     factory,
     governance::{self, Standing},
     identity, is_module,
     memory::MemoryStorage,
-    permission, policy, singleton_addresses, token,
+    permission, policy, singleton_addresses, staking, token,
 };
 
 /// A field of the genesis file breaks a rule of a module.
@@ -50,8 +50,14 @@ pub fn genesis(genesis: &Genesis) -> Result<GenesisState, GenesisStateError> {
     };
     let mut context = Context::new(env, &mut storage);
     let tokens = write(&mut context, genesis)?;
-    // Governance has code of its own, and only where there is governance.
-    let singletons = singleton_addresses().iter().copied().filter(|address| *address != GOVERNANCE_ADDRESS);
+    // Governance has code of its own, and only where there is governance; bonds are there where they elect.
+    let has_stake = genesis.governance.as_ref().is_some_and(|section| section.stake.is_some());
+    let is_there = |address: Address| match address {
+        GOVERNANCE_ADDRESS => false,
+        STAKING_ADDRESS => has_stake,
+        _ => true,
+    };
+    let singletons = singleton_addresses().iter().copied().filter(|address| is_there(*address));
     let marked = singletons.chain(storage.code.keys().copied()).collect();
     Ok(GenesisState { slots: storage.slots, marked, tokens })
 }
@@ -77,6 +83,10 @@ fn write(context: &mut Context<'_>, genesis: &Genesis) -> Result<Vec<Address>, G
     let mut tokens = Vec::with_capacity(genesis.tokens.len());
     for (index, entry) in genesis.tokens.iter().enumerate() {
         tokens.push(write_token(context, &format!("tokens[{index}]"), entry)?);
+    }
+    if let Some(section) = genesis.governance.as_ref().and_then(|section| section.stake.as_ref()) {
+        staking::initialise(context, section)
+            .map_err(|(part, failure)| wrong(format!("governance.stake{part}"), failure.to_string()))?;
     }
     Ok(tokens)
 }
@@ -208,8 +218,9 @@ mod tests {
         let state = genesis(&genesis_file()).unwrap();
         assert_eq!(state.tokens, [token_address(1)]);
         let marked: Vec<_> = state.marked.iter().copied().collect();
-        let singletons = singleton_addresses().iter().copied().filter(|address| *address != GOVERNANCE_ADDRESS);
-        assert_eq!(marked, singletons.chain([token_address(1)]).collect::<Vec<_>>(), "governance is not there");
+        let absent = [GOVERNANCE_ADDRESS, STAKING_ADDRESS];
+        let singletons = singleton_addresses().iter().copied().filter(|address| !absent.contains(address));
+        assert_eq!(marked, singletons.chain([token_address(1)]).collect::<Vec<_>>(), "neither of them is there");
         assert!(state.slots.values().all(|value| !value.is_zero()));
         let mut bytes = Vec::new();
         for ((address, slot), value) in &state.slots {

@@ -13,7 +13,7 @@ use crate::{
     fx::invariants::TradeBook,
     governance, identity,
     payment::invariants::PaymentBook,
-    permission, policy, settlement,
+    permission, policy, settlement, staking,
     token::invariants::EventBook,
     voucher,
 };
@@ -65,6 +65,7 @@ impl Books {
         violations.extend(channel::invariants::check(context)?);
         violations.extend(voucher::invariants::check(context)?);
         violations.extend(governance::invariants::check(context)?);
+        violations.extend(staking::invariants::check(context)?);
         Ok(violations)
     }
 }

@@ -11,7 +11,8 @@
 //!
 //! **Invariants.** No input makes a module panic; nothing is unbounded; calls between modules form an acyclic graph
 //! (fx -> {payment, settlement, escrow, channel, voucher} -> token -> policy -> identity; factory -> {token, permission};
-//! permission -> governance). Each module names its own in `invariants.rs`. What is paused by governance does not change:
+//! permission -> governance; staking -> {token, permission, governance}; a call of governance's `punish` is carried out by
+//! staking, which asks governance and is asked by none). Each module names its own in `invariants.rs`. What is paused by governance does not change:
 //! [`Context::store`] asks, so that no module can forget.
 //!
 //! **Pure.** No I/O, no clock, no randomness, no async, no floats, no unordered iteration.
@@ -47,6 +48,7 @@ mod prefetch;
 mod references;
 pub mod settlement;
 pub mod slots;
+pub mod staking;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -60,8 +62,8 @@ use alloy_primitives::{Address, Bytes};
 
 pub use address::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, GOVERNANCE_ADDRESS, IDENTITY_ADDRESS,
-    MARKER_CODE, Module, PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, TOKENS_ADDRESS,
-    VOUCHER_ADDRESS, is_module, singleton_addresses, token_address, token_index,
+    MARKER_CODE, Module, PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, STAKING_ADDRESS,
+    TOKENS_ADDRESS, VOUCHER_ADDRESS, is_module, singleton_addresses, token_address, token_index,
 };
 pub use context::{
     BATCH_CHANGE_GAS, BATCH_COLD_GAS, BATCH_FILL_GAS, BATCH_WARM_GAS, CALL_GAS, CallEnv, Context, Failure, RECOVER_GAS,
@@ -96,6 +98,7 @@ pub fn dispatch(context: &mut Context<'_>, address: Address, input: &[u8]) -> Re
         Some(Module::Payment) => payment::dispatch(context, input),
         Some(Module::Voucher) => voucher::dispatch(context, input),
         Some(Module::Governance) => governance::dispatch(context, input),
+        Some(Module::Staking) => staking::dispatch(context, input),
         Some(Module::Token(token)) => token::dispatch(context, token, input),
         None => calls::unknown(input),
     }

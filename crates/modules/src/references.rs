@@ -10,11 +10,12 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, GOVERNANCE_ADDRESS, IDENTITY_ADDRESS,
-    PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, VOUCHER_ADDRESS, calls, channel, costs,
+    PAYMENT_ADDRESS, PERMISSION_ADDRESS, POLICY_ADDRESS, SETTLEMENT_ADDRESS, STAKING_ADDRESS, VOUCHER_ADDRESS, calls,
+    channel, costs,
     errors::{Declaration, declarations},
     escrow, factory, fx, gas, governance, identity, payment, permission, policy, settlement,
     slots::TypeBook,
-    token, voucher,
+    staking, token, voucher,
 };
 
 const GOLDEN: &str = "crates/modules/src";
@@ -31,7 +32,7 @@ struct Subject {
     layout: fn(&mut TypeBook) -> Vec<Value>,
 }
 
-fn subjects() -> [Subject; 12] {
+fn subjects() -> [Subject; 13] {
     [
         Subject {
             folder: "token",
@@ -116,6 +117,13 @@ fn subjects() -> [Subject; 12] {
             address: GOVERNANCE_ADDRESS.to_string(),
             source: governance::SOURCE,
             layout: governance::layout::Layout::members,
+        },
+        Subject {
+            folder: "staking",
+            title: "Staking",
+            address: STAKING_ADDRESS.to_string(),
+            source: staking::SOURCE,
+            layout: staking::layout::Layout::members,
         },
     ]
 }
@@ -362,5 +370,6 @@ mod tests {
         check::<governance::IGovernance::IGovernanceCalls, governance::IGovernance::IGovernanceErrors>(
             governance::SOURCE,
         );
+        check::<staking::IStaking::IStakingCalls, staking::IStaking::IStakingErrors>(staking::SOURCE);
     }
 }

@@ -125,6 +125,7 @@ impl Workload {
                 emergency_pause_ms: 600_000,
                 ..GovernanceParameters::default()
             },
+            ..GenesisGovernance::default()
         }
     }
 

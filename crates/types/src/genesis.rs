@@ -228,7 +228,7 @@ impl Default for GovernanceParameters {
 }
 
 /// Who decides about the network, and how.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenesisGovernance {
     /// Those who vote.
@@ -239,6 +239,90 @@ pub struct GenesisGovernance {
     /// What differs from the default parameters.
     #[serde(default)]
     pub parameters: GovernanceParameters,
+    /// Who chooses the validators, where the committee changes.
+    #[serde(default, skip_serializing_if = "Election::is_by_authority")]
+    pub election: Election,
+    /// What bonds need, where they elect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stake: Option<GenesisStake>,
+}
+
+/// Who chooses the validators of a network whose committee changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Election {
+    /// Governance, by proposal.
+    #[default]
+    Authority,
+    /// Bonds, once an epoch.
+    Stake,
+}
+
+impl Election {
+    fn is_by_authority(&self) -> bool {
+        *self == Self::Authority
+    }
+}
+
+/// Fewest epochs for which unbonded units stay on hold: a validator that is not elected any more signs for up to four.
+pub const UNBONDING_EPOCHS_MIN: u16 = 4;
+/// Validators that bonds elect at most, at least: four bear a fault.
+const STAKE_VALIDATORS: core::ops::RangeInclusive<u8> = 4..=64;
+/// Hundredths of a percent of the whole.
+const BASIS_POINTS: u16 = 10_000;
+
+/// What bonds need that elect validators. Bounds: specs/staking.md.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisStake {
+    /// The token that is bonded: its position among the genesis tokens.
+    pub token: u64,
+    /// Most validators.
+    pub validators_max: u8,
+    /// Least bond that elects, in minor units.
+    pub bond_min_minor: u128,
+    /// Epochs for which units stay on hold after they were unbonded.
+    pub unbonding_epochs: u16,
+    /// Part of a bond that a conviction takes, in hundredths of a percent.
+    pub slash_basis_points: u16,
+    /// Who gets it.
+    pub slashed_to: Address,
+    /// Accounts that bond for nodes of the file, by node key.
+    #[serde(default)]
+    pub institutions: BTreeMap<B256, Address>,
+}
+
+impl GenesisStake {
+    /// Checks the section against the rest of the file. The error names the field and says the rule.
+    fn validate(&self, genesis: &Genesis, epoch_blocks: NonZeroU64) -> Result<(), (&'static str, String)> {
+        let tokens = u64::try_from(genesis.tokens.len()).unwrap_or(u64::MAX);
+        if self.token >= tokens {
+            return Err(("token", format!("{} is not among the {tokens} tokens, counted from 0", self.token)));
+        }
+        if !STAKE_VALIDATORS.contains(&self.validators_max) {
+            return Err(("validators_max", format!("{} is not between 4 and 64", self.validators_max)));
+        }
+        let needed = epoch_blocks_min(self.validators_max.into());
+        if epoch_blocks.get() < needed {
+            let rule = format!("{} validators need epochs of {needed} blocks, not {epoch_blocks}", self.validators_max);
+            return Err(("validators_max", rule));
+        }
+        if self.bond_min_minor == 0 {
+            return Err(("bond_min_minor", "0 would elect everybody: give a least bond".into()));
+        }
+        if self.unbonding_epochs < UNBONDING_EPOCHS_MIN {
+            let rule = format!("{} is less than {UNBONDING_EPOCHS_MIN}", self.unbonding_epochs);
+            return Err(("unbonding_epochs", rule));
+        }
+        if !(1..=BASIS_POINTS).contains(&self.slash_basis_points) {
+            return Err(("slash_basis_points", format!("{} is not between 1 and 10000", self.slash_basis_points)));
+        }
+        let is_known = |key: &B256| genesis.nodes.iter().any(|node| node.public_key == *key);
+        if let Some(stranger) = self.institutions.keys().find(|key| !is_known(key)) {
+            return Err(("institutions", format!("{stranger} is the key of no node of this file")));
+        }
+        Ok(())
+    }
 }
 
 /// The genesis file. JSON; unknown fields are refused.
@@ -332,6 +416,7 @@ impl Genesis {
                 return wrong("epoch_blocks", format!("{epoch_blocks} is not {bounds}"));
             }
         }
+        self.validate_stake()?;
         let keys: BTreeSet<_> = self.nodes.iter().map(|node| node.public_key).collect();
         if keys.len() != self.nodes.len() {
             return wrong("nodes", "two nodes share one public_key".into());
@@ -359,6 +444,28 @@ impl Genesis {
             }
         }
         Ok(())
+    }
+
+    /// Bonds elect where the file says so, has their terms, and has epochs.
+    fn validate_stake(&self) -> Result<(), GenesisError> {
+        let wrong = |field: &str, rule: String| Err(GenesisError::Field { field: format!("governance.{field}"), rule });
+        let Some(governance) = &self.governance else { return Ok(()) };
+        match (governance.election, &governance.stake, self.epoch_blocks) {
+            (Election::Authority, None, _) => Ok(()),
+            (Election::Authority, Some(_), _) => wrong(
+                "stake",
+                "the section is there and election is not \"stake\": write it, or leave the section out".into(),
+            ),
+            (Election::Stake, None, _) => {
+                wrong("stake", "election is \"stake\" and the section is absent: write [governance.stake]".into())
+            }
+            (Election::Stake, Some(_), None) => {
+                wrong("election", "\"stake\" needs epoch_blocks: without it the committee never changes".into())
+            }
+            (Election::Stake, Some(stake), Some(epoch_blocks)) => {
+                stake.validate(self, epoch_blocks).or_else(|(field, rule)| wrong(&format!("stake.{field}"), rule))
+            }
+        }
     }
 }
 

@@ -123,3 +123,57 @@ fn node_addresses_can_be_dialled() {
         assert!(rule.contains("host:port"), "{rule}");
     }
 }
+
+/// A network with epochs whose validators bonds elect.
+fn with_stake() -> Genesis {
+    let stake = GenesisStake {
+        token: 0,
+        validators_max: 7,
+        bond_min_minor: 1_000,
+        unbonding_epochs: UNBONDING_EPOCHS_MIN,
+        slash_basis_points: 500,
+        slashed_to: Address::repeat_byte(3),
+        institutions: BTreeMap::from([(B256::repeat_byte(1), Address::repeat_byte(4))]),
+    };
+    let governance =
+        GenesisGovernance { election: Election::Stake, stake: Some(stake), ..GenesisGovernance::default() };
+    Genesis { epoch_blocks: NonZeroU64::new(42), governance: Some(governance), ..genesis() }
+}
+
+#[test]
+fn bonds_elect_where_the_file_says_so_has_their_terms_and_has_epochs() {
+    let refused = |change: fn(&mut GenesisGovernance, &mut GenesisStake)| {
+        let mut changed = with_stake();
+        let mut governance = changed.governance.take().unwrap();
+        let mut stake = governance.stake.take().unwrap();
+        change(&mut governance, &mut stake);
+        governance.stake = Some(stake);
+        changed.governance = Some(governance);
+        match changed.validate() {
+            Err(GenesisError::Field { field, .. }) => field,
+            other => panic!("expected a refused field, got {other:?}"),
+        }
+    };
+    assert_eq!(with_stake().validate(), Ok(()));
+    let text = with_stake().to_json().unwrap();
+    assert!(text.contains("\"election\": \"stake\""), "{text}");
+    assert_eq!(Genesis::from_json(&text).unwrap(), with_stake());
+    assert_eq!(refused(|governance, _| governance.election = Election::Authority), "governance.stake");
+    assert_eq!(refused(|_, stake| stake.token = 1), "governance.stake.token");
+    assert_eq!(refused(|_, stake| stake.validators_max = 3), "governance.stake.validators_max");
+    assert_eq!(refused(|_, stake| stake.validators_max = 65), "governance.stake.validators_max");
+    assert_eq!(refused(|_, stake| stake.validators_max = 8), "governance.stake.validators_max", "48 blocks are needed");
+    assert_eq!(refused(|_, stake| stake.bond_min_minor = 0), "governance.stake.bond_min_minor");
+    assert_eq!(refused(|_, stake| stake.unbonding_epochs = 3), "governance.stake.unbonding_epochs");
+    assert_eq!(refused(|_, stake| stake.slash_basis_points = 0), "governance.stake.slash_basis_points");
+    assert_eq!(refused(|_, stake| stake.slash_basis_points = 10_001), "governance.stake.slash_basis_points");
+    let stranger = |_: &mut GenesisGovernance, stake: &mut GenesisStake| {
+        stake.institutions.insert(B256::repeat_byte(7), Address::repeat_byte(4));
+    };
+    assert_eq!(refused(stranger), "governance.stake.institutions");
+    let mut absent = with_stake();
+    absent.governance.as_mut().unwrap().stake = None;
+    assert!(matches!(absent.validate(), Err(GenesisError::Field { field, .. }) if field == "governance.stake"));
+    let fixed = Genesis { epoch_blocks: None, ..with_stake() };
+    assert!(matches!(fixed.validate(), Err(GenesisError::Field { field, .. }) if field == "governance.election"));
+}

@@ -220,8 +220,8 @@ interface ISettlement {
     /// A participant's liquidity: what it has, what is queued out and in, what flowed today, in less out.
     function liquidityOf(uint64 schemeId, address account) external view returns (uint256 balance, uint256 spendable, uint256 reserve, uint256 queuedOut, uint256 queuedIn, uint32 queued, int256 netPosition);
     /// Where a participant's units are: spendable, frozen in part, parked, and on hold for pending payments, settlement, quotes,
-    /// escrows, channels, vouchers, reserves of tokens that they back, and redemptions. The address as a whole may be frozen besides.
-    function fundsOf(uint64 schemeId, address account) external view returns (uint256 balance, uint256 spendable, uint256 frozen, uint256 parked, uint256 payments, uint256 settlement, uint256 quotes, uint256 escrows, uint256 channels, uint256 vouchers, uint256 reserves, uint256 redemptions);
+    /// escrows, channels, vouchers, reserves of tokens that they back, redemptions and bonds. The address as a whole may be frozen besides.
+    function fundsOf(uint64 schemeId, address account) external view returns (uint256 balance, uint256 spendable, uint256 frozen, uint256 parked, uint256 payments, uint256 settlement, uint256 quotes, uint256 escrows, uint256 channels, uint256 vouchers, uint256 reserves, uint256 redemptions, uint256 bonds);
     /// An instruction. Status 1 queued, 2 on hold, 3 settled, 4 cancelled, 5 rejected, 6 in a window, 7 waiting for the
     /// end of a run, 8 for its value date. The position is the window's number for what was assigned to one; for status 8
     /// it is the value date, and submittedMs the time before which it does not settle.

@@ -168,7 +168,7 @@ interface IToken {
 
     /// Units of the account that are on hold: still its own, reserved for a payment, an escrow, a channel or the like.
     function heldBalanceOf(address account) external view returns (uint256);
-    /// Units of the account that one keeper has on hold: 1 parked, 2 reserves, 3 redemptions, 5 payments, 6 settlement, 7 exchange, 8 escrows, 9 channels, 10 vouchers.
+    /// Units of the account that one keeper has on hold: 1 parked, 2 reserves, 3 redemptions, 5 payments, 6 settlement, 7 exchange, 8 escrows, 9 channels, 10 vouchers, 12 bonds.
     function heldBalanceBy(address account, uint8 keeper) external view returns (uint256);
     /// Units that the account may move: its balance less what is frozen and what is on hold.
     function spendableBalanceOf(address account) external view returns (uint256);

@@ -96,6 +96,7 @@ impl People {
             seats: self.named[1..5].iter().map(seat).collect(),
             guardians: [self.central_bank().key.address()].into(),
             parameters: GovernanceParameters { guardian_quorum: 1, delay_ms: 0, ..GovernanceParameters::default() },
+            ..GenesisGovernance::default()
         }
     }
 

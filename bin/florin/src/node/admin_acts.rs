@@ -14,7 +14,7 @@ use alloy_primitives::{Address, B256, Log, hex};
 use alloy_sol_types::SolEvent as _;
 use florin_modules::{
     Module, factory::IFactory, governance::IGovernance, identity::IIdentity, permission::IPermission, policy::IPolicy,
-    settlement::ISettlement, token::IToken,
+    settlement::ISettlement, staking::IStaking, token::IToken,
 };
 use florin_state::{FinalizedBlock, Ledger};
 use std::collections::BTreeMap;
@@ -54,6 +54,7 @@ acts! {
     IFactory: TokenCreated;
     IGovernance: ProposalCreated, ProposalVetoed, ProposalExecuted, SeatChanged, GuardianChanged, ParametersChanged, PauseBegun, PauseEnded;
     ISettlement: OperatorProposed, OperatorChanged, ParticipantStatusChanged, DayOpened, CreditLineSet, CollateralSet;
+    IStaking: InstitutionNamed;
 }
 
 /// Follows the final blocks from the head on, until the task is dropped.

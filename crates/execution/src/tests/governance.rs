@@ -54,6 +54,7 @@ fn governed(rules: Rules) -> Chain {
             emergency_pause_ms: 60_000,
             ..GovernanceParameters::default()
         },
+        ..GenesisGovernance::default()
     });
     Chain::of(file)
 }

@@ -24,8 +24,12 @@ impl Meter {
     pub(super) fn governance(&mut self) {
         let seat = |account, weight| GenesisSeat { account, name: "Bank".into(), weight };
         let parameters = GovernanceParameters { guardian_quorum: 1, delay_ms: 0, ..GovernanceParameters::default() };
-        let section =
-            GenesisGovernance { seats: vec![seat(ALICE, 70), seat(BOB, 30)], guardians: [CAROL].into(), parameters };
+        let section = GenesisGovernance {
+            seats: vec![seat(ALICE, 70), seat(BOB, 30)],
+            guardians: [CAROL].into(),
+            parameters,
+            ..GenesisGovernance::default()
+        };
         let founded = self.run(ADMIN, |context| {
             governance::initialise(context, &section, None).map_err(|(_, failure)| failure)?;
             governance::parameters(context)

@@ -29,7 +29,7 @@ use crate::{
     GOVERNANCE_ADDRESS,
     context::{Context, Failure, ensure},
 };
-use florin_types::epoch_blocks_min;
+use florin_types::{EPOCH_BLOCKS_PER_VALIDATOR, epoch_blocks_min};
 
 /// Most validators of a list.
 pub const VALIDATORS_MAX: u64 = 64;
@@ -105,14 +105,49 @@ pub fn version_of(context: &mut Context<'_>, version: u64) -> Result<(u64, Vec<V
 }
 
 /// The validators of the newest version.
-pub(super) fn newest(context: &mut Context<'_>) -> Result<Vec<Validator>, Failure> {
+pub(crate) fn newest(context: &mut Context<'_>) -> Result<Vec<Validator>, Failure> {
     let last = epochs(context)?.versions.saturating_sub(1);
     Ok(version_of(context, last)?.1)
 }
 
 /// Whether bonds elect the validators; governance lists them otherwise.
-pub(super) fn is_by_stake(context: &mut Context<'_>) -> Result<bool, Failure> {
+pub(crate) fn is_by_stake(context: &mut Context<'_>) -> Result<bool, Failure> {
     Ok(layout().epochs.read(context)?.by_stake)
+}
+
+/// Where a node stands when bonds elect.
+pub(crate) enum Standing {
+    /// On the newest list.
+    Listed {
+        /// Height of the last block that it led, or from which on it can lead.
+        led_height: u64,
+    },
+    /// Declared ready for this epoch.
+    Ready,
+    /// Neither.
+    Neither,
+}
+
+/// Where a node stands.
+pub(crate) fn standing_of(context: &mut Context<'_>, node: B256) -> Result<Standing, Failure> {
+    let epochs = epochs(context)?;
+    let duty = layout().duties.at(context, &node)?.read(context)?;
+    let epoch = epoch_now(context, &epochs);
+    Ok(if duty.last_version > 0 && duty.last_version >= epochs.versions {
+        Standing::Listed { led_height: duty.led_height }
+    } else if is_ready(duty, epoch) {
+        Standing::Ready
+    } else {
+        Standing::Neither
+    })
+}
+
+/// The epoch whose list this block fixes, where bonds elect it: the last block before the middle of the epoch two before.
+pub(crate) fn election_due(context: &mut Context<'_>) -> Result<Option<u64>, Failure> {
+    let Epochs { epoch_blocks, by_stake, .. } = layout().epochs.read(context)?;
+    let height = context.env().height;
+    let epoch = height.checked_div(epoch_blocks).unwrap_or_default().saturating_add(LOOKAHEAD_EPOCHS);
+    Ok((by_stake && height == frozen_at(epoch_blocks, epoch)).then_some(epoch))
 }
 
 /// The validators that are dealt to in an epoch, as far as that is known: it is fixed from block [`frozen_at`] on.
@@ -230,6 +265,16 @@ pub(super) fn install(
     context.emit(GOVERNANCE_ADDRESS, &changed)
 }
 
+/// Makes a version for the epoch whose list this block fixes, if the list is not the one before; answers whether it did. Who
+/// elects has seen to what a list must be.
+pub(crate) fn elect(context: &mut Context<'_>, epoch: u64, validators: &[Validator]) -> Result<bool, Failure> {
+    let differs = newest(context)? != validators;
+    if differs {
+        append(context, epoch, validators)?;
+    }
+    Ok(differs)
+}
+
 /// Refuses actions that could not be executed as things stand, so that nobody votes on them for nothing.
 pub(super) fn check_proposed(context: &mut Context<'_>, actions: &[Action]) -> Result<(), Failure> {
     for action in actions.iter().filter(|action| action.target == GOVERNANCE_ADDRESS) {
@@ -302,6 +347,16 @@ pub(crate) fn count_min(before: &[Validator]) -> u64 {
     count(before).min(VALIDATORS_MIN)
 }
 
+/// Most validators for epochs of so many blocks.
+pub(crate) fn count_max(epoch_blocks: u64) -> u64 {
+    VALIDATORS_MAX.min(epoch_blocks.checked_div(EPOCH_BLOCKS_PER_VALIDATOR).unwrap_or(u64::MAX))
+}
+
+/// Most nodes of one institution among so many validators.
+pub(crate) fn institution_nodes_max(validators: u64) -> u64 {
+    tolerated(validators).max(1)
+}
+
 /// Not too few, not too many, not too many for the blocks of an epoch.
 fn ensure_size(epochs: &Epochs, count_min: u64, after: u64) -> Result<(), Failure> {
     ensure((count_min..=VALIDATORS_MAX).contains(&after), || IGovernance::ValidatorCountOutOfRange {
@@ -319,7 +374,7 @@ fn ensure_size(epochs: &Epochs, count_min: u64, after: u64) -> Result<(), Failur
 
 /// No institution alone can make the network faulty. Validators of genesis are each an institution of its own.
 fn ensure_institutions(validators: &[Validator]) -> Result<(), Failure> {
-    let nodes_max = tolerated(count(validators)).max(1);
+    let nodes_max = institution_nodes_max(count(validators));
     let mut nodes: BTreeMap<Address, u64> = BTreeMap::new();
     for Validator { seat, .. } in validators.iter().filter(|validator| !validator.seat.is_zero()) {
         let nodes = nodes.entry(*seat).or_default();

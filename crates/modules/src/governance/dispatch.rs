@@ -6,6 +6,7 @@ use super::{IGovernance::*, committee, execution, ops, pauses, proposals, punish
 use crate::{
     calls::{decode, mutate, view},
     context::{Context, Failure},
+    staking,
 };
 
 /// Answers a call to governance.
@@ -36,7 +37,8 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
             mutate::<changeValidatorsCall, _>(context, |x| committee::change(x, &c.joining, &c.leaving))
         }
         Call::pardonValidator(c) => mutate::<pardonValidatorCall, _>(context, |x| punishment::pardon(x, c.node)),
-        Call::punish(c) => mutate::<punishCall, _>(context, |x| punishment::convict(x, &c.evidence)),
+        // Where bonds elect, a conviction costs a part of one: staking stands above governance and does both.
+        Call::punish(c) => mutate::<punishCall, _>(context, |x| staking::punish(x, &c.evidence)),
 
         Call::parameters(_) => view::<parametersCall>(views::parameters(context)?),
         Call::seatCount(_) => view::<seatCountCall>(views::seat_count(context)?),

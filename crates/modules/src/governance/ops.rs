@@ -173,7 +173,7 @@ pub(crate) fn initialise(
         guardian(context, *account, true).map_err(at(format!(".guardians.{account}")))?;
     }
     if let Some((epoch_blocks, validators)) = epochs {
-        committee::establish(context, epoch_blocks, false, validators).map_err(at(String::new()))?;
+        committee::establish(context, epoch_blocks, section.stake.is_some(), validators).map_err(at(String::new()))?;
     }
     ensure_decidable(context).map_err(at(String::new()))
 }

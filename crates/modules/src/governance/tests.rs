@@ -55,6 +55,7 @@ fn section() -> GenesisGovernance {
             execution_window_ms: WINDOW_MS,
             emergency_pause_ms: EMERGENCY_MS,
         },
+        ..GenesisGovernance::default()
     }
 }
 

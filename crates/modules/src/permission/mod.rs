@@ -32,7 +32,7 @@ pub use ops::{
 
 pub(crate) use abi::SOURCE;
 pub(crate) use dispatch::dispatch;
-pub(crate) use nodes::register;
+pub(crate) use nodes::{is_registered, owner_of, register};
 pub(crate) use ops::{enrol, initialise};
 
 #[cfg(test)]

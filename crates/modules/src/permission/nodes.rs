@@ -75,6 +75,16 @@ pub fn get_node(context: &mut Context<'_>, public_key: B256) -> Result<Option<No
     Ok(Some(Node { public_key, name, endpoint, role }))
 }
 
+/// Whether a node is registered.
+pub(crate) fn is_registered(context: &mut Context<'_>, public_key: B256) -> Result<bool, Failure> {
+    Ok(place(context, public_key)?.record.read(context)?.role != 0)
+}
+
+/// Who registered a node of its own; zero for nodes of genesis and of the admin, and where there is none.
+pub(crate) fn owner_of(context: &mut Context<'_>, public_key: B256) -> Result<Address, Failure> {
+    Ok(place(context, public_key)?.record.read(context)?.owner)
+}
+
 /// Number of registered nodes.
 pub fn node_count(context: &mut Context<'_>) -> Result<u64, Failure> {
     layout().node_keys.len(context)

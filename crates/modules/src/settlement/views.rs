@@ -132,7 +132,7 @@ pub fn funds_of(
     let (parked, payments, settlement) = (kept(Keeper::Parking)?, kept(Keeper::Payment)?, kept(Keeper::Settlement)?);
     let (quotes, escrows, channels) = (kept(Keeper::Exchange)?, kept(Keeper::Escrow)?, kept(Keeper::Channel)?);
     let vouchers = kept(Keeper::Voucher)?;
-    let (reserves, redemptions) = (kept(Keeper::Reserve)?, kept(Keeper::Redemption)?);
+    let (reserves, redemptions, bonds) = (kept(Keeper::Reserve)?, kept(Keeper::Redemption)?, kept(Keeper::Staking)?);
     Ok(ISettlement::fundsOfReturn {
         balance: U256::from(token::balance_of(context, token, account)?),
         spendable: U256::from(token::spendable_units(context, token, account)?),
@@ -146,6 +146,7 @@ pub fn funds_of(
         vouchers,
         reserves,
         redemptions,
+        bonds,
     })
 }
 

@@ -14,14 +14,14 @@ use super::{
     issuance::lower_supply,
     layout::{HoldAmount, HoldParties, HoldRecord, ON_HOLD, layout},
     ops::{Holder, moving_terms, terms},
-    parking::{plan_sweep, sweep},
+    parking::{Sweep, plan_sweep, sweep},
 };
 use crate::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, FACTORY_ADDRESS, PAYMENT_ADDRESS, POLICY_ADDRESS,
-    SETTLEMENT_ADDRESS, VOUCHER_ADDRESS,
+    SETTLEMENT_ADDRESS, STAKING_ADDRESS, VOUCHER_ADDRESS,
     context::{Context, Failure, ensure, revert},
     identity,
-    policy::{self, Count, Movement, Outcome, Purpose},
+    policy::{self, Count, Decision, Movement, Outcome, Purpose},
     slots::{Mapping, Slot},
 };
 
@@ -46,10 +46,12 @@ pub enum Keeper {
     Channel = 9,
     /// Vouchers.
     Voucher = 10,
+    /// Bonds of validators.
+    Staking = 12,
 }
 
 impl Keeper {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Parking,
         Self::Reserve,
         Self::Redemption,
@@ -59,6 +61,7 @@ impl Keeper {
         Self::Escrow,
         Self::Channel,
         Self::Voucher,
+        Self::Staking,
     ];
 
     /// Its number in storage and in views.
@@ -73,6 +76,7 @@ impl Keeper {
             Self::Escrow => 8,
             Self::Channel => 9,
             Self::Voucher => 10,
+            Self::Staking => 12,
         }
     }
 
@@ -85,7 +89,7 @@ impl Keeper {
     fn pays(self) -> bool {
         match self {
             Self::Payment | Self::Exchange | Self::Escrow | Self::Channel | Self::Voucher => true,
-            Self::Parking | Self::Reserve | Self::Redemption | Self::Settlement => false,
+            Self::Parking | Self::Reserve | Self::Redemption | Self::Settlement | Self::Staking => false,
         }
     }
 
@@ -100,6 +104,7 @@ impl Keeper {
             Self::Escrow => ESCROW_ADDRESS,
             Self::Channel => CHANNEL_ADDRESS,
             Self::Voucher => VOUCHER_ADDRESS,
+            Self::Staking => STAKING_ADDRESS,
         }
     }
 }
@@ -454,16 +459,57 @@ fn settle_pending(
 pub(crate) fn post_hold(
     context: &mut Context<'_>,
     token: Address,
-    (keeper, number): (Keeper, u64),
+    hold: (Keeper, u64),
     to: Address,
     amount: u128,
 ) -> Result<(), Failure> {
+    let posting = examine_post(context, token, hold, to, amount)?;
+    carry_out_post(context, token, posting)
+}
+
+/// The same where the token may refuse: answers whether it was paid. A refusal changes nothing. While a module is paused
+/// the caller does not come here: what that refuses, it refuses half-way.
+pub(crate) fn post_hold_if_admitted(
+    context: &mut Context<'_>,
+    token: Address,
+    hold: (Keeper, u64),
+    to: Address,
+    amount: u128,
+) -> Result<bool, Failure> {
+    match examine_post(context, token, hold, to, amount) {
+        Ok(posting) => carry_out_post(context, token, posting).map(|()| true),
+        Err(Failure::Revert(_)) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
+/// A payment of units on hold that everything admits.
+struct Posting {
+    number: u64,
+    kept: Kept,
+    payer: Holder,
+    payee: Holder,
+    amount: u128,
+    /// Units that stay on hold.
+    rest: u128,
+    decision: Decision,
+    excess: Option<Sweep>,
+}
+
+/// Asks everything that a payment of units on hold has to satisfy. Changes nothing.
+fn examine_post(
+    context: &mut Context<'_>,
+    token: Address,
+    (keeper, number): (Keeper, u64),
+    to: Address,
+    amount: u128,
+) -> Result<Posting, Failure> {
     ensure(context.can_hold(to), || IToken::ERC20InvalidReceiver { receiver: to })?;
     let terms = moving_terms(context, token)?;
     let kept = kept(context, token, keeper, number)?;
     let hold = kept.hold;
     let mut payer = Holder::read(context, token, hold.owner)?;
-    let mut payee = Holder::read(context, token, to)?;
+    let payee = Holder::read(context, token, to)?;
     let pending = if kept.pending && kept.place.payee.read(context)? == to { amount } else { 0 };
     let purpose = if kept.count.is_some() { Purpose::PostCounted } else { Purpose::Post };
     let posting = movement(token, purpose, U256::from(amount));
@@ -477,21 +523,27 @@ pub(crate) fn post_hold(
     let rest = rest(number, hold, amount)?;
     payer.unreserve(amount)?;
     payer.unfrozen(amount)?;
+    Ok(Posting { number, kept, payer, payee, amount, rest, decision, excess })
+}
+
+fn carry_out_post(context: &mut Context<'_>, token: Address, posting: Posting) -> Result<(), Failure> {
+    let Posting { number, kept, mut payer, mut payee, amount, rest, decision, excess } = posting;
+    let (owner, to) = (payer.account, payee.account);
     kept.write_rest(context, rest)?;
     settle_pending(context, token, &kept, amount)?;
-    if kept.is_counted() && same_person(context, hold.owner, to)? {
+    if kept.is_counted() && same_person(context, owner, to)? {
         kept.give_back(context, token, amount)?;
     } else {
         kept.note_paid(context, amount)?;
     }
-    if hold.owner != to {
+    if owner != to {
         payer.debit(amount)?;
         payee.credit(amount)?;
         payee.write(context)?;
     }
     payer.write_with_holds(context, token)?;
     let value = U256::from(amount);
-    context.emit(token, &IToken::Transfer { from: hold.owner, to, value })?;
+    context.emit(token, &IToken::Transfer { from: owner, to, value })?;
     context.emit(token, &IToken::HoldPosted { holdId: number, to, amount: value })?;
     policy::record(context, decision)?;
     excess.map_or(Ok(()), |excess| sweep(context, token, excess))

@@ -78,8 +78,8 @@ pub(crate) use batch::post_batch;
 pub(crate) use dispatch::dispatch;
 pub(crate) use gate::ensure_party;
 pub(crate) use holds::{
-    admits_net, carry_over, frozen_on_hold, hold, hold_for, hold_unadmitted, post_hold, release_hold, settle_net,
-    sum_kept,
+    admits_net, carry_over, frozen_on_hold, hold, hold_for, hold_unadmitted, post_hold, post_hold_if_admitted,
+    release_hold, settle_net, sum_kept,
 };
 pub(crate) use ops::{admits_pay, collect, ensure_token, initialise, issue, pay, pay_for, policy_refusal};
 pub(crate) use roles::give;

@@ -120,6 +120,7 @@ fn the_liquidity_view_shows_who_keeps_what() {
         (Keeper::Reserve, 2, 7),
         (Keeper::Redemption, 3, 9),
         (Keeper::Voucher, 10, 11),
+        (Keeper::Staking, 12, 13),
     ];
     for (keeper, _, amount) in keepers {
         scheme.ledger.run(owner, |x| token::hold(x, eur(), keeper, owner, amount)).unwrap();
@@ -130,9 +131,9 @@ fn the_liquidity_view_shows_who_keeps_what() {
     let found = scheme.ledger.ok(account(9), TO, call());
     let parts = [found.parked, found.payments, found.settlement, found.quotes, found.escrows, found.channels];
     assert_eq!(parts, [3, 10, 20, 40, 80, 160].map(units));
-    let others = [found.reserves, found.redemptions, found.vouchers];
-    assert_eq!(others, [7, 9, 11].map(units));
-    assert_eq!((found.balance, found.frozen, found.spendable), (units(1_000), units(100), units(560)));
+    let others = [found.reserves, found.redemptions, found.vouchers, found.bonds];
+    assert_eq!(others, [7, 9, 11, 13].map(units));
+    assert_eq!((found.balance, found.frozen, found.spendable), (units(1_000), units(100), units(547)));
     let held: U256 = parts.iter().chain(&others).sum();
     assert_eq!(found.spendable + found.frozen + held, found.balance);
     for (keeper, number, amount) in keepers {
