@@ -115,8 +115,8 @@ pub(crate) fn is_by_stake(context: &mut Context<'_>) -> Result<bool, Failure> {
     Ok(layout().epochs.read(context)?.by_stake)
 }
 
-/// Where a node stands when bonds elect.
-pub(crate) enum Standing {
+/// What lets a node stand when bonds elect.
+pub(crate) enum Claim {
     /// On the newest list.
     Listed {
         /// Height of the last block that it led, or from which on it can lead.
@@ -128,17 +128,17 @@ pub(crate) enum Standing {
     Neither,
 }
 
-/// Where a node stands.
-pub(crate) fn standing_of(context: &mut Context<'_>, node: B256) -> Result<Standing, Failure> {
+/// What lets a node stand.
+pub(crate) fn claim_of(context: &mut Context<'_>, node: B256) -> Result<Claim, Failure> {
     let epochs = epochs(context)?;
     let duty = layout().duties.at(context, &node)?.read(context)?;
     let epoch = epoch_now(context, &epochs);
     Ok(if duty.last_version > 0 && duty.last_version >= epochs.versions {
-        Standing::Listed { led_height: duty.led_height }
+        Claim::Listed { led_height: duty.led_height }
     } else if is_ready(duty, epoch) {
-        Standing::Ready
+        Claim::Ready
     } else {
-        Standing::Neither
+        Claim::Neither
     })
 }
 

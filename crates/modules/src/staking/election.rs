@@ -11,7 +11,7 @@ use super::{
 use crate::{
     context::{Context, Failure},
     governance::{
-        committee::{self, Standing, Validator},
+        committee::{self, Claim, Validator},
         punishment,
     },
     permission,
@@ -100,10 +100,10 @@ fn attendance(context: &mut Context<'_>, node: B256) -> Result<Option<Attendance
     if punishment::record_of(context, node)?.stands || !permission::is_registered(context, node)? {
         return Ok(None);
     }
-    Ok(match committee::standing_of(context, node)? {
-        Standing::Listed { led_height } => Some(Attendance::Led(led_height)),
-        Standing::Ready => Some(Attendance::Ready),
-        Standing::Neither => None,
+    Ok(match committee::claim_of(context, node)? {
+        Claim::Listed { led_height } => Some(Attendance::Led(led_height)),
+        Claim::Ready => Some(Attendance::Ready),
+        Claim::Neither => None,
     })
 }
 
