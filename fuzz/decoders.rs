@@ -36,8 +36,8 @@ use florin_rpc::{Tls, decode_arguments};
 use florin_state::decode_record;
 use florin_types::{
     Access, Address, Amount, B256, Block, Currency, Equivocation, Extension, Genesis, GenesisGovernance, GenesisNode,
-    GenesisSeat, GovernanceParameters, Header, NodeRole, Rules, RulesSchedule, SIGNED_VOTE_BYTES, U256, VerifiedTx,
-    alloy_primitives::hex, decode_transaction,
+    GenesisSeat, Header, NodeRole, Rules, RulesSchedule, SIGNED_VOTE_BYTES, U256, VerifiedTx, alloy_primitives::hex,
+    decode_transaction,
 };
 
 /// A decoder and its name; `fuzz/fuzz_targets` has a file of the same name.

@@ -15,7 +15,8 @@ const BATCH_BLOCKS_MAX: usize = 256;
 /// Transactions that are looked up, spread over the chain.
 const LOOKUPS_MAX: usize = 500;
 /// Nothing is left out, and a busy machine has its time.
-const NO_LIMITS: LogLimits = LogLimits { logs_max: usize::MAX, bytes_max: usize::MAX, time_max: Duration::from_secs(300) };
+const NO_LIMITS: LogLimits =
+    LogLimits { logs_max: usize::MAX, bytes_max: usize::MAX, time_max: Duration::from_secs(300) };
 
 /// Whether an index that was fed with the chain finds what is in it, and nothing else.
 pub(crate) fn history_agrees(seed: u64, chain: &[Arc<FinalizedBlock>]) -> Result<(), Violation> {
@@ -42,10 +43,11 @@ async fn feed(seed: u64, chain: &[Arc<FinalizedBlock>], file: &Path) -> Result<I
     while next < chain.len() {
         let from = next.saturating_sub(dice.random_range(0..=3));
         let to = next.saturating_add(dice.random_range(1..=BATCH_BLOCKS_MAX)).min(chain.len());
-        let blocks = chain.get(from..to).unwrap_or_default().iter().map(|block| IndexedBlock {
-            block: block.block.clone(),
-            receipts: block.receipts.clone(),
-        });
+        let blocks = chain
+            .get(from..to)
+            .unwrap_or_default()
+            .iter()
+            .map(|block| IndexedBlock { block: block.block.clone(), receipts: block.receipts.clone() });
         index.append(&blocks.collect::<Vec<_>>()).await.map_err(failed)?;
         next = to;
         if dice.random_bool(0.2) {
@@ -69,7 +71,9 @@ async fn logs_agree(index: &Index, chain: &[Arc<FinalizedBlock>]) -> Result<(), 
         let same = |log: &IndexedLog| (log.height, log.transaction_hash, &log.log) == expected;
         if !found.next().is_some_and(same) {
             let (height, transaction, _) = expected;
-            return Err(Violation::History(format!("a log of transaction {transaction} in block {height} is not in its place")));
+            return Err(Violation::History(format!(
+                "a log of transaction {transaction} in block {height} is not in its place"
+            )));
         }
     }
     found.next().map_or(Ok(()), |log| {
@@ -94,7 +98,9 @@ async fn transactions_agree(index: &Index, chain: &[Arc<FinalizedBlock>]) -> Res
     for (hash, place) in places.iter().step_by((places.len() / LOOKUPS_MAX).max(1)) {
         let found = index.transaction(*hash).await.map_err(failed)?;
         if !found.contains(place) {
-            return Err(Violation::History(format!("transaction {hash} stands at {place:?}, the index says {found:?}")));
+            return Err(Violation::History(format!(
+                "transaction {hash} stands at {place:?}, the index says {found:?}"
+            )));
         }
     }
     Ok(())
