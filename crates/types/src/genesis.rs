@@ -264,8 +264,9 @@ impl Election {
     }
 }
 
-/// Fewest epochs for which unbonded units stay on hold: a validator that is not elected any more signs for up to four.
-pub const UNBONDING_EPOCHS_MIN: u16 = 4;
+/// Fewest epochs for which unbonded units stay on hold: a validator that is not elected any more signs for up to four, and
+/// evidence of the last votes needs time to be brought.
+pub const UNBONDING_EPOCHS_MIN: u16 = 6;
 /// Validators that bonds elect at most, at least: four bear a fault.
 const STAKE_VALIDATORS: core::ops::RangeInclusive<u8> = 4..=64;
 /// Hundredths of a percent of the whole.

@@ -164,7 +164,7 @@ fn bonds_elect_where_the_file_says_so_has_their_terms_and_has_epochs() {
     assert_eq!(refused(|_, stake| stake.validators_max = 65), "governance.stake.validators_max");
     assert_eq!(refused(|_, stake| stake.validators_max = 8), "governance.stake.validators_max", "48 blocks are needed");
     assert_eq!(refused(|_, stake| stake.bond_min_minor = 0), "governance.stake.bond_min_minor");
-    assert_eq!(refused(|_, stake| stake.unbonding_epochs = 3), "governance.stake.unbonding_epochs");
+    assert_eq!(refused(|_, stake| stake.unbonding_epochs = 5), "governance.stake.unbonding_epochs");
     assert_eq!(refused(|_, stake| stake.slash_basis_points = 0), "governance.stake.slash_basis_points");
     assert_eq!(refused(|_, stake| stake.slash_basis_points = 10_001), "governance.stake.slash_basis_points");
     let stranger = |_: &mut GenesisGovernance, stake: &mut GenesisStake| {

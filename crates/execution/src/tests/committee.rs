@@ -83,7 +83,7 @@ fn with_stake() -> Genesis {
             token: 0,
             validators_max: 4,
             bond_min_minor: 100,
-            unbonding_epochs: 4,
+            unbonding_epochs: 6,
             slash_basis_points: 1_000,
             slashed_to: signer(4).address(),
             institutions,

@@ -10,7 +10,8 @@
 //! be there; a second change before the first one signs. Readiness is absolute, not a difference to the list before: where
 //! a ceremony fails a list is passed over, and each must stand by itself.
 //!
-//! **Who is there.** A validator that has led a block lately; a node that joins and was declared ready within two epochs.
+//! **Who is there.** A validator that has led a block lately or could not have yet; a node that was declared ready within two
+//! epochs, if it joins, or if it has not led since it joined: while ceremonies fail it cannot.
 //!
 //! **Who changes it.** Governance by proposal, or bonds by an election an epoch (`crate::staking`), as the genesis file says.
 //! Who is convicted ([`super::punishment`]) is on no list that is made after it.
@@ -133,7 +134,8 @@ pub(crate) fn claim_of(context: &mut Context<'_>, node: B256) -> Result<Claim, F
     let epochs = epochs(context)?;
     let duty = layout().duties.at(context, &node)?.read(context)?;
     let epoch = epoch_now(context, &epochs);
-    Ok(if duty.last_version > 0 && duty.last_version >= epochs.versions {
+    let listed = duty.last_version > 0 && duty.last_version >= epochs.versions;
+    Ok(if listed && !waits_to_lead(duty, epoch) {
         Claim::Listed { led_height: duty.led_height }
     } else if is_ready(duty, epoch) {
         Claim::Ready
@@ -154,9 +156,9 @@ pub(crate) fn election_due(context: &mut Context<'_>) -> Result<Option<u64>, Fai
 pub fn validators_for(context: &mut Context<'_>, epoch: u64) -> Result<Vec<Validator>, Failure> {
     let mut version = epochs(context)?.versions.saturating_sub(1);
     loop {
-        let (from_epoch, validators) = version_of(context, version)?;
+        let from_epoch = version_place(context, version)?.head.read(context)?.from_epoch;
         if from_epoch <= epoch || version == 0 {
-            return Ok(validators);
+            return Ok(version_of(context, version)?.1);
         }
         version = version.saturating_sub(1);
     }
@@ -171,11 +173,13 @@ pub fn ready_until(context: &mut Context<'_>, node: B256) -> Result<u64, Failure
 /// Whether a node signs, is to sign, or may still have to because ceremonies fail; nobody where the committee is fixed.
 pub fn serves(context: &mut Context<'_>, node: B256) -> Result<bool, Failure> {
     let epochs = layout().epochs.read(context)?;
-    let last_version = layout().duties.at(context, &node)?.read(context)?.last_version;
+    let Duty { last_version, led_height, .. } = layout().duties.at(context, &node)?.read(context)?;
     if epochs.epoch_blocks == 0 || last_version == 0 {
         return Ok(false);
     }
-    if last_version >= epochs.versions {
+    // Who leads signs, however many ceremonies failed.
+    let led_until = led_height.saturating_add(GRACE_EPOCHS.saturating_mul(epochs.epoch_blocks));
+    if last_version >= epochs.versions || context.env().height < led_until {
         return Ok(true);
     }
     // Versions are numbered from 0 and kept from 1, so this is the one that came after its last.
@@ -212,6 +216,13 @@ pub(crate) fn declare_ready(context: &mut Context<'_>, node: B256) -> Result<u64
     Ok(until_epoch)
 }
 
+/// A node leaves the registry: whoever registers the key again has not declared it ready.
+pub(crate) fn forget_ready(context: &mut Context<'_>, node: B256) -> Result<(), Failure> {
+    let place = layout().duties.at(context, &node)?;
+    let duty = place.read(context)?;
+    place.write(context, Duty { ready_until: 0, ..duty })
+}
+
 /// Notes who led a block. Nothing where the committee is fixed.
 pub fn led(context: &mut Context<'_>, node: B256) -> Result<(), Failure> {
     if layout().epochs.read(context)?.epoch_blocks == 0 {
@@ -219,8 +230,10 @@ pub fn led(context: &mut Context<'_>, node: B256) -> Result<(), Failure> {
     }
     let place = layout().duties.at(context, &node)?;
     let duty = place.read(context)?;
-    let led_height = context.env().height;
-    place.write(context, Duty { led_height, ..duty })
+    // It may lead for an older list before it can for the newest.
+    let height = context.env().height;
+    let has_led = duty.has_led || height >= duty.led_height;
+    place.write(context, Duty { led_height: duty.led_height.max(height), has_led, ..duty })
 }
 
 /// Changes the list: who joins and who leaves, together.
@@ -302,7 +315,8 @@ fn append(context: &mut Context<'_>, from_epoch: u64, validators: &[Validator]) 
         let duty = duty_place.read(context)?;
         let joins = duty.last_version.saturating_add(1) < versions;
         let led_height = if joins { duty.led_height.max(led_at_least) } else { duty.led_height };
-        duty_place.write(context, Duty { led_height, last_version: versions, ..duty })?;
+        let has_led = duty.has_led && !joins;
+        duty_place.write(context, Duty { led_height, has_led, last_version: versions, ..duty })?;
     }
     Ok(())
 }
@@ -422,11 +436,17 @@ pub(super) fn presence(
         if joining.contains(node) {
             unready = unready.saturating_add(u64::from(!is_ready(duty, epoch)));
         } else {
-            silent = silent.saturating_add(u64::from(is_silent(duty.led_height, count, height)));
+            let there = !is_silent(duty.led_height, count, height) || waits_to_lead(duty, epoch);
+            silent = silent.saturating_add(u64::from(!there));
         }
     }
     let present = count.saturating_sub(unready).saturating_sub(silent);
     Ok(Presence { count, quorum: quorum(count), present, unready, silent })
+}
+
+/// Whether a validator on the list is ready and has never led for it: ceremonies fail, so that it cannot.
+fn waits_to_lead(duty: Duty, epoch: u64) -> bool {
+    !duty.has_led && is_ready(duty, epoch)
 }
 
 /// Whether a node was declared ready for this epoch.

@@ -258,6 +258,8 @@ packed! {
         pub ready_until: u64 = 8..16,
         /// Last version of the list that names it, plus one; zero if none does.
         pub last_version: u64 = 16..24,
+        /// Whether it led since it joined the list.
+        pub has_led: bool = 24..25,
     }
 }
 

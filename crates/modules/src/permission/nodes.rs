@@ -236,6 +236,9 @@ pub(super) fn remove_node(context: &mut Context<'_>, public_key: B256) -> Result
     ensure(record.role != 0, || IPermission::NodeUnknown { publicKey: public_key })?;
     let serves = record.role == VALIDATOR || serves(context, public_key, record)?;
     ensure(!serves, || IPermission::NodeIsValidator { publicKey: public_key })?;
+    if record.was_ready {
+        governance::committee::forget_ready(context, public_key)?;
+    }
     let keys = layout().node_keys;
     let last = keys.len(context)?.saturating_sub(1);
     let moved_key =

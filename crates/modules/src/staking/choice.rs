@@ -1,8 +1,9 @@
 //! Whom bonds elect: a pure function of who stands, of how many there is room for, and of the height.
 //!
-//! Those who are there come first, then the higher bonds, then the lower node keys. The longest list is taken that passes the
-//! arithmetic of every list ([`committee`]): no institution has more nodes than may be faulty, and fewer than a quorum are
-//! never known to be there. So an institution with many nodes stops no election: those beyond its share are passed over.
+//! Those who are there come first, then the higher bonds, then the lower node keys. The longest list is taken in which no
+//! institution has more nodes than may be faulty ([`committee`]), and of which all are there: one that is away when shares are dealt
+//! would keep the old committee in its place, and nobody could take it off the list. So an institution with many nodes or with a
+//! silent one stops no election: those are passed over.
 
 use alloy_primitives::{Address, B256};
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -38,6 +39,8 @@ pub(super) struct Room {
     pub(super) count_max: u64,
     /// Height at which it is elected.
     pub(super) height: u64,
+    /// Validators among whom leading goes round now.
+    pub(super) rotation: u64,
 }
 
 /// Why no list was elected. The numbers are part of the ABI.
@@ -63,10 +66,10 @@ impl Reason {
 }
 
 impl Candidate {
-    /// Whether the node is there in a list of so many, at a height.
-    pub(super) fn is_present(&self, count: u64, height: u64) -> bool {
+    /// Whether the node is there, for a list of so many.
+    pub(super) fn is_present(&self, count: u64, room: Room) -> bool {
         match self.attendance {
-            Attendance::Led(led_height) => !committee::is_silent(led_height, count, height),
+            Attendance::Led(led_height) => !committee::is_silent(led_height, count.max(room.rotation), room.height),
             Attendance::Ready => true,
         }
     }
@@ -77,7 +80,7 @@ pub(super) fn choose(candidates: &[Candidate], room: Room) -> Result<Vec<Validat
     let count_max = room.count_max.min(u64::try_from(candidates.len()).unwrap_or(u64::MAX));
     let mut reason = Reason::TooFewCandidates;
     for count in (room.count_min.max(1)..=count_max).rev() {
-        match list_of(candidates, count, room.height) {
+        match list_of(candidates, count, room) {
             Ok(list) => return Ok(list),
             Err(why) => reason = why,
         }
@@ -86,9 +89,9 @@ pub(super) fn choose(candidates: &[Candidate], room: Room) -> Result<Vec<Validat
 }
 
 /// The list of so many validators.
-fn list_of(candidates: &[Candidate], count: u64, height: u64) -> Result<Vec<Validator>, Reason> {
+fn list_of(candidates: &[Candidate], count: u64, room: Room) -> Result<Vec<Validator>, Reason> {
     let mut ranked: Vec<&Candidate> = candidates.iter().collect();
-    ranked.sort_by_key(|candidate| (!candidate.is_present(count, height), Reverse(candidate.units), candidate.node));
+    ranked.sort_by_key(|candidate| (!candidate.is_present(count, room), Reverse(candidate.units), candidate.node));
     let nodes_max = committee::institution_nodes_max(count);
     let size = usize::try_from(count).unwrap_or(usize::MAX);
     let mut nodes: BTreeMap<Address, u64> = BTreeMap::new();
@@ -103,8 +106,7 @@ fn list_of(candidates: &[Candidate], count: u64, height: u64) -> Result<Vec<Vali
     if elected.len() < size {
         return Err(Reason::TooFewInstitutions);
     }
-    let present = elected.iter().filter(|candidate| candidate.is_present(count, height)).count();
-    if u64::try_from(present).unwrap_or_default() < committee::quorum(count) {
+    if !elected.iter().all(|candidate| candidate.is_present(count, room)) {
         return Err(Reason::TooFewPresent);
     }
     let mut list: Vec<Validator> = elected

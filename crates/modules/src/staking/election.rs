@@ -60,20 +60,22 @@ fn small(count: usize) -> u16 {
 impl Ballot {
     /// How many candidates are there, in a list of as many as there is room for.
     fn present(&self) -> u16 {
-        let Room { count_max, height, .. } = self.room;
-        let count = count_max.min(u64::try_from(self.candidates.len()).unwrap_or(u64::MAX));
-        small(self.candidates.iter().filter(|candidate| candidate.is_present(count, height)).count())
+        let count = self.room.count_max.min(u64::try_from(self.candidates.len()).unwrap_or(u64::MAX));
+        small(self.candidates.iter().filter(|candidate| candidate.is_present(count, self.room)).count())
     }
 }
 
 fn count(context: &mut Context<'_>) -> Result<Ballot, Failure> {
     let settings = settings(context)?;
     let before = committee::newest(context)?;
-    let epoch_blocks = committee::epoch_of(context)?.0;
+    let (epoch_blocks, epoch, _) = committee::epoch_of(context)?;
+    // Who signs now was dealt to in the epoch before.
+    let signing = committee::validators_for(context, epoch.saturating_sub(1))?;
     let room = Room {
         count_min: committee::count_min(&before),
         count_max: u64::from(settings.validators_max).min(committee::count_max(epoch_blocks)),
         height: context.env().height,
+        rotation: u64::try_from(signing.len().max(before.len())).unwrap_or(u64::MAX),
     };
     let candidates = candidates(context, &settings)?;
     let outcome = choose(&candidates, room);

@@ -29,7 +29,7 @@ const GOV: Address = crate::GOVERNANCE_ADDRESS;
 /// Long enough for ten validators.
 const BLOCKS: u64 = 64;
 const BOND_MIN: u128 = 100;
-const UNBONDING: u64 = 4;
+const UNBONDING: u64 = 6;
 /// Five percent.
 const SLASH: u16 = 500;
 /// What each bank has.
@@ -214,16 +214,16 @@ fn a_bond_from_its_first_unit_to_its_last() {
     ledger.ok(bank(1), TO, unbondCall { node: node(1), amount: U256::MAX });
     let parts = ledger.ok(STRANGER, TO, unbondingOfCall { node: node(1) });
     assert_eq!(parts.amounts, [units(200), units(300)]);
-    assert_eq!(parts.untilEpochs, [4, 5]);
-    ledger.height = 4 * BLOCKS - 1;
-    let early = NothingToWithdraw { node: node(1), epoch: 3, nextEpoch: 4 };
+    assert_eq!(parts.untilEpochs, [UNBONDING, UNBONDING + 1]);
+    ledger.height = UNBONDING * BLOCKS - 1;
+    let early = NothingToWithdraw { node: node(1), epoch: UNBONDING - 1, nextEpoch: UNBONDING };
     ledger.reverts(bank(1), TO, withdrawCall { node: node(1) }, early);
-    ledger.height = 4 * BLOCKS;
+    ledger.height = UNBONDING * BLOCKS;
     assert_eq!(ledger.ok(bank(1), TO, withdrawCall { node: node(1) }), units(200));
     assert_eq!(stands(&mut ledger, 1), (0, 300, 0));
     sound(&mut ledger);
     // A validator of genesis still serves: the least bond stays.
-    ledger.height = 5 * BLOCKS;
+    ledger.height = (UNBONDING + 1) * BLOCKS;
     assert_eq!(ledger.ok(bank(1), TO, withdrawCall { node: node(1) }), units(200));
     let serves = NodeServes { node: node(1), kept: units(100), bondMin: units(BOND_MIN) };
     ledger.reverts(bank(1), TO, withdrawCall { node: node(1) }, serves);
@@ -301,9 +301,9 @@ fn parts_are_bounded() {
     ledger.height = u64::from(PARTS_MAX) * BLOCKS;
     let full = UnbondingFull { node: node(5), partsMax: PARTS_MAX.into() };
     ledger.reverts(bank(5), TO, unbondCall { node: node(5), amount: units(10) }, full);
-    assert_eq!(ledger.ok(bank(5), TO, withdrawCall { node: node(5) }), units(50), "five of eight are ripe");
+    assert_eq!(ledger.ok(bank(5), TO, withdrawCall { node: node(5) }), units(30), "three of eight are ripe");
     ledger.ok(bank(5), TO, unbondCall { node: node(5), amount: units(10) });
-    assert_eq!(stands(&mut ledger, 5), (910, 40, 0));
+    assert_eq!(stands(&mut ledger, 5), (910, 60, 0));
     sound(&mut ledger);
 }
 
@@ -325,7 +325,7 @@ fn a_seizure_shortens_a_bond() {
     assert_eq!(seize(&mut ledger, 450), (0, 450, 0));
     assert_eq!(seize(&mut ledger, 200), (0, 250, 0));
     let parts = ledger.ok(STRANGER, TO, unbondingOfCall { node: node(5) });
-    assert_eq!((parts.amounts, parts.untilEpochs), (vec![units(250)], vec![4]));
+    assert_eq!((parts.amounts, parts.untilEpochs), (vec![units(250)], vec![UNBONDING]));
     // What is bonded anew is bonded, and makes up for nothing that was seized.
     bond(&mut ledger, 5, 400);
     assert_eq!(stands(&mut ledger, 5), (400, 250, 0));

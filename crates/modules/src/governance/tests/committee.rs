@@ -44,9 +44,11 @@ pub(super) fn make_ready(ledger: &mut Ledger, nodes: &[u8]) {
 
 /// Everybody has led a block just now.
 pub(super) fn all_led(ledger: &mut Ledger) {
-    for number in 1..=20 {
-        ledger.run(Address::ZERO, |context| led(context, node(number))).unwrap();
-    }
+    lead(ledger, 1..=20);
+}
+
+fn lead(ledger: &mut Ledger, mut nodes: std::ops::RangeInclusive<u8>) {
+    assert!(nodes.all(|number| ledger.run(Address::ZERO, |context| led(context, node(number))).is_ok()));
 }
 
 pub(super) fn list(ledger: &mut Ledger, epoch: u64) -> Vec<u8> {
@@ -232,9 +234,6 @@ fn who_has_just_joined_is_not_silent() {
     all_led(&mut ledger);
     make_ready(&mut ledger, &[5, 6, 7]);
     pass(&mut ledger, change(&[5, 6, 7], &[])).unwrap();
-    let lead = |ledger: &mut Ledger, nodes: std::ops::RangeInclusive<u8>| {
-        nodes.for_each(|number| ledger.run(STRANGER, |context| led(context, node(number))).unwrap());
-    };
     ledger.height = 3 * BLOCKS + 24;
     lead(&mut ledger, 1..=4);
     // A proposal shows what counts: of six, five must be there.
@@ -243,6 +242,74 @@ fn who_has_just_joined_is_not_silent() {
     let absent = ValidatorsAbsent { count: 6, quorum: 5, present: 3, unready: 0, silent: 3 };
     lead(&mut ledger, 1..=4);
     is(&refusal(&mut ledger, &[], &[1]), absent);
+}
+
+/// While ceremonies fail nobody on the new list can lead: it is there if it is declared ready, until it has led once.
+#[test]
+fn who_cannot_lead_yet_is_there_when_it_is_ready() {
+    let mut ledger = with_epochs(BLOCKS);
+    all_led(&mut ledger);
+    make_ready(&mut ledger, &[5, 6, 7]);
+    pass(&mut ledger, change(&[5, 6, 7], &[])).unwrap();
+    ledger.height = 6 * BLOCKS;
+    lead(&mut ledger, 1..=4);
+    let absent = |present, silent| ValidatorsAbsent { count: 6, quorum: 5, present, unready: 0, silent };
+    is(&refusal(&mut ledger, &[], &[7]), absent(4, 2));
+    make_ready(&mut ledger, &[5, 6]);
+    propose(&mut ledger, A, change(&[], &[7]));
+    lead(&mut ledger, 5..=6);
+    ledger.height += 4 * 6 + 1;
+    lead(&mut ledger, 1..=4);
+    is(&refusal(&mut ledger, &[], &[7]), absent(4, 2));
+}
+
+/// A member of the old list and of the next but one leads for the old one meanwhile.
+#[test]
+fn who_leads_before_it_must_is_not_silent_for_that() {
+    let mut ledger = with_epochs(BLOCKS);
+    all_led(&mut ledger);
+    make_ready(&mut ledger, &[5, 6, 7]);
+    pass(&mut ledger, change(&[5, 6, 7], &[])).unwrap();
+    ledger.height = 40;
+    lead(&mut ledger, 5..=7);
+    ledger.height = 3 * BLOCKS + 24;
+    lead(&mut ledger, 1..=4);
+    propose(&mut ledger, A, change(&[], &[1]));
+}
+
+#[test]
+fn who_leads_serves_however_many_ceremonies_failed() {
+    let mut ledger = with_epochs(BLOCKS);
+    all_led(&mut ledger);
+    make_ready(&mut ledger, &[5, 6, 7]);
+    pass(&mut ledger, change(&[5, 6, 7], &[])).unwrap();
+    ledger.height = 4 * BLOCKS;
+    all_led(&mut ledger);
+    pass(&mut ledger, change(&[], &[5, 6, 7])).unwrap();
+    ledger.height = 20 * BLOCKS;
+    let serves = |ledger: &mut Ledger| ledger.run(STRANGER, |context| serves(context, node(5))).unwrap();
+    assert!(!serves(&mut ledger));
+    lead(&mut ledger, 5..=5);
+    ledger.height = 28 * BLOCKS - 1;
+    assert!(serves(&mut ledger));
+    ledger.height = 28 * BLOCKS;
+    assert!(!serves(&mut ledger));
+}
+
+#[test]
+fn a_key_that_is_registered_again_was_not_declared_ready() {
+    let mut ledger = with_epochs(BLOCKS);
+    make_ready(&mut ledger, &[5]);
+    assert_eq!(ledger.ok(STRANGER, GOV, readyUntilCall { node: node(5) }), 2);
+    ledger.ok(GOV, PERMISSION_ADDRESS, IPermission::removeNodeCall { publicKey: node(5) });
+    let (public_key, endpoint) = (node(5), "bank5.example:9000".to_string());
+    ledger.ok(
+        GOV,
+        PERMISSION_ADDRESS,
+        IPermission::addNodeCall { publicKey: public_key, name: "bank".into(), endpoint },
+    );
+    assert_eq!(ledger.ok(STRANGER, GOV, readyUntilCall { node: node(5) }), 0);
+    is(&refusal(&mut ledger, &[5], &[]), CandidateNeverReady { node: node(5) });
 }
 
 #[test]
