@@ -4,7 +4,7 @@ use crate::ClientError;
 use alloy_primitives::{Bytes, keccak256};
 use std::{collections::BTreeMap, path::Path};
 
-const INTERFACES: usize = 13;
+const INTERFACES: usize = 14;
 
 /// A custom error as a published interface declares it: its name, and type and name of each value.
 type Declared = (String, Vec<(String, String)>);

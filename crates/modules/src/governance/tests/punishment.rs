@@ -187,9 +187,11 @@ fn checking_signatures_has_its_price() {
 }
 
 /// So many validators, who of them are silent, who is convicted one after the other, and who is left in the end.
+type Trial = (u8, &'static [u8], &'static [u8], &'static [u8]);
+
 #[test]
 fn who_is_convicted_goes_if_the_others_suffice() {
-    let rows: [(u8, &[u8], &[u8], &[u8]); 7] = [
+    let rows: [Trial; 7] = [
         (5, &[], &[2], &[1, 3, 4, 5]),
         (4, &[], &[2], &[1, 2, 3, 4]),
         // The second conviction finds four left and one of them too many.
