@@ -60,6 +60,8 @@ pub enum Fault {
     StandstillEnds,
     /// A seat declares the machines that are to join ready, and proposes that they do and that the others leave.
     Propose(BTreeSet<usize>, BTreeSet<usize>),
+    /// Accounts bond for the machines of the same number, which are declared ready; the higher the number, the more.
+    Bond(BTreeSet<usize>),
     /// All seats vote for the last proposal.
     Vote,
     /// The last proposal is executed.
@@ -85,6 +87,8 @@ pub struct Scenario {
     pub traitors: BTreeMap<usize, Treason>,
     /// Blocks of an epoch, if the committee changes.
     pub epoch_blocks: Option<u64>,
+    /// Whether bonds elect the committee; governance lists it otherwise.
+    pub by_stake: bool,
     /// How long leaders wait for work, in milliseconds.
     pub heartbeat_ms: u64,
     /// Accounts that pay.
@@ -112,6 +116,7 @@ impl Default for Scenario {
             joining: BTreeSet::new(),
             traitors: BTreeMap::new(),
             epoch_blocks: None,
+            by_stake: false,
             heartbeat_ms: 700,
             accounts: 12,
             every_module: false,
@@ -198,6 +203,9 @@ pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
     genesis.epoch_blocks = scenario.epoch_blocks.and_then(NonZeroU64::new);
     genesis.timestamp_ms = BEGIN_S * 1_000;
     let machines = machines(scenario, &mut genesis);
+    if scenario.by_stake {
+        workload.elect_by_bonds(&mut genesis, machines.iter().map(Machine::public_key));
+    }
     let committee = Committee::from_genesis(&genesis).expect("the genesis file was made by this crate");
     let network_key = committee.network_key();
     let mut run = Run {
@@ -300,6 +308,12 @@ impl Run {
                         machines.iter().map(|index| self.machines[*index].public_key()).collect::<Vec<_>>()
                     };
                     let calls = self.workload.proposal(&keys(&joining), &keys(&leaving));
+                    self.submit(cluster, calls).await;
+                }
+                Fault::Bond(machines) => {
+                    let nodes: Vec<_> =
+                        machines.iter().map(|index| (*index, self.machines[*index].public_key())).collect();
+                    let calls = self.workload.bonds(&nodes);
                     self.submit(cluster, calls).await;
                 }
                 Fault::Vote => {

@@ -5,16 +5,17 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_sol_types::SolCall as _;
 use florin_client::{Signer, TxEip1559, transfer_input};
 use florin_modules::{
-    GOVERNANCE_ADDRESS, PERMISSION_ADDRESS,
+    GOVERNANCE_ADDRESS, PERMISSION_ADDRESS, STAKING_ADDRESS,
     governance::IGovernance::{Action, Candidate, castVoteCall, changeValidatorsCall, executeCall, proposeCall},
     is_payment,
     permission::IPermission::declareNodeReadyCall,
+    staking::IStaking::bondCall,
     token_address,
 };
 use florin_state::FinalizedBlock;
 use florin_types::{
-    Access, Currency, Genesis, GenesisAccount, GenesisGovernance, GenesisSeat, GenesisToken, GenesisTokenRoles,
-    GovernanceParameters, Rules, RulesSchedule, VerifiedTx,
+    Access, Currency, Election, Genesis, GenesisAccount, GenesisGovernance, GenesisSeat, GenesisStake, GenesisToken,
+    GenesisTokenRoles, GovernanceParameters, Rules, RulesSchedule, VerifiedTx,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha8Rng};
 use std::{collections::BTreeMap, sync::Arc};
@@ -29,6 +30,8 @@ const GAS_LIMIT: u64 = 2_000_000;
 /// Address of the first token of a network.
 pub(crate) const TOKEN: Address = alloy_primitives::address!("f101000000000000000000000000000000000001");
 
+/// Least bond that elects: a part of what every account has.
+const BOND_MIN: u128 = START_BALANCE / 100;
 /// Seats of governance: the first accounts.
 const SEATS: usize = 4;
 
@@ -176,6 +179,34 @@ impl Workload {
         let propose = proposeCall { actions: vec![action], descriptionHash: B256::repeat_byte(1) };
         self.proposals += 1;
         txs.push(self.sign(0, GOVERNANCE_ADDRESS, U256::ZERO, propose.abi_encode().into()));
+        txs
+    }
+
+    /// Makes bonds in the first currency elect the validators, five at most. Each account bonds for the node of its number.
+    pub(crate) fn elect_by_bonds(&self, genesis: &mut Genesis, nodes: impl Iterator<Item = B256>) {
+        let Some(governance) = &mut genesis.governance else { return };
+        governance.election = Election::Stake;
+        governance.stake = Some(GenesisStake {
+            token: 0,
+            validators_max: 5,
+            bond_min_minor: BOND_MIN,
+            unbonding_epochs: 6,
+            slash_basis_points: 1_000,
+            slashed_to: self.addresses().last().unwrap_or_default(),
+            institutions: nodes.zip(self.addresses()).collect(),
+        });
+    }
+
+    /// A seat declares these machines ready, and the account of each machine's number bonds for it.
+    pub(crate) fn bonds(&mut self, nodes: &[(usize, B256)]) -> Vec<VerifiedTx> {
+        let mut txs: Vec<VerifiedTx> = Vec::new();
+        for (index, node) in nodes.iter().copied() {
+            let ready = declareNodeReadyCall { publicKey: node }.abi_encode();
+            txs.push(self.sign(0, PERMISSION_ADDRESS, U256::ZERO, ready.into()));
+            let amount = U256::from(BOND_MIN).saturating_add(U256::from(index));
+            let bond = bondCall { node, amount }.abi_encode();
+            txs.push(self.sign(index, STAKING_ADDRESS, U256::ZERO, bond.into()));
+        }
         txs
     }
 

@@ -94,3 +94,16 @@ fn four_grow_to_seven_and_shrink_to_four_under_load() {
     assert!(report.longest_pause_ms <= 2_000, "{report:?}");
     assert_eq!((report.refused, report.reveals), (0, 0), "{report:?}");
 }
+
+/// Five bond, two of the four validators of genesis do not: who bonded signs, under the same key.
+#[test]
+fn bonds_elect_who_signs_under_load() {
+    let faults = vec![at(10, Fault::Bond([2, 3, 4, 5, 6].into()))];
+    let scenario = Scenario { epoch_blocks: Some(64), by_stake: true, followers: 3, ..epochs(9, 44, faults) };
+    let report = run(&scenario).unwrap();
+    let first = report.committees.values().next().unwrap();
+    let last = report.committees.values().last().unwrap();
+    assert_eq!(first.machines, BTreeSet::from([0, 1, 2, 3]), "{report:?}");
+    assert_eq!(last.machines, BTreeSet::from([2, 3, 4, 5, 6]), "{report:?}");
+    assert_eq!((report.refused, report.reveals), (0, 0), "{report:?}");
+}
