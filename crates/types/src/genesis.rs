@@ -270,7 +270,7 @@ pub const UNBONDING_EPOCHS_MIN: u16 = 6;
 /// Validators that bonds elect at most, at least: four bear a fault.
 const STAKE_VALIDATORS: core::ops::RangeInclusive<u8> = 4..=64;
 /// Hundredths of a percent of the whole.
-const BASIS_POINTS: u16 = 10_000;
+pub const BASIS_POINTS: u16 = 10_000;
 
 /// What bonds need that elect validators. Bounds: specs/staking.md.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

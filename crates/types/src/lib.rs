@@ -29,8 +29,8 @@ pub use block::{
     PAYLOAD_BYTES_MAX, StateTarget,
 };
 pub use genesis::{
-    Access, EPOCH_BLOCKS_MAX, EPOCH_BLOCKS_MIN, EPOCH_BLOCKS_PER_VALIDATOR, Election, GENESIS_NODES_MAX, Genesis,
-    GenesisAccount, GenesisError, GenesisGovernance, GenesisNode, GenesisPolicy, GenesisSeat, GenesisStake,
+    Access, BASIS_POINTS, EPOCH_BLOCKS_MAX, EPOCH_BLOCKS_MIN, EPOCH_BLOCKS_PER_VALIDATOR, Election, GENESIS_NODES_MAX,
+    Genesis, GenesisAccount, GenesisError, GenesisGovernance, GenesisNode, GenesisPolicy, GenesisSeat, GenesisStake,
     GenesisToken, GenesisTokenRoles, GovernanceParameters, NodeRole, UNBONDING_EPOCHS_MIN, epoch_blocks_min,
 };
 pub use money::{Amount, CURRENCY_DIGITS_MAX, CURRENCY_SYMBOL_CHARS_MAX, Currency, MoneyError};

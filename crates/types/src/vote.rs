@@ -259,7 +259,12 @@ impl Equivocation {
         self.first.vote.view
     }
 
-    /// How the votes contradict one another: `two_proposals`, `two_finals` or `final_and_skipped`.
+    /// How the votes contradict one another.
+    pub const fn contradiction(&self) -> Contradiction {
+        self.contradiction
+    }
+
+    /// The same in a word: `two_proposals`, `two_finals` or `final_and_skipped`.
     pub const fn kind(&self) -> &'static str {
         self.contradiction.word()
     }

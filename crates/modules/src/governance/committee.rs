@@ -83,6 +83,11 @@ fn epoch_now(context: &Context<'_>, epochs: &Epochs) -> u64 {
     context.env().height.checked_div(epochs.epoch_blocks).unwrap_or_default()
 }
 
+/// What is known of a node.
+fn duty_of(context: &mut Context<'_>, node: B256) -> Result<Duty, Failure> {
+    layout().duties.at(context, &node)?.read(context)
+}
+
 fn version_place(context: &mut Context<'_>, version: u64) -> Result<VersionPlace, Failure> {
     layout().committees.at(context, &version)
 }
@@ -132,7 +137,7 @@ pub(crate) enum Claim {
 /// What lets a node stand.
 pub(crate) fn claim_of(context: &mut Context<'_>, node: B256) -> Result<Claim, Failure> {
     let epochs = epochs(context)?;
-    let duty = layout().duties.at(context, &node)?.read(context)?;
+    let duty = duty_of(context, node)?;
     let epoch = epoch_now(context, &epochs);
     let listed = duty.last_version > 0 && duty.last_version >= epochs.versions;
     Ok(if listed && !waits_to_lead(duty, epoch) {
@@ -167,13 +172,13 @@ pub fn validators_for(context: &mut Context<'_>, epoch: u64) -> Result<Vec<Valid
 /// Until the end of which epoch a node is taken to be ready; zero if it never was.
 pub fn ready_until(context: &mut Context<'_>, node: B256) -> Result<u64, Failure> {
     epochs(context)?;
-    Ok(layout().duties.at(context, &node)?.read(context)?.ready_until)
+    Ok(duty_of(context, node)?.ready_until)
 }
 
 /// Whether a node signs, is to sign, or may still have to because ceremonies fail; nobody where the committee is fixed.
 pub fn serves(context: &mut Context<'_>, node: B256) -> Result<bool, Failure> {
     let epochs = layout().epochs.read(context)?;
-    let Duty { last_version, led_height, .. } = layout().duties.at(context, &node)?.read(context)?;
+    let Duty { last_version, led_height, .. } = duty_of(context, node)?;
     if epochs.epoch_blocks == 0 || last_version == 0 {
         return Ok(false);
     }
@@ -334,7 +339,7 @@ fn changed(context: &mut Context<'_>, joining: &[Candidate], leaving: &[B256]) -
         let Candidate { node, seat } = *candidate;
         ensure(!node.is_zero() && !seat.is_zero(), || IGovernance::CandidateInvalid { node, seat })?;
         ensure(after.insert(node, seat).is_none(), || IGovernance::ValidatorExists { node })?;
-        let was_ready = layout().duties.at(context, &node)?.read(context)?.ready_until > 0;
+        let was_ready = duty_of(context, node)?.ready_until > 0;
         ensure(was_ready, || IGovernance::CandidateNeverReady { node })?;
     }
     for node in leaving {
@@ -432,7 +437,7 @@ pub(super) fn presence(
     let (count, epoch, height) = (count(validators), epoch_now(context, &epochs), context.env().height);
     let (mut unready, mut silent) = (0u64, 0u64);
     for Validator { node, .. } in validators {
-        let duty = layout().duties.at(context, node)?.read(context)?;
+        let duty = duty_of(context, *node)?;
         if joining.contains(node) {
             unready = unready.saturating_add(u64::from(!is_ready(duty, epoch)));
         } else {

@@ -1,9 +1,10 @@
 //! When a proposal is decided, and what state it is in: pure functions of its record and the block's time.
 
+use alloy_primitives::U256;
+
 use super::layout::{Electorate, Head, Tally, Terms, Times};
 
-/// The whole, in basis points.
-pub const BASIS_POINTS: u16 = 10_000;
+pub use florin_types::BASIS_POINTS;
 
 /// What a proposal is. The numbers are part of the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +67,10 @@ pub(super) struct Record {
     pub(super) tally: Tally,
 }
 
-/// A share of a whole, rounded up: `ceil(whole * basis_points / 10,000)`.
-pub(super) fn share(whole: u64, basis_points: u16) -> u128 {
-    u128::from(whole).saturating_mul(u128::from(basis_points)).div_ceil(u128::from(BASIS_POINTS))
+/// A share of a whole, rounded up: `ceil(whole * basis_points / 10,000)`, or the largest number where that is larger.
+pub(crate) fn share(whole: u128, basis_points: u16) -> u128 {
+    let product = U256::from(whole).saturating_mul(U256::from(basis_points));
+    u128::try_from(product.div_ceil(U256::from(BASIS_POINTS))).unwrap_or(u128::MAX)
 }
 
 impl Record {

@@ -93,7 +93,7 @@ pub(super) fn ensure_decidable(context: &mut Context<'_>) -> Result<(), Failure>
     let terms = layout().terms.read(context)?;
     let seats = layout().seats.accounts.len(context)?;
     let weight_total = layout().seats.weight_total.read(context)?;
-    let needed = share(weight_total, terms.quorum_basis_points).max(1);
+    let needed = share(weight_total.into(), terms.quorum_basis_points).max(1);
     ensure(u128::from(weight_total) >= needed, || IGovernance::QuorumUnreachable {
         seats,
         weightTotal: weight_total,

@@ -38,6 +38,7 @@ use crate::context::{Context, Failure, ensure};
 
 pub use abi::IGovernance;
 pub use actions::{ACTION_BYTES_MAX, ACTIONS_MAX};
+pub(crate) use decision::share;
 pub use decision::{BASIS_POINTS, Kind, State};
 pub use execution::{code, is_execution};
 pub use ops::{GUARDIANS_MAX, PERIOD_MS_MAX, PERIOD_MS_MIN, SEAT_NAME_BYTES_MAX, SEATS_MAX};

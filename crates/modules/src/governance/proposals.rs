@@ -109,7 +109,7 @@ pub(super) fn create(
 /// shares fit the whole.
 fn electorate(context: &mut Context<'_>, kind: Kind, terms: Terms) -> Result<Electorate, Failure> {
     let weight_total = register(kind).weight_total.read(context)?;
-    let part = |basis_points| u64::try_from(share(weight_total, basis_points)).unwrap_or(u64::MAX);
+    let part = |basis_points| u64::try_from(share(weight_total.into(), basis_points)).unwrap_or(u64::MAX);
     let quorum_weight = match kind {
         Kind::Ordinary => part(terms.quorum_basis_points),
         Kind::Emergency => u64::from(terms.guardian_quorum),

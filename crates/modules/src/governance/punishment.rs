@@ -80,7 +80,7 @@ pub(crate) fn convict(context: &mut Context<'_>, evidence: &[u8]) -> Result<B256
     let counts_from = before.counts_from;
     ensure(epoch >= counts_from, || IGovernance::EvidenceTooOld { node, epoch, countsFromEpoch: counts_from })?;
     ensure_signed(context, &proof)?;
-    let (kind, count) = (kind(&proof), before.count.saturating_add(1));
+    let (kind, count) = (kind(proof.contradiction()), before.count.saturating_add(1));
     place.record.write(context, Conviction { epoch, view, counts_from, versions, count, kind, stands: true })?;
     let evidence_hash = context.keccak(evidence)?;
     place.evidence_hash.write(context, evidence_hash)?;
@@ -126,13 +126,12 @@ fn malformed(error: &EquivocationError, length: usize) -> Failure {
     })
 }
 
-/// The number of a contradiction is part of the ABI. That there is one was checked when the proof was decoded.
-fn kind(proof: &Equivocation) -> u8 {
-    match Contradiction::between(&proof.first().vote, &proof.second().vote) {
-        Some(Contradiction::TwoProposals) => 1,
-        Some(Contradiction::TwoFinals) => 2,
-        Some(Contradiction::FinalAndSkipped) => 3,
-        None => 0,
+/// The number of a contradiction is part of the ABI.
+fn kind(contradiction: Contradiction) -> u8 {
+    match contradiction {
+        Contradiction::TwoProposals => 1,
+        Contradiction::TwoFinals => 2,
+        Contradiction::FinalAndSkipped => 3,
     }
 }
 

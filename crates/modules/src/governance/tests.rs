@@ -230,8 +230,9 @@ fn quorum_and_threshold() {
 fn shares_are_rounded_up_and_never_overflow() {
     use super::decision::share;
     assert_eq!([share(0, 10_000), share(1, 1), share(3, 3_334), share(100, 5_000)], [0, 1, 2, 50]);
-    assert_eq!(share(u64::MAX, 10_000), u128::from(u64::MAX));
-    assert_eq!(share(u64::MAX, u16::MAX), (u128::from(u64::MAX) * 65_535).div_ceil(10_000));
+    assert_eq!(share(u128::MAX, 10_000), u128::MAX);
+    assert_eq!(share(u128::MAX, u16::MAX), u128::MAX);
+    assert_eq!(share(u64::MAX.into(), u16::MAX), (u128::from(u64::MAX) * 65_535).div_ceil(10_000));
     let record = |tally| Record {
         head: Head::default(),
         times: Times::default(),

@@ -13,12 +13,9 @@ use super::{
 use crate::{
     STAKING_ADDRESS,
     context::{Context, Failure, ensure, revert},
-    governance::punishment,
+    governance::{self, punishment},
     token::{self, Keeper},
 };
-
-/// Basis points of the whole.
-const WHOLE: u128 = 10_000;
 
 /// The bond for a node.
 pub(super) struct Bond {
@@ -212,9 +209,7 @@ impl Bond {
 
 /// Part of units, rounded up, never more than they are.
 pub(super) fn share(units: u128, basis_points: u16) -> u128 {
-    let product = U256::from(units).saturating_mul(U256::from(basis_points));
-    let share = product.div_ceil(U256::from(WHOLE));
-    u128::try_from(share).unwrap_or(units).min(units)
+    governance::share(units, basis_points).min(units)
 }
 
 /// An amount of a call as units: above zero; the maximum means all of `whole`.
