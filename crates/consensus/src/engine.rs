@@ -574,6 +574,27 @@ impl<E: Runtime> Starting<E> {
         self.tasks.push(("membership", following.await));
     }
 
+    /// How a committee agrees, in one epoch for ever or in each of many.
+    fn voting(&self) -> dkg::orchestrator::SimplexConfig<RoundRobin<Sha256>> {
+        let timing = self.core.timing;
+        dkg::orchestrator::SimplexConfig {
+            elector: RoundRobin::<Sha256>::default(),
+            mailbox_size: MAILBOX,
+            replay_buffer: REPLAY_BUFFER,
+            write_buffer: WRITE_BUFFER,
+            page_cache: self.page_cache.clone(),
+            leader_timeout: timing.leader_timeout,
+            certification_timeout: timing.certification_timeout,
+            timeout_retry: timing.retry,
+            fetch_timeout: NZDuration!(FETCH_TIMEOUT),
+            fetch_retry_delay: FETCH_RETRY,
+            view_retention: VIEWS_RETAINED,
+            skip: SkipPolicy::Enabled { timeout: timing.skip_after, budget: SkipBudget::Participants },
+            track_historical_votes: true,
+            forward: ForwardPolicy::SilentLeader,
+        }
+    }
+
     /// Starts to vote, or to follow the votes of others: from the certificate that the state is copied at, if it is.
     fn agree<B, S, R>(&mut self, agreement: Agreement<E, B, S, R>)
     where
@@ -582,19 +603,19 @@ impl<E: Runtime> Starting<E> {
         R: Receiver<PublicKey = PublicKey>,
     {
         let Agreement { automaton, floor, gate, blocker, votes, certificates, resolver } = agreement;
-        let timing = self.core.timing;
         let Some(scheme) = self.schemes.of(Epoch::zero()) else { return };
+        let voting = self.voting();
         let config = simplex::Config {
             scheme: scheme.as_ref().clone(),
-            elector: RoundRobin::<Sha256>::default(),
+            elector: voting.elector,
             blocker,
             automaton: automaton.clone(),
             relay: automaton.clone(),
             reporter: automaton,
-            track_historical_votes: true,
+            track_historical_votes: voting.track_historical_votes,
             strategy: Sequential,
             partition: self.partition("simplex"),
-            mailbox_size: MAILBOX,
+            mailbox_size: voting.mailbox_size,
             epoch: Epoch::zero(),
             // Where a copied state begins, and up to where votes may have been cast that nobody remembers: the later of both.
             floor: [floor, self.config.floor.clone().map(of_engine)]
@@ -602,17 +623,17 @@ impl<E: Runtime> Starting<E> {
                 .flatten()
                 .max_by_key(|finalization| finalization.round())
                 .map_or_else(|| Floor::Genesis(self.genesis.digest()), Floor::Finalized),
-            replay_buffer: REPLAY_BUFFER,
-            write_buffer: WRITE_BUFFER,
-            page_cache: self.page_cache.clone(),
-            leader_timeout: timing.leader_timeout,
-            certification_timeout: timing.certification_timeout,
-            timeout_retry: timing.retry,
-            view_retention: VIEWS_RETAINED,
-            skip: SkipPolicy::Enabled { timeout: timing.skip_after, budget: SkipBudget::Participants },
-            fetch_timeout: NZDuration!(FETCH_TIMEOUT),
-            fetch_retry_delay: FETCH_RETRY,
-            forward: ForwardPolicy::SilentLeader,
+            replay_buffer: voting.replay_buffer,
+            write_buffer: voting.write_buffer,
+            page_cache: voting.page_cache,
+            leader_timeout: voting.leader_timeout,
+            certification_timeout: voting.certification_timeout,
+            timeout_retry: voting.timeout_retry,
+            view_retention: voting.view_retention,
+            skip: voting.skip,
+            fetch_timeout: voting.fetch_timeout,
+            fetch_retry_delay: voting.fetch_retry_delay,
+            forward: voting.forward,
         };
         let engine = simplex::Engine::new(self.context.child("simplex"), config);
         let task = match gate {

@@ -19,7 +19,7 @@ use commonware_consensus::{
 use commonware_cryptography::{
     Sha256, Signer as _,
     bls12381::{
-        dkg::feldman_desmedt,
+        dkg::feldman_desmedt::{self, Reveal},
         primitives::{
             group,
             sharing::{Mode, ModeVersion, Sharing},
@@ -38,6 +38,10 @@ use zeroize::Zeroizing;
 pub const VALIDATORS_MAX: u32 = VALIDATORS.get();
 /// The same, for what is never of nobody.
 pub(crate) const VALIDATORS: NonZeroU32 = NZU32!(64);
+/// How shares of the key are numbered, and how dealers reveal those that nobody acknowledged. Both stand in what is signed
+/// while shares are dealt: a network never changes them.
+pub(crate) const SHARING: Mode = Mode::NonZeroCounter;
+pub(crate) const REVEAL: Reveal = Reveal::V1;
 
 /// Why a key cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -270,7 +274,7 @@ pub fn deal_from_seed(seed: u64, validators: &[B256]) -> Result<Dealing, KeyErro
 
 fn deal_from(rng: impl rand::CryptoRng, validators: &[B256]) -> Result<Dealing, KeyError> {
     let participants = participants(validators.iter().copied())?;
-    let (output, shares) = feldman_desmedt::deal::<MinSig, _, N3f1>(rng, Mode::NonZeroCounter, participants)
+    let (output, shares) = feldman_desmedt::deal::<MinSig, _, N3f1>(rng, SHARING, participants)
         .map_err(|error| KeyError::Malformed { kind: "committee", reason: error.to_string() })?;
     let shares = shares
         .iter_pairs()

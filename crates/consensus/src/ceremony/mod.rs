@@ -17,7 +17,7 @@ mod tests;
 
 use crate::{
     config::NetworkConfig,
-    keys::{Committee, KeyError, NodeSecret, ThresholdShare, node_key, participants},
+    keys::{Committee, KeyError, NodeSecret, REVEAL, SHARING, ThresholdShare, node_key, participants},
     network::{PeersError, encrypted, peers},
     runtime::{Context, Runtime},
     secrets::{Kept, Secrets},
@@ -25,13 +25,7 @@ use crate::{
 use alloy_primitives::{B256, Bytes, keccak256};
 use commonware_codec::Encode as _;
 use commonware_cryptography::{
-    bls12381::{
-        dkg::feldman_desmedt::Reveal,
-        primitives::{
-            sharing::{Mode, ModeVersion},
-            variant::MinSig,
-        },
-    },
+    bls12381::primitives::{sharing::ModeVersion, variant::MinSig},
     ed25519::PublicKey,
 };
 use commonware_glue::dkg::{
@@ -291,8 +285,8 @@ where
             secret_store,
             strategy: Sequential,
             namespace: NAMESPACE,
-            sharing_mode: Mode::NonZeroCounter,
-            reveal: Reveal::V1,
+            sharing_mode: SHARING,
+            reveal: REVEAL,
             max_supported_mode: ModeVersion::v0(),
             partition_prefix,
             page_cache: CacheRef::new(commonware_utils::NZU16!(4_096), NZUsize!(1_024)),

@@ -1,40 +1,25 @@
 //! What is started beside agreement where the committee changes: the actor that deals shares, and the one that starts an
 //! engine of agreement for each epoch.
 
-use super::{
-    Agreement, Automaton, FETCH_RETRY, FETCH_TIMEOUT, MAILBOX, REPLAY_BUFFER, StartError, Starting, StatefulMailbox,
-    VIEWS_RETAINED, WRITE_BUFFER,
-};
+use super::{Agreement, Automaton, MAILBOX, REPLAY_BUFFER, StartError, Starting, StatefulMailbox, WRITE_BUFFER};
 use crate::{
     application::Marshal,
     block::EngineBlock,
     epochs::{
-        namespace,
         participants::Participants,
         peers::Peers,
         schemes::{Register, Schemes},
         wrapped::Wrapped,
     },
-    keys::VALIDATORS,
+    keys::{REVEAL, SHARING, VALIDATORS},
     runtime::Runtime,
     secrets::{Kept, Secrets},
     votes::VoteScheme,
 };
-use commonware_consensus::{
-    Reporters,
-    marshal::standard::Standard,
-    simplex::{
-        SkipBudget,
-        config::{ForwardPolicy, SkipPolicy},
-        elector::RoundRobin,
-    },
-};
+use commonware_consensus::{Reporters, marshal::standard::Standard, simplex::elector::RoundRobin};
 use commonware_cryptography::{
     Sha256,
-    bls12381::{
-        dkg::feldman_desmedt::Reveal,
-        primitives::{sharing::Mode, variant::MinSig},
-    },
+    bls12381::primitives::variant::MinSig,
     ed25519::{PrivateKey, PublicKey},
 };
 use commonware_glue::dkg::{
@@ -44,7 +29,6 @@ use commonware_glue::dkg::{
 };
 use commonware_p2p::{AddressableManager, Blocker, Receiver, Sender};
 use commonware_parallel::Sequential;
-use commonware_utils::NZDuration;
 use std::sync::Arc;
 
 /// Deals shares and takes part in every ceremony.
@@ -94,6 +78,7 @@ pub(super) struct Changing<E: Runtime, M, B> {
     peers: Peers<M>,
     blocker: B,
     secrets: Secrets<E>,
+    namespace: &'static [u8],
 }
 
 /// What is started when the state is recovered.
@@ -117,9 +102,7 @@ impl<E: Runtime> Starting<E> {
         M: AddressableManager<PublicKey = PublicKey> + Sync,
         B: Blocker<PublicKey = PublicKey> + Sync,
     {
-        if self.config.genesis.epoch_blocks.is_none() {
-            return Ok(None);
-        }
+        let Some(dealings) = &self.core.dealings else { return Ok(None) };
         let (context, partition) = (self.context.child("secrets"), self.partition("shares"));
         let secrets = Secrets::open(context, partition, &self.config.secret, Kept::Epochs).await;
         let mut secrets = secrets.map_err(StartError::Secrets)?;
@@ -130,7 +113,8 @@ impl<E: Runtime> Starting<E> {
         {
             secrets.import(share).await;
         }
-        Ok(Some(Changing { peers: peers.clone(), blocker: blocker.clone(), secrets }))
+        let namespace = dealings.namespace();
+        Ok(Some(Changing { peers: peers.clone(), blocker: blocker.clone(), secrets, namespace }))
     }
 
     /// Makes the actors, and the application that puts into blocks what they must publish.
@@ -144,7 +128,7 @@ impl<E: Runtime> Starting<E> {
         M: AddressableManager<PublicKey = PublicKey> + Sync,
         B: Blocker<PublicKey = PublicKey> + Sync,
     {
-        let Changing { peers, blocker, secrets } = changing;
+        let Changing { peers, blocker, secrets, namespace } = changing;
         let (fence, gate) = Fence::new();
         let votes = self.partition("simplex");
         let registrar =
@@ -165,9 +149,9 @@ impl<E: Runtime> Starting<E> {
             marshal: marshal.clone(),
             state_sync: StateSyncPlan::disabled(),
             fence,
-            namespace: namespace(self.config.genesis.chain_id, self.genesis.inner().hash()),
-            sharing_mode: Mode::NonZeroCounter,
-            reveal: Reveal::V1,
+            namespace,
+            sharing_mode: SHARING,
+            reveal: REVEAL,
             mailbox_size: MAILBOX,
             partition_prefix: self.partition("reshare"),
             page_cache: self.page_cache.clone(),
@@ -191,7 +175,6 @@ impl<E: Runtime> Starting<E> {
         marshal: Marshal,
         gate: Gate,
     ) -> Conduct<E, M, B> {
-        let timing = self.core.timing;
         orchestrator::Config {
             oracle,
             manager,
@@ -199,22 +182,7 @@ impl<E: Runtime> Starting<E> {
             marshal,
             application,
             strategy: Sequential,
-            simplex: orchestrator::SimplexConfig {
-                elector: RoundRobin::<Sha256>::default(),
-                mailbox_size: MAILBOX,
-                replay_buffer: REPLAY_BUFFER,
-                write_buffer: WRITE_BUFFER,
-                page_cache: self.page_cache.clone(),
-                leader_timeout: timing.leader_timeout,
-                certification_timeout: timing.certification_timeout,
-                timeout_retry: timing.retry,
-                fetch_timeout: NZDuration!(FETCH_TIMEOUT),
-                fetch_retry_delay: FETCH_RETRY,
-                view_retention: VIEWS_RETAINED,
-                skip: SkipPolicy::Enabled { timeout: timing.skip_after, budget: SkipBudget::Participants },
-                track_historical_votes: true,
-                forward: ForwardPolicy::SilentLeader,
-            },
+            simplex: self.voting(),
             gate,
             state_sync: StateSyncPlan::disabled(),
             blocks_per_epoch: self.epoch_blocks,

@@ -45,8 +45,8 @@ pub(super) fn core<E: Runtime>(
     ledger: &Ledger,
     writer: LedgerWriter<E>,
 ) -> Core<E> {
-    let namespace = epochs::namespace(config.genesis.chain_id, genesis.hash());
-    let dealings = config.genesis.epoch_blocks.map(|epoch_blocks| Dealings::new(namespace, epoch_blocks));
+    let namespace = || epochs::namespace(config.genesis.chain_id, genesis.hash());
+    let dealings = config.genesis.epoch_blocks.map(|epoch_blocks| Dealings::new(namespace(), epoch_blocks));
     let pending = Pending::new(florin_mempool::Pool::new(config.pool));
     pending.set_finalized(ledger.head().block.height());
     Core {

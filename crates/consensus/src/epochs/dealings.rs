@@ -14,6 +14,7 @@
 use crate::{
     application::Marshal,
     block::{EpochPayload, Epochal},
+    keys::{REVEAL, SHARING},
 };
 use commonware_consensus::{
     marshal::Identifier,
@@ -21,8 +22,8 @@ use commonware_consensus::{
 };
 use commonware_cryptography::{
     bls12381::{
-        dkg::feldman_desmedt::{DealerLogSummary, Info, Reveal, SignedDealerLog},
-        primitives::{sharing::Mode, variant::MinSig},
+        dkg::feldman_desmedt::{DealerLogSummary, Info, SignedDealerLog},
+        primitives::variant::MinSig,
     },
     ed25519::PublicKey,
 };
@@ -48,8 +49,8 @@ impl Round {
             namespace,
             begins.epoch.get(),
             Some(begins.output.clone()),
-            Mode::NonZeroCounter,
-            Reveal::V1,
+            SHARING,
+            REVEAL,
             dealers.clone(),
             players.clone(),
         );
@@ -88,6 +89,11 @@ pub(crate) struct Dealings {
 impl Dealings {
     pub(crate) fn new(namespace: &'static [u8], epoch_blocks: NonZeroU64) -> Self {
         Self { namespace, epocher: FixedEpocher::new(epoch_blocks), round: Mutex::new(None) }
+    }
+
+    /// What everything that is signed while shares are dealt begins with.
+    pub(crate) fn namespace(&self) -> &'static [u8] {
+        self.namespace
     }
 
     /// Whether a block of this height may carry the payload. Of payloads only logs are judged: the end of an epoch is
