@@ -166,12 +166,7 @@ impl Workload {
     /// A seat declares these nodes ready and proposes that they join, each for an institution of its own, and that the
     /// others leave.
     pub(crate) fn proposal(&mut self, joining: &[B256], leaving: &[B256]) -> Vec<VerifiedTx> {
-        let ready = |node: &B256| declareNodeReadyCall { publicKey: *node }.abi_encode();
-        let ready: Vec<Vec<u8>> = joining.iter().map(ready).collect();
-        let mut txs: Vec<VerifiedTx> = Vec::new();
-        for input in ready {
-            txs.push(self.sign(0, PERMISSION_ADDRESS, U256::ZERO, input.into()));
-        }
+        let mut txs: Vec<VerifiedTx> = joining.iter().map(|node| self.declare_ready(*node)).collect();
         let candidate = |node: &B256| Candidate { node: *node, seat: Address::from_word(*node) };
         let change =
             changeValidatorsCall { joining: joining.iter().map(candidate).collect(), leaving: leaving.to_vec() };
@@ -201,13 +196,18 @@ impl Workload {
     pub(crate) fn bonds(&mut self, nodes: &[(usize, B256)]) -> Vec<VerifiedTx> {
         let mut txs: Vec<VerifiedTx> = Vec::new();
         for (index, node) in nodes.iter().copied() {
-            let ready = declareNodeReadyCall { publicKey: node }.abi_encode();
-            txs.push(self.sign(0, PERMISSION_ADDRESS, U256::ZERO, ready.into()));
+            txs.push(self.declare_ready(node));
             let amount = U256::from(BOND_MIN).saturating_add(U256::from(index));
             let bond = bondCall { node, amount }.abi_encode();
             txs.push(self.sign(index, STAKING_ADDRESS, U256::ZERO, bond.into()));
         }
         txs
+    }
+
+    /// A seat says that a node is ready.
+    fn declare_ready(&mut self, node: B256) -> VerifiedTx {
+        let ready = declareNodeReadyCall { publicKey: node }.abi_encode();
+        self.sign(0, PERMISSION_ADDRESS, U256::ZERO, ready.into())
     }
 
     /// Votes of all seats for the last proposal.
