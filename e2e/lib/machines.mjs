@@ -111,9 +111,10 @@ class Machine extends Validator {
 /**
  * A network of `count` validators and funded `accounts` (addresses), made with the program's own commands and started. The
  * first account administers. With `epochBlocks` the committee can change, the `seats` among them vote about it, and `joining`
- * more machines stand ready: they have keys, and nobody knows them yet.
+ * more machines stand ready: they have keys, and nobody knows them yet. With `stake` bonds elect it, in the one currency: see
+ * `stakeToml`.
  */
-export async function machines({ count, accounts, chainId, joining = 0, epochBlocks, seats = [] }) {
+export async function machines({ count, accounts, chainId, joining = 0, epochBlocks, seats = [], stake }) {
   removeLeftovers();
   const root = mkdtempSync(path.join(tmpdir(), `${PREFIX}-${process.pid}-`));
   const subnet = isolated ? `10.${200 + (process.pid % 50)}.${process.pid % 251}` : "127.77.0";
@@ -131,7 +132,7 @@ export async function machines({ count, accounts, chainId, joining = 0, epochBlo
     rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   };
   try {
-    describeNetwork({ root, all, validators, accounts, chainId, subnet, epochBlocks, seats });
+    describeNetwork({ root, all, validators, accounts, chainId, subnet, epochBlocks, seats, stake });
     for (const machine of validators) machine.start();
     await Promise.all(validators.map((machine) => machine.ready()));
   } catch (error) {
@@ -159,7 +160,7 @@ function makeMachine({ root, subnet, bridge, number }) {
 }
 
 /** Keys, genesis and configuration, as `docs/operate.md` has them, with a dealer in the place of the ceremony. */
-function describeNetwork({ root, all, validators, accounts, chainId, subnet, epochBlocks, seats }) {
+function describeNetwork({ root, all, validators, accounts, chainId, subnet, epochBlocks, seats, stake }) {
   const passphrase = path.join(root, "passphrase");
   writeFileSync(passphrase, `${randomBytes(24).toString("base64")}\n`, { mode: 0o600 });
   const sealed = ["--light", "--passphrase-file", passphrase];
@@ -167,7 +168,7 @@ function describeNetwork({ root, all, validators, accounts, chainId, subnet, epo
   const description = path.join(root, "network.toml");
   const threshold = path.join(root, "threshold.json");
   const genesis = path.join(root, "genesis.json");
-  writeFileSync(description, networkToml({ validators, accounts, chainId, epochBlocks, seats }));
+  writeFileSync(description, networkToml({ validators, accounts, chainId, epochBlocks, seats, stake }));
   florin("key", "deal", "--development", "--network", description, "--threshold", threshold, ...sealed, ...validators.map(({ dir }) => dir));
   florin("genesis", "new", "--network", description, "--threshold", threshold, "--out", genesis);
   for (const { dir, address, endpoint } of all) {
@@ -183,14 +184,23 @@ function describeNetwork({ root, all, validators, accounts, chainId, subnet, epo
   }
 }
 
-function networkToml({ validators, accounts, chainId, epochBlocks, seats }) {
+function networkToml({ validators, accounts, chainId, epochBlocks, seats, stake }) {
   const [admin] = accounts;
   const head = [`chain_id = ${chainId}`, 'network = "machines"', `timestamp_ms = ${Date.now()}`, `permission_admin = "${admin}"`, 'transact = "open"', 'deploy = "listed"', 'connect = "listed"'];
   const nodes = validators.flatMap(({ name, publicKey, endpoint }) => ["[[nodes]]", `name = "${name}"`, `public_key = "${publicKey}"`, `address = "${endpoint}"`, 'role = "validator"']);
   const funds = accounts.flatMap((address) => [`[accounts.${address}]`, 'balance = "1000000000000000000000"']);
   if (epochBlocks === undefined) return [...head, ...nodes, ...funds, ""].join("\n");
   const table = seats.flatMap((account, n) => ["[[governance.seats]]", `account = "${account}"`, `name = "Bank ${n + 1}"`, "weight = 1"]);
-  return [...head, `epoch_blocks = ${epochBlocks}`, ...nodes, ...funds, ...table, "[governance.parameters]", "delay_ms = 0", ""].join("\n");
+  const election = stake ? stakeToml(stake, validators) : [];
+  return [...head, `epoch_blocks = ${epochBlocks}`, ...nodes, ...funds, ...election, ...table, "[governance.parameters]", "delay_ms = 0", ""].join("\n");
+}
+
+/** A currency that all `bonders` have `balance` of, and the rules of bonds in it; bonder `n` bonds for validator `n`. */
+function stakeToml({ bonders, balance, validatorsMax, bondMin, unbondingEpochs, slashedTo }, validators) {
+  const [admin] = bonders;
+  const token = ["[[tokens]]", 'name = "Bonds"', 'currency = { symbol = "XBND", digits = 2 }', "[tokens.roles]", `admin = ["${admin}"]`, "[tokens.balances]", ...bonders.map((bonder) => `${bonder} = ${balance}`)];
+  const terms = ["[governance]", 'election = "stake"', "[governance.stake]", "token = 0", `validators_max = ${validatorsMax}`, `bond_min_minor = ${bondMin}`, `unbonding_epochs = ${unbondingEpochs}`, "slash_basis_points = 1000", `slashed_to = "${slashedTo}"`];
+  return [...token, ...terms, "[governance.stake.institutions]", ...validators.map(({ publicKey }, n) => `${publicKey} = "${bonders[n]}"`)];
 }
 
 function dismantle(all, bridge) {

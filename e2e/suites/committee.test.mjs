@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { Contract, Wallet, id } from "ethers";
 import { Book } from "../lib/book.mjs";
+import { committeeOf, goesOn, keysOf, signs } from "../lib/committee.mjs";
 import { provider } from "../lib/ethers.mjs";
 import { machines } from "../lib/machines.mjs";
 import { ADDRESSES, publishedAbis } from "../lib/modules.mjs";
@@ -17,8 +18,6 @@ const CHAIN_ID = 46_132;
 /** Seven validators need 42 at least. */
 const EPOCH_BLOCKS = 64;
 const PAYERS = 4;
-/** A change signs after three epochs at most, and a ceremony may fail on a busy machine. */
-const CHANGE_MS_MAX = 240_000;
 const FREE = { gasPrice: 0n };
 
 describe("a committee that changes", { skip: onFlorinOnly }, () => {
@@ -46,8 +45,6 @@ describe("a committee that changes", { skip: onFlorinOnly }, () => {
   const abis = publishedAbis();
   const module = (name, seat) => new Contract(ADDRESSES[name], abis[name], seat);
   const act = async (name, functionName, seat, ...args) => (await module(name, seat)[functionName](...args, FREE)).wait();
-  const keysOf = (these) => these.map(({ publicKey }) => publicKey).sort();
-  const committeeOf = async (machine) => (await machine.call("florin_validators")).validators.map(({ nodeKey }) => nodeKey).sort();
   const candidates = (these) => these.map(({ publicKey }) => ({ node: publicKey, seat: Wallet.createRandom().address }));
 
   function proposal(entering, leaving) {
@@ -61,23 +58,6 @@ describe("a committee that changes", { skip: onFlorinOnly }, () => {
     const number = await module("IGovernance", seats[0]).proposalCount();
     for (const seat of seats) await act("IGovernance", "castVote", seat, number, 1);
     await act("IGovernance", "execute", seats[0], number);
-  }
-
-  /** Waits until all of `these` say that exactly `validators` sign. */
-  async function signs(validators, these) {
-    const expected = keysOf(validators).join();
-    for (const machine of these) {
-      const agrees = async () => (await committeeOf(machine).catch(() => [])).join() === expected;
-      await until(agrees, { what: `${machine.name} sees ${validators.length} validators`, timeoutMs: CHANGE_MS_MAX, everyMs: 250, onTimeout: () => machine.stderr.slice(-6_000) });
-    }
-  }
-
-  async function goesOn(these, blocks, what) {
-    const target = Math.max(...(await Promise.all(these.map((machine) => machine.height())))) + blocks;
-    for (const machine of these) {
-      await until(async () => (await machine.height()) >= target, { what: `${what}: ${machine.name} reaches block ${target}`, timeoutMs: 60_000, onTimeout: () => machine.stderr.slice(-4_000) });
-    }
-    return target;
   }
 
   /** Where the longest pause was: at the end of an epoch, or elsewhere. */

@@ -15,6 +15,8 @@ const ELSEWHERE: &[&str] = &["E2E_RPC_URL", "E2E_WS_URL", "E2E_PRIVATE_KEY"];
 const KILL_LIMIT: Duration = Duration::from_secs(60);
 /// What one more round of faults adds to it.
 const ROUND_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// Suites whose nodes are machines of their own.
+const WITH_MACHINES: &[&str] = &["committee", "faults", "stake"];
 const NODE_VERSION_MIN: u32 = 20;
 const SUITE_ENDING: &str = ".test.mjs";
 
@@ -32,7 +34,7 @@ pub(crate) fn run(workspace: &Workspace, selection: &Selection, report: &mut Rep
     if suites.iter().any(|name| name == "web3py") {
         report.step("Python packages of the suites", || outcome(install_python_packages(workspace)));
     }
-    if suites.iter().any(|name| name == "faults" || name == "committee") {
+    if suites.iter().any(|name| WITH_MACHINES.contains(&name.as_str())) {
         report.step("network namespaces of the suites", || outcome(debian::install_on_gate(&["iproute2"])));
     }
     for name in suites {
