@@ -11,7 +11,7 @@ use florin_modules::{FACTORY_ADDRESS, factory::IFactory, policy, token, token::I
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 use tempfile::TempDir;
 
@@ -96,7 +96,7 @@ fn payments_survive_a_killed_validator_and_a_restart_of_everything() {
     wait_for("the killed validator to be gone", || is_dead(victim["pid"].as_u64().unwrap()).then_some(()));
     let command: Vec<&str> = victim["command"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
     let mut again = Command::new(command[0]);
-    again.args(&command[1..]).stdin(std::process::Stdio::null());
+    again.args(&command[1..]).stdin(Stdio::null());
     let again = Running::start(again);
     let victim_rpc = again.text("rpc_url");
     assert_eq!(victim_rpc, victim["rpc_url"].as_str().unwrap());
@@ -166,11 +166,11 @@ fn a_node_joins_by_copying_the_state_and_says_what_it_has_not() {
     assert_eq!(succeed(load.iter().chain(&trust).copied())["unsettled"], 0);
     let before = succeed(files.pay(&rpc, "bank-b", "1"));
 
-    let command: Vec<&str> =
-        follower["command"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+    let command: Vec<String> =
+        follower["command"].as_array().unwrap().iter().map(|part| part.as_str().unwrap().into()).collect();
     let start = |blocks_kept: &str| {
-        let mut again = Command::new(command[0]);
-        again.args(&command[1..]).env("FLORIN__STORAGE__BLOCKS_KEPT", blocks_kept).stdin(std::process::Stdio::null());
+        let mut again = Command::new(&command[0]);
+        again.args(&command[1..]).env("FLORIN__STORAGE__BLOCKS_KEPT", blocks_kept).stdin(Stdio::null());
         Running::start(again)
     };
     let joined = start("2000");
@@ -210,6 +210,33 @@ fn a_node_joins_by_copying_the_state_and_says_what_it_has_not() {
     let data = succeed(["inspect", "data", "--dir", directory.to_str().unwrap()]);
     assert_eq!(data["oldest_block_height"], oldest);
     assert!(demo.stop().success());
+
+    // With nobody there it waits to hear where the network stands, and tells that to who watches it.
+    std::fs::remove_dir_all(directory.join("data")).unwrap();
+    let [port] = free_ports();
+    let monitoring = format!("127.0.0.1:{port}");
+    let mut alone = Command::new(&command[0]);
+    alone
+        .args(&command[1..])
+        .env("FLORIN__STORAGE__BLOCKS_KEPT", "2000")
+        .env("FLORIN__MONITORING__LISTEN", &monitoring);
+    let alone = alone.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let _killed = Killed(alone);
+    wait_for("its port for monitors", || std::net::TcpStream::connect(&monitoring).ok());
+    let (status, body) = get(&monitoring, "/readyz");
+    assert_eq!((status, body["ok"].as_bool()), (503, Some(false)), "{body}");
+    assert!(body["reasons"][0].as_str().unwrap().starts_with("starting"), "{body}");
+    assert_eq!(get(&monitoring, "/healthz").0, 200, "nobody restarts it for that");
+}
+
+/// A process that ends with the test, whatever happens to that.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The largest file below the directory whose path contains `part`.

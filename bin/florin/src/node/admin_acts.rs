@@ -52,9 +52,10 @@ acts! {
     IPolicy: AdminProposed, AdminChanged, MemberAdded, MemberRemoved, RuleChanged;
     IIdentity: RegistrarSet, AccreditorSet, VerifierSet;
     IFactory: TokenCreated;
-    IGovernance: ProposalCreated, ProposalVetoed, ProposalExecuted, SeatChanged, GuardianChanged, ParametersChanged, PauseBegun, PauseEnded;
+    IGovernance: ProposalCreated, ProposalVetoed, ProposalExecuted, SeatChanged, GuardianChanged, ParametersChanged, PauseBegun, PauseEnded,
+        ValidatorsChanged, ValidatorPunished, ValidatorPardoned;
     ISettlement: OperatorProposed, OperatorChanged, ParticipantStatusChanged, DayOpened, CreditLineSet, CollateralSet;
-    IStaking: InstitutionNamed;
+    IStaking: InstitutionNamed, Slashed;
 }
 
 /// Follows the final blocks from the head on, until the task is dropped.

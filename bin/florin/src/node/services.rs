@@ -1,4 +1,4 @@
-//! The parts of a running node, started in order and stopped in reverse: engine, index, JSON-RPC, monitoring.
+//! The parts of a running node, started in order and stopped in reverse: monitoring, engine, index, JSON-RPC.
 
 use super::{
     admin_acts,
@@ -21,15 +21,19 @@ use futures::future::BoxFuture;
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 /// Longest time for requests that run to finish, when the node stops.
 const RPC_STOP_TIME_MAX: Duration = Duration::from_secs(3);
+/// What monitors are told until the engine runs.
+const STARTING: &str =
+    "starting: what is on the disk is recovered, or the state is copied from peers; the log says how far it is";
 
 /// A node with everything beside it.
 pub(crate) struct Services {
+    stage: Arc<Stage>,
     measured: Arc<Measured>,
     rpc_address: Option<SocketAddr>,
     rpc_tls: bool,
@@ -70,6 +74,15 @@ pub(crate) async fn start(
 ) -> Result<Services, NotStarted> {
     let settings = directory.config();
     intrusions.expect(config.genesis.validators().map(|node| node.public_key));
+    // Before the engine: one that copies the state takes minutes, and whoever watches the process shall know why.
+    let stage = Arc::new(Stage::new(Vitals::new(directory.data()), intrusions));
+    let monitoring = if settings.monitoring.enabled {
+        let files = (&settings.monitoring.tls_certificate, &settings.monitoring.tls_key);
+        let certificate = tls::open(directory, "monitoring", files)?;
+        Some(monitoring::serve(settings.monitoring.listen, certificate, stage.clone()).await?)
+    } else {
+        None
+    };
     let node = match florin_consensus::start(context, config, network).await {
         Err(StartError::Begun(reason)) => return Err(NotStarted::Begun(reason)),
         started => started.map_err(start_failure)?,
@@ -79,22 +92,14 @@ pub(crate) async fn start(
     let rpc_address = rpc.as_ref().map(RpcServer::address);
     let measured = Arc::new(Measured {
         rpc: Mutex::new(rpc),
-        vitals: Vitals::new(directory.data()),
-        intrusions,
         queues: queues::watch(node.ledger().clone(), node.genesis().clone(), settings.monitoring.names()?),
         node,
         block_age_ms_max: settings.monitoring.block_age_ms_max,
     });
-    let monitoring = if settings.monitoring.enabled {
-        let files = (&settings.monitoring.tls_certificate, &settings.monitoring.tls_key);
-        let certificate = tls::open(directory, "monitoring", files)?;
-        Some(monitoring::serve(settings.monitoring.listen, certificate, measured.clone()).await?)
-    } else {
-        None
-    };
+    stage.runs(measured.clone());
     let rpc_tls = settings.rpc.tls_certificate.is_some();
     let monitoring_tls = settings.monitoring.tls_certificate.is_some();
-    Ok(Services { measured, rpc_address, rpc_tls, monitoring, monitoring_tls })
+    Ok(Services { stage, measured, rpc_address, rpc_tls, monitoring, monitoring_tls })
 }
 
 /// Looks for what nobody else would tell of: validators that contradict themselves, and powers over the ledger that are used.
@@ -126,7 +131,7 @@ impl Services {
 
     /// Everything measured, in Prometheus' text format.
     pub(crate) fn metrics(&self) -> String {
-        monitoring::Observed::metrics(&*self.measured)
+        monitoring::Observed::metrics(&*self.stage)
     }
 
     /// Resolves when the engine has ended, with the reason.
@@ -269,33 +274,36 @@ impl NodeControl for Control {
     }
 }
 
-/// The node as its monitors know it.
+/// The node as its monitors know it, from before its engine runs.
+struct Stage {
+    vitals: Vitals,
+    intrusions: Arc<Intrusions>,
+    running: OnceLock<Arc<Measured>>,
+}
+
+/// What runs.
 struct Measured {
     node: Node,
     /// Taken out to be stopped.
     rpc: Mutex<Option<RpcServer>>,
-    vitals: Vitals,
     queues: Arc<Queues>,
-    intrusions: Arc<Intrusions>,
     block_age_ms_max: u64,
+}
+
+impl Stage {
+    fn new(vitals: Vitals, intrusions: Arc<Intrusions>) -> Self {
+        Self { vitals, intrusions, running: OnceLock::new() }
+    }
+
+    fn runs(&self, measured: Arc<Measured>) {
+        let _ = self.running.set(measured);
+    }
 }
 
 impl Measured {
     /// The server stays usable whatever happened to another holder of the lock.
     fn rpc(&self) -> MutexGuard<'_, Option<RpcServer>> {
         self.rpc.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl monitoring::Observed for Measured {
-    fn metrics(&self) -> String {
-        let rpc = self.rpc().as_ref().map(RpcServer::metrics).unwrap_or_default();
-        let own = [self.vitals.encode(), self.queues.encode(), self.intrusions.metrics()];
-        monitoring::join(&[[self.node.metrics(), rpc].as_slice(), &own].concat())
-    }
-
-    fn bans(&self) -> Vec<Ban> {
-        self.rpc().as_ref().map(RpcServer::bans).unwrap_or_default()
     }
 
     fn unready_reasons(&self) -> Vec<String> {
@@ -313,10 +321,32 @@ impl monitoring::Observed for Measured {
         }
         reasons
     }
+}
+
+impl monitoring::Observed for Stage {
+    fn metrics(&self) -> String {
+        let own = [self.vitals.encode(), self.intrusions.metrics()];
+        let Some(running) = self.running.get() else { return monitoring::join(&own) };
+        let rpc = running.rpc().as_ref().map(RpcServer::metrics).unwrap_or_default();
+        let engine = [running.node.metrics(), rpc, running.queues.encode()];
+        monitoring::join(&[engine.as_slice(), &own].concat())
+    }
+
+    fn bans(&self) -> Vec<Ban> {
+        self.running.get().and_then(|running| running.rpc().as_ref().map(RpcServer::bans)).unwrap_or_default()
+    }
+
+    fn unready_reasons(&self) -> Vec<String> {
+        match self.running.get() {
+            Some(running) => running.unready_reasons(),
+            None => vec![STARTING.into()],
+        }
+    }
 
     fn broken(&self) -> Option<String> {
         use futures::FutureExt as _;
-        self.node.ended().now_or_never().map(|reason| format!("the engine ended: {reason}"))
+        let running = self.running.get()?;
+        running.node.ended().now_or_never().map(|reason| format!("the engine ended: {reason}"))
     }
 }
 
