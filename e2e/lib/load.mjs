@@ -4,6 +4,8 @@ import { call } from "./rpc.mjs";
 import { delay } from "./wait.mjs";
 
 const BATCH = 25;
+/** Blocks that are asked for together. */
+const BLOCKS_AT_ONCE = 50;
 
 /** Pays 1 wei again and again from `from` to a fresh address, through whichever validator answers. */
 export class Load {
@@ -51,10 +53,7 @@ export class Seen {
   constructor() {
     this.blocks = new Map();
     this.transactions = new Map();
-  }
-
-  get height() {
-    return Math.max(-1, ...this.blocks.keys());
+    this.height = -1;
   }
 
   /** Records everything that `validator` says is final and was not seen before. */
@@ -64,27 +63,34 @@ export class Seen {
       const block = await validator.call("eth_getBlockByNumber", `0x${height.toString(16)}`, false);
       this.blocks.set(height, block.hash);
       for (const hash of block.transactions) this.transactions.set(hash, block.hash);
+      this.height = height;
     }
     return head;
   }
 
   /** Names of everything that `validator` has lost or changed; empty if nothing. */
   async differences(validator) {
+    const transactions = new Map([...this.blocks.values()].map((hash) => [hash, []]));
+    for (const [transaction, block] of this.transactions) transactions.get(block).push(transaction);
+    const blocks = [...this.blocks];
     const wrong = [];
-    for (const [height, hash] of this.blocks) {
-      const found = await validator.hashAt(height);
-      if (found !== hash) wrong.push(`${validator.name}: block ${height} was ${hash}, is ${found}`);
-    }
-    const hashes = [...this.transactions];
-    for (let n = 0; n < hashes.length; n += 50) {
-      const part = hashes.slice(n, n + 50);
-      const receipts = await Promise.all(part.map(([hash]) => validator.call("eth_getTransactionReceipt", hash)));
-      part.forEach(([hash, block], place) => {
-        if (receipts[place]?.blockHash !== block || receipts[place]?.status !== "0x1") wrong.push(`${validator.name}: transaction ${hash} of block ${block} is ${JSON.stringify(receipts[place])}`);
-      });
+    for (let n = 0; n < blocks.length; n += BLOCKS_AT_ONCE) {
+      const part = blocks.slice(n, n + BLOCKS_AT_ONCE);
+      wrong.push(...(await Promise.all(part.map(([height, hash]) => blockDifferences(validator, height, hash, transactions.get(hash))))).flat());
     }
     return wrong;
   }
+}
+
+/** What `validator` says otherwise about the block of this height: another hash, a missing transaction, one that failed. */
+async function blockDifferences(validator, height, hash, transactions) {
+  const number = `0x${height.toString(16)}`;
+  const found = await validator.hashAt(height);
+  if (found !== hash) return [`${validator.name}: block ${height} was ${hash}, is ${found}`];
+  if (transactions.length === 0) return [];
+  const receipts = new Map((await validator.call("eth_getBlockReceipts", number)).map((receipt) => [receipt.transactionHash, receipt]));
+  const wrong = transactions.filter((transaction) => receipts.get(transaction)?.blockHash !== hash || receipts.get(transaction)?.status !== "0x1");
+  return wrong.map((transaction) => `${validator.name}: transaction ${transaction} of block ${hash} is ${JSON.stringify(receipts.get(transaction))}`);
 }
 
 /** The balance of `address` according to one validator. */
