@@ -16,6 +16,7 @@ const INSIDE: &[(&str, &[&str])] = &[
     ("florin-proof", &["florin-types"]),
     ("florin-state", &["florin-types", "florin-proof"]),
     ("florin-index", &["florin-types"]),
+    ("florin-iso20022", &["florin-types"]),
     ("florin-mempool", &["florin-types", "florin-execution"]),
     (
         "florin-consensus",
@@ -74,6 +75,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("rustls", &["florin-client", "florin-rpc"]),
     ("tokio-rustls", &["florin-rpc"]),
     ("sqlx", &["florin-index"]),
+    ("quick-xml", &["florin-iso20022"]),
     ("clap", &["florin"]),
     ("cryptoki", &["florin"]),
 ];
@@ -82,7 +84,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
 const OUTSIDE_TESTS: &[(&str, &[&str])] = &[("commonware-", &["florin-rpc"])];
 
 /// The pure core, and what would make it depend on when, where or in which order it runs.
-const PURE: &[&str] = &["florin-types", "florin-modules", "florin-execution"];
+const PURE: &[&str] = &["florin-types", "florin-modules", "florin-execution", "florin-iso20022"];
 const IMPURE: &[&str] = &["tokio", "futures", "async-", "rand", "parking_lot", "tracing", "tempfile"];
 
 /// One edge of the graph.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 const LINES_MAX: usize = 800;
 /// The pure core: no I/O, clock, randomness, async or unordered iteration.
-const PURE: &[&str] = &["crates/types/src/", "crates/modules/src/", "crates/execution/src/"];
+const PURE: &[&str] = &["crates/types/src/", "crates/modules/src/", "crates/execution/src/", "crates/iso20022/src/"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",
