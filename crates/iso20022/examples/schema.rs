@@ -63,7 +63,7 @@ fn main() {
         writeln!(modules, "use types_{number}::*;").unwrap();
     }
     let index = format!(
-        "{HEAD}use super::*;\n\n/// Every message that is known, by family and version.\npub(crate) static MESSAGES: &[Message] = &[\n{}\n];\n",
+        "{HEAD}use super::*;\n\n/// Every message that is known, by family and version.\npub(crate) static MESSAGES: &[Definition] = &[\n{}\n];\n",
         messages.join("\n")
     );
     std::fs::write(Path::new(out).join("messages.rs"), index).unwrap();

@@ -6,7 +6,7 @@
 
 use crate::limits::Limits;
 use crate::problem::{Kind, Problem, Problems, reason};
-use crate::schema::{Body, Element, MANY, Message, Type};
+use crate::schema::{Body, Definition, Element, MANY, Type};
 use crate::tree::{Id, Tree, scope};
 use crate::value;
 
@@ -34,7 +34,7 @@ struct Frame {
 }
 
 impl<'l> Builder<'l> {
-    pub(crate) fn new(message: &'static Message, limits: &'l Limits) -> Self {
+    pub(crate) fn new(message: &'static Definition, limits: &'l Limits) -> Self {
         let tree = Tree::new(message);
         let problems = Problems::new(limits.problems_max);
         Self { tree, limits, problems, frames: Vec::new(), passed_over: 0, begun: false, overfull: false }
@@ -66,10 +66,10 @@ impl<'l> Builder<'l> {
     }
 
     fn open_root(&mut self, name: &str) {
-        let root = self.tree.message().root.name;
+        let root = self.tree.definition().root.name;
         if self.begun || name != root {
             let place = format!("/Document/{name}");
-            let text = format!("is not expected: {} holds one {root}", self.tree.message().name());
+            let text = format!("is not expected: {} holds one {root}", self.tree.definition().name());
             self.problems.push(Problem::new(Kind::Structure, place, reason::FORMAT, text));
             self.passed_over = 1;
             return;
@@ -157,7 +157,7 @@ impl<'l> Builder<'l> {
     fn unknown(&mut self, parent: Id, kind: &'static Type, name: &str) {
         let place = format!("{}/{}", self.tree.view(parent).path(), crate::problem::excerpt(name));
         let text = match kind.body {
-            Body::Elements(_) => format!("is not known to {} here", self.tree.message().name()),
+            Body::Elements(_) => format!("is not known to {} here", self.tree.definition().name()),
             _ => "stands where characters are expected".into(),
         };
         let problem = Problem::new(Kind::Structure, place, reason::FORMAT, text);
@@ -332,7 +332,7 @@ impl<'l> Builder<'l> {
     /// The tree and its problems, once everything is closed.
     pub(crate) fn finish(mut self) -> (Tree, Problems) {
         if !self.begun {
-            let root = self.tree.message().root.name;
+            let root = self.tree.definition().root.name;
             let problem = Problem::new(Kind::Structure, format!("/Document/{root}"), reason::FORMAT, "is missing");
             self.problems.push(problem);
         }

@@ -68,12 +68,12 @@ pub(crate) fn original(header: Option<&Tree>, document: &Tree) -> Original {
         text(view.any(&[&format!("{name}/FinInstnId/BICFI"), &format!("{name}/FinInstnId/BIC")]))
     };
     let first = root.at("GrpHdr");
-    let item = Shape::of(document.message()).items(document).into_iter().next().map(|(_, item)| item);
+    let item = Shape::of(document.definition()).items(document).into_iter().next().map(|(_, item)| item);
     let from_header =
         |name: &str| header.and_then(|header| text(header.root().any(&[&format!("{name}/FIId/FinInstnId/BICFI")])));
     let agent = |name: &str| first.and_then(|view| bic(view, name)).or_else(|| item.and_then(|view| bic(view, name)));
     Original {
-        name: Some(document.message().name()),
+        name: Some(document.definition().name()),
         message_id: text(root.any(&["GrpHdr/MsgId", "Assgnmt/Id"])),
         created: text(root.any(&["GrpHdr/CreDtTm", "Assgnmt/CreDtTm"])),
         count: text(root.any(&["GrpHdr/NbOfTxs", "CtrlData/NbOfTxs"])),
@@ -85,7 +85,7 @@ pub(crate) fn original(header: Option<&Tree>, document: &Tree) -> Original {
 }
 
 fn items(document: &Tree) -> Vec<OriginalItem> {
-    let items = Shape::of(document.message()).items(document).into_iter();
+    let items = Shape::of(document.definition()).items(document).into_iter();
     let text = |view: View<'_>, paths: &[&str]| view.any(paths).map(|view| view.text().to_string());
     items
         .map(|(batch, item)| OriginalItem {

@@ -8,7 +8,7 @@
 use crate::builder::Builder;
 use crate::limits::Limits;
 use crate::problem::{Problem, excerpt};
-use crate::schema::{Body, Message, NAMESPACE};
+use crate::schema::{Body, Definition, NAMESPACE};
 use crate::tree::HEADER;
 use crate::xml::{self, Read, known_instead};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -83,7 +83,7 @@ fn member<'j>(members: &'j [(String, Json)], name: &str) -> Option<&'j Json> {
 }
 
 /// The message: by its name, by the header, or else the version of CBPR+ whose root it has.
-fn name(members: &[(String, Json)]) -> Result<&'static Message, Problem> {
+fn name(members: &[(String, Json)]) -> Result<&'static Definition, Problem> {
     let Some(Json::Object(document)) = member(members, "Document") else {
         return Err(Problem::unsupported("/Document", "is missing, or no object"));
     };
@@ -93,28 +93,28 @@ fn name(members: &[(String, Json)]) -> Result<&'static Message, Problem> {
     });
     if let Some((key, stated)) = stated {
         let definition = stated.strip_prefix(URN).or_else(|| stated.strip_prefix(NAMESPACE)).unwrap_or(stated);
-        let found = Message::find(definition).filter(|message| message.root.name != HEADER);
+        let found = Definition::find(definition).filter(|message| message.root.name != HEADER);
         let place = format!("/{key}");
         return found.ok_or_else(|| Problem::unsupported(place, known_instead(definition)).with_value(stated));
     }
     if let Some(Json::Object(header)) = member(members, HEADER)
         && let Some(Json::Text(definition)) = member(header, "MsgDefIdr")
     {
-        let found = Message::find(definition);
+        let found = Definition::find(definition);
         return found.ok_or_else(|| {
             Problem::unsupported("/AppHdr/MsgDefIdr", known_instead(definition)).with_value(definition)
         });
     }
     let root = document.first().map(|(name, _)| name.as_str()).unwrap_or_default();
     let usual =
-        crate::CBPR_PLUS.iter().filter_map(|name| Message::find(name)).find(|message| message.root.name == root);
+        crate::CBPR_PLUS.iter().filter_map(|name| Definition::find(name)).find(|message| message.root.name == root);
     usual.ok_or_else(|| {
         Problem::unsupported(format!("/{NAME}"), format!("is missing: write {URN}pacs.008.001.08, or the like"))
     })
 }
 
 /// The version of a header: by its name, or else the one of CBPR+.
-fn header_message(value: &Json) -> Result<&'static Message, Problem> {
+fn header_message(value: &Json) -> Result<&'static Definition, Problem> {
     let stated = match value {
         Json::Object(members) => member(members, "@xmlns"),
         _ => None,
@@ -123,7 +123,7 @@ fn header_message(value: &Json) -> Result<&'static Message, Problem> {
         Some(Json::Text(text)) => text.strip_prefix(NAMESPACE).unwrap_or(text),
         _ => crate::HEADER_VERSION,
     };
-    let found = Message::find(definition).filter(|message| message.root.name == HEADER);
+    let found = Definition::find(definition).filter(|message| message.root.name == HEADER);
     found.ok_or_else(|| Problem::unsupported("/AppHdr/@xmlns", known_instead(definition)).with_value(definition))
 }
 

@@ -7,23 +7,29 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::arithmetic_side_effects))]
 
+mod answer;
 mod builder;
 mod decode;
+mod emit;
 mod envelope;
 mod identifier;
 mod json;
 mod limits;
+pub mod model;
 mod problem;
 mod reference;
+mod rules;
 mod schema;
 mod tree;
 mod value;
 mod xml;
 
+pub use answer::{Accepted, Mark, accept};
 pub use envelope::{Envelope, parse};
 pub use limits::{Intake, Limits};
 pub use problem::{Kind, Original, OriginalItem, Problem, Rejection, Scope};
-pub use schema::Message;
+pub use rules::{Findings, Profile, Scheme, check};
+pub use schema::Definition;
 pub use tree::Tree;
 
 /// The messages of CBPR+ and HVPS+, in the versions that are written here.

@@ -176,10 +176,6 @@ impl Problems {
         self.more
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.found.is_empty()
-    }
-
     pub(crate) fn into_parts(self) -> (Vec<Problem>, bool) {
         (self.found, self.more)
     }

@@ -1,7 +1,7 @@
 //! A message as a tree of elements of its schema, in one vector.
 
 use crate::problem::Scope;
-use crate::schema::{Body, Element, Message, Type};
+use crate::schema::{Body, Definition, Element, Type};
 
 /// The number of a node in its tree. The root is 0.
 pub(crate) type Id = u32;
@@ -11,7 +11,7 @@ const NONE: Id = Id::MAX;
 /// A message whose elements are all known to its schema, with the exact place of each.
 #[derive(Clone, Debug)]
 pub struct Tree {
-    message: &'static Message,
+    definition: &'static Definition,
     nodes: Vec<Node>,
 }
 
@@ -30,15 +30,15 @@ struct Node {
 
 impl Tree {
     /// A message with nothing but its root.
-    pub(crate) fn new(message: &'static Message) -> Self {
-        let mut tree = Self { message, nodes: Vec::new() };
-        tree.nodes.push(Node::new(&message.root, NONE, 0));
+    pub(crate) fn new(definition: &'static Definition) -> Self {
+        let mut tree = Self { definition, nodes: Vec::new() };
+        tree.nodes.push(Node::new(&definition.root, NONE, 0));
         tree
     }
 
     /// The version of the message.
-    pub fn message(&self) -> &'static Message {
-        self.message
+    pub fn definition(&self) -> &'static Definition {
+        self.definition
     }
 
     pub(crate) fn root(&self) -> View<'_> {
@@ -140,7 +140,7 @@ impl Tree {
 impl PartialEq for Tree {
     /// The same message with the same elements and values in the same order.
     fn eq(&self, other: &Self) -> bool {
-        self.message == other.message && same(self.root(), other.root())
+        self.definition == other.definition && same(self.root(), other.root())
     }
 }
 
@@ -183,7 +183,7 @@ impl<'t> View<'t> {
     }
 
     pub(crate) fn element(self) -> &'static Element {
-        self.node().map_or(&self.tree.message.root, |node| node.element)
+        self.node().map_or(&self.tree.definition.root, |node| node.element)
     }
 
     pub(crate) fn tree(self) -> &'t Tree {
@@ -258,7 +258,7 @@ impl<'t> View<'t> {
             });
             here = view.parent();
         }
-        if self.tree.message.root.name != HEADER {
+        if self.tree.definition.root.name != HEADER {
             steps.push("Document".into());
         }
         steps.push(String::new());
@@ -282,7 +282,7 @@ pub(crate) const HEADER: &str = "AppHdr";
 
 /// Which payment of a message a place belongs to.
 pub(crate) fn scope(view: View<'_>) -> Scope {
-    let shape = Shape::of(view.tree().message());
+    let shape = Shape::of(view.tree().definition());
     let Some(item) = shape.item.and_then(|name| view.within(name)) else {
         let batch = shape.batch.and_then(|name| view.within(name));
         return batch.map_or(Scope::Message, |batch| Scope::Batch(batch.number()));
@@ -307,8 +307,8 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    pub(crate) fn of(message: &Message) -> Self {
-        let (batch, item) = match message.family {
+    pub(crate) fn of(definition: &Definition) -> Self {
+        let (batch, item) = match definition.family {
             "pain.001.001" => (Some("PmtInf"), "CdtTrfTxInf"),
             "pain.002.001" => (Some("OrgnlPmtInfAndSts"), "TxInfAndSts"),
             "pacs.008.001" | "pacs.009.001" => (None, "CdtTrfTxInf"),

@@ -7,7 +7,7 @@
 use crate::builder::Builder;
 use crate::limits::Limits;
 use crate::problem::{Kind, Problem, excerpt, reason};
-use crate::schema::{Message, NAMESPACE};
+use crate::schema::{Definition, NAMESPACE};
 use crate::tree::HEADER;
 use quick_xml::NsReader;
 use quick_xml::XmlVersion;
@@ -61,6 +61,8 @@ enum Step {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Wrapper,
+    /// Not a message at all, but an element of another vocabulary that is read alone.
+    Foreign,
     Header,
     Document,
 }
@@ -99,7 +101,7 @@ impl<'l> Reading<'l> {
 
     fn builder(&mut self) -> Option<&mut Builder<'l>> {
         match self.part {
-            Part::Wrapper => None,
+            Part::Wrapper | Part::Foreign => None,
             Part::Header => self.header.as_mut(),
             Part::Document => self.document.as_mut(),
         }
@@ -167,6 +169,7 @@ impl<'l> Reading<'l> {
         };
         match self.part {
             Part::Wrapper => self.start_outside(namespace, name)?,
+            Part::Foreign => {}
             Part::Header | Part::Document => self.start_inside(namespace, name),
         }
         self.open = self.open.saturating_add(1);
@@ -285,7 +288,7 @@ impl<'l> Reading<'l> {
         }
         let ends_part = self.open == self.part_open;
         match self.part {
-            Part::Wrapper => return,
+            Part::Wrapper | Part::Foreign => return,
             Part::Document if ends_part => {}
             _ => {
                 if let Some(builder) = self.builder() {
@@ -346,7 +349,7 @@ const fn is_forbidden(c: char) -> bool {
 }
 
 /// The message that a namespace names.
-fn message(namespace: Option<&str>, name: &str) -> Result<&'static Message, Problem> {
+fn message(namespace: Option<&str>, name: &str) -> Result<&'static Definition, Problem> {
     let place = format!("/{name}/@xmlns");
     let Some(namespace) = namespace else {
         return Err(Problem::unsupported(place, format!("is missing: write {NAMESPACE}pacs.008.001.08, or the like")));
@@ -355,14 +358,14 @@ fn message(namespace: Option<&str>, name: &str) -> Result<&'static Message, Prob
         let text = format!("is no namespace of ISO 20022: they begin with {NAMESPACE}");
         return Err(Problem::unsupported(place, text).with_value(namespace));
     };
-    let found = Message::find(definition).filter(|message| (message.root.name == HEADER) == (name == HEADER));
+    let found = Definition::find(definition).filter(|message| (message.root.name == HEADER) == (name == HEADER));
     found.ok_or_else(|| Problem::unsupported(place, known_instead(definition)).with_value(definition))
 }
 
 /// What to send in place of a message that is not known.
 pub(crate) fn known_instead(definition: &str) -> String {
     let family = definition.rsplit_once('.').map_or(definition, |(family, _)| family);
-    let versions: Vec<String> = Message::versions(family).map(|message| format!("{:02}", message.version)).collect();
+    let versions: Vec<String> = Definition::versions(family).map(|message| format!("{:02}", message.version)).collect();
     if versions.is_empty() {
         return "is a message that is not read here".into();
     }
@@ -423,6 +426,7 @@ pub(crate) fn foreign(text: &str, limits: &Limits) -> Result<String, Problem> {
     let mut reader = NsReader::from_str(&wrapped);
     reader.config_mut().expand_empty_elements = true;
     let mut reading = Reading::new(limits);
+    reading.part = Part::Foreign;
     let mut kept = Vec::new();
     loop {
         let event =

@@ -98,14 +98,14 @@ pub(crate) struct Run {
 
 /// A version of a message.
 #[derive(Debug)]
-pub struct Message {
+pub struct Definition {
     pub(crate) family: &'static str,
     pub(crate) version: u8,
     /// The one element below `Document`, or `AppHdr` itself.
     pub(crate) root: Element,
 }
 
-impl Message {
+impl Definition {
     /// The element `Document` of this message: it holds the root.
     pub(crate) fn find(name: &str) -> Option<&'static Self> {
         let (family, version) = name.rsplit_once('.')?;
@@ -135,13 +135,13 @@ impl Message {
 /// What the namespaces of ISO 20022 begin with.
 pub(crate) const NAMESPACE: &str = "urn:iso:std:iso:20022:tech:xsd:";
 
-impl PartialEq for Message {
+impl PartialEq for Definition {
     fn eq(&self, other: &Self) -> bool {
         (self.family, self.version) == (other.family, other.version)
     }
 }
 
-impl Eq for Message {}
+impl Eq for Definition {}
 
 /// The codes of an external set, sorted; `None` where the set is not kept.
 pub(crate) fn external(set: &str) -> Option<&'static [&'static str]> {
@@ -157,6 +157,6 @@ const fn r(class: u128, least: u32, most: u32, step: u32) -> Run {
     Run { class, least, most, step }
 }
 
-const fn m(family: &'static str, version: u8, root: Element) -> Message {
-    Message { family, version, root }
+const fn m(family: &'static str, version: u8, root: Element) -> Definition {
+    Definition { family, version, root }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Every message that is known, by family and version.
-pub(crate) static MESSAGES: &[Message] = &[
+pub(crate) static MESSAGES: &[Definition] = &[
     m("head.001.001", 1, e("AppHdr", &T42, 0, 1, 1)),
     m("head.001.001", 2, e("AppHdr", &T69, 0, 1, 1)),
     m("head.001.001", 3, e("AppHdr", &T71, 0, 1, 1)),

@@ -12,6 +12,6 @@ mod types_1;
 pub(crate) use codes::EXTERNAL;
 pub(crate) use messages::MESSAGES;
 
-use super::{Base, Body, MANY, Message, Text, Type, e, m, r};
+use super::{Base, Body, Definition, MANY, Text, Type, e, m, r};
 use types_0::*;
 use types_1::*;
