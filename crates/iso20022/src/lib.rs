@@ -20,6 +20,8 @@ mod problem;
 mod reference;
 mod rules;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod value;
 mod xml;

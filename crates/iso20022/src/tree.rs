@@ -80,6 +80,11 @@ impl Tree {
     /// Puts an element below `parent` where the schema has its place, after those of the same name.
     pub(crate) fn insert(&mut self, parent: Id, element: &'static Element) -> Option<Id> {
         let position = self.position(parent, element)?;
+        // Most elements come in order: then the last one says it all.
+        let last = self.node(parent)?.last;
+        if self.node(last).is_none_or(|last| self.position(parent, last.element).is_some_and(|at| at <= position)) {
+            return self.append(parent, element);
+        }
         let before = self
             .view(parent)
             .children()
@@ -109,6 +114,15 @@ impl Tree {
             self.node_mut(parent)?.last = id;
         }
         Some(id)
+    }
+
+    /// The last element of a name below `parent`.
+    pub(crate) fn last_of(&self, parent: Id, name: &str) -> Option<Id> {
+        let last = self.node(parent)?.last;
+        if self.node(last).is_some_and(|last| last.element.name == name) {
+            return Some(last);
+        }
+        self.view(parent).all(name).last().map(|view| view.id)
     }
 
     /// Where an element stands in the content of its parent's type.

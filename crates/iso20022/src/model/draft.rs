@@ -43,10 +43,10 @@ impl Draft {
         let steps = path.split('/').count();
         for (number, name) in path.split('/').enumerate() {
             let last = number.saturating_add(1) == steps;
-            let found = self.tree.view(here).all(name).last().map(|view| view.id);
+            let found = if new && last { None } else { self.tree.last_of(here, name) };
             here = match found {
-                Some(found) if !(new && last) => found,
-                _ => {
+                Some(found) => found,
+                None => {
                     let kind = self.tree.view(here).kind();
                     let element = kind.elements().iter().find(|element| element.name == name)?;
                     self.tree.insert(here, element)?

@@ -154,6 +154,13 @@ impl Map<'_, '_> {
         }
     }
 
+    /// An element that stands there even where nothing is in it.
+    pub(crate) fn always(&mut self, path: &str) {
+        if let Map::Write(draft, at) = self {
+            draft.reach(*at, path);
+        }
+    }
+
     /// Parts whose name differs by message.
     pub(crate) fn parts_of_kind<T: Mapped>(&mut self, names: &str, field: &mut Vec<T>) {
         if let Some(name) = names.split('|').find(|name| self.offers(name)) {
@@ -211,6 +218,7 @@ fn amount(view: View<'_>) -> Result<Amount, Problem> {
 /// A part of the model: each field with what it is in a message and where it stands there.
 macro_rules! mapped {
     ($(#[$about:meta])* pub struct $name:ident {
+        $(@always $needed:literal,)?
         $($(#[$note:meta])* $field:ident: $kind:ty = $way:ident $path:literal,)*
     }) => {
         $(#[$about])*
@@ -221,6 +229,7 @@ macro_rules! mapped {
 
         impl $crate::model::map::Mapped for $name {
             fn map(&mut self, map: &mut $crate::model::map::Map<'_, '_>) {
+                $(map.always($needed);)?
                 $(map.$way($path, &mut self.$field);)*
             }
         }

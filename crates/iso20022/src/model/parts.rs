@@ -91,6 +91,7 @@ mapped! {
 mapped! {
     /// A bank.
     pub struct Agent {
+        @always "FinInstnId",
         /// BIC.
         bic: Option<String> = text "FinInstnId/BICFI|FinInstnId/BIC",
         /// The clearing system that knows it, by code.

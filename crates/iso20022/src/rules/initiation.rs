@@ -13,8 +13,12 @@ pub(super) fn check(root: View<'_>, checks: &mut Checks<'_>) {
         if let (None, Some(agent)) = (batch.at("ChrgsAcct"), batch.at("ChrgsAcctAgt")) {
             checks.element(agent, reason::NOT_ALLOWED, "needs ChrgsAcct beside it");
         }
+        // Looked up once: what is missing is only known after all transfers of the batch were passed.
+        let shared: Vec<&str> = ONCE.iter().copied().filter(|name| batch.at(name).is_some()).collect();
         for item in batch.all("CdtTrfTxInf") {
-            once(batch, item, checks);
+            for here in shared.iter().filter_map(|name| item.at(name)) {
+                checks.element(here, reason::NOT_ALLOWED, "stands in the batch too, and may stand in one of them");
+            }
             interbank::agents(item, checks);
             if let Some(instruction) = item.at("ChqInstr").filter(|_| !cheque) {
                 checks.element(instruction, reason::NOT_ALLOWED, "is allowed with the payment method CHK alone");
@@ -32,10 +36,4 @@ pub(super) fn check(root: View<'_>, checks: &mut Checks<'_>) {
 }
 
 /// `PaymentTypeInformationRule`, `ChargeBearerRule` and `UltimateDebtorRule`: in the batch or in the transaction.
-fn once(batch: View<'_>, item: View<'_>, checks: &mut Checks<'_>) {
-    for name in ["PmtTpInf", "ChrgBr", "UltmtDbtr"] {
-        if let (Some(_), Some(here)) = (batch.at(name), item.at(name)) {
-            checks.element(here, reason::NOT_ALLOWED, "stands in the batch too, and may stand in one of them");
-        }
-    }
-}
+const ONCE: &[&str] = &["PmtTpInf", "ChrgBr", "UltmtDbtr"];
