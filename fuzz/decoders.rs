@@ -12,6 +12,7 @@ use florin_consensus::{
     decode_vote,
 };
 use florin_execution::decode_revert;
+use florin_iso20022::{Limits, Mark, accept, parse};
 use florin_modules::{
     CallEnv, Context, Failure, MemoryStorage,
     channel::IChannel::submitStateCall,
@@ -66,9 +67,11 @@ pub const DECODERS: &[Decoder] = &[
     Decoder { name: "arguments", run: arguments },
     Decoder { name: "ledger_record", run: ledger_record },
     Decoder { name: "tls_files", run: tls_files },
+    Decoder { name: "iso20022", run: iso20022 },
 ];
 
 const CHAIN_ID: u64 = 461_337;
+const ISO_20022: &str = r#"<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08"><FIToFICstmrCdtTrf><GrpHdr><MsgId>M</MsgId><CreDtTm>2026-11-22T10:00:00Z</CreDtTm><NbOfTxs>1</NbOfTxs><SttlmInf><SttlmMtd>INDA</SttlmMtd></SttlmInf></GrpHdr><CdtTrfTxInf><PmtId><EndToEndId>E</EndToEndId></PmtId><IntrBkSttlmAmt Ccy="EUR">1.50</IntrBkSttlmAmt><ChrgBr>SHAR</ChrgBr><Dbtr><Nm>A &amp; B</Nm></Dbtr><DbtrAgt><FinInstnId><BICFI>COBADEFF</BICFI></FinInstnId></DbtrAgt><CdtrAgt><FinInstnId/></CdtrAgt><Cdtr/><CdtrAcct><Id><IBAN>DE89370400440532013000</IBAN></Id></CdtrAcct></CdtTrfTxInf></FIToFICstmrCdtTrf></Document>"#;
 const GAS_MAX: u64 = 5_000_000;
 
 pub fn transaction(bytes: &[u8]) {
@@ -229,6 +232,21 @@ pub fn amount(bytes: &[u8]) {
     }
 }
 
+pub fn iso20022(bytes: &[u8]) {
+    let limits = Limits::default();
+    let mark = Mark { message_id: "ANSWER".into(), created: "2026-11-22T12:00:00+00:00".into() };
+    let answer = match accept(bytes, &limits, None) {
+        Ok(accepted) => {
+            for text in [accepted.envelope.to_xml(), accepted.envelope.to_json()] {
+                assert_eq!(parse(text.as_bytes(), &limits).as_ref(), Ok(&accepted.envelope), "it reads back equal");
+            }
+            accepted.answer("ACTC", &mark)
+        }
+        Err(rejection) => rejection.answer(&mark),
+    };
+    assert!(answer.is_none_or(|answer| answer.write(None).is_ok()), "an answer is a message");
+}
+
 /// Valid inputs: what is one step away from them is where mistakes live.
 pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let node = NodeSecret::from_seed(1);
@@ -247,6 +265,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("node_keys", node.to_bytes().to_vec()),
         ("node_keys", dealing.shares[0].1.to_bytes().to_vec()),
         ("amount", b"12345.67".to_vec()),
+        ("iso20022", ISO_20022.as_bytes().to_vec()),
         (
             "arguments",
             br#"[{"to":"0xf101000000000000000000000000000000000001","data":"0x18160ddd"},"latest"]"#.to_vec(),

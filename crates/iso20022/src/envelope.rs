@@ -3,7 +3,7 @@
 use crate::limits::Limits;
 use crate::problem::{Kind, Original, OriginalItem, Problem, Rejection};
 use crate::tree::{Shape, Tree, View};
-use crate::{decode, json, xml};
+use crate::{decode, json, value, xml};
 
 /// A message that is what its schema says, with its header where it came with one.
 ///
@@ -60,42 +60,47 @@ fn start_of_xml<'t>(text: &'t str, start: &'t str) -> &'t str {
     if start.starts_with("<?xml") { text } else { start }
 }
 
-/// What an answer needs to name a message, as far as it can be read.
+/// What an answer needs to name a message, as far as it can be read. Values that are not what their type says are left
+/// out: an answer that repeated them would itself be no message.
 pub(crate) fn original(header: Option<&Tree>, document: &Tree) -> Original {
     let root = document.root();
-    let text = |view: Option<View<'_>>| view.map(|view| view.text().to_string()).filter(|text| !text.is_empty());
-    let bic = |view: View<'_>, name: &str| {
-        text(view.any(&[&format!("{name}/FinInstnId/BICFI"), &format!("{name}/FinInstnId/BIC")]))
-    };
     let first = root.at("GrpHdr");
     let item = Shape::of(document.definition()).items(document).into_iter().next().map(|(_, item)| item);
-    let from_header =
-        |name: &str| header.and_then(|header| text(header.root().any(&[&format!("{name}/FIId/FinInstnId/BICFI")])));
-    let agent = |name: &str| first.and_then(|view| bic(view, name)).or_else(|| item.and_then(|view| bic(view, name)));
+    let in_header =
+        |end: &str| header.and_then(|header| right(header.root(), &[&format!("{end}/FIId/FinInstnId/BICFI")]));
+    let bic = |view: View<'_>, name: &str| {
+        right(view, &[&format!("{name}/FinInstnId/BICFI"), &format!("{name}/FinInstnId/BIC")])
+    };
+    let agent = |name: &str| [first, item].into_iter().flatten().find_map(|view| bic(view, name));
     Original {
         name: Some(document.definition().name()),
-        message_id: text(root.any(&["GrpHdr/MsgId", "Assgnmt/Id"])),
-        created: text(root.any(&["GrpHdr/CreDtTm", "Assgnmt/CreDtTm"])),
-        count: text(root.any(&["GrpHdr/NbOfTxs", "CtrlData/NbOfTxs"])),
-        control_sum: text(root.any(&["GrpHdr/CtrlSum", "CtrlData/CtrlSum"])),
-        sender: from_header("Fr").or_else(|| agent("InstgAgt")),
-        receiver: from_header("To").or_else(|| agent("InstdAgt")),
+        message_id: right(root, &["GrpHdr/MsgId", "Assgnmt/Id"]),
+        created: right(root, &["GrpHdr/CreDtTm", "Assgnmt/CreDtTm"]),
+        count: right(root, &["GrpHdr/NbOfTxs", "CtrlData/NbOfTxs"]),
+        control_sum: right(root, &["GrpHdr/CtrlSum", "CtrlData/CtrlSum"]),
+        sender: in_header("Fr").or_else(|| agent("InstgAgt")),
+        receiver: in_header("To").or_else(|| agent("InstdAgt")),
         items: items(document),
     }
 }
 
 fn items(document: &Tree) -> Vec<OriginalItem> {
     let items = Shape::of(document.definition()).items(document).into_iter();
-    let text = |view: View<'_>, paths: &[&str]| view.any(paths).map(|view| view.text().to_string());
     items
         .map(|(batch, item)| OriginalItem {
-            batch: batch.and_then(|batch| text(batch, &["PmtInfId"])),
-            instruction_id: text(item, &["PmtId/InstrId", "OrgnlInstrId"]),
-            end_to_end_id: text(item, &["PmtId/EndToEndId", "OrgnlEndToEndId"]),
-            transaction_id: text(item, &["PmtId/TxId", "OrgnlTxId"]),
-            uetr: text(item, &["PmtId/UETR", "OrgnlUETR"]),
+            batch: batch.and_then(|batch| right(batch, &["PmtInfId"])),
+            instruction_id: right(item, &["PmtId/InstrId", "OrgnlInstrId"]),
+            end_to_end_id: right(item, &["PmtId/EndToEndId", "OrgnlEndToEndId"]),
+            transaction_id: right(item, &["PmtId/TxId", "OrgnlTxId"]),
+            uetr: right(item, &["PmtId/UETR", "OrgnlUETR"]),
         })
         .collect()
+}
+
+/// The value at the first of these paths that leads somewhere, if it is what its type says.
+fn right(view: View<'_>, paths: &[&str]) -> Option<String> {
+    let found = view.any(paths)?;
+    value::check(found.kind(), found.text()).is_ok().then(|| found.text().into())
 }
 
 impl Envelope {

@@ -114,6 +114,14 @@ fn what_cannot_be_named_is_not_answered_by_a_message() {
 }
 
 #[test]
+fn what_is_wrong_in_the_message_is_not_repeated_as_if_it_were_right() {
+    let text = with(PACS_008, "<UETR>eb6305c9", "<UETR>EB6305C9");
+    let rejection = accept(text.as_bytes(), &Limits::default(), None).unwrap_err();
+    let answer = written(&rejection.answer(&mark()).unwrap());
+    assert!(!answer.contains("<OrgnlUETR>") && answer.contains("PmtId/UETR<"), "{answer}");
+}
+
+#[test]
 fn long_places_and_words_are_divided_into_pieces_that_fit() {
     let text = with(
         PACS_008,

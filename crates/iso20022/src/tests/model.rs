@@ -376,9 +376,16 @@ proptest! {
         let mut bytes = if json { read(PACS_008).unwrap().to_json().into_bytes() } else { PACS_008.as_bytes().to_vec() };
         let at = at % bytes.len();
         bytes[at] = byte;
-        if let Ok(accepted) = crate::accept(&bytes, &crate::Limits::default(), None) {
-            prop_assert_eq!(&read(&accepted.envelope.to_xml()).unwrap(), &accepted.envelope);
-        }
+        let mark = crate::Mark { message_id: "A".into(), created: "2026-11-22T12:00:00Z".into() };
+        let answer = match crate::accept(&bytes, &crate::Limits::default(), None) {
+            Ok(accepted) => {
+                prop_assert_eq!(&read(&accepted.envelope.to_xml()).unwrap(), &accepted.envelope);
+                accepted.answer("ACSP", &mark)
+            }
+            Err(rejection) => rejection.answer(&mark),
+        };
+        // Whatever was wrong, what is answered is a message.
+        prop_assert!(answer.is_none_or(|answer| answer.write(None).is_ok()));
     }
 }
 
