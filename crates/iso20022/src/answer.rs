@@ -42,7 +42,7 @@ pub fn accept(bytes: &[u8], limits: &Limits, profile: Option<&Profile>) -> Resul
     let findings = check(&envelope, profile.unwrap_or(&own));
     let original = envelope.original();
     if findings.refuses_all() {
-        return Err(Rejection { problems: findings.problems, more: findings.more, original });
+        return Err(Rejection { problems: findings.problems, more: findings.more, original: Box::new(original) });
     }
     let (mut message, unread) = read_leniently(&envelope)?;
     let mut refused: BTreeMap<usize, Vec<Problem>> = BTreeMap::new();
@@ -51,7 +51,9 @@ pub fn accept(bytes: &[u8], limits: &Limits, profile: Option<&Profile>) -> Resul
     let batches = batches_of_items(&envelope);
     for problem in findings.problems.into_iter().chain(unread) {
         match problem.scope {
-            Scope::Message => return Err(Rejection { problems: vec![problem], more: false, original }),
+            Scope::Message => {
+                return Err(Rejection { problems: vec![problem], more: false, original: Box::new(original) });
+            }
             Scope::Item(item) => refused.entry(item).or_default().push(problem),
             Scope::Batch(batch) => {
                 let items = batches.iter().enumerate().filter(|(_, of)| **of == Some(batch));

@@ -21,9 +21,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
         _ => return by_declaration(bytes),
     };
     match declared(text.as_bytes()) {
-        Some(name)
-            if !name.eq_ignore_ascii_case(found) && !name.to_ascii_uppercase().starts_with(&format!("{found}")) =>
-        {
+        Some(name) if !name.eq_ignore_ascii_case(found) && !name.to_ascii_uppercase().starts_with(found) => {
             refuse(format!("the declaration says {name:?} and the bytes are {found}: send UTF-8"))
         }
         _ => checked(text),

@@ -45,12 +45,12 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Envelope, Rejection> {
     problems.extend(read.fatal);
     match document {
         Some(document) if problems.is_empty() => Ok(Envelope { header, document }),
-        Some(document) => Err(Rejection { problems, more, original: original(header.as_ref(), &document) }),
+        Some(document) => Err(Rejection { problems, more, original: Box::new(original(header.as_ref(), &document)) }),
         None => {
             if problems.is_empty() {
                 problems.push(Problem::unsupported("/Document", "is missing"));
             }
-            Err(Rejection { problems, more, original: Original::default() })
+            Err(Rejection { problems, more, original: Box::default() })
         }
     }
 }

@@ -1,4 +1,22 @@
-//! ISO 20022 messages.
+//! ISO 20022 messages: read, held to their schema and to the rules, mapped, written, answered.
+//!
+//! **Purpose.** A bank's systems send and expect these messages. [`accept`] takes bytes and gives what is good of them in the
+//! words of [`model`], or says everything that is wrong: which rule, which value, the exact place, a reason code of ISO.
+//! [`Accepted::answer`] and [`Rejection::answer`] make the pacs.002 or pain.002 for it.
+//!
+//! **Place in the way of a payment.** Before its first step: the gateway reads a message here, and what it takes over becomes
+//! a transaction. After its last: receipts become statuses, notifications and statements.
+//!
+//! **How it works.** [`parse`] decodes bytes and reads XML or JSON into a tree of a generated table (`schema`) that knows every
+//! element of every version. [`check`] holds the tree to rules across fields. [`model::Message`] reads and writes the tree.
+//!
+//! **Invariants.** An [`Envelope`] is what its schema says. What is written reads back equal. Same bytes, same result.
+//!
+//! **Failures.** A [`Rejection`] for the message as a whole; refused items in [`Accepted`]. Nothing is taken over by halves.
+//!
+//! **Limits.** [`Limits`] bounds bytes, depth, elements, values and problems. What is left out stands in `specs/iso20022.md`.
+//!
+//! **Pure.** No I/O, no clock, no randomness, no async, no floats, no unordered iteration.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -101,12 +101,12 @@ pub struct Rejection {
     /// Whether there is more that was not looked at.
     pub more: bool,
     /// What could still be read of the message, so that an answer can name it.
-    pub original: Original,
+    pub original: Box<Original>,
 }
 
 impl Rejection {
     pub(crate) fn of(problem: Problem) -> Self {
-        Self { problems: vec![problem], more: false, original: Original::default() }
+        Self { problems: vec![problem], more: false, original: Box::default() }
     }
 
     fn first(&self) -> String {

@@ -2,7 +2,7 @@
 
 use crate::builder::Builder;
 use crate::limits::Limits;
-use crate::problem::{Kind, Original, Problem, Rejection, reason};
+use crate::problem::{Kind, Problem, Rejection, reason};
 use crate::schema::{Body, Definition};
 use crate::tree::{Id, Tree, View};
 use florin_types::Amount;
@@ -87,7 +87,7 @@ impl Draft {
         problems.extend(
             unknown.map(|place| Problem::new(Kind::Structure, place, reason::FORMAT, "is not known to the schema")),
         );
-        if problems.is_empty() { Ok(tree) } else { Err(Rejection { problems, more, original: Original::default() }) }
+        if problems.is_empty() { Ok(tree) } else { Err(Rejection { problems, more, original: Box::default() }) }
     }
 }
 

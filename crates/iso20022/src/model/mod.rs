@@ -72,7 +72,7 @@ impl Message {
         if problems.is_empty() {
             return Ok(message);
         }
-        Err(Rejection { problems, more: false, original: envelope.original() })
+        Err(Rejection { problems, more: false, original: Box::new(envelope.original()) })
     }
 
     /// Keeps the items for which `keep` says so, asked in the order of the message.
