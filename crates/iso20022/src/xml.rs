@@ -18,6 +18,9 @@ use std::fmt::Write as _;
 
 const SCHEMA_INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 const DOCUMENT: &str = "Document";
+/// Most attributes of an element, and most characters of a namespace. Comparing them costs their product.
+const ATTRIBUTES_MAX: usize = 64;
+const NAMESPACE_CHARS_MAX: usize = 1_000;
 
 /// What was read before an end, or before something that cannot be read.
 pub(crate) struct Read<'l> {
@@ -167,6 +170,7 @@ impl<'l> Reading<'l> {
                 return Err(self.malformed(format!("has the prefix {prefix:?}, which is not declared")));
             }
         };
+        let namespace = namespace.filter(|namespace| namespace.len() <= NAMESPACE_CHARS_MAX);
         match self.part {
             Part::Wrapper => self.start_outside(namespace, name)?,
             Part::Foreign => {}
@@ -232,7 +236,10 @@ impl<'l> Reading<'l> {
 
     fn attributes(&mut self, start: &BytesStart<'_>, reader: &NsReader<&[u8]>) -> Result<(), Problem> {
         let mut kept = Vec::new();
-        for attribute in start.attributes() {
+        for (number, attribute) in start.attributes().enumerate() {
+            if number >= ATTRIBUTES_MAX {
+                return Err(self.malformed(format!("has an element with more than {ATTRIBUTES_MAX} attributes")));
+            }
             let attribute = attribute.map_err(|error| self.malformed(format!("is not well-formed XML: {error}")))?;
             let value = attribute.normalized_value(XmlVersion::Implicit1_0);
             let value = value.map_err(|error| self.malformed(format!("is not well-formed XML: {error}")))?;
@@ -243,6 +250,11 @@ impl<'l> Reading<'l> {
                 )));
             }
             if attribute.key.as_namespace_binding().is_some() {
+                if value.len() > NAMESPACE_CHARS_MAX {
+                    return Err(
+                        self.malformed(format!("has a namespace of more than {NAMESPACE_CHARS_MAX} characters"))
+                    );
+                }
                 continue;
             }
             let (namespace, local) = reader.resolver().resolve_attribute(attribute.key);

@@ -83,12 +83,18 @@ fn elements_and_values_are_bounded() {
 }
 
 #[test]
-fn namespaces_do_not_multiply_what_is_kept() {
-    let uri = "u".repeat(10_000);
-    let attributes: String = (0..2_000).map(|number| format!(" p:a{number}=\"\"")).collect();
-    let foreign = format!("<SplmtryData><Envlp><x xmlns:p=\"{uri}\"{attributes}/></Envlp></SplmtryData></CdtTrfTxInf>");
-    let rejection = read(&with(PACS_008, "</CdtTrfTxInf>", &foreign)).unwrap_err();
-    contains(&rejection.to_string(), "more than is kept");
+fn attributes_and_namespaces_do_not_multiply_what_is_compared_and_kept() {
+    let inside = |element: &str| {
+        let data = format!("<SplmtryData><Envlp>{element}</Envlp></SplmtryData></CdtTrfTxInf>");
+        read(&with(PACS_008, "</CdtTrfTxInf>", &data)).unwrap_err().to_string()
+    };
+    let attributes = |count: usize| (0..count).map(|number| format!(" p:a{number}=\"\"")).collect::<String>();
+    contains(&inside(&format!("<x xmlns:p=\"u\"{}/>", attributes(64))), "more than 64 attributes");
+    contains(&inside(&format!("<x xmlns:p=\"{}\"/>", "u".repeat(1_001))), "more than 1000 characters");
+    let long = "u".repeat(1_000);
+    let many = format!("<y{}/>", attributes(60)).repeat(20);
+    contains(&inside(&format!("<x xmlns:p=\"{long}\">{many}</x>")), "more than is kept");
+    contains(&refused(format!("<a{}/>", attributes(100_000)).as_bytes()), "not declared");
 }
 
 #[test]
