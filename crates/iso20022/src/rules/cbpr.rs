@@ -9,6 +9,7 @@ use crate::problem::{Kind, Problem, reason};
 use crate::reference::METALS;
 use crate::schema::{Base, Body};
 use crate::tree::{Shape, View};
+use crate::value::reason_for;
 use std::collections::BTreeSet;
 
 pub(super) fn check(envelope: &Envelope, checks: &mut Checks<'_>) {
@@ -29,7 +30,11 @@ pub(super) fn check(envelope: &Envelope, checks: &mut Checks<'_>) {
         party(view, checks);
         address(view, checks);
         characters(view, checks);
+        time(view, checks);
     });
+    if let Some(header) = &envelope.header {
+        header.root().walk(&mut |view| time(view, checks));
+    }
 }
 
 /// `CBPR_BusinessMessageIdentifier`, `CBPR_From_Instructing_Agent_BIC`, `CBPR_To_Instructed_Agent_BIC` and
@@ -285,6 +290,15 @@ fn characters(view: View<'_>, checks: &mut Checks<'_>) {
             reason::CHARACTERS,
             format!("has the character {wrong:?}, which is not in the SWIFT character set"),
         );
+    }
+}
+
+/// `CBPR_DateTime`: a time says its offset from UTC in hours and minutes.
+fn time(view: View<'_>, checks: &mut Checks<'_>) {
+    let is_time = matches!(&view.kind().body, Body::Text(form) if form.base == Base::DateTime);
+    let offset = view.text().len().checked_sub(6).and_then(|start| view.text().get(start..));
+    if is_time && !offset.is_some_and(|offset| offset.starts_with(['+', '-']) && offset.contains(':')) {
+        checks.value(view, reason_for(view), "has no offset from UTC such as +00:00");
     }
 }
 

@@ -287,6 +287,13 @@ fn cbpr_header_and_mandatory_elements() {
     breaks_cbpr("<IntrBkSttlmDt>2026-11-23</IntrBkSttlmDt>", "", &format!("{TX}/IntrBkSttlmDt"), "DT01");
     breaks_cbpr("<InstrId>INS-1<", "<InstrId>/INS-1<", &format!("{TX}/PmtId/InstrId"), "CH16");
     breaks_cbpr("<InstrId>INS-1<", "<InstrId>INS//1<", &format!("{TX}/PmtId/InstrId"), "CH16");
+    breaks_cbpr(
+        "<CreDtTm>2026-11-22T10:00:00+00:00<",
+        "<CreDtTm>2026-11-22T10:00:00Z<",
+        &format!("{GROUP}/CreDtTm"),
+        "DT02",
+    );
+    breaks_cbpr("<CreDt>2026-11-22T10:00:00+00:00<", "<CreDt>2026-11-22T10:00:00<", "/AppHdr/CreDt", "DT02");
     let (_, document) = PACS_008.split_once("</AppHdr>").unwrap();
     broken(document.strip_suffix("</Envelope>").unwrap(), Scheme::CbprPlus, &[("/AppHdr", "CH21")]);
 }
