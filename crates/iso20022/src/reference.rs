@@ -12,9 +12,6 @@ const THREE_DIGITS: &str = "BHD IQD JOD KWD LYD OMR TND";
 const FOUR_DIGITS: &str = "CLF UYW";
 /// Metals, baskets, tests and "no currency": codes without a minor unit.
 const NO_MINOR_UNIT: &str = "XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX";
-/// Metals: commodities, which payments in CBPR+ must not carry.
-pub(crate) const METALS: &[&str] = &["XAG", "XAU", "XPD", "XPT"];
-
 /// Digits of the minor unit of a currency of ISO 4217; `Some(None)` for a code without minor unit, `None` for no currency.
 pub(crate) fn currency_digits(code: &str) -> Option<Option<u8>> {
     let lists = [

@@ -6,7 +6,6 @@
 use super::{Checks, decimal, family};
 use crate::envelope::Envelope;
 use crate::problem::{Kind, Problem, reason};
-use crate::reference::METALS;
 use crate::schema::{Base, Body};
 use crate::tree::{Shape, View};
 use crate::value::reason_for;
@@ -21,7 +20,9 @@ pub(super) fn check(envelope: &Envelope, checks: &mut Checks<'_>) {
             payment(*item, checks);
         }
     }
+    initiation(root, checks);
     for (_, item) in &items {
+        status(*item, checks);
         instructions(*item, checks);
         remittance(*item, checks);
     }
@@ -31,6 +32,7 @@ pub(super) fn check(envelope: &Envelope, checks: &mut Checks<'_>) {
         address(view, checks);
         characters(view, checks);
         time(view, checks);
+        instruction_id(view, checks);
     });
     if let Some(header) = &envelope.header {
         header.root().walk(&mut |view| time(view, checks));
@@ -86,9 +88,6 @@ fn payment(item: View<'_>, checks: &mut Checks<'_>) {
             checks.missing(item, path, code, "is missing: CBPR+ payments have one");
         }
     }
-    if let Some(id) = item.at("PmtId/InstrId").filter(|id| has_loose_slash(id.text())) {
-        checks.value(id, reason::CONTENT, "begins or ends with a slash, or has two in a row");
-    }
     if let Some(id) =
         item.at("PmtId/EndToEndId").filter(|id| family(*id) == "pacs.009.001" && has_loose_slash_in_16(id.text()))
     {
@@ -97,10 +96,6 @@ fn payment(item: View<'_>, checks: &mut Checks<'_>) {
             reason::CONTENT,
             "has a slash as the first or 16th character, or two in a row among the first 16",
         );
-    }
-    if let Some(amount) = item.at("IntrBkSttlmAmt").filter(|a| a.currency().is_some_and(|code| METALS.contains(&code)))
-    {
-        checks.value(amount, reason::CURRENCY_REFUSED, "is in a metal, and payments are not made in commodities");
     }
     charges(item, checks);
 }
@@ -290,6 +285,35 @@ fn characters(view: View<'_>, checks: &mut Checks<'_>) {
             reason::CHARACTERS,
             format!("has the character {wrong:?}, which is not in the SWIFT character set"),
         );
+    }
+}
+
+/// `CBPR_Instruction_Identification`, wherever one stands.
+fn instruction_id(view: View<'_>, checks: &mut Checks<'_>) {
+    if view.name() == "InstrId" && has_loose_slash(view.text()) {
+        checks.value(view, reason::CONTENT, "begins or ends with a slash, or has two in a row");
+    }
+}
+
+/// `CBPR_MessageIdentification_PaymentInformationIdentification`: a customer's order is one batch with its own name.
+fn initiation(root: View<'_>, checks: &mut Checks<'_>) {
+    let own = root.value("GrpHdr/MsgId").unwrap_or_default();
+    let batches = root.all("PmtInf").filter_map(|batch| batch.at("PmtInfId"));
+    for id in batches.filter(|id| id.text() != own) {
+        checks.value(id, reason::CONTENT, format!("is not the identification of the message, which is {own:?}"));
+    }
+}
+
+/// `CBPR_Transaction_Status_Reject_Reason` and `CBPR_Transaction_Status_Reject_Effective_Sett_Date`.
+fn status(item: View<'_>, checks: &mut Checks<'_>) {
+    if item.value("TxSts") != Some("RJCT") {
+        return;
+    }
+    if item.at("StsRsnInf/Rsn").is_none() {
+        checks.missing(item, "StsRsnInf/Rsn", reason::MISSING, "is missing: a refusal says why");
+    }
+    if let Some(date) = item.at("FctvIntrBkSttlmDt") {
+        checks.element(date, reason::NOT_ALLOWED, "is not allowed with a refusal: nothing was settled");
     }
 }
 

@@ -328,6 +328,26 @@ fn cbpr_charges_instructions_and_remittance() {
 }
 
 #[test]
+fn cbpr_statuses_and_orders() {
+    let (header, _) = PACS_008.split_once("<Document").unwrap();
+    let header = header.replace("pacs.008.001.08", "pacs.002.001.10");
+    let report = |inside: &str| {
+        format!(
+            "{header}<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:pacs.002.001.10\"><FIToFIPmtStsRpt><GrpHdr><MsgId>MSG-1</MsgId><CreDtTm>2026-11-22T10:00:00+00:00</CreDtTm></GrpHdr><TxInfAndSts>{inside}</TxInfAndSts></FIToFIPmtStsRpt></Document></Envelope>"
+        )
+    };
+    let place = |name: &str| format!("/Document/FIToFIPmtStsRpt/TxInfAndSts[1]/{name}");
+    let why = "<TxSts>RJCT</TxSts><StsRsnInf><Rsn><Cd>AC01</Cd></Rsn></StsRsnInf>";
+    broken(&report(why), Scheme::CbprPlus, &[]);
+    broken(&report("<TxSts>RJCT</TxSts>"), Scheme::CbprPlus, &[(&place("StsRsnInf/Rsn"), "CH21")]);
+    let settled = format!("{why}<FctvIntrBkSttlmDt><Dt>2026-11-23</Dt></FctvIntrBkSttlmDt>");
+    broken(&report(&settled), Scheme::CbprPlus, &[(&place("FctvIntrBkSttlmDt"), "CH17")]);
+    let found = findings(PAIN_001, Scheme::CbprPlus).problems;
+    let batches: Vec<_> = found.iter().filter(|p| p.path.ends_with("PmtInfId")).map(|p| (p.scope, p.reason)).collect();
+    assert_eq!(batches, [(Scope::Batch(0), "CH16"), (Scope::Batch(1), "CH16")]);
+}
+
+#[test]
 fn cbpr_parties_agents_addresses_and_characters() {
     let agent = "<CdtrAgt><FinInstnId><BICFI>BNPAFRPPXXX</BICFI>";
     breaks_cbpr(agent, &format!("{agent}<Nm>Bank</Nm>"), &format!("{TX}/CdtrAgt/FinInstnId/PstlAdr"), "RC02");
