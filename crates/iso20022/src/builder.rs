@@ -212,6 +212,11 @@ impl<'l> Builder<'l> {
         self.problems.push(problem.within(scope(self.tree.view(frame.id))));
     }
 
+    /// Something that is wrong outside of the elements that are open here.
+    pub(crate) fn note(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
     /// Something else that is wrong with the open element, or with one of this name in it.
     pub(crate) fn wrong(&mut self, name: Option<&str>, text: &str) {
         let Some(frame) = self.frames.last().filter(|_| self.passed_over == 0) else { return };

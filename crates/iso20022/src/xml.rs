@@ -279,7 +279,10 @@ impl<'l> Reading<'l> {
             match (namespace.as_deref(), name.as_str()) {
                 (Some(SCHEMA_INSTANCE), "schemaLocation" | "noNamespaceSchemaLocation") => {}
                 (None, "Ccy") if !at_document => builder.currency(&value),
-                _ if at_document => {}
+                _ if at_document => {
+                    let place = format!("/Document/@{}", excerpt(&name));
+                    builder.note(Problem::new(Kind::Structure, place, reason::FORMAT, "is not known here"));
+                }
                 _ => builder.attribute(&name, &value),
             }
         }

@@ -142,6 +142,15 @@ fn the_header_is_held_to_its_schema_too() {
 }
 
 #[test]
+fn the_document_has_no_attributes_but_where_its_schema_is() {
+    let document = "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08\"";
+    let located =
+        format!("{document} xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:schemaLocation=\"a b\"");
+    assert_eq!(faults(&with(PACS_008, document, &located)), []);
+    wrong(&with(PACS_008, document, &format!("{document} version=\"1\"")), &[("/Document/@version", "FF01")]);
+}
+
+#[test]
 fn elements_of_a_strange_namespace_are_no_elements_of_the_message() {
     let strange = with(PACS_008, "<Nm>Anna Debtor</Nm>", "<Nm xmlns=\"urn:other\">Anna Debtor</Nm>");
     wrong(&strange, &[(&format!("{TX}/Dbtr/Nm"), "FF01")]);
