@@ -154,7 +154,7 @@ pub(crate) struct DoctorCommand {
     /// Certificates in PEM that are trusted to name the node of an `https://` address. Not set: this machine's own.
     #[arg(long, value_name = "FILE", env = "FLORIN_TLS_ROOTS", hide_env_values = true)]
     tls_roots: Option<PathBuf>,
-    /// A checkout of https://github.com/RustSec/advisory-db, in place of the advisories in this build.
+    /// A checkout of RustSec's advisory database, in place of the advisories in this build.
     #[arg(long, value_name = "DIR")]
     advisories: Option<PathBuf>,
     /// Seconds between the two looks at the node.
