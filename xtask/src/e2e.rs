@@ -17,6 +17,8 @@ const KILL_LIMIT: Duration = Duration::from_secs(60);
 const ROUND_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// Suites whose nodes are machines of their own.
 const WITH_MACHINES: &[&str] = &["committee", "faults", "stake"];
+/// Suites that are a Python program.
+const WITH_PYTHON: &[&str] = &["iso20022", "web3py"];
 const NODE_VERSION_MIN: u32 = 20;
 const SUITE_ENDING: &str = ".test.mjs";
 
@@ -31,7 +33,7 @@ pub(crate) fn run(workspace: &Workspace, selection: &Selection, report: &mut Rep
             return;
         }
     };
-    if suites.iter().any(|name| name == "web3py") {
+    if suites.iter().any(|name| WITH_PYTHON.contains(&name.as_str())) {
         report.step("Python packages of the suites", || outcome(install_python_packages(workspace)));
     }
     if suites.iter().any(|name| WITH_MACHINES.contains(&name.as_str())) {
