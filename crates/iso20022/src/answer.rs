@@ -107,13 +107,11 @@ impl Rejection {
     /// The answer to a refused message: pacs.002 or pain.002 with `RJCT`, the reasons and the exact places. `None` where
     /// so little could be read that no answer can name it; then the channel says so (a 4xx, by HTTP).
     pub fn answer(&self, mark: &Mark) -> Option<Message> {
-        let whole: Vec<Problem> =
-            self.problems.iter().filter(|problem| problem.scope == Scope::Message).cloned().collect();
-        let group = if whole.is_empty() { reasons(&self.problems) } else { reasons(&whole) };
-        let items = self.original.items.iter().enumerate().map(|(number, _)| {
-            let own: Vec<Problem> = self.problems.iter().filter(|p| p.scope == Scope::Item(number)).cloned().collect();
-            ("RJCT", reasons(&own))
-        });
+        let mut by_scope: BTreeMap<Scope, Vec<Problem>> = BTreeMap::new();
+        self.problems.iter().for_each(|problem| by_scope.entry(problem.scope).or_default().push(problem.clone()));
+        let of = |scope: Scope| by_scope.get(&scope).map(|problems| reasons(problems));
+        let group = of(Scope::Message).unwrap_or_else(|| reasons(&self.problems));
+        let items = (0..self.original.items.len()).map(|number| ("RJCT", of(Scope::Item(number)).unwrap_or_default()));
         report(&self.original, "RJCT", group, items.collect(), mark)
     }
 }

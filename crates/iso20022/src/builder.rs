@@ -6,7 +6,7 @@
 
 use crate::limits::Limits;
 use crate::problem::{Kind, Problem, Problems, reason};
-use crate::schema::{Body, Definition, Element, MANY, Type};
+use crate::schema::{Body, Definition, Element, Fault, MANY, Type};
 use crate::tree::{Id, Tree, scope};
 use crate::value;
 
@@ -315,9 +315,9 @@ impl<'l> Builder<'l> {
         let view = self.tree.view(id);
         let (path, scope) = (view.path(), scope(view));
         if let Err(fault) = value::check(value, number) {
-            let text = value::words(&fault);
-            let reason = if text.contains("decimals") { reason::DECIMALS } else { reason::AMOUNT };
-            let problem = Problem::new(Kind::Structure, path.clone(), reason, text).with_value(number);
+            let reason = if matches!(fault, Fault::Decimals(_)) { reason::DECIMALS } else { reason::AMOUNT };
+            let words = value::words(&fault);
+            let problem = Problem::new(Kind::Structure, path.clone(), reason, words).with_value(number);
             self.problems.push(problem.within(scope));
         }
         let Some(code) = frame.currency.as_deref() else {

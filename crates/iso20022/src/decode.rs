@@ -79,9 +79,12 @@ fn declared(bytes: &[u8]) -> Option<&str> {
 }
 
 /// XML 1.0 (section 2.2) and JSON have no control characters but tabs and line ends.
+pub(crate) const fn is_forbidden(c: char) -> bool {
+    (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
 fn checked(text: Cow<'_, str>) -> Result<Cow<'_, str>, Problem> {
-    let forbidden = |c: char| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}');
-    match text.char_indices().find(|(_, c)| forbidden(*c)) {
+    match text.char_indices().find(|(_, c)| is_forbidden(*c)) {
         Some((at, c)) => Err(Problem::malformed(
             "/",
             format!("has the character U+{:04X} at byte {at}, which no message may have", u32::from(c)),

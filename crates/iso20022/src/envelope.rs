@@ -65,7 +65,8 @@ fn start_of_xml<'t>(text: &'t str, start: &'t str) -> &'t str {
 pub(crate) fn original(header: Option<&Tree>, document: &Tree) -> Original {
     let root = document.root();
     let first = root.at("GrpHdr");
-    let item = Shape::of(document.definition()).items(document).into_iter().next().map(|(_, item)| item);
+    let items = Shape::of(document.definition()).items(document);
+    let item = items.first().map(|(_, item)| *item);
     let in_header =
         |end: &str| header.and_then(|header| right(header.root(), &[&format!("{end}/FIId/FinInstnId/BICFI")]));
     let bic = |view: View<'_>, name: &str| {
@@ -80,21 +81,18 @@ pub(crate) fn original(header: Option<&Tree>, document: &Tree) -> Original {
         control_sum: right(root, &["GrpHdr/CtrlSum", "CtrlData/CtrlSum"]),
         sender: in_header("Fr").or_else(|| agent("InstgAgt")),
         receiver: in_header("To").or_else(|| agent("InstdAgt")),
-        items: items(document),
+        items: items.into_iter().map(|(batch, item)| original_item(batch, item)).collect(),
     }
 }
 
-fn items(document: &Tree) -> Vec<OriginalItem> {
-    let items = Shape::of(document.definition()).items(document).into_iter();
-    items
-        .map(|(batch, item)| OriginalItem {
-            batch: batch.and_then(|batch| right(batch, &["PmtInfId"])),
-            instruction_id: right(item, &["PmtId/InstrId", "OrgnlInstrId"]),
-            end_to_end_id: right(item, &["PmtId/EndToEndId", "OrgnlEndToEndId"]),
-            transaction_id: right(item, &["PmtId/TxId", "OrgnlTxId"]),
-            uetr: right(item, &["PmtId/UETR", "OrgnlUETR"]),
-        })
-        .collect()
+fn original_item(batch: Option<View<'_>>, item: View<'_>) -> OriginalItem {
+    OriginalItem {
+        batch: batch.and_then(|batch| right(batch, &["PmtInfId"])),
+        instruction_id: right(item, &["PmtId/InstrId", "OrgnlInstrId"]),
+        end_to_end_id: right(item, &["PmtId/EndToEndId", "OrgnlEndToEndId"]),
+        transaction_id: right(item, &["PmtId/TxId", "OrgnlTxId"]),
+        uetr: right(item, &["PmtId/UETR", "OrgnlUETR"]),
+    }
 }
 
 /// The value at the first of these paths that leads somewhere, if it is what its type says.

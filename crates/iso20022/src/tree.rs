@@ -90,27 +90,20 @@ impl Tree {
             .children()
             .take_while(|child| self.position(parent, child.element()).is_some_and(|at| at <= position));
         let before = before.last().map(|child| (child.id, child.element().name == element.name));
-        let Some((before, same)) = before else {
-            let first = self.node(parent)?.first;
-            let id = Id::try_from(self.nodes.len()).ok().filter(|id| *id != NONE)?;
-            let mut node = Node::new(element, parent, 0);
-            node.next = first;
-            self.nodes.push(node);
-            let parent = self.node_mut(parent)?;
-            parent.first = id;
-            if first == NONE {
-                parent.last = id;
-            }
-            return Some(id);
-        };
         let id = Id::try_from(self.nodes.len()).ok().filter(|id| *id != NONE)?;
-        let number = if same { self.node(before)?.number.saturating_add(1) } else { 0 };
-        let mut node = Node::new(element, parent, number);
-        node.next = self.node(before)?.next;
-        let at_end = node.next == NONE;
-        self.nodes.push(node);
-        self.node_mut(before)?.next = id;
-        if at_end {
+        let (next, number) = match before {
+            None => (self.node(parent)?.first, 0),
+            Some((before, same)) => {
+                let before = self.node(before)?;
+                (before.next, if same { before.number.saturating_add(1) } else { 0 })
+            }
+        };
+        self.nodes.push(Node { next, ..Node::new(element, parent, number) });
+        match before {
+            None => self.node_mut(parent)?.first = id,
+            Some((before, _)) => self.node_mut(before)?.next = id,
+        }
+        if next == NONE {
             self.node_mut(parent)?.last = id;
         }
         Some(id)
@@ -181,6 +174,11 @@ impl Type {
             Body::Elements(elements) => elements,
             _ => &[],
         }
+    }
+
+    /// The first of them of this name.
+    pub(crate) fn element(&self, name: &str) -> Option<&'static Element> {
+        self.elements().iter().find(|element| element.name == name)
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn check(kind: &Type, text: &str) -> Result<(), Fault> {
 pub(crate) fn words(fault: &Fault) -> String {
     match fault {
         Fault::Value => "is not one of the codes that are allowed here".into(),
-        Fault::Form(text) | Fault::Number(text) => text.clone(),
+        Fault::Form(text) | Fault::Number(text) | Fault::Decimals(text) => text.clone(),
         Fault::Date(text) => (*text).into(),
     }
 }
@@ -98,36 +98,27 @@ pub(crate) fn reason_for(view: View<'_>) -> &'static str {
     reason::FORMAT
 }
 
-fn is_debtor(view: View<'_>) -> bool {
-    view.within("Dbtr").is_some() || view.within("UltmtDbtr").is_some()
-}
-
-fn is_creditor(view: View<'_>) -> bool {
-    view.within("Cdtr").is_some() || view.within("UltmtCdtr").is_some()
+/// The one of four reason codes that says whose the value is: an agent's, a debtor's, a creditor's, or somebody else's.
+pub(crate) fn by_owner(view: View<'_>, [agent, debtor, creditor, other]: [&'static str; 4]) -> &'static str {
+    let within = |names: [&str; 2]| names.iter().any(|name| view.within(name).is_some());
+    if view.within("FinInstnId").is_some() {
+        agent
+    } else if within(["Dbtr", "UltmtDbtr"]) {
+        debtor
+    } else if within(["Cdtr", "UltmtCdtr"]) {
+        creditor
+    } else {
+        other
+    }
 }
 
 /// The reason code for a country that is none, by whose it is.
 pub(crate) fn country(view: View<'_>) -> &'static str {
-    if view.within("FinInstnId").is_some() {
-        reason::AGENT_COUNTRY
-    } else if is_debtor(view) {
-        reason::DEBTOR_COUNTRY
-    } else if is_creditor(view) {
-        reason::CREDITOR_COUNTRY
-    } else {
-        reason::COUNTRY
-    }
+    by_owner(view, [reason::AGENT_COUNTRY, reason::DEBTOR_COUNTRY, reason::CREDITOR_COUNTRY, reason::COUNTRY])
 }
 
 /// The reason code for an identification that is none, by whose it is.
 pub(crate) fn identification(view: View<'_>) -> &'static str {
-    if view.within("FinInstnId").is_some() {
-        reason::AGENT
-    } else if is_debtor(view) {
-        reason::DEBTOR_IDENTIFICATION
-    } else if is_creditor(view) {
-        reason::CREDITOR_IDENTIFICATION
-    } else {
-        reason::IDENTIFICATION
-    }
+    let (debtor, creditor) = (reason::DEBTOR_IDENTIFICATION, reason::CREDITOR_IDENTIFICATION);
+    by_owner(view, [reason::AGENT, debtor, creditor, reason::IDENTIFICATION])
 }

@@ -5,6 +5,7 @@
 //! network; the wrapper's own elements are passed over.
 
 use crate::builder::Builder;
+use crate::decode::is_forbidden;
 use crate::limits::Limits;
 use crate::problem::{Kind, Problem, excerpt, reason};
 use crate::schema::{Definition, NAMESPACE};
@@ -153,6 +154,17 @@ impl<'l> Reading<'l> {
         Ok(Step::End)
     }
 
+    /// The namespace of a name, if it is in one.
+    fn declared<'n>(&mut self, namespace: ResolveResult<'n>) -> Result<Option<&'n str>, Problem> {
+        match namespace {
+            ResolveResult::Bound(namespace) => Ok(Some(namespace.0)),
+            ResolveResult::Unbound => Ok(None),
+            ResolveResult::Unknown(prefix) => {
+                Err(self.malformed(format!("has the prefix {prefix:?}, which is not declared")))
+            }
+        }
+    }
+
     fn start(&mut self, start: &BytesStart<'_>, reader: &NsReader<&[u8]>) -> Result<(), Problem> {
         if self.open >= self.limits.depth_max {
             let most = self.limits.depth_max;
@@ -163,14 +175,7 @@ impl<'l> Reading<'l> {
         }
         let (namespace, local) = reader.resolver().resolve_element(start.name());
         let name: &str = local.as_ref();
-        let namespace = match namespace {
-            ResolveResult::Bound(namespace) => Some(namespace.0),
-            ResolveResult::Unbound => None,
-            ResolveResult::Unknown(prefix) => {
-                return Err(self.malformed(format!("has the prefix {prefix:?}, which is not declared")));
-            }
-        };
-        let namespace = namespace.filter(|namespace| namespace.len() <= NAMESPACE_CHARS_MAX);
+        let namespace = self.declared(namespace)?.filter(|namespace| namespace.len() <= NAMESPACE_CHARS_MAX);
         match self.part {
             Part::Wrapper => self.start_outside(namespace, name)?,
             Part::Foreign => {}
@@ -258,13 +263,7 @@ impl<'l> Reading<'l> {
                 continue;
             }
             let (namespace, local) = reader.resolver().resolve_attribute(attribute.key);
-            let namespace = match namespace {
-                ResolveResult::Bound(namespace) => Some(namespace.0),
-                ResolveResult::Unbound => None,
-                ResolveResult::Unknown(prefix) => {
-                    return Err(self.malformed(format!("has the prefix {prefix:?}, which is not declared")));
-                }
-            };
+            let namespace = self.declared(namespace)?;
             kept.push((namespace.map(String::from), local.as_ref().to_string(), value.into_owned()));
         }
         if let Some(foreign) = &mut self.foreign {
@@ -357,10 +356,6 @@ impl<'l> Reading<'l> {
             _ => Err(self.malformed(format!("has &{};, which is no character", excerpt(name)))),
         }
     }
-}
-
-const fn is_forbidden(c: char) -> bool {
-    (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
 /// The message that a namespace names.

@@ -47,8 +47,7 @@ impl Draft {
             here = match found {
                 Some(found) => found,
                 None => {
-                    let kind = self.tree.view(here).kind();
-                    let element = kind.elements().iter().find(|element| element.name == name)?;
+                    let element = self.tree.view(here).kind().element(name)?;
                     self.tree.insert(here, element)?
                 }
             };
@@ -59,10 +58,7 @@ impl Draft {
     /// Whether the schema has this path below an element.
     pub(crate) fn knows(&self, at: Id, path: &str) -> bool {
         let mut kind = self.tree.view(at).kind();
-        path.split('/').all(|name| {
-            let found = kind.elements().iter().find(|element| element.name == name);
-            found.map(|element| kind = element.kind).is_some()
-        })
+        path.split('/').all(|name| kind.element(name).map(|element| kind = element.kind).is_some())
     }
 
     pub(crate) fn set(&mut self, id: Id, text: &str) {

@@ -25,6 +25,13 @@ pub(crate) enum Map<'m, 't> {
     Write(&'m mut Draft, Id),
 }
 
+/// A part as it stands here.
+pub(crate) fn read<T: Mapped>(view: View<'_>, problems: &mut Vec<Problem>) -> T {
+    let mut part = T::default();
+    part.map(&mut Map::Read(view, problems));
+    part
+}
+
 impl Map<'_, '_> {
     fn find<'t>(view: View<'t>, paths: &str) -> Option<View<'t>> {
         paths.split('|').find_map(|path| view.at(path))
@@ -105,11 +112,7 @@ impl Map<'_, '_> {
     pub(crate) fn part<T: Mapped>(&mut self, paths: &str, field: &mut Option<T>) {
         match self {
             Map::Read(view, problems) => {
-                *field = Self::find(*view, paths).map(|view| {
-                    let mut part = T::default();
-                    part.map(&mut Map::Read(view, problems));
-                    part
-                });
+                *field = Self::find(*view, paths).map(|view| read(view, problems));
             }
             Map::Write(draft, at) => {
                 // An empty element is not the same as none.
@@ -136,13 +139,7 @@ impl Map<'_, '_> {
     pub(crate) fn parts<T: Mapped>(&mut self, path: &str, field: &mut Vec<T>) {
         match self {
             Map::Read(view, problems) => {
-                *field = all(*view, path)
-                    .map(|view| {
-                        let mut part = T::default();
-                        part.map(&mut Map::Read(view, problems));
-                        part
-                    })
-                    .collect();
+                *field = all(*view, path).map(|view| read(view, problems)).collect();
             }
             Map::Write(draft, at) => {
                 for part in field.iter_mut() {
@@ -193,11 +190,7 @@ impl Map<'_, '_> {
 /// Everything at the end of a path whose last step may be repeated.
 fn all<'t>(view: View<'t>, path: &str) -> impl Iterator<Item = View<'t>> {
     let (parent, name) = path.rsplit_once('/').map_or((Some(view), path), |(before, name)| (view.at(before), name));
-    let name = name.to_string();
-    parent.into_iter().flat_map(move |parent| {
-        let name = name.clone();
-        parent.children().filter(move |child| child.name() == name)
-    })
+    parent.into_iter().flat_map(move |parent| parent.all(name))
 }
 
 /// The money that an element says.

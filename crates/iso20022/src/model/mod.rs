@@ -29,9 +29,9 @@ pub use transfer::{Batch, CoveredTransfer, CreditTransfer, CreditTransfers, Init
 
 use crate::envelope::Envelope;
 use crate::problem::{Problem, Rejection};
-use crate::tree::Tree;
+use crate::tree::{Tree, View};
 use draft::Draft;
-use map::{Map, Mapped};
+use map::{Map, Mapped, read};
 
 /// A message, by what it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,17 +124,19 @@ impl Message {
                 let mut transfers = transfers.clone();
                 transfers.spread();
                 transfers.gather();
-                write(name, &transfers)
+                write(name, transfers)
             }
-            Self::Initiation(message) => write(name, message),
-            Self::Returns(message) => write(name, message),
-            Self::StatusReport(message) | Self::CustomerStatusReport(message) => write(name, message),
-            Self::StatusRequests(message) => write(name, message),
-            Self::CancellationRequests(message) => write(name, message),
-            Self::Resolution(message) => write(name, message),
-            Self::Report(message) | Self::Statement(message) | Self::Notification(message) => write(name, message),
+            Self::Initiation(message) => write(name, message.clone()),
+            Self::Returns(message) => write(name, message.clone()),
+            Self::StatusReport(message) | Self::CustomerStatusReport(message) => write(name, message.clone()),
+            Self::StatusRequests(message) => write(name, message.clone()),
+            Self::CancellationRequests(message) => write(name, message.clone()),
+            Self::Resolution(message) => write(name, message.clone()),
+            Self::Report(message) | Self::Statement(message) | Self::Notification(message) => {
+                write(name, message.clone())
+            }
         }?;
-        let header = header.map(|header| write(crate::HEADER_VERSION, header)).transpose()?;
+        let header = header.map(|header| write(crate::HEADER_VERSION, header.clone())).transpose()?;
         Ok(Envelope { header, document })
     }
 }
@@ -142,52 +144,45 @@ impl Message {
 impl BusinessHeader {
     /// The header of an envelope, where it has one.
     pub fn read(envelope: &Envelope) -> Option<Self> {
-        let mut header = Self::default();
-        header.map(&mut Map::Read(envelope.header.as_ref()?.root(), &mut Vec::new()));
-        Some(header)
+        Some(read(envelope.header.as_ref()?.root(), &mut Vec::new()))
     }
 }
 
 /// As [`Message::read`], with what could not be taken over beside the message.
 pub(crate) fn read_leniently(envelope: &Envelope) -> Result<(Message, Vec<Problem>), Rejection> {
     let mut problems = Vec::new();
-    let out = &mut problems;
+    let (root, out) = (envelope.document.root(), &mut problems);
     let message = match envelope.document.definition().family {
-        "pacs.008.001" => Message::CustomerTransfers(transfers(envelope, out)),
-        "pacs.009.001" => Message::BankTransfers(transfers(envelope, out)),
+        "pacs.008.001" => Message::CustomerTransfers(transfers(root, out)),
+        "pacs.009.001" => Message::BankTransfers(transfers(root, out)),
         "pain.001.001" => {
-            let mut initiation: Initiation = read(envelope, out);
+            let mut initiation: Initiation = read(root, out);
             initiation.spread();
             Message::Initiation(initiation)
         }
-        "pacs.004.001" => Message::Returns(read(envelope, out)),
-        "pacs.002.001" => Message::StatusReport(read(envelope, out)),
-        "pain.002.001" => Message::CustomerStatusReport(read(envelope, out)),
-        "pacs.028.001" => Message::StatusRequests(read(envelope, out)),
-        "camt.056.001" => Message::CancellationRequests(read(envelope, out)),
-        "camt.029.001" => Message::Resolution(read(envelope, out)),
-        "camt.052.001" => Message::Report(read(envelope, out)),
-        "camt.053.001" => Message::Statement(read(envelope, out)),
-        "camt.054.001" => Message::Notification(read(envelope, out)),
+        "pacs.004.001" => Message::Returns(read(root, out)),
+        "pacs.002.001" => Message::StatusReport(read(root, out)),
+        "pain.002.001" => Message::CustomerStatusReport(read(root, out)),
+        "pacs.028.001" => Message::StatusRequests(read(root, out)),
+        "camt.056.001" => Message::CancellationRequests(read(root, out)),
+        "camt.029.001" => Message::Resolution(read(root, out)),
+        "camt.052.001" => Message::Report(read(root, out)),
+        "camt.053.001" => Message::Statement(read(root, out)),
+        "camt.054.001" => Message::Notification(read(root, out)),
         other => return Err(Rejection::of(Problem::unsupported("/", format!("{other} is no message of payments")))),
     };
     Ok((message, problems))
 }
 
-fn transfers(envelope: &Envelope, problems: &mut Vec<Problem>) -> CreditTransfers {
-    let mut transfers: CreditTransfers = read(envelope, problems);
+fn transfers(root: View<'_>, problems: &mut Vec<Problem>) -> CreditTransfers {
+    let mut transfers: CreditTransfers = read(root, problems);
     transfers.spread();
     transfers
 }
 
-fn read<T: Mapped>(envelope: &Envelope, problems: &mut Vec<Problem>) -> T {
-    let mut message = T::default();
-    message.map(&mut Map::Read(envelope.document.root(), problems));
-    message
-}
-
-fn write<T: Mapped + Clone>(name: &str, message: &T) -> Result<Tree, Rejection> {
+/// Following the fields needs them for itself, in either direction.
+fn write<T: Mapped>(name: &str, mut message: T) -> Result<Tree, Rejection> {
     let mut draft = Draft::new(name)?;
-    message.clone().map(&mut Map::Write(&mut draft, 0));
+    message.map(&mut Map::Write(&mut draft, 0));
     draft.finish()
 }

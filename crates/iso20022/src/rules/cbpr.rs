@@ -8,7 +8,7 @@ use crate::envelope::Envelope;
 use crate::problem::{Kind, Problem, reason};
 use crate::schema::{Base, Body};
 use crate::tree::{Shape, View};
-use crate::value::reason_for;
+use crate::value::{by_owner, reason_for};
 use std::collections::BTreeSet;
 
 pub(super) fn check(envelope: &Envelope, checks: &mut Checks<'_>) {
@@ -208,7 +208,8 @@ fn address(view: View<'_>, checks: &mut Checks<'_>) {
     if view.name() != "PstlAdr" || !view.kind().name.starts_with("PostalAddress") {
         return;
     }
-    let code = address_reason(view);
+    let other = reason::CREDITOR_ADDRESS;
+    let code = by_owner(view, [reason::AGENT, reason::DEBTOR_ADDRESS, other, other]);
     let lines: Vec<View<'_>> = view.all("AdrLine").collect();
     let structured: Vec<View<'_>> =
         view.children().filter(|child| child.name() != "AdrLine" && child.name() != "AdrTp").collect();
@@ -241,16 +242,6 @@ fn address(view: View<'_>, checks: &mut Checks<'_>) {
         if let Some(element) = repeated {
             checks.value(*line, code, format!("repeats {}", element.name()));
         }
-    }
-}
-
-fn address_reason(view: View<'_>) -> &'static str {
-    if view.within("FinInstnId").is_some() {
-        reason::AGENT
-    } else if view.within("Dbtr").is_some() || view.within("UltmtDbtr").is_some() {
-        reason::DEBTOR_ADDRESS
-    } else {
-        reason::CREDITOR_ADDRESS
     }
 }
 

@@ -9,8 +9,10 @@ pub(crate) enum Fault {
     Value,
     /// Anything else: what would be right.
     Form(String),
-    /// More decimals than the type has, or more digits, or a number below the least.
+    /// More digits than the type has, or a number below the least.
     Number(String),
+    /// More decimals than the type has.
+    Decimals(String),
     /// Not a date or time of the calendar.
     Date(&'static str),
 }
@@ -59,7 +61,7 @@ impl Text {
             return Err(Fault::Number(format!("has more than {} digits", self.digits)));
         }
         if self.digits > 0 && fraction.len() > usize::from(self.decimals) {
-            return Err(Fault::Number(format!("has more than {} decimals", self.decimals)));
+            return Err(Fault::Decimals(format!("has more than {} decimals", self.decimals)));
         }
         let zero = whole.is_empty() && fraction.is_empty();
         match self.least {
