@@ -75,7 +75,7 @@ pub(crate) async fn start(
     let settings = directory.config();
     intrusions.expect(config.genesis.validators().map(|node| node.public_key));
     // Before the engine: one that copies the state takes minutes, and whoever watches the process shall know why.
-    let stage = Arc::new(Stage::new(Vitals::new(directory.data()), intrusions));
+    let stage = Arc::new(Stage { vitals: Vitals::new(directory.data()), intrusions, running: OnceLock::new() });
     let monitoring = if settings.monitoring.enabled {
         let files = (&settings.monitoring.tls_certificate, &settings.monitoring.tls_key);
         let certificate = tls::open(directory, "monitoring", files)?;
@@ -96,7 +96,7 @@ pub(crate) async fn start(
         node,
         block_age_ms_max: settings.monitoring.block_age_ms_max,
     });
-    stage.runs(measured.clone());
+    let _ = stage.running.set(measured.clone());
     let rpc_tls = settings.rpc.tls_certificate.is_some();
     let monitoring_tls = settings.monitoring.tls_certificate.is_some();
     Ok(Services { stage, measured, rpc_address, rpc_tls, monitoring, monitoring_tls })
@@ -288,16 +288,6 @@ struct Measured {
     rpc: Mutex<Option<RpcServer>>,
     queues: Arc<Queues>,
     block_age_ms_max: u64,
-}
-
-impl Stage {
-    fn new(vitals: Vitals, intrusions: Arc<Intrusions>) -> Self {
-        Self { vitals, intrusions, running: OnceLock::new() }
-    }
-
-    fn runs(&self, measured: Arc<Measured>) {
-        let _ = self.running.set(measured);
-    }
 }
 
 impl Measured {
