@@ -28,7 +28,7 @@ fn main() {
         let scenario = Scenario {
             validators,
             followers: 0,
-            payments_per_s: PAYMENTS_PER_S,
+            payments_per_min: PAYMENTS_PER_S * 60,
             duration: DURATION,
             links: LINKS,
             ..Scenario::default()

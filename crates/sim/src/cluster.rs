@@ -82,6 +82,11 @@ impl Machine {
     pub(crate) fn is_honest(&self) -> bool {
         self.treason.is_none()
     }
+
+    /// Whether it never contradicts itself.
+    pub(crate) fn is_true(&self) -> bool {
+        self.is_honest() && !self.condition.forgot()
+    }
 }
 
 /// The machines of a network with its genesis file, from a seed.
@@ -113,6 +118,11 @@ pub(crate) fn machines(scenario: &Scenario, genesis: &mut Genesis) -> Vec<Machin
         secret,
     };
     secrets.into_iter().enumerate().map(machine).collect()
+}
+
+/// What the names of places on a disk begin with.
+fn partition_prefix(program: &str, machine: usize, disk: u64) -> String {
+    format!("{program}-{machine}-{disk}")
 }
 
 /// A machine's process. That of a traitor has no node that one could ask.
@@ -365,7 +375,7 @@ impl Cluster {
         };
         let machine = &self.machines[index];
         let mut config = NodeConfig::new(self.genesis.clone(), machine.secret.clone(), machine.share.clone());
-        config.partition_prefix = format!("{disk}-{index}-{}", machine.condition.disk());
+        config.partition_prefix = partition_prefix(disk, index, machine.condition.disk());
         config.page_cache_bytes = 4 * 1024 * 1024;
         // Few, so that every run sees the engine forget: then the ledger alone has the older blocks.
         config.history.blocks_retained = 8;
@@ -391,6 +401,13 @@ impl Cluster {
         for task in running.into_iter().chain(starting).flatten() {
             task.abort();
         }
+    }
+
+    /// Copies the disk of a machine that does not run.
+    pub(crate) async fn keep_disk(&self, index: usize) -> Result<(), String> {
+        let prefix = |disk| format!("{}-", partition_prefix("machine", index, disk));
+        let kept = self.machines[index].condition.keep_disk(&self.context, prefix).await;
+        kept.map_err(|error| error.to_string())
     }
 
     /// Takes away a machine that ended by itself, and says why. Machines that have come up meanwhile run from now on.

@@ -8,8 +8,10 @@ use commonware_runtime::{
     Blob, BlobVersion, Clock, Error, Handle, IoBufs, IoBufsMut, Metrics, Name, Network, ReadOptions, SinkOf, Spawner,
     Storage, Strategizer, StreamOf, Supervisor, WriteOptions, deterministic, signal::Signal, telemetry::metrics,
 };
+use parking_lot::Mutex;
 use rand::{TryCryptoRng, TryRng};
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     fmt::Display,
     future::Future,
@@ -33,8 +35,16 @@ pub(crate) struct Condition {
     disk_fails_each: AtomicU64,
     /// Whether the disk only says that it has written through.
     lies: AtomicBool,
-    /// How often it got an empty disk.
+    /// The disk that it has now.
     disk: AtomicU64,
+    /// Disks that it has had, and copies of them.
+    disks: AtomicU64,
+    /// The copy that was made last.
+    image: AtomicU64,
+    /// Names of the places on its disks.
+    places: Mutex<BTreeSet<String>>,
+    /// Whether it has come back with an old disk: what it signed meanwhile it does not know.
+    forgot: AtomicBool,
     /// Such operations so far.
     changes: AtomicU64,
     /// Whether the disk failed, or might have, since the machine was started.
@@ -57,7 +67,42 @@ impl Condition {
 
     /// Its disk is gone; it gets an empty one. It must not run.
     pub(crate) fn replace_disk(&self) {
-        self.disk.fetch_add(1, Ordering::Relaxed);
+        self.disk.store(self.another_disk(), Ordering::Relaxed);
+    }
+
+    /// Copies its disk. It must not run. `prefix` is what the names of places on a disk begin with.
+    pub(crate) async fn keep_disk(
+        &self,
+        storage: &deterministic::Context,
+        prefix: impl Fn(u64) -> String,
+    ) -> Result<(), Error> {
+        let image = self.another_disk();
+        let (from, to) = (prefix(self.disk()), prefix(image));
+        let places: Vec<String> = self.places.lock().iter().filter(|place| place.starts_with(&from)).cloned().collect();
+        for place in places {
+            copy_place(storage, &place, &place.replacen(&from, &to, 1)).await?;
+        }
+        self.image.store(image, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The copy that was made last takes the place of its disk; there is none if it was never copied. It must not run.
+    pub(crate) fn use_old_disk(&self) -> bool {
+        let image = self.image.swap(0, Ordering::Relaxed);
+        if image > 0 {
+            self.disk.store(image, Ordering::Relaxed);
+            self.forgot.store(true, Ordering::Relaxed);
+        }
+        image > 0
+    }
+
+    fn another_disk(&self) -> u64 {
+        self.disks.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// Whether it may contradict what it said before.
+    pub(crate) fn forgot(&self) -> bool {
+        self.forgot.load(Ordering::Relaxed)
     }
 
     /// Which of its disks it has now.
@@ -92,6 +137,22 @@ impl Condition {
         let full = io::Error::new(io::ErrorKind::StorageFull, "no space left on the simulated disk");
         Err(Error::BlobSyncFailed(place.to_owned(), String::new(), Arc::new(full)))
     }
+}
+
+/// Copies what lies in one place to another one, where nothing is yet.
+async fn copy_place(storage: &deterministic::Context, from: &str, to: &str) -> Result<(), Error> {
+    let names = match storage.scan(from).await {
+        Err(Error::PartitionMissing(_)) => return Ok(()),
+        names => names?,
+    };
+    let any = BlobVersion::new(0)..=BlobVersion::new(u16::MAX);
+    for name in names {
+        let (original, length, version) = storage.open_versioned(from, &name, any.clone()).await?;
+        let (copy, _, _) = storage.open_versioned(to, &name, version..=version).await?;
+        let bytes = original.read_at(0, usize::try_from(length).unwrap_or(usize::MAX), ReadOptions::default()).await?;
+        copy.write_at(0, bytes, WriteOptions::SYNC).await?;
+    }
+    Ok(())
 }
 
 /// What a node of a simulated machine runs on.
@@ -240,6 +301,7 @@ impl Storage for Hardware {
         versions: RangeInclusive<BlobVersion>,
     ) -> Result<(File, u64, BlobVersion), Error> {
         let (inner, size, version) = self.inner.open_versioned(partition, name, versions).await?;
+        self.condition.places.lock().insert(partition.to_owned());
         Ok((File { inner, place: partition.into(), condition: self.condition.clone() }, size, version))
     }
 

@@ -52,6 +52,10 @@ pub enum Fault {
     LyingDisk(usize),
     /// A machine that does not run gets an empty disk.
     ReplaceDisk(usize),
+    /// The disk of a machine that does not run is copied.
+    KeepDisk(usize),
+    /// A machine that does not run gets the copy that was made of its disk.
+    OldDisk(usize),
     /// Power is lost everywhere: what no disk had confirmed is gone or torn. All machines start again.
     PowerLoss,
     /// From here on until [`Fault::StandstillEnds`] no block may become final: too few machines are there.
@@ -95,8 +99,8 @@ pub struct Scenario {
     pub accounts: usize,
     /// Whether they call all modules, or only pay each other.
     pub every_module: bool,
-    /// Payments a second, on average.
-    pub payments_per_s: u64,
+    /// Payments a minute, on average.
+    pub payments_per_min: u64,
     /// How often they come: those of this time together. Whole tenths of a second.
     pub burst: Duration,
     /// How long the workload runs.
@@ -120,7 +124,7 @@ impl Default for Scenario {
             heartbeat_ms: 700,
             accounts: 12,
             every_module: false,
-            payments_per_s: 40,
+            payments_per_min: 2_400,
             burst: TICK,
             duration: Duration::from_secs(12),
             links: LinkQuality::default(),
@@ -296,10 +300,19 @@ impl Run {
                 Fault::Disk(index, fails_each) => self.machines[index].condition().set_disk(fails_each),
                 Fault::LyingDisk(index) => self.machines[index].condition().let_disk_lie(),
                 Fault::ReplaceDisk(index) => {
-                    if cluster.node(index).is_some() {
-                        return Err(Violation::Scenario(format!("machine {index} runs, its disk cannot be replaced")));
-                    }
+                    must_rest(cluster, index)?;
                     self.machines[index].condition().replace_disk();
+                    self.seen.remove(&index);
+                }
+                Fault::KeepDisk(index) => {
+                    must_rest(cluster, index)?;
+                    cluster.keep_disk(index).await.map_err(Violation::Scenario)?;
+                }
+                Fault::OldDisk(index) => {
+                    must_rest(cluster, index)?;
+                    if !self.machines[index].condition().use_old_disk() {
+                        return Err(Violation::Scenario(format!("nobody has copied the disk of machine {index}")));
+                    }
                     self.seen.remove(&index);
                 }
                 Fault::PowerLoss => return Ok(true),
@@ -395,11 +408,13 @@ impl Run {
     /// Submits the payments that are due, each to the next machine in turn.
     async fn pay(&mut self, cluster: &Cluster) {
         let burst_ms = self.scenario.burst.as_millis().max(TICK.as_millis()) as u64;
-        if !(self.elapsed.as_millis() as u64).is_multiple_of(burst_ms) {
+        let elapsed_ms = self.elapsed.as_millis() as u64;
+        if !elapsed_ms.is_multiple_of(burst_ms) {
             return;
         }
-        let due = self.scenario.payments_per_s * burst_ms / 1_000;
-        let now_ms = BEGIN_S * 1_000 + self.elapsed.as_millis() as u64;
+        let until = |elapsed_ms: u64| self.scenario.payments_per_min * elapsed_ms / 60_000;
+        let due = until(elapsed_ms + burst_ms) - until(elapsed_ms);
+        let now_ms = BEGIN_S * 1_000 + elapsed_ms;
         for _ in 0..due {
             let tx = self.workload.next(now_ms);
             self.submit(cluster, vec![tx]).await;
@@ -461,7 +476,7 @@ impl Run {
             let wrong = |reason: String| Violation::Evidence { by, accused, reason };
             evidence.verify(self.genesis.chain_id, genesis_hash).map_err(|error| wrong(error.to_string()))?;
             let machine = self.machines.iter().position(|machine| machine.public_key() == accused);
-            match machine.filter(|machine| !self.machines[*machine].is_honest()) {
+            match machine.filter(|machine| !self.machines[*machine].is_true()) {
                 Some(machine) => drop(self.convicted.insert((by, machine))),
                 None => return Err(wrong("it is honest".into())),
             }
@@ -502,7 +517,7 @@ impl Run {
         let chain = verdict?;
         self.judge_evidence(cluster)?;
         let blocked = cluster.blocked().await;
-        let honest = |machine: usize| self.machines[machine].is_honest();
+        let honest = |machine: usize| self.machines[machine].is_true();
         if let Some((by, machine)) = blocked.iter().copied().find(|(by, machine)| honest(*by) && honest(*machine)) {
             return Err(Violation::Blocked { by, machine });
         }
@@ -533,6 +548,14 @@ impl Run {
             convicted: self.convicted.clone(),
             trace: String::new(),
         })
+    }
+}
+
+/// Nobody touches the disk of a machine that runs.
+fn must_rest(cluster: &Cluster, machine: usize) -> Result<(), Violation> {
+    match cluster.node(machine) {
+        Some(_) => Err(Violation::Scenario(format!("machine {machine} runs, its disk stays"))),
+        None => Ok(()),
     }
 }
 

@@ -19,6 +19,9 @@ const WRONG_CLOCK_MS_MAX: i64 = 3_600_000;
 /// costs. Payments come together once in two heartbeats.
 const HEARTBEATS_MS: [u64; 8] = [700, 2_000, 5_000, 5_000, 20_000, 20_000, 20_000, 20_000];
 
+/// Payments a minute. Transactions are the other thing that an hour costs.
+const PAYMENTS_PER_MIN: [u64; 8] = [6, 6, 12, 30, 60, 60, 120, 600];
+
 /// How long after everything works again the next block may become final: leaders whose view is over must be told from
 /// those that are gone, and who was away asks for what it missed.
 pub fn liveness(heartbeat_ms: u64) -> Duration {
@@ -47,12 +50,12 @@ impl Scenario {
             followers: dice.random_range(0..=1),
             heartbeat_ms,
             every_module: true,
-            payments_per_s: dice.random_range(1..=10),
+            payments_per_min: PAYMENTS_PER_MIN[dice.random_range(0..PAYMENTS_PER_MIN.len())],
             burst: Duration::from_millis(heartbeat_ms) * 2,
             links,
             ..Self::default()
         };
-        let mut story = Story { scenario, dice, now: Duration::ZERO };
+        let mut story = Story { scenario, dice, now: Duration::ZERO, kept: BTreeSet::new() };
         story.choose_traitors();
         story.choose_joining();
         story.set_clocks();
@@ -81,6 +84,8 @@ struct Story {
     dice: ChaCha8Rng,
     /// When the next thing happens.
     now: Duration,
+    /// Machines whose disk was copied.
+    kept: BTreeSet<usize>,
 }
 
 impl Story {
@@ -162,7 +167,7 @@ impl Story {
     }
 
     /// No more machines than may be gone are killed, at any moment and again and again, and started soon or late. A
-    /// follower may come back with an empty disk.
+    /// follower may come back with an empty disk, or with an old one.
     fn kills(&mut self) {
         let spare = self.scenario.spare();
         let mut victims = self.some(self.honest_validators(), 0..=spare);
@@ -173,8 +178,8 @@ impl Story {
             for _ in 0..self.dice.random_range(1..=3) {
                 self.wait_broken();
                 faults.push((self.now, Fault::Kill(machine)));
-                if machine >= self.scenario.validators && self.dice.random_bool(0.3) {
-                    faults.push((self.now, Fault::ReplaceDisk(machine)));
+                if machine >= self.scenario.validators {
+                    faults.extend(self.another_disk(machine).map(|fault| (self.now, fault)));
                 }
                 self.wait_ms(0..=8_000);
                 let joins = self.scenario.joining.contains(&machine);
@@ -186,6 +191,19 @@ impl Story {
         faults.sort_by_key(|(at, _)| *at);
         self.scenario.faults.extend(faults);
         self.now = end;
+    }
+
+    /// What happens to the disk of a follower that does not run.
+    fn another_disk(&mut self, machine: usize) -> Option<Fault> {
+        match self.dice.random_range(0..10) {
+            0..3 => Some(Fault::ReplaceDisk(machine)),
+            3..5 => {
+                self.kept.insert(machine);
+                Some(Fault::KeepDisk(machine))
+            }
+            5..8 => self.kept.remove(&machine).then_some(Fault::OldDisk(machine)),
+            _ => None,
+        }
     }
 
     fn too_many_are_gone(&mut self) {

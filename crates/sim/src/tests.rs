@@ -52,7 +52,7 @@ fn killed_machines_come_back() {
 #[test]
 fn a_machine_that_was_away_for_long_gets_blocks_that_engines_have_forgotten() {
     let faults = vec![at(1, Fault::Kill(4)), at(340, Fault::Start(4))];
-    let report = run(&Scenario { seed: 71, payments_per_s: 10, faults, ..seconds(35) }).unwrap();
+    let report = run(&Scenario { seed: 71, payments_per_min: 600, faults, ..seconds(35) }).unwrap();
     assert!(report.height >= 340, "too few blocks for any to be forgotten: {report:?}");
 }
 
@@ -201,6 +201,21 @@ fn full_disks_end_nodes_and_lose_nothing() {
 fn a_follower_with_an_empty_disk_gets_everything_again() {
     let faults = vec![at(30, Fault::Kill(4)), at(30, Fault::ReplaceDisk(4)), at(35, Fault::Start(4))];
     run(&Scenario { seed: 93, faults, ..seconds(6) }).unwrap();
+}
+
+#[test]
+fn a_machine_with_an_old_disk_catches_up_and_harms_nobody() {
+    // A follower, and a validator, which may sign again for views that it has forgotten: as many as may be faulty.
+    for machine in [4, 2] {
+        let copied = [at(20, Fault::Kill(machine)), at(20, Fault::KeepDisk(machine)), at(25, Fault::Start(machine))];
+        let returned = [at(50, Fault::Kill(machine)), at(50, Fault::OldDisk(machine)), at(55, Fault::Start(machine))];
+        let faults = copied.into_iter().chain(returned).collect();
+        let report = run(&Scenario { seed: 96, faults, ..seconds(9) }).unwrap();
+        assert!(report.height >= 8, "{report:?}");
+    }
+    let faults = vec![at(10, Fault::Kill(4)), at(10, Fault::OldDisk(4))];
+    let error = run(&Scenario { seed: 97, faults, ..seconds(2) }).unwrap_err();
+    assert!(matches!(error, Violation::Scenario(_)), "no copy was made: {error}");
 }
 
 #[test]
