@@ -8,8 +8,8 @@ use alloy_eips::Encodable2718 as _;
 use alloy_sol_types::SolCall as _;
 use florin_client::{Signer, TxEip1559};
 use florin_consensus::{
-    NodeSecret, ThresholdShare, deal_from_seed, decode_block, decode_gossip, decode_sample, decode_state, decode_told,
-    decode_vote,
+    NodeSecret, ThresholdShare, deal_from_seed, decode_block, decode_boundary, decode_gossip, decode_sample,
+    decode_state, decode_told, decode_vote,
 };
 use florin_execution::decode_revert;
 use florin_iso20022::{Limits, Mark, accept, parse};
@@ -52,6 +52,7 @@ pub const DECODERS: &[Decoder] = &[
     Decoder { name: "transaction", run: transaction },
     Decoder { name: "block", run: block },
     Decoder { name: "peer_message", run: peer_message },
+    Decoder { name: "boundary", run: boundary },
     Decoder { name: "extension", run: extension },
     Decoder { name: "genesis", run: genesis },
     Decoder { name: "state_proof", run: state_proof },
@@ -94,6 +95,13 @@ pub fn peer_message(bytes: &[u8]) {
     let _ = decode_gossip(bytes);
     let _ = decode_sample(bytes);
     let _ = decode_state(bytes);
+}
+
+/// With what an epoch began, as another node proves it.
+pub fn boundary(bytes: &[u8]) {
+    if let Some(encoded) = decode_boundary(bytes) {
+        assert_eq!(encoded, bytes, "the beginning of an epoch has one encoding");
+    }
 }
 
 /// What another validator sends: a vote, or a certificate; and what another node tells of a vote.
@@ -281,6 +289,9 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     seeds.push(("peer_message", block.clone()));
     seeds.push(("block", block));
     let golden = |text: &str| hex::decode(text).expect("golden bytes are hexadecimal");
+    let boundary = golden(include_str!("../crates/consensus/golden/boundary.hex"));
+    seeds.push(("peer_message", [&[5], &boundary[..]].concat()));
+    seeds.push(("boundary", boundary));
     // Node key and first vote stand in evidence as they are told.
     let evidence = golden(include_str!("../crates/consensus/golden/evidence.hex"));
     seeds.push(("vote", evidence[1..1 + 32 + SIGNED_VOTE_BYTES].to_vec()));

@@ -48,7 +48,7 @@ pub(crate) fn payload_bounds() -> (NonZeroU32, ModeVersion) {
 }
 
 /// Reads a payload in its one encoding.
-fn decode_payload(bytes: &[u8]) -> Option<EpochPayload> {
+pub(crate) fn decode_payload(bytes: &[u8]) -> Option<EpochPayload> {
     let payload = EpochPayload::decode_cfg(Copying(bytes), &payload_bounds()).ok()?;
     (payload.encode().as_ref() == bytes).then_some(payload)
 }

@@ -6,7 +6,7 @@ use crate::{
 };
 use florin_mempool::PoolLimits;
 use florin_proof::Finalization;
-use florin_types::{Genesis, RulesSchedule};
+use florin_types::{Genesis, GenesisNode, RulesSchedule};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// How much of the past a node can answer about.
@@ -55,6 +55,10 @@ pub struct NodeConfig {
     /// Whether the node signs nothing as long as it runs, whatever shares of the key it has stored: its record of votes is
     /// lost and it does not know yet which ones are past.
     pub abstains: bool,
+    /// Nodes that its operator knows, which it dials and asks where the network stands until it has read the ledger's list of
+    /// nodes. Where there are none it asks the validators of the genesis file. Of n of them, less than a third may lie about how
+    /// far the network has come; about what is final none can.
+    pub contacts: Vec<GenesisNode>,
     /// Prefix of everything the node stores, so that several can share one storage (simulation).
     pub partition_prefix: String,
     /// How much of the past it can answer about.
@@ -75,6 +79,7 @@ impl NodeConfig {
             floor: None,
             beginning: None,
             abstains: false,
+            contacts: Vec::new(),
             partition_prefix: "florin".into(),
             history: History::default(),
             pool: PoolLimits::default(),

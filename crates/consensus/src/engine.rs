@@ -11,17 +11,18 @@
 //!
 //! The order of starting matters: the ledger and marshal's archives are opened, then Stateful recovers the state to what
 //! marshal has delivered, and only then does agreement begin. While the state is copied from peers instead, agreement is
-//! followed already: what becomes final meanwhile is where the copy goes.
+//! followed already: what becomes final meanwhile is where the copy goes. With epochs that is so for both actors: what they ask
+//! the ledger for, they then read from final blocks.
 
 use self::gate::Gate;
 use crate::{
     admission::Admissions,
     application::{Application, Core, Marshal},
     archives::{FinalBlocks, FinalCertificates},
-    block::EngineBlock,
+    block::{EngineBlock, Epochal},
     config::NodeConfig,
     epochs::{
-        self,
+        self, joined,
         peers::{Listed, Peers},
         schemes::Schemes,
         watched::Watched,
@@ -70,7 +71,7 @@ use commonware_runtime::{Handle, buffer::paged::CacheRef};
 use commonware_utils::{NZDuration, NZU64, NZUsize};
 use florin_execution::genesis_state;
 use florin_proof::BlockDigest;
-use florin_state::{Ledger, LedgerConfig, database_config, page_cache_with, place_genesis};
+use florin_state::{Ledger, LedgerConfig, database_config, page_cache_with};
 use florin_types::Changeset;
 use futures::{FutureExt as _, future::select_all};
 use parking_lot::Mutex;
@@ -82,6 +83,7 @@ use std::{
 
 mod changing;
 mod error;
+mod floor;
 mod gate;
 mod opening;
 pub(crate) mod rebuild;
@@ -90,7 +92,7 @@ pub use error::StartError;
 
 use changing::{Actors, Changing, Mailboxes};
 use error::of_another_network;
-use opening::{abstains, archive, check_kept, copies, core, genesis, partition, stands_at, threads};
+use opening::{abstains, archive, check_kept, core, genesis, partition, stands_at, threads};
 
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 const REPLAY_BUFFER: NonZeroUsize = NZUsize!(1_048_576);
@@ -155,9 +157,8 @@ where
         dealing,
         evidence,
     } = transport;
-    // Until the state says who else may connect, the validators may: a follower that was removed stays out.
     let mut peers = Peers::new(manager.clone(), starting.config.genesis.clone(), starting.listed.clone());
-    peers.list(starting.config.genesis.validators().cloned().collect())?;
+    peers.begin(&starting.config.contacts)?;
     let watched = votes.0.clone();
     let buffer = starting.disseminate(manager.clone(), broadcast);
     let missing = starting.backfill(manager.clone(), blocker.clone(), backfill);
@@ -168,7 +169,7 @@ where
     if copying && starting.is_to_begin() {
         return Err(StartError::Begun("the state is copied from a network that has begun".into()));
     }
-    let changing = starting.changing(&peers, &blocker).await?;
+    let changing = starting.changing(&peers, &blocker, floor.as_ref()).await?;
     let Delivered { automaton, stateful, actors } =
         starting.deliver(archives, plan, state, (buffer, missing), changing).await;
     let gate = starting.answer_samples(sample, blocker.clone());
@@ -177,17 +178,18 @@ where
     let votes = heard(votes, Some(starting.observed.sightings.clone()));
     let (certificates, resolver) = (heard(certificates, None), heard(resolver, None));
     let agreement = Agreement { automaton, floor, gate, blocker: blocker.clone(), votes, certificates, resolver };
+    if !copying {
+        starting.attach(stateful.clone()).await?;
+        starting.follow_membership(peers.clone()).await;
+    }
+    match actors {
+        None => starting.agree(agreement),
+        Some(actors) => starting.agree_in_epochs(actors, agreement, dealing),
+    }
+    // What becomes final meanwhile is where the copy goes, so agreement is followed first.
     if copying {
-        starting.agree(agreement);
         starting.attach(stateful).await?;
         starting.follow_membership(peers).await;
-    } else {
-        starting.attach(stateful).await?;
-        starting.follow_membership(peers).await;
-        match actors {
-            None => starting.agree(agreement),
-            Some(actors) => starting.agree_in_epochs(actors, agreement, dealing),
-        }
     }
     starting.watch(watched);
     starting.exchange_evidence(blocker.clone(), evidence);
@@ -259,6 +261,8 @@ struct Starting<E: Runtime> {
     /// Resolves when a first vote would not be the first.
     begun_before: node::Told,
     listed: Listed,
+    /// What the epoch began with in which the state was copied, where it was and there are epochs.
+    joined: Option<Epochal>,
     tasks: Vec<(&'static str, Handle<()>)>,
 }
 
@@ -289,7 +293,12 @@ impl<E: Runtime> Starting<E> {
         let core = Arc::new(core(&context, &config, genesis.inner().clone(), &ledger, writer));
         let domain = Domain { chain_id: config.genesis.chain_id, genesis_hash: genesis.inner().hash() };
         let me = crate::keys::node_key(&node_key)?;
-        let schemes = Schemes::new(domain, config.secret.clone(), committee, config.share.as_ref(), abstains(&config))?;
+        let joined = match config.genesis.epoch_blocks {
+            Some(_) => joined::read(context.child("joined"), partition(&config, "joined")).await?,
+            None => None,
+        };
+        let abstains = abstains(&config, joined.as_ref());
+        let schemes = Schemes::new(domain, config.secret.clone(), committee, config.share.as_ref(), abstains)?;
         let observed: Arc<Observed> = Arc::default();
         let (witness, evidence, telling) = Witness::new(schemes.clone());
         observed.keep_evidence(evidence);
@@ -308,7 +317,7 @@ impl<E: Runtime> Starting<E> {
                 first: genesis.epoch_payload().map(|_| Arc::new(genesis.clone())),
             },
         };
-        let starting = Self {
+        let mut starting = Self {
             me,
             listed: Listed::new(&config.genesis),
             epoch_blocks: epochs::epoch_blocks(&config.genesis),
@@ -326,7 +335,11 @@ impl<E: Runtime> Starting<E> {
             hashing,
             ledger,
             core,
+            joined: None,
         };
+        if let Some(begins) = joined {
+            starting.joins(begins);
+        }
         Ok((starting, archives, plan))
     }
 
@@ -374,58 +387,6 @@ impl<E: Runtime> Starting<E> {
             priority_responses: false,
         };
         marshal_resolver::init(self.context.child("backfill"), config, backfill)
-    }
-
-    /// Decides once where the state comes from: genesis, or a certificate that peers agree on. An interrupted copy goes on,
-    /// with a newer certificate: what belongs to the old one may not be kept any more.
-    async fn choose_floor<B, S, R>(
-        &mut self,
-        mut plan: Plan<E>,
-        mut channel: (S, R),
-        blocker: B,
-    ) -> Result<(Plan<E>, (S, R)), StartError>
-    where
-        B: Blocker<PublicKey = PublicKey>,
-        S: Sender<PublicKey = PublicKey>,
-        R: Receiver<PublicKey = PublicKey>,
-    {
-        if copies(&plan, &self.config) {
-            let others = self.other_validators();
-            let committee = self.schemes.current().get().committee.participants.len();
-            let (mut context, scheme) = (self.context.child("sample"), self.schemes.of_certificates());
-            let (asked, known) = ((others.as_slice(), committee), plan.floor());
-            let newest = sample::newest(&mut context, &scheme, asked, known, &mut channel, blocker).await;
-            if let Some(newest) = newest {
-                tracing::info!(view = newest.round().view().get(), "the state is copied from peers");
-                self.core.writer.set_copying(true).await?;
-                plan = plan.set_floor(newest).await;
-            }
-        } else if self.config.history.copies_state()
-            && let Some(since) = plan.completed()
-        {
-            tracing::info!(
-                since = since.get(),
-                "the state was placed once and is not copied again: what is missing is fetched and executed block by block. If \
-                 that takes too long, stop the node, move its data directory away, and start it again"
-            );
-        }
-        if plan.floor().is_none() {
-            self.place_genesis().await?;
-        }
-        Ok((plan, channel))
-    }
-
-    /// Puts genesis into a fresh store.
-    async fn place_genesis(&self) -> Result<(), StartError> {
-        let prefix = &self.config.partition_prefix;
-        let database = database_config(prefix, self.page_cache.clone(), self.hashing.clone());
-        let header = self.genesis.inner().header();
-        let expected = (header.state_root, self.genesis.inner().extension().state);
-        Ok(place_genesis(self.context.child("genesis"), database, (&self.genesis_changes, expected), prefix).await?)
-    }
-
-    fn other_validators(&self) -> Vec<PublicKey> {
-        self.schemes.current().get().others(&self.me)
     }
 
     /// Operations of the state, fetched and served.
@@ -537,6 +498,10 @@ impl<E: Runtime> Starting<E> {
         state: StateSource<E>,
     ) -> StatefulConfig<E, Application<E>, Standard<EngineBlock>, StateSource<E>, Sequential> {
         let blocks_retained = self.config.history.blocks_retained;
+        // Neither the block at which the copy began nor the last one of an epoch that passed during it is in the ledger, and
+        // a node that starts again in that epoch needs them.
+        let epoch = self.joined.as_ref().and_then(|_| usize::try_from(self.epoch_blocks.get()).ok());
+        let marshal_blocks_retained = blocks_retained.max(epoch.unwrap_or_default());
         StatefulConfig {
             application: Application(self.core.clone()),
             db_config: database_config(&self.config.partition_prefix, self.page_cache.clone(), self.hashing.clone()),
@@ -554,7 +519,7 @@ impl<E: Runtime> Starting<E> {
             prune_config: Some(PruneConfig {
                 maintenance_interval: NonZeroUsize::new(blocks_retained.min(PRUNE_INTERVAL_MAX))
                     .unwrap_or(NonZeroUsize::MIN),
-                retained_marshal_blocks: blocks_retained,
+                retained_marshal_blocks: marshal_blocks_retained,
                 retained_qmdb_blocks: blocks_retained,
             }),
             strategy: Sequential,

@@ -67,7 +67,7 @@ pub use evidence::{decode_vote, telling::decode_told};
 pub use gossip::decode_gossip;
 pub use joining::beginning::Beginning;
 #[doc(hidden)]
-pub use joining::{sample::decode_sample, source::decode_state};
+pub use joining::{boundary::decode_boundary, sample::decode_sample, source::decode_state};
 pub use keys::{Committee, Dealing, KeyError, NodeSecret, ThresholdShare, deal, deal_from_seed};
 pub use node::{Node, NodeStatus, Validator};
 pub use runtime::{Context, Runtime, run};

@@ -127,6 +127,10 @@ sections! {
         private_addresses: bool = false,
         /// Accept connections only from the addresses that the genesis file names. A peer's key is checked anyway.
         check_source_addresses: bool = false,
+        /// Nodes that a new node turns to, each as `NODE_KEY@HOST:PORT`: it dials them, and where it copies the state it asks them where
+        /// the network stands, until it has read the ledger's list of nodes. Needed when the genesis file's validators have left. Less
+        /// than a third of them may lie: name four or more. Empty: the validators of the genesis file.
+        contacts: Vec<String> = Vec::new(),
     }
     /// Encrypted key files. `florin key` writes them.
     keys: Keys {

@@ -15,8 +15,10 @@ pub(crate) use fields::{Config, LogFormat, Rpc, SECTIONS, Storage};
 
 use crate::{failure::Failure, files};
 use alloy_primitives::Address;
-use fields::Monitoring;
+use fields::{Monitoring, Network};
+use florin_consensus::network::peer_key;
 use florin_rpc::IpNet;
+use florin_types::{GENESIS_NODES_MAX, GenesisNode, NodeRole};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -126,6 +128,7 @@ impl Config {
                 );
             }
         }
+        self.network.known()?;
         self.rpc.trusted_networks()?;
         self.monitoring.names()?;
         for (field, filter) in [("log.filter", &self.log.filter), ("traces.filter", &self.traces.filter)] {
@@ -149,6 +152,33 @@ impl Config {
             .into_iter()
             .filter(|(_, enabled, at, tls)| *enabled && !at.ip().to_canonical().is_loopback() && tls.is_none());
         open.map(|(field, _, at, _)| (field, at)).collect()
+    }
+}
+
+impl Network {
+    /// The nodes that a new node turns to.
+    pub(crate) fn known(&self) -> Result<Vec<GenesisNode>, Failure> {
+        let wrong = |entry: &str, rule: String| {
+            let message = format!("field network.contacts: {entry:?} {rule}");
+            Failure::usage("config.value", message, "write each as NODE_KEY@HOST:PORT; the node's operator knows both")
+        };
+        if self.contacts.len() > GENESIS_NODES_MAX {
+            return Err(wrong("", format!("is one of more than {GENESIS_NODES_MAX}")));
+        }
+        let mut known: Vec<GenesisNode> = Vec::new();
+        for entry in &self.contacts {
+            let (key, address) = entry.split_once('@').ok_or_else(|| wrong(entry, "has no @".into()))?;
+            let public_key = key.trim().parse().map_err(|_| wrong(entry, "does not begin with a node key".into()))?;
+            peer_key(&public_key).map_err(|error| wrong(entry, error.to_string()))?;
+            let (_, port) = address.rsplit_once(':').ok_or_else(|| wrong(entry, "has no port".into()))?;
+            port.trim().parse::<u16>().map_err(|_| wrong(entry, "does not end with a port".into()))?;
+            if known.iter().any(|node| node.public_key == public_key) {
+                return Err(wrong(entry, "names a node twice".into()));
+            }
+            let (name, address) = (address.trim().to_string(), address.trim().to_string());
+            known.push(GenesisNode { name, public_key, address, role: NodeRole::Validator });
+        }
+        Ok(known)
     }
 }
 

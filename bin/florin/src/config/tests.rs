@@ -113,6 +113,27 @@ fn trusted_clients_are_addresses_or_networks_and_certificates_have_keys() {
     }
 }
 
+#[test]
+fn contacts_are_keys_with_addresses() {
+    let key = |seed| florin_consensus::NodeSecret::from_seed(seed).public_key();
+    let known = |text: &str| parse("", &[("FLORIN__NETWORK__CONTACTS", text)]).map(|it| it.network.known().unwrap());
+    assert!(known("").unwrap().is_empty());
+    let two = known(&format!("{}@bank.example:9000, {}@[::1]:9001", key(1), key(2))).unwrap();
+    let named: Vec<_> = two.iter().map(|node| (node.public_key, node.address.as_str())).collect();
+    assert_eq!(named, [(key(1), "bank.example:9000"), (key(2), "[::1]:9001")]);
+    for wrong in [
+        "bank.example:9000".to_string(),
+        "0x12@bank.example:9000".into(),
+        format!("{}@bank.example", key(1)),
+        format!("{}@bank.example:90000", key(1)),
+        format!("{0}@a:1,{0}@b:1", key(1)),
+        // No point of the curve.
+        format!("0x{}@bank.example:9000", "02".repeat(32)),
+    ] {
+        assert!(known(&wrong).unwrap_err().message.contains("network.contacts"), "{wrong}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn arbitrary_files_and_variables_never_panic(text in "[a-z\\[\\]=\" .0-9\n_-]{0,200}", name in "[A-Z_]{0,20}", value in ".{0,20}") {

@@ -231,6 +231,7 @@ fn node_config(
     let bound = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
     let mut config = NodeConfig::new(genesis.clone(), secret, share);
     config.history = history(&settings.storage)?;
+    config.contacts = settings.network.known()?;
     config.page_cache_bytes = machine::page_cache_bytes(directory);
     if config.page_cache_bytes as u64 > machine::memory_bytes() {
         return Err(Failure::input(

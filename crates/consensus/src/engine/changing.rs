@@ -4,7 +4,7 @@
 use super::{Agreement, Automaton, MAILBOX, REPLAY_BUFFER, StartError, Starting, StatefulMailbox, WRITE_BUFFER};
 use crate::{
     application::Marshal,
-    block::EngineBlock,
+    block::{EngineBlock, payload_bounds},
     epochs::{
         participants::Participants,
         peers::Peers,
@@ -14,7 +14,7 @@ use crate::{
     keys::{REVEAL, SHARING, VALIDATORS},
     runtime::Runtime,
     secrets::{Kept, Secrets},
-    votes::VoteScheme,
+    votes::{Finalization, VoteScheme},
 };
 use commonware_consensus::{Reporters, marshal::standard::Standard, simplex::elector::RoundRobin};
 use commonware_cryptography::{
@@ -25,11 +25,15 @@ use commonware_cryptography::{
 use commonware_glue::dkg::{
     fence::{Fence, Gate},
     orchestrator, reshare,
-    state_sync::Plan as StateSyncPlan,
+    state_sync::{self, StateSync},
 };
 use commonware_p2p::{AddressableManager, Blocker, Receiver, Sender};
 use commonware_parallel::Sequential;
+use florin_proof::BlockDigest;
 use std::sync::Arc;
+
+/// From where the actors begin: a certificate and what its epoch began with, or what is on the disk.
+type Beginning = state_sync::Plan<VoteScheme, BlockDigest, MinSig>;
 
 /// Deals shares and takes part in every ceremony.
 type Dealing<E, M, B> = reshare::Actor<
@@ -79,6 +83,7 @@ pub(super) struct Changing<E: Runtime, M, B> {
     blocker: B,
     secrets: Secrets<E>,
     namespace: &'static [u8],
+    beginning: Beginning,
 }
 
 /// What is started when the state is recovered.
@@ -92,11 +97,13 @@ where
 }
 
 impl<E: Runtime> Starting<E> {
-    /// Opens the shares of this node; `None` where there is one epoch for ever.
+    /// Opens the shares of this node; `None` where there is one epoch for ever. `floor` is the certificate from which on the
+    /// state is copied, if it is.
     pub(super) async fn changing<M, B>(
         &self,
         peers: &Peers<M>,
         blocker: &B,
+        floor: Option<&Finalization>,
     ) -> Result<Option<Changing<E, M, B>>, StartError>
     where
         M: AddressableManager<PublicKey = PublicKey> + Sync,
@@ -106,15 +113,27 @@ impl<E: Runtime> Starting<E> {
         let (context, partition) = (self.context.child("secrets"), self.partition("shares"));
         let secrets = Secrets::open(context, partition, &self.config.secret, Kept::Epochs).await;
         let mut secrets = secrets.map_err(StartError::Secrets)?;
-        // A node that has blocks but no shares has lost them, and with them what it voted for: it is dealt a new one.
+        // A node that has blocks but no shares has lost them, and with them what it voted for: it is dealt a new one. So has
+        // one that copies the state, or has copied it and not begun its ledger there.
         if self.ledger.head().block.height() == 0
             && self.config.floor.is_none()
+            && self.joined.is_none()
             && let Some(share) = &self.config.share
         {
             secrets.import(share).await;
         }
         let namespace = dealings.namespace();
-        Ok(Some(Changing { peers: peers.clone(), blocker: blocker.clone(), secrets, namespace }))
+        let beginning = self.beginning(floor).await;
+        Ok(Some(Changing { peers: peers.clone(), blocker: blocker.clone(), secrets, namespace, beginning }))
+    }
+
+    /// A copy begins where its certificate says. Later, while the node is in that epoch, what was noted then counts.
+    async fn beginning(&self, floor: Option<&Finalization>) -> Beginning {
+        let copied = floor.cloned().zip(self.joined.clone()).map(|(floor, info)| StateSync { info, floor });
+        let (max_participants, max_supported_mode) = payload_bounds();
+        let partition_prefix = self.partition("epochs");
+        let config = state_sync::Config { partition_prefix, max_participants, max_supported_mode };
+        Beginning::init(self.context.child("beginning"), config, copied).await
     }
 
     /// Makes the actors, and the application that puts into blocks what they must publish.
@@ -128,7 +147,7 @@ impl<E: Runtime> Starting<E> {
         M: AddressableManager<PublicKey = PublicKey> + Sync,
         B: Blocker<PublicKey = PublicKey> + Sync,
     {
-        let Changing { peers, blocker, secrets, namespace } = changing;
+        let Changing { peers, blocker, secrets, namespace, beginning } = changing;
         let (fence, gate) = Fence::new();
         let votes = self.partition("simplex");
         let registrar =
@@ -140,6 +159,7 @@ impl<E: Runtime> Starting<E> {
             participants_provider: Participants {
                 context: Arc::new(self.context.child("participants")),
                 ledger: self.ledger.clone(),
+                marshal: marshal.clone(),
                 genesis: self.config.genesis.clone(),
                 first: self.schemes.current().get().committee.participants.clone(),
             },
@@ -147,7 +167,7 @@ impl<E: Runtime> Starting<E> {
             strategy: Sequential,
             registrar,
             marshal: marshal.clone(),
-            state_sync: StateSyncPlan::disabled(),
+            state_sync: beginning.clone(),
             fence,
             namespace,
             sharing_mode: SHARING,
@@ -163,7 +183,7 @@ impl<E: Runtime> Starting<E> {
         let (dealing, dealt) = reshare::Actor::new(self.context.child("reshare"), config);
         let wrapped = reshare::Application::new(application, dealt.clone(), self.epoch_blocks);
         let automaton = self.automaton(Wrapped::Epochs(wrapped), marshal.clone());
-        let config = self.conducting((peers, blocker), automaton.clone(), marshal, gate);
+        let config = self.conducting((peers, blocker), automaton.clone(), marshal, (gate, beginning));
         let (conducting, conducted) = orchestrator::Actor::new(self.context.child("orchestrator"), config);
         (automaton, Actors { dealing, conducting }, Reporters::from((conducted, dealt)))
     }
@@ -173,7 +193,7 @@ impl<E: Runtime> Starting<E> {
         (manager, oracle): (Peers<M>, B),
         application: Automaton<E>,
         marshal: Marshal,
-        gate: Gate,
+        (gate, state_sync): (Gate, Beginning),
     ) -> Conduct<E, M, B> {
         orchestrator::Config {
             oracle,
@@ -184,7 +204,7 @@ impl<E: Runtime> Starting<E> {
             strategy: Sequential,
             simplex: self.voting(),
             gate,
-            state_sync: StateSyncPlan::disabled(),
+            state_sync,
             blocks_per_epoch: self.epoch_blocks,
             mailbox_size: MAILBOX,
             partition_prefix: self.partition("simplex"),

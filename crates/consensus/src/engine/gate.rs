@@ -5,7 +5,7 @@ use super::Starting;
 use crate::{
     joining::{
         beginning::{Before, Found, Rule},
-        sample,
+        sample::{self, Answering},
     },
     node,
     runtime::Runtime,
@@ -53,7 +53,11 @@ impl<E: Runtime> Starting<E> {
         R: Receiver<PublicKey = PublicKey>,
     {
         let marshal = self.core.marshal.get().cloned()?;
-        let sightings = self.observed.sightings.clone();
+        let answering = Answering {
+            marshal,
+            sightings: self.observed.sightings.clone(),
+            epoch_blocks: self.config.genesis.epoch_blocks,
+        };
         let before = self.config.beginning.filter(|_| self.is_to_begin()).map(|beginning| Before {
             rule: Rule {
                 beginning,
@@ -61,9 +65,8 @@ impl<E: Runtime> Starting<E> {
                 others: self.other_validators(),
                 quorum: usize::try_from(self.schemes.current().get().committee.quorum()).unwrap_or(usize::MAX),
             },
-            scheme: self.schemes.of_certificates(),
-            marshal: marshal.clone(),
-            sightings: sightings.clone(),
+            certificates: self.certificates(),
+            answering: answering.clone(),
         });
         let (open, gate) = oneshot::channel();
         let (tell, told) = oneshot::channel::<Arc<str>>();
@@ -82,7 +85,7 @@ impl<E: Runtime> Starting<E> {
                     Found::Begun(reason) => drop(tell.send(reason.into())),
                 }
             }
-            sample::keep_answering(marshal, sightings, channel, blocker).await;
+            sample::keep_answering(answering, channel, blocker).await;
         });
         self.tasks.push(("samples", task));
         gate

@@ -1,10 +1,10 @@
 //! What a node opens and works out from its configuration before any part of it runs.
 
-use super::{ITEMS_PER_SECTION, Plan, REPLAY_BUFFER, StartError, WRITE_BUFFER};
+use super::{ITEMS_PER_SECTION, REPLAY_BUFFER, StartError, WRITE_BUFFER};
 use crate::{
     application::Core,
     archives::Archive,
-    block::EngineBlock,
+    block::{EngineBlock, Epochal},
     config::{NodeConfig, Timing},
     epochs::{self, dealings::Dealings, schemes::Abstains},
     keys::Committee,
@@ -64,16 +64,18 @@ pub(super) fn core<E: Runtime>(
     }
 }
 
-/// In which epochs this node signs nothing. With one epoch for ever it is agreement that is given the floor.
-pub(super) fn abstains(config: &NodeConfig) -> Abstains {
-    match &config.floor {
+/// In which epochs this node signs nothing. With one epoch for ever it is agreement that is given the floor. Where the state was
+/// copied, what an earlier life of the directory signed in that epoch is not known.
+pub(super) fn abstains(config: &NodeConfig, joined: Option<&Epochal>) -> Abstains {
+    let abstains = match &config.floor {
         _ if config.abstains => Abstains::Always,
         Some(floor) if config.genesis.epoch_blocks.is_some() => Abstains::UpTo(floor.epoch()),
         _ => Abstains::Never,
-    }
+    };
+    joined.map_or(abstains, |begins| abstains.and_up_to(begins.epoch))
 }
 
-/// The block with which the running epoch begins must be there when the node starts again.
+/// The block with which the running epoch begins must be there when the node starts again, and for whoever joins.
 pub(super) fn check_kept(config: &NodeConfig) -> Result<(), StartError> {
     let kept = config.history.blocks_kept.filter(|_| !config.history.archive);
     let (Some(blocks_kept), Some(epoch_blocks)) = (kept, config.genesis.epoch_blocks.map(NonZeroU64::get)) else {
@@ -81,12 +83,6 @@ pub(super) fn check_kept(config: &NodeConfig) -> Result<(), StartError> {
     };
     let needed = epoch_blocks.saturating_mul(2);
     if blocks_kept < needed { Err(StartError::Kept { epoch_blocks, blocks_kept, needed }) } else { Ok(()) }
-}
-
-/// Whether the state is still to be copied from peers.
-pub(super) fn copies<E: Runtime>(plan: &Plan<E>, config: &NodeConfig) -> bool {
-    // A copied state has no share, and nobody to ask for the beginning of its epoch: with epochs all blocks are executed.
-    plan.should_sync(config.history.copies_state() && config.genesis.epoch_blocks.is_none())
 }
 
 /// Height of the block after which the state stands.

@@ -9,7 +9,7 @@
 //! and the committee and its shares stay for one more epoch. Governance can take the absent one off the list.
 //!
 //! **State.** What the epoch began with, read once from the block before it, which is final before its first block is
-//! proposed.
+//! proposed; in the epoch in which the state was copied, from what was noted then ([`super::joined`]).
 
 use crate::{
     application::Marshal,
@@ -84,16 +84,23 @@ pub(crate) struct Dealings {
     namespace: &'static [u8],
     epocher: FixedEpocher,
     round: Mutex<Option<Arc<Round>>>,
+    /// With what the epoch began in which the state was copied: the block before it is not here.
+    joined: Mutex<Option<Epochal>>,
 }
 
 impl Dealings {
     pub(crate) fn new(namespace: &'static [u8], epoch_blocks: NonZeroU64) -> Self {
-        Self { namespace, epocher: FixedEpocher::new(epoch_blocks), round: Mutex::new(None) }
+        Self { namespace, epocher: FixedEpocher::new(epoch_blocks), round: Mutex::default(), joined: Mutex::default() }
     }
 
     /// What everything that is signed while shares are dealt begins with.
     pub(crate) fn namespace(&self) -> &'static [u8] {
         self.namespace
+    }
+
+    /// Tells with what an epoch begins whose beginning is in no block of this node.
+    pub(crate) fn begins(&self, begins: Epochal) {
+        *self.joined.lock() = Some(begins);
     }
 
     /// Whether a block of this height may carry the payload. Of payloads only logs are judged: the end of an epoch is
@@ -109,14 +116,23 @@ impl Dealings {
         if let Some(round) = self.round.lock().clone().filter(|round| round.epoch == epoch) {
             return Ok(round);
         }
+        let joined = self.joined.lock().clone().filter(|begins| begins.epoch == epoch);
+        let round = match joined {
+            Some(begins) => Round::new(self.namespace, &begins)?,
+            None => self.read(marshal, epoch).await?,
+        };
+        let round = Arc::new(round);
+        *self.round.lock() = Some(round.clone());
+        Ok(round)
+    }
+    /// What is dealt in an epoch, from the block before it.
+    async fn read(&self, marshal: &Marshal, epoch: Epoch) -> Result<Round, String> {
         let before = epoch.previous().and_then(|previous| self.epocher.last(previous)).unwrap_or_else(Height::zero);
         let block = marshal.get_block(Identifier::Height(before)).await;
         let block = block.ok_or_else(|| format!("block {before}, with which epoch {epoch} begins, is missing here"))?;
         let Some(EpochPayload::EpochInfo(begins)) = block.inner().epoch_payload() else {
             return Err(format!("block {before} does not say with what epoch {epoch} begins"));
         };
-        let round = Arc::new(Round::new(self.namespace, begins)?);
-        *self.round.lock() = Some(round.clone());
-        Ok(round)
+        Round::new(self.namespace, begins)
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! **Place.** Around agreement: `schemes` says who signs in which epoch, `current` tells the rest of the node, `peers` who is
 //! connected for it, `wrapped` puts what the protocol must publish into blocks, `watched` lets the node see what agreement
-//! does. Where the genesis file names no length there is one epoch for ever and nothing is dealt.
+//! does, `joined` keeps with what an epoch began that a node came into. Where the genesis file names no length there is one epoch for ever and nothing is dealt.
 //!
 //! **State.** Shares, dealings and seeds of two epochs (`crate::secrets`), the protocol's journal (`-reshare`), votes of
 //! two epochs (`-simplex_consensus_N`).
@@ -19,6 +19,7 @@
 
 pub(crate) mod current;
 pub(crate) mod dealings;
+pub(crate) mod joined;
 pub(crate) mod participants;
 pub(crate) mod peers;
 pub(crate) mod schemes;

@@ -2,13 +2,18 @@
 //!
 //! The list is governance's, read from the ledger. For epoch `e` it is fixed by a block in the middle of epoch `e - 2` and
 //! is the same in every state from there on, so the newest is read: a node that catches up asks for epochs long past, whose
-//! states it does not keep.
+//! states it does not keep. The last block of epoch `e - 2` says what the list was, and once it is final that is the answer as
+//! well: a node that copies the state has no other, and must not wait for one, since without an answer no block
+//! after that one is delivered, and the copy would not move on.
 //!
 //! **Failures.** A key that is none could never be dealt to and is left out, on every node alike. While the state cannot
 //! be read, the answer waits: the protocol wants one, and a wrong one would tear the node from the network.
 
-use crate::{keys::node_key, pace::POLL, runtime::Runtime};
-use commonware_consensus::types::Epoch;
+use crate::{application::Marshal, block::EpochPayload, keys::node_key, pace::POLL, runtime::Runtime};
+use commonware_consensus::{
+    marshal::Identifier,
+    types::{Epoch, Height},
+};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_glue::dkg::ParticipantsProvider;
 use commonware_utils::{ordered::Set, sequence::Unit};
@@ -21,6 +26,7 @@ use std::sync::Arc;
 pub(crate) struct Participants<E> {
     pub(crate) context: Arc<E>,
     pub(crate) ledger: Ledger,
+    pub(crate) marshal: Marshal,
     pub(crate) genesis: Arc<Genesis>,
     /// The validators of the genesis file: for ever, where there is no governance.
     pub(crate) first: Set<PublicKey>,
@@ -39,8 +45,19 @@ impl<E: Runtime> Participants<E> {
                     Err(error) => tracing::warn!(error, epoch, "the list of validators cannot be read yet"),
                 }
             }
+            if let Some(decided) = self.decided(epoch, epoch_blocks).await {
+                return decided;
+            }
             self.context.sleep(POLL / 10).await;
         }
+    }
+
+    /// The list as the last block of epoch `epoch - 2` has it, if that is final.
+    async fn decided(&self, epoch: u64, epoch_blocks: u64) -> Option<Set<PublicKey>> {
+        let last = epoch.checked_sub(1)?.checked_mul(epoch_blocks)?.checked_sub(1)?;
+        let block = self.marshal.get_block(Identifier::Height(Height::new(last))).await?;
+        let Some(EpochPayload::EpochInfo(begins)) = block.inner().epoch_payload() else { return None };
+        (begins.epoch.next().get() == epoch).then(|| begins.next_players.clone())
     }
 
     async fn listed(&self, epoch: u64, head: &FinalizedBlock) -> Result<Vec<B256>, String> {

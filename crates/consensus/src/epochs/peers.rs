@@ -31,13 +31,15 @@ struct Roll {
     nodes: Vec<GenesisNode>,
     /// Members of the committees of the newest epoch, the ones that sign first. Empty where the committee never changes.
     members: Vec<PublicKey>,
+    /// Whom the node turns to before it has read the ledger's list: they are dialled like members until then.
+    first: Vec<PublicKey>,
 }
 
 impl Listed {
     /// Until the ledger was read, the validators of the genesis file may connect.
     pub(crate) fn new(genesis: &Genesis) -> Self {
         let nodes = genesis.validators().cloned().collect();
-        Self(Arc::new(Mutex::new(Roll { nodes, members: Vec::new() })))
+        Self(Arc::new(Mutex::new(Roll { nodes, members: Vec::new(), first: Vec::new() })))
     }
 
     /// The entry of a node.
@@ -77,10 +79,28 @@ impl<M: AddressableManager<PublicKey = PublicKey>> Peers<M> {
         Self { manager, genesis, listed, next: Arc::default() }
     }
 
+    /// Until the ledger says who else may connect, the validators of the genesis file may, and those whom the operator
+    /// names: a follower that was removed stays out.
+    pub(crate) fn begin(&mut self, contacts: &[GenesisNode]) -> Result<(), PeersError> {
+        let named = |node: &&GenesisNode| !contacts.iter().any(|contact| contact.public_key == node.public_key);
+        let genesis = self.genesis.clone();
+        let nodes: Vec<GenesisNode> = contacts.iter().chain(genesis.validators().filter(named)).cloned().collect();
+        peers(&nodes)?;
+        let mut roll = self.listed.0.lock();
+        roll.first = nodes.iter().filter_map(|node| crate::keys::node_key(&node.public_key).ok()).collect();
+        roll.nodes = nodes;
+        drop(roll);
+        self.tell();
+        Ok(())
+    }
+
     /// The list changed. The error names a node of which the network cannot be told.
     pub(crate) fn list(&mut self, nodes: Vec<GenesisNode>) -> Result<(), PeersError> {
         peers(&nodes)?;
-        self.listed.0.lock().nodes = nodes;
+        let mut roll = self.listed.0.lock();
+        roll.nodes = nodes;
+        roll.first.clear();
+        drop(roll);
         self.tell();
         Ok(())
     }
@@ -89,11 +109,7 @@ impl<M: AddressableManager<PublicKey = PublicKey>> Peers<M> {
     fn tell(&mut self) {
         let mut next = self.next.lock();
         let roll = self.listed.0.lock();
-        let set = if roll.members.is_empty() {
-            peers(&roll.nodes).ok()
-        } else {
-            Some(around(&roll.members, &roll.nodes, &self.genesis))
-        };
+        let set = if roll.members.is_empty() { peers(&roll.nodes).ok() } else { Some(around(&roll, &self.genesis)) };
         drop(roll);
         if let Some(set) = set {
             self.manager.track(*next, set);
@@ -103,20 +119,25 @@ impl<M: AddressableManager<PublicKey = PublicKey>> Peers<M> {
 }
 
 /// The members as primary peers, everybody else who is listed as secondary ones.
-fn around(members: &[PublicKey], listed: &[GenesisNode], genesis: &Genesis) -> AddressableTrackedPeers<PublicKey> {
+fn around(roll: &Roll, genesis: &Genesis) -> AddressableTrackedPeers<PublicKey> {
+    let Roll { nodes: listed, members, first } = roll;
     let mut primary: Vec<(PublicKey, Address)> = Vec::new();
-    for key in members.iter().take(GENESIS_NODES_MAX) {
+    let others = first.iter().filter(|key| !members.contains(key));
+    for key in members.iter().chain(others).take(GENESIS_NODES_MAX) {
         let is_member = |node: &&GenesisNode| node.public_key.as_slice() == key.as_ref();
         let entries = listed.iter().chain(&genesis.nodes).filter(is_member);
         match entries.filter_map(|node| address(node).ok()).next() {
             Some(address) => primary.push((key.clone(), address)),
+            // The ledger's list is not known yet, and may have it.
+            None if !first.is_empty() => {}
             None => {
                 tracing::warn!(%key, "a member of a committee cannot be dialled: register the node with its address")
             }
         }
     }
     let room = GENESIS_NODES_MAX.saturating_sub(primary.len());
-    let is_primary = |node: &&GenesisNode| members.iter().any(|key| key.as_ref() == node.public_key.as_slice());
+    let is_primary =
+        |node: &&GenesisNode| members.iter().chain(first).any(|key| key.as_ref() == node.public_key.as_slice());
     let secondary = listed.iter().filter(|node| !is_primary(node)).filter_map(|node| {
         let key = crate::keys::node_key(&node.public_key).ok()?;
         Some((key, address(node).ok()?))

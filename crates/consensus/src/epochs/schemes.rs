@@ -51,6 +51,15 @@ impl Abstains {
             Self::Always => true,
         }
     }
+
+    /// The same, and up to this epoch.
+    pub(crate) fn and_up_to(self, epoch: Epoch) -> Self {
+        match self {
+            Self::Never => Self::UpTo(epoch),
+            Self::UpTo(last) => Self::UpTo(last.max(epoch)),
+            Self::Always => Self::Always,
+        }
+    }
 }
 
 /// The schemes of the newest epochs. Clones share them.
@@ -62,7 +71,7 @@ struct Inner {
     secret: NodeSecret,
     /// The network's key, which never changes.
     network: <MinSig as Variant>::Public,
-    abstains: Abstains,
+    abstains: Mutex<Abstains>,
     current: Current,
     by_epoch: Mutex<BTreeMap<Epoch, Arc<VoteScheme>>>,
 }
@@ -84,12 +93,18 @@ impl Schemes {
         }
         let current = Current::new(Seated { epoch: 0, committee, role });
         let by_epoch = Mutex::new([(Epoch::zero(), Arc::new(scheme))].into());
-        Ok(Self(Arc::new(Inner { domain, secret, network, abstains, current, by_epoch })))
+        Ok(Self(Arc::new(Inner { domain, secret, network, abstains: Mutex::new(abstains), current, by_epoch })))
     }
 
     /// The committee that signs.
     pub(crate) fn current(&self) -> &Current {
         &self.0.current
+    }
+
+    /// From now on no epoch up to this one begins with a share.
+    pub(crate) fn abstain_up_to(&self, epoch: Epoch) {
+        let mut abstains = self.0.abstains.lock();
+        *abstains = abstains.and_up_to(epoch);
     }
 
     /// The network that votes are for.
@@ -115,7 +130,7 @@ impl Schemes {
         }
         let committee = Committee::new(members, sharing)
             .unwrap_or_else(|error| stop(&format!("the committee of epoch {epoch}: {error}")));
-        let share = share.filter(|_| !inner.abstains.in_epoch(epoch));
+        let share = share.filter(|_| !inner.abstains.lock().in_epoch(epoch));
         let (scheme, role) = scheme(inner.domain, &inner.secret, &committee, share.as_ref())
             .unwrap_or_else(|error| stop(&format!("the share of epoch {epoch}: {error}")));
         tracing::info!(epoch = epoch.get(), validators = committee.participants.len(), ?role, "an epoch begins");

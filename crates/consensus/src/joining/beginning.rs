@@ -13,17 +13,12 @@
 //!
 //! **Limits.** As in [`super::sample`], on whose channel it asks: while it asks, it also answers there.
 
-use super::sample::{Message, Said, answer_to, ask, own_newest, parse, until, verifies};
-use crate::{
-    application::Marshal,
-    runtime::Runtime,
-    sight::Sightings,
-    votes::{Finalization, VoteScheme},
-};
+use super::sample::{Answering, Certificates, Message, Said, ask, own_newest, parse, until};
+use crate::{runtime::Runtime, votes::Finalization};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Blocker, Receiver, Recipients, Sender, block};
 use commonware_utils::{Faults as _, N3f1};
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// Rounds that a validator that may vote waits for those who have not answered yet.
 const ROUNDS_TOGETHER: u32 = 10;
@@ -53,10 +48,9 @@ pub(crate) struct Rule {
 /// What is known before anybody is asked.
 pub(crate) struct Before {
     pub(crate) rule: Rule,
-    pub(crate) scheme: VoteScheme,
-    pub(crate) marshal: Marshal,
-    /// Whose votes were heard here, for others that ask.
-    pub(crate) sightings: Arc<Sightings>,
+    pub(crate) certificates: Certificates,
+    /// For others that ask.
+    pub(crate) answering: Answering,
 }
 
 /// What was found.
@@ -78,7 +72,7 @@ impl Before {
         (sender, receiver): &mut (impl Sender<PublicKey = PublicKey>, impl Receiver<PublicKey = PublicKey>),
         mut blocker: impl Blocker<PublicKey = PublicKey>,
     ) -> Found {
-        if own_newest(&self.marshal).await.is_some_and(|newest| self.rule.is_above(&newest)) {
+        if own_newest(&self.answering.marshal).await.is_some_and(|newest| self.rule.is_above(&newest)) {
             return Found::Begun("blocks are final in this data directory".into());
         }
         let others = &self.rule.others;
@@ -88,15 +82,16 @@ impl Before {
             ask(sender, Recipients::Some(others.clone()));
             while let Some((peer, message)) = until(context, end, receiver).await {
                 match parse(&message, others.contains(&peer)) {
-                    Ok(Message::Question) => {
-                        let answer = answer_to(&peer, &self.marshal, &self.sightings).await;
-                        sender.send(Recipients::One(peer.clone()), answer, true);
+                    Ok(Message::Question(question)) => {
+                        if let Some(answer) = self.answering.to(&peer, question).await {
+                            sender.send(Recipients::One(peer.clone()), answer, true);
+                        }
                         // It was not there when all were asked.
                         if others.contains(&peer) && !answers.contains_key(&peer) {
                             ask(sender, Recipients::One(peer));
                         }
                     }
-                    Ok(Message::Answer(said)) if verifies(context, &self.scheme, &said) => {
+                    Ok(Message::Answer(said)) if self.certificates.verify(context, &said) => {
                         answers.insert(peer, said);
                         if answers.len() == others.len() && self.rule.judge(&answers) == Some(Found::Nothing) {
                             may_since = may_since.or(Some(round));
@@ -105,7 +100,7 @@ impl Before {
                     Ok(Message::Answer(_)) => {
                         block!(blocker, peer, "blocked a validator for a certificate that does not verify");
                     }
-                    Ok(Message::Other) => {}
+                    Ok(Message::Boundary(_) | Message::Other) => {}
                     Err(reason) => {
                         block!(blocker, peer, reason, "blocked a peer for a message that no honest node sends");
                     }

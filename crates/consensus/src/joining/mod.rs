@@ -19,5 +19,6 @@
 //! **Limits.** See [`source`] and [`sample`].
 
 pub(crate) mod beginning;
+pub(crate) mod boundary;
 pub(crate) mod sample;
 pub(crate) mod source;

@@ -1,11 +1,15 @@
-//! The newest certificate that f + 1 validators know of, asked for and answered on a channel of its own.
+//! The newest certificate that f + 1 validators know of, and with what an epoch began, asked for and answered on a channel of
+//! its own.
 //!
-//! **Messages.** One byte `00` asks. `01` answers that nothing is final here; `02` and an encoded finalisation answer with
-//! the newest one; `03` answers that nothing is final here, and that votes of whoever asks were heard.
+//! **Messages.** One byte `00` asks where the network stands. `01` answers that nothing is final here; `02` and an encoded
+//! finalisation answer with the newest one; `03` answers that nothing is final here, and that votes of whoever asks were
+//! heard. `04` and the number of an epoch (eight bytes, big-endian) ask with what it began; `05` and a [`Boundary`] answer that.
+//! Who does not know does not answer.
 //!
-//! **Limits.** One question a second to each validator, one answer kept of each. An answer is no longer than a
-//! certificate may be. A validator that answers with what does not verify is blocked.
+//! **Limits.** One question a second to each that is asked, one answer kept of each. An answer is no longer than a
+//! certificate, or a boundary, may be. Who is asked and answers with what does not verify is blocked.
 
+use super::boundary::{self, Boundary};
 use crate::{
     application::Marshal,
     runtime::Runtime,
@@ -14,7 +18,7 @@ use crate::{
 };
 use alloy_primitives::B256;
 use commonware_codec::Encode as _;
-use commonware_consensus::{Epochable as _, marshal::Identifier, types::Epoch};
+use commonware_consensus::{Epochable as _, marshal::Identifier};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Blocker, Receiver, Recipients, Sender, block};
 use commonware_parallel::Sequential;
@@ -22,14 +26,17 @@ use commonware_runtime::IoBuf;
 use commonware_utils::{Faults as _, N3f1};
 use florin_proof::{CERTIFICATE_BYTES_MAX, decode_finalization};
 use futures::{FutureExt as _, pin_mut, select_biased};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc, time::Duration};
 
 const ASK: u8 = 0;
 const NOTHING_FINAL: u8 = 1;
 const NEWEST: u8 = 2;
 const HEARD: u8 = 3;
+const ASK_BOUNDARY: u8 = 4;
+const BOUNDARY: u8 = 5;
 /// Bytes of the longest message.
-pub(crate) const MESSAGE_BYTES_MAX: usize = CERTIFICATE_BYTES_MAX + 1;
+pub(crate) const MESSAGE_BYTES_MAX: usize =
+    1 + if CERTIFICATE_BYTES_MAX > boundary::BYTES_MAX { CERTIFICATE_BYTES_MAX } else { boundary::BYTES_MAX };
 /// Time between two questions.
 pub(crate) const ROUND: Duration = Duration::from_secs(1);
 /// Rounds without enough answers between two lines in the log.
@@ -38,47 +45,61 @@ const ROUNDS_PER_COMPLAINT: u32 = 10;
 /// What each validator answered.
 type Answers = BTreeMap<PublicKey, Said>;
 
-/// Asks until f + 1 of a committee's other members have answered; gives the highest certificate among the answers, or
-/// `None` where nothing is final yet. `validators` are the other members, `committee` is how many there are in all; `known` is
-/// a certificate that this node has, if its copy was interrupted.
+/// Whom a node asks that joins.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) nodes: Vec<PublicKey>,
+    /// Answers among which one is honest.
+    enough: usize,
+}
+
+impl Asked {
+    /// These of a committee of so many, of whom less than a third may lie.
+    pub(crate) fn new(nodes: Vec<PublicKey>, committee: usize) -> Self {
+        let enough = usize::try_from(N3f1::max_faults(committee)).unwrap_or(usize::MAX).saturating_add(1);
+        Self { nodes, enough }
+    }
+}
+
+/// Asks until enough have answered; gives the highest certificate among the answers, or `None` where nothing is final yet.
+/// `known` is a certificate that this node has, if its copy was interrupted.
 pub(crate) async fn newest<E: Runtime>(
     context: &mut E,
-    scheme: &VoteScheme,
-    (validators, committee): (&[PublicKey], usize),
+    certificates: &Certificates,
+    Asked { nodes: validators, enough }: &Asked,
     known: Option<&Finalization>,
     (sender, receiver): &mut (impl Sender<PublicKey = PublicKey>, impl Receiver<PublicKey = PublicKey>),
     mut blocker: impl Blocker<PublicKey = PublicKey>,
 ) -> Option<Finalization> {
-    let enough = usize::try_from(N3f1::max_faults(committee)).unwrap_or(usize::MAX).saturating_add(1);
     let mut answers = Answers::new();
     let mut rounds = 0u32;
-    while validators.len() >= enough {
+    while validators.len() >= *enough {
         let end = context.current() + ROUND;
-        ask(sender, Recipients::Some(validators.to_vec()));
+        ask(sender, Recipients::Some(validators.clone()));
         while let Some((peer, message)) = until(context, end, receiver).await {
             match parse(&message, validators.contains(&peer)) {
                 // Whoever joins at the same time asks, too. No block is here.
-                Ok(Message::Question) => {
-                    sender.send(Recipients::One(peer), IoBuf::from(answer(known, false)), true);
+                Ok(Message::Question(Question::Newest)) => {
+                    sender.send(Recipients::One(peer), Said::of(known, false).encode(), true);
                 }
-                Ok(Message::Answer(said)) if verifies(context, scheme, &said) => {
+                Ok(Message::Answer(said)) if certificates.verify(context, &said) => {
                     answers.insert(peer, said);
                 }
                 Ok(Message::Answer(_)) => {
                     block!(blocker, peer, "blocked a validator for a certificate that does not verify");
                 }
-                Ok(Message::Other) => {}
+                Ok(Message::Question(Question::Boundary(_)) | Message::Boundary(_) | Message::Other) => {}
                 Err(reason) => {
                     block!(blocker, peer, reason, "blocked a peer for a message that no honest node sends");
                 }
             }
         }
-        if answers.len() >= enough {
+        if answers.len() >= *enough {
             break;
         }
         rounds = rounds.saturating_add(1);
         if rounds.is_multiple_of(ROUNDS_PER_COMPLAINT) {
-            let (answered, needed) = (answers.len(), enough);
+            let (answered, needed) = (answers.len(), *enough);
             tracing::warn!(answered, needed, "waiting for validators to say where the network stands");
         }
     }
@@ -100,29 +121,80 @@ pub(crate) enum Said {
     Newest(Box<Finalization>),
 }
 
+impl Said {
+    fn of(newest: Option<&Finalization>, heard: bool) -> Self {
+        match newest {
+            Some(newest) => Self::Newest(Box::new(newest.clone())),
+            None if heard => Self::Heard,
+            None => Self::Nothing,
+        }
+    }
+
+    pub(crate) fn encode(&self) -> IoBuf {
+        IoBuf::from(match self {
+            Self::Nothing => vec![NOTHING_FINAL],
+            Self::Heard => vec![HEARD],
+            Self::Newest(newest) => [&[NEWEST][..], newest.encode().as_ref()].concat(),
+        })
+    }
+}
+
+/// What a node asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// Where the network stands.
+    Newest,
+    /// With what this epoch began.
+    Boundary(u64),
+}
+
+impl Question {
+    fn encode(self) -> Vec<u8> {
+        match self {
+            Self::Newest => vec![ASK],
+            Self::Boundary(epoch) => [&[ASK_BOUNDARY][..], &epoch.to_be_bytes()].concat(),
+        }
+    }
+}
+
 pub(crate) enum Message {
-    Question,
+    Question(Question),
     Answer(Said),
+    Boundary(Box<Boundary>),
     /// An answer of somebody who was not asked.
     Other,
 }
 
-/// Asks.
+/// Asks where the network stands.
 pub(crate) fn ask(sender: &mut impl Sender<PublicKey = PublicKey>, recipients: Recipients<PublicKey>) {
-    sender.send(recipients, IoBuf::from(vec![ASK]), true);
+    ask_for(Question::Newest, sender, recipients);
 }
 
-/// Reads a message of a validator or of another node.
-pub(crate) fn parse(message: &[u8], from_validator: bool) -> Result<Message, String> {
+/// Asks.
+pub(crate) fn ask_for(
+    question: Question,
+    sender: &mut impl Sender<PublicKey = PublicKey>,
+    recipients: Recipients<PublicKey>,
+) {
+    sender.send(recipients, IoBuf::from(question.encode()), true);
+}
+
+/// Reads a message of a node that was asked or of another one.
+pub(crate) fn parse(message: &[u8], was_asked: bool) -> Result<Message, String> {
     match message.split_first() {
-        Some((&ASK, [])) => Ok(Message::Question),
-        Some((&(NOTHING_FINAL | NEWEST | HEARD), _)) if !from_validator => Ok(Message::Other),
+        Some((&ASK, [])) => Ok(Message::Question(Question::Newest)),
+        Some((&ASK_BOUNDARY, epoch)) => {
+            let epoch: [u8; 8] = epoch.try_into().map_err(|_| format!("an epoch of {} bytes", epoch.len()))?;
+            Ok(Message::Question(Question::Boundary(u64::from_be_bytes(epoch))))
+        }
+        Some((&(NOTHING_FINAL | NEWEST | HEARD | BOUNDARY), _)) if !was_asked => Ok(Message::Other),
         Some((&NOTHING_FINAL, [])) => Ok(Message::Answer(Said::Nothing)),
         Some((&HEARD, [])) => Ok(Message::Answer(Said::Heard)),
         Some((&NEWEST, bytes)) => {
             let newest = decode_finalization(bytes).map_err(|error| error.to_string())?;
             Ok(Message::Answer(Said::Newest(Box::new(of_engine(newest)))))
         }
+        Some((&BOUNDARY, bytes)) => Ok(Message::Boundary(Box::new(Boundary::decode(bytes)?))),
         _ => Err(format!("{} bytes that are no question and no answer", message.len())),
     }
 }
@@ -130,13 +202,24 @@ pub(crate) fn parse(message: &[u8], from_validator: bool) -> Result<Message, Str
 /// Decodes what another node might send on this channel; says whether it is a question. For fuzzers.
 #[doc(hidden)]
 pub fn decode_sample(message: &[u8]) -> Result<bool, String> {
-    parse(message, true).map(|message| matches!(message, Message::Question))
+    parse(message, true).map(|message| matches!(message, Message::Question(_)))
 }
 
-/// Whether an answer is what it says.
-pub(crate) fn verifies<E: Runtime>(context: &mut E, scheme: &VoteScheme, said: &Said) -> bool {
-    let Said::Newest(newest) = said else { return true };
-    newest.epoch() == Epoch::zero() && !newest.round().view().is_zero() && newest.verify(context, scheme, &Sequential)
+/// What certificates of others are held against.
+#[derive(Clone)]
+pub(crate) struct Certificates {
+    pub(crate) scheme: VoteScheme,
+    /// Whether there is more than one epoch.
+    pub(crate) epochs: bool,
+}
+
+impl Certificates {
+    /// Whether an answer is what it says.
+    pub(crate) fn verify<E: Runtime>(&self, context: &mut E, said: &Said) -> bool {
+        let Said::Newest(newest) = said else { return true };
+        let of_an_epoch = self.epochs || newest.epoch().is_zero();
+        of_an_epoch && !newest.round().view().is_zero() && newest.verify(context, &self.scheme, &Sequential)
+    }
 }
 
 /// The next message before `end`.
@@ -167,33 +250,44 @@ pub(crate) async fn own_newest(marshal: &Marshal) -> Option<Finalization> {
     marshal.get_finalization(height).await
 }
 
-/// What this node answers to a peer.
-pub(crate) async fn answer_to(peer: &PublicKey, marshal: &Marshal, sightings: &Sightings) -> IoBuf {
-    let newest = own_newest(marshal).await;
-    let heard = sightings.heard_ms(&B256::from_slice(peer.as_ref())).is_some();
-    IoBuf::from(answer(newest.as_ref(), heard))
+/// From what this node answers others. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Answering {
+    pub(crate) marshal: Marshal,
+    pub(crate) sightings: Arc<Sightings>,
+    /// Blocks of an epoch, where there are epochs.
+    pub(crate) epoch_blocks: Option<NonZeroU64>,
 }
 
-fn answer(newest: Option<&Finalization>, heard: bool) -> Vec<u8> {
-    match newest {
-        Some(newest) => [&[NEWEST][..], newest.encode().as_ref()].concat(),
-        None if heard => vec![HEARD],
-        None => vec![NOTHING_FINAL],
+impl Answering {
+    /// What this node answers to a peer, if it knows.
+    pub(crate) async fn to(&self, peer: &PublicKey, question: Question) -> Option<IoBuf> {
+        match question {
+            Question::Newest => {
+                let newest = own_newest(&self.marshal).await;
+                let heard = self.sightings.heard_ms(&B256::from_slice(peer.as_ref())).is_some();
+                Some(Said::of(newest.as_ref(), heard).encode())
+            }
+            Question::Boundary(epoch) => {
+                let boundary = Boundary::read(&self.marshal, boundary::last_before(epoch, self.epoch_blocks?)?).await?;
+                Some(IoBuf::from([&[BOUNDARY][..], &boundary.encode()].concat()))
+            }
+        }
     }
 }
 
 /// Answers other nodes, for ever.
 pub(crate) async fn keep_answering(
-    marshal: Marshal,
-    sightings: Arc<Sightings>,
+    answering: Answering,
     (mut sender, mut receiver): (impl Sender<PublicKey = PublicKey>, impl Receiver<PublicKey = PublicKey>),
     mut blocker: impl Blocker<PublicKey = PublicKey>,
 ) {
     while let Ok((peer, message)) = receiver.recv().await {
         match parse(message.as_ref(), false) {
-            Ok(Message::Question) => {
-                let answer = answer_to(&peer, &marshal, &sightings).await;
-                sender.send(Recipients::One(peer), answer, false);
+            Ok(Message::Question(question)) => {
+                if let Some(answer) = answering.to(&peer, question).await {
+                    sender.send(Recipients::One(peer), answer, false);
+                }
             }
             Ok(_) => {}
             Err(reason) => {
