@@ -34,11 +34,11 @@ use florin_proof::{
     Namespace, NetworkKey, StateProof, decode_account, decode_slot, encode_account, encode_slot, verify_finality,
 };
 use florin_rpc::{Tls, decode_arguments};
-use florin_state::decode_record;
+use florin_state::{StateCopy, decode_record};
 use florin_types::{
     Access, Address, Amount, B256, Block, Currency, Equivocation, Extension, Genesis, GenesisGovernance, GenesisNode,
-    GenesisSeat, Header, NodeRole, Rules, RulesSchedule, SIGNED_VOTE_BYTES, U256, VerifiedTx, alloy_primitives::hex,
-    decode_transaction,
+    GenesisSeat, Header, NodeRole, Rules, RulesSchedule, SIGNED_VOTE_BYTES, StateTarget, U256, VerifiedTx,
+    alloy_primitives::hex, decode_transaction,
 };
 
 /// A decoder and its name; `fuzz/fuzz_targets` has a file of the same name.
@@ -56,6 +56,7 @@ pub const DECODERS: &[Decoder] = &[
     Decoder { name: "extension", run: extension },
     Decoder { name: "genesis", run: genesis },
     Decoder { name: "state_proof", run: state_proof },
+    Decoder { name: "state_part", run: state_part },
     Decoder { name: "state_value", run: state_value },
     Decoder { name: "certificate", run: certificate },
     Decoder { name: "network_key", run: network_key },
@@ -154,6 +155,16 @@ pub fn state_proof(bytes: &[u8]) {
     if let Ok(proof) = StateProof::from_bytes(bytes) {
         assert_eq!(proof.to_bytes().as_ref(), bytes, "a state proof has one encoding");
         let _ = proof.verify(B256::ZERO);
+    }
+}
+
+/// A part of the state, from a file or from a node that is backed up: the single operation at the lower end, or a run of them.
+pub fn state_part(bytes: &[u8]) {
+    for operations_start in [0, 512] {
+        let target = StateTarget { operations_root: B256::ZERO, operations_start, operations_end: 4_096 };
+        let mut copy = StateCopy::of(&target).expect("a range that a state can have");
+        assert!(copy.take(bytes.to_vec().into()).is_err(), "nothing hashes to zero");
+        assert_eq!(copy.next(), Some(operations_start), "what is refused changes nothing");
     }
 }
 
@@ -292,6 +303,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let boundary = golden(include_str!("../crates/consensus/golden/boundary.hex"));
     seeds.push(("peer_message", [&[5], &boundary[..]].concat()));
     seeds.push(("boundary", boundary));
+    seeds.push(("state_part", golden(include_str!("../crates/state/golden/state_part.hex").trim())));
     // Node key and first vote stand in evidence as they are told.
     let evidence = golden(include_str!("../crates/consensus/golden/evidence.hex"));
     seeds.push(("vote", evidence[1..1 + 32 + SIGNED_VOTE_BYTES].to_vec()));

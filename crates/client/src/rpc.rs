@@ -275,6 +275,11 @@ impl RpcClient {
         self.call("florin_blocks", json!([U256::from(from), U256::from(count)])).await
     }
 
+    /// The part of the state after the block at `height` that begins with operation `start`. Not verified.
+    pub async fn state_operations(&self, height: Height, start: u64) -> Result<Bytes, ClientError> {
+        self.call("florin_stateOperations", json!([U256::from(height), U256::from(start)])).await
+    }
+
     /// What shows that the block at `height` is final, if it is. Not verified: see [`crate::Verifier`].
     pub async fn finality(&self, height: Height) -> Result<Option<WireFinality>, ClientError> {
         self.call("florin_finalityCertificate", json!([U256::from(height)])).await

@@ -12,7 +12,7 @@ use crate::{
     tls::Tls,
     workers::Workers,
 };
-use alloy_primitives::B256;
+use alloy_primitives::{B256, Bytes};
 use florin_execution::{BlockEnv, CallLimits, Rejection, Stop, TraceLimits};
 use florin_index::{Index, LogLimits};
 use florin_mempool::{Pool, PoolError, Submitted};
@@ -210,6 +210,13 @@ impl Context {
         let (ledger, runtime) = (self.ledger.clone(), tokio::runtime::Handle::current());
         let proven = self.proofs.run(move |_| runtime.block_on(async { ledger.prove(&items).await })).await?;
         Ok(proven?)
+    }
+
+    /// The part of the state after a block that begins with operation `start`.
+    pub(crate) async fn operations(&self, height: Height, start: u64) -> Result<Bytes, RpcError> {
+        let (ledger, runtime) = (self.ledger.clone(), tokio::runtime::Handle::current());
+        let part = self.proofs.run(move |_| runtime.block_on(ledger.state_operations(height, start))).await?;
+        Ok(part?.into())
     }
 
     /// The block to come, as far as it can be known. At least a whole second after `parent`: a contract that asks whether

@@ -351,6 +351,8 @@ impl From<LedgerError> for RpcError {
         match error {
             LedgerError::Pruned { .. }
             | LedgerError::BlockPruned { .. }
+            | LedgerError::OperationsPruned { .. }
+            | LedgerError::OperationsRange { .. }
             | LedgerError::Future { .. }
             | LedgerError::Starting { .. }
             | LedgerError::Items { .. } => Self::refused(error.code(), error.to_string()),

@@ -26,6 +26,26 @@ pub enum LedgerError {
         /// Oldest height whose block is kept with its receipts.
         oldest_height: Height,
     },
+    /// The operations of this state were dropped.
+    #[error("operations of the state after block {height} are no longer kept here: ask for those of a later block")]
+    OperationsPruned {
+        /// Height of the block.
+        height: Height,
+    },
+    /// The state of this block has no such operation.
+    #[error(
+        "the state after block {height} has operations {first} to {end}, the last not counted, and {start} is none of them"
+    )]
+    OperationsRange {
+        /// Height of the block.
+        height: Height,
+        /// Operation asked for.
+        start: u64,
+        /// First operation.
+        first: u64,
+        /// One above the last.
+        end: u64,
+    },
     /// Not finalised yet.
     #[error("height {height} is not finalised, the latest is {head_height}: wait for it or ask for `latest`")]
     Future {
@@ -83,6 +103,8 @@ impl LedgerError {
         match self {
             Self::Pruned { .. } => "ledger.pruned",
             Self::BlockPruned { .. } => "ledger.block_pruned",
+            Self::OperationsPruned { .. } => "ledger.operations_pruned",
+            Self::OperationsRange { .. } => "ledger.operations_range",
             Self::Future { .. } => "ledger.future",
             Self::Starting { .. } => "ledger.starting",
             Self::Order { .. } => "ledger.order",

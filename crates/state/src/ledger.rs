@@ -273,7 +273,7 @@ impl Inner {
         self.history.read().height_at(position.target.operations_end)
     }
 
-    fn starting(&self, at: Option<Height>) -> LedgerError {
+    pub(crate) fn starting(&self, at: Option<Height>) -> LedgerError {
         let state = at.map_or_else(|| "a height not on record".into(), |height| format!("height {height}"));
         LedgerError::Starting { state, head_height: self.head().block.height() }
     }

@@ -29,6 +29,7 @@ mod error;
 mod history;
 mod ledger;
 mod live;
+mod operations;
 mod reader;
 mod record;
 mod store;
@@ -42,6 +43,10 @@ mod tests;
 pub use error::LedgerError;
 pub(crate) use error::fault;
 pub use ledger::{FinalizedBlock, Ledger, LedgerConfig, ProvenState, Subscription, WINDOW_BLOCKS_DEFAULT};
+pub use operations::{
+    OPERATIONS_BYTES_MAX, OPERATIONS_MAX, OperationsAnswer, OperationsQuestion, StateCopy, StateOperation,
+    decode_operations, serve_operations,
+};
 pub use reader::{MemoryState, StateReader};
 pub use record::StoredBlock;
 #[doc(hidden)]

@@ -2,8 +2,9 @@
 
 use crate::{
     fault,
+    operations::{question, serve_operations},
     reader::read_database,
-    store::{Databases, Runtime, database_commitment, store_height},
+    store::{Databases, Runtime, SyncTarget, database_commitment, store_height},
 };
 use bytes::Bytes as RawBytes;
 use commonware_storage::{
@@ -37,6 +38,17 @@ pub(crate) struct Checked {
 /// Values, and the operation count at which they were read.
 pub(crate) type ReadAt = (u64, Vec<Option<RawBytes>>);
 
+/// What there is of a part of the state's log.
+#[derive(Debug)]
+pub(crate) enum Served {
+    /// The part, encoded.
+    Part(RawBytes),
+    /// Its operations were dropped.
+    Dropped,
+    /// The store does not stand there yet.
+    NotYet,
+}
+
 /// Called with what is being checked, how much is done, and how much there is (0 if unknown).
 pub(crate) type Progress<'a> = &'a (dyn Fn(&'static str, u64, u64) + Send + Sync);
 
@@ -46,6 +58,8 @@ pub(crate) trait LiveState: Send + Sync {
     fn position(&self) -> BoxFuture<'_, Result<Position, StateFault>>;
     fn read(&self, keys: Vec<StateKey>) -> BoxFuture<'_, Result<ReadAt, StateFault>>;
     fn prove(&self, items: Vec<StateItem>) -> BoxFuture<'_, Result<(u64, StateProof), StateFault>>;
+    /// The part of the log up to this target that begins with operation `start`, which lies in its range.
+    fn operations(&self, target: SyncTarget, start: u64) -> BoxFuture<'_, Result<Served, StateFault>>;
     fn verify<'a>(&'a self, progress: Progress<'a>) -> BoxFuture<'a, Result<(Position, Checked), StateFault>>;
 }
 
@@ -80,6 +94,21 @@ impl<E: Runtime> LiveState for Databases<E> {
                 proof.items.push((item, item_proof));
             }
             Ok((db.bounds().end.as_u64(), proof))
+        })
+    }
+
+    fn operations(&self, target: SyncTarget, start: u64) -> BoxFuture<'_, Result<Served, StateFault>> {
+        Box::pin(async move {
+            let fault = match serve_operations(self, question(&target, start)).await {
+                Ok(part) => return Ok(Served::Part(part)),
+                Err(fault) => fault,
+            };
+            let kept = Databases::<E>::read(self).await.bounds();
+            match (kept.start.as_u64() > start, kept.end < target.range.end()) {
+                (true, _) => Ok(Served::Dropped),
+                (_, true) => Ok(Served::NotYet),
+                (false, false) => Err(fault),
+            }
         })
     }
 

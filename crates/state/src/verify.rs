@@ -88,7 +88,8 @@ impl Ledger {
         let (position, checked) = self.0.state()?.verify(progress).await?;
         let height = self.0.height_of_position(&position);
         let height = height.ok_or_else(|| LedgerError::Fault("the state stands at no block on record".into()))?;
-        let record = read_block(&*self.0.disk, height).await?;
+        // The block that a copied state stands at has no record among the others.
+        let record = self.0.block_record(height).await?;
         let record = record.ok_or_else(|| missing(&*self.0.disk, Kind::Blocks, height))?;
         let block = &record.finalized.block;
         if block.header().state_root != position.state_root || block.extension().state != position.target {

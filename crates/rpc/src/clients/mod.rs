@@ -94,7 +94,8 @@ pub(crate) fn weight(method: &str) -> u64 {
         | "eth_createAccessList"
         | "eth_simulateV1"
         | "eth_getProof"
-        | "florin_stateProof" => 20,
+        | "florin_stateProof"
+        | "florin_stateOperations" => 20,
         traces if traces.starts_with("debug_trace") => 20,
         "eth_getLogs" | "eth_getFilterLogs" | "eth_getFilterChanges" | "eth_getBlockReceipts" | "eth_feeHistory" => 5,
         _ => 1,

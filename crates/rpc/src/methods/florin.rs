@@ -64,6 +64,12 @@ pub(crate) async fn blocks(context: &Arc<Context>, args: &Args) -> Result<Vec<Wi
     Ok(blocks)
 }
 
+/// A part of the state's log. The places are those of proofs: both read the state and hash.
+pub(crate) async fn state_operations(context: &Arc<Context>, args: &Args) -> Result<Bytes, RpcError> {
+    let (height, start) = (args.required::<Height>(0)?, args.required::<u64>(1)?);
+    context.operations(height, start).await
+}
+
 /// What is to be proven.
 struct StateItems(Vec<StateItem>);
 

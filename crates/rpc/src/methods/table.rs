@@ -401,6 +401,13 @@ pub(crate) const METHODS: &[Method] = &[
         florin::blocks,
         "Final blocks whole, in order, each with its certificate: what a backup keeps. An answer ends early when it is long."
     ),
+    method!(
+        "florin_stateOperations",
+        [required("block", "Quantity"), required("start", "Quantity")],
+        "Bytes",
+        florin::state_operations,
+        "A part of the state after a block, from an operation on, with its proof: what a snapshot keeps."
+    ),
     method!("florin_validators", [], "Validators", florin::validators, "The committee and the network key."),
     method!("florin_nodeStatus", [], "NodeStatus", florin::node_status, "How this node is."),
     method!(

@@ -617,6 +617,18 @@ fn the_florin_namespace_answers() {
         assert_eq!(blocks[1]["certificate"], Value::Null);
         assert_eq!(node.ok("florin_blocks", json!(["0x0", "0x1"])).await, json!([blocks[0]]));
         assert_eq!(node.ok("florin_blocks", json!(["0x2", "0x1"])).await, json!([]));
+        // The state after a block, part by part, as whoever takes it checks it.
+        let mut copy = florin_state::StateCopy::of(&whole.extension().state).unwrap();
+        while let Some(start) = copy.next() {
+            let part = node.ok("florin_stateOperations", json!(["0x1", format!("{start:#x}")])).await;
+            copy.take(serde_json::from_value::<Bytes>(part).unwrap().0).unwrap();
+        }
+        for (wrong, code) in
+            [(["0x9", "0x0"], "ledger.future"), (["0x1", "0xffffffffffffffff"], "ledger.operations_range")]
+        {
+            let (number, _, data) = node.error("florin_stateOperations", json!(wrong)).await;
+            assert_eq!((number, data["code"].as_str()), (-32000, Some(code)));
+        }
         let committee = node.ok("florin_validators", json!([])).await;
         assert_eq!(committee["networkKey"].as_str().unwrap().len(), 2 + 2 * 96);
         assert_eq!(committee["validators"], json!([{ "name": "Bank A", "nodeKey": B256::repeat_byte(5) }]));

@@ -4,6 +4,7 @@ mod beginning;
 mod crash;
 mod history;
 mod kill;
+mod operations;
 mod proofs;
 mod record;
 mod suspend;
