@@ -63,12 +63,36 @@ impl Place {
         arguments.into_iter().chain(self.opening()).collect()
     }
 
+    /// An empty directory of a node that keeps the newest blocks only.
+    fn pruned(&self, name: &str) -> String {
+        let dir = self.at(name);
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(format!("{dir}/config.toml"), "[storage]\nblocks_kept = 2000\n").unwrap();
+        dir
+    }
+
     fn pay(&self, rpc: &str, amount: &str) -> Value {
         let (keystore, passphrase) = (self.in_demo("keystore"), self.in_demo("passphrase"));
         let arguments = ["pay", "--from", "bank-a", "--to", "bank-b", "--amount", amount, "--token", "DEUR"];
         let trust = ["--keystore", &keystore, "--passphrase-file", &passphrase, "--rpc", rpc];
         let arguments = arguments.iter().chain(&trust).map(|text| text.to_string());
         succeed(arguments.chain(self.genesis()))
+    }
+
+    fn snapshot(&self, rpc: &str, to: &str) -> Vec<String> {
+        self.backup(rpc, to).into_iter().chain(["--snapshot".into()]).collect()
+    }
+
+    /// Many payments, for some seconds.
+    fn payments(&self, rpc: &str) -> Vec<String> {
+        let load = ["bench", "--rpc", rpc, "--workload", "batches", "--rate", "300", "--seconds", "8", "--json"];
+        let trust = ["--keystore", &self.in_demo("keystore"), "--passphrase-file", &self.in_demo("passphrase")];
+        load.iter().chain(&trust).map(|text| text.to_string()).chain(self.genesis()).collect()
+    }
+
+    fn tokens(&self, rpc: &str, address: &str) -> Value {
+        let arguments = ["inspect", "account", address, "--rpc", rpc].map(String::from);
+        succeed(arguments.into_iter().chain(self.genesis()))["tokens"].clone()
     }
 
     fn block(&self, rpc: &str, height: u64) -> Value {
@@ -143,7 +167,7 @@ fn a_network_is_backed_up_restored_and_its_validator_votes_for_nothing_twice() {
 
     at_an_earlier_height(&place, &url, height(&first));
     a_validator_comes_back(&place, demo);
-    every_flip_is_named(&place);
+    every_flip_is_named(&place, "backup");
 }
 
 /// What does not verify is never written.
@@ -323,8 +347,8 @@ fn start_again(node: &Value) -> Running {
 }
 
 /// Flips in every file of a backup, at its ends and in between.
-fn every_flip_is_named(place: &Place) {
-    for path in files(&place.at("backup")) {
+fn every_flip_is_named(place: &Place, backup: &str) {
+    for path in files(&place.at(backup)) {
         let sound = std::fs::read(&path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
         let last = sound.len() - 1;
@@ -332,10 +356,10 @@ fn every_flip_is_named(place: &Place) {
             let mut changed = sound.clone();
             changed[at] ^= 1 << (at % 8);
             std::fs::write(&path, changed).unwrap();
-            let (code, error) = fail(place.quick("backup"));
+            let (code, error) = fail(place.quick(backup));
             assert!(code == 6 && error["message"].as_str().unwrap().contains(name), "byte {at} of {name}: {error}");
             if at % 3 == 0 {
-                let (code, error) = fail(place.restore("backup", &place.at("flipped")));
+                let (code, error) = fail(place.restore(backup, &place.pruned("flipped")));
                 assert!(code == 6 && error["message"].as_str().unwrap().contains(name), "byte {at} of {name}: {error}");
                 assert!(!Path::new(&place.at("flipped/data")).join("votes.json").exists());
                 let _ = std::fs::remove_dir_all(place.at("flipped"));
@@ -343,13 +367,157 @@ fn every_flip_is_named(place: &Place) {
         }
         std::fs::write(&path, sound).unwrap();
     }
-    succeed(place.quick("backup"));
+    succeed(place.quick(backup));
     let other = ["backup".into(), "identity".into(), "--light".into(), "--out".into(), place.at("other.age")];
     succeed(other.into_iter().chain(["--passphrase-file".into(), place.at("passphrase")]));
-    let mut wrong = place.quick("backup");
+    let mut wrong = place.quick(backup);
     wrong
         .extend(["--identity", &place.at("other.age"), "--passphrase-file", &place.at("passphrase")].map(String::from));
     assert_eq!(fail(&wrong).1["code"], "backup.key");
+}
+
+#[test]
+fn a_node_begins_with_a_snapshot_that_was_taken_under_payments() {
+    let place = Place::new();
+    let demo = Running::demo(Path::new(&place.at("demo")), &["--followers", "1"]);
+    let url = demo.text("rpc_url");
+    place.pay(&url, "4");
+    let mut payments = florin(place.payments(&url)).stdout(std::process::Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    let taken = succeed(place.snapshot(&url, "snapshot"));
+    let begins = taken["state_height"].as_u64().unwrap();
+    assert!(begins > 1 && height(&taken) >= begins && taken["blocks"] == height(&taken) - begins, "{taken}");
+    who_lies_about_the_state_is_not_believed(&place, &url);
+    a_state_that_is_dropped_meanwhile_is_begun_anew(&place, &url);
+    assert!(payments.wait().unwrap().success());
+
+    // Blocks since are added as to any backup, and a backup stays what it is.
+    let paid = place.pay(&url, "2");
+    let again = succeed(place.backup(&url, "snapshot"));
+    assert_eq!((again["state_height"].as_u64(), height(&again) > height(&taken)), (Some(begins), true), "{again}");
+    assert!(height(&again) >= paid["block_number"].as_u64().unwrap());
+    succeed(place.backup(&url, "full"));
+    assert_eq!(fail(place.snapshot(&url, "full")).1["code"], "snapshot.begun");
+    let checked = succeed(place.quick("snapshot").into_iter().chain(place.opening()));
+    assert_eq!((&checked["certificates_checked"], checked["state_height"].as_u64()), (&json!(true), Some(begins)));
+    let verify = ["backup".into(), "verify".into(), place.at("snapshot")];
+    let verified = succeed(verify.into_iter().chain(place.opening()));
+    assert_eq!(verified["state_root"], place.block(&url, height(&again))["state_root"]);
+    assert_eq!(verified["blocks"], height(&again) - begins, "what lies below the state is not executed");
+
+    every_flip_is_named(&place, "snapshot");
+    a_follower_begins_with_it(&place, &demo, &again);
+    a_validator_begins_with_it_and_follows_first(&place, &demo);
+    assert!(demo.stop().success());
+}
+
+/// A part of the state that was changed on the way is never written.
+fn who_lies_about_the_state_is_not_believed(place: &Place, url: &str) {
+    let lying = liar(url, |call, answer| {
+        let Some(Value::String(bytes)) = answer.pointer_mut("/result") else { return };
+        if call["method"] == "florin_stateOperations" {
+            let at = bytes.len() / 2;
+            let changed = if &bytes[at..=at] == "0" { "1" } else { "0" };
+            bytes.replace_range(at..=at, changed);
+        }
+    });
+    let (code, error) = fail(place.snapshot(&lying, "lied"));
+    assert_eq!((code, error["code"].as_str()), (6, Some("backup.unverified")), "{error}");
+    assert!(
+        !files(&place.at("lied")).iter().any(|path| shown(path).ends_with(".age") && shown(path).contains("state-"))
+    );
+}
+
+/// A newer state is taken, but not for ever.
+fn a_state_that_is_dropped_meanwhile_is_begun_anew(place: &Place, url: &str) {
+    let dropping = |refusals: usize| {
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        liar(url, move |call, answer| {
+            if call["method"] == "florin_stateOperations"
+                && asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < refusals
+            {
+                let error = json!({ "code": -32000, "message": "they are no longer kept here" });
+                *answer = json!({ "jsonrpc": "2.0", "id": call["id"], "error": error });
+            }
+        })
+    };
+    assert!(succeed(place.snapshot(&dropping(2), "dropped"))["state_height"].as_u64().unwrap() > 0);
+    let (code, error) = fail(place.snapshot(&dropping(usize::MAX), "gone"));
+    assert_eq!((code, error["code"].as_str()), (5, Some("snapshot.dropped")), "{error}");
+}
+
+/// Takes a node of the demo away, with all that it has stored, and makes it keep the newest blocks only.
+fn emptied(place: &Place, node: &Value, name: &str) -> String {
+    kill(node["pid"].as_u64().unwrap());
+    let dir = place.in_demo(name);
+    std::fs::remove_dir_all(format!("{dir}/data")).unwrap();
+    let config = std::fs::read_to_string(format!("{dir}/config.toml")).unwrap();
+    assert!(config.contains("blocks_kept = 0"), "{config}");
+    std::fs::write(format!("{dir}/config.toml"), config.replace("blocks_kept = 0", "blocks_kept = 2000")).unwrap();
+    dir
+}
+
+fn a_follower_begins_with_it(place: &Place, demo: &Running, taken: &Value) {
+    let (url, begins) = (demo.text("rpc_url"), taken["state_height"].as_u64().unwrap());
+    // A node that keeps every block has no use for it.
+    let (code, error) = fail(place.restore("snapshot", &place.at("full-node")));
+    assert_eq!((code, error["code"].as_str()), (3, Some("snapshot.keeps_all")), "{error}");
+    let dir = emptied(place, &demo.value["followers"][0], "follower-1");
+    let below: Vec<String> = place.restore("snapshot", &dir);
+    let below = below.into_iter().chain(["--height".into(), (begins - 1).to_string()]);
+    assert_eq!(fail(below).1["code"], "restore.height");
+    for after_ms in [40, 80, 160, 320, 640] {
+        begin_and_kill(&place.restore("snapshot", &dir), after_ms);
+    }
+    if !place_is_restored(&dir) {
+        let restored = succeed(place.restore("snapshot", &dir));
+        assert_eq!((&restored["block_hash"], &restored["state_height"]), (&taken["block_hash"], &json!(begins)));
+    }
+    let data = succeed(["inspect", "data", "--dir", &dir]);
+    assert_eq!((height(&data), data["oldest_block_height"].as_u64()), (height(taken), Some(begins + 1)), "{data}");
+    assert_eq!(succeed(["inspect", "verify", "--dir", &dir])["sound"], true);
+
+    let node = start_again(&demo.value["followers"][0]);
+    let own = node.text("rpc_url");
+    let paid = place.pay(&url, "6")["block_number"].as_u64().unwrap();
+    reaches(&own, paid);
+    for height in [height(taken) + 1, paid] {
+        assert_eq!(place.block(&own, height)["state_root"], place.block(&url, height)["state_root"]);
+    }
+    for account in demo.value["accounts"].as_array().unwrap() {
+        let address = account["address"].as_str().unwrap();
+        assert_eq!(place.tokens(&own, address), place.tokens(&url, address));
+    }
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": ["0x1", false] });
+    assert_eq!(common::ask(&own, &call)["error"]["data"]["code"], "ledger.block_pruned");
+    assert!(node.stop().success());
+}
+
+fn a_validator_begins_with_it_and_follows_first(place: &Place, demo: &Running) {
+    let url = demo.text("rpc_url");
+    let dir = emptied(place, &demo.value["validators"][3], "validator-4");
+    // The state alone, and the blocks since from the others.
+    let begins = succeed(place.snapshot(&url, "fresh"))["state_height"].to_string();
+    let only = place.restore("fresh", &dir).into_iter().chain(["--height".into(), begins]);
+    assert_eq!(succeed(only)["blocks"], 0);
+    assert_eq!(succeed(["inspect", "verify", "--dir", &dir])["sound"], true);
+    let begun = Instant::now();
+    let mut node = start_again(&demo.value["validators"][3]);
+    assert_eq!(node.text("role"), "follower", "it does not know what it has voted for");
+    assert_eq!(node.next_line()["role"], "validator");
+    assert!(begun.elapsed() >= Duration::from_secs(MARGIN_S), "it voted after {:?}", begun.elapsed());
+    let own = node.text("rpc_url");
+    let paid = place.pay(&url, "1")["block_number"].as_u64().unwrap();
+    reaches(&own, paid);
+    assert_eq!(place.block(&own, paid)["state_root"], place.block(&url, paid)["state_root"]);
+    assert!(node.stop().success());
+}
+
+fn reaches(url: &str, height: u64) {
+    wait_for("a payment on the node", || {
+        let there = rpc(url, "eth_blockNumber");
+        (u64::from_str_radix(there.as_str()?.trim_start_matches("0x"), 16).unwrap() >= height).then_some(())
+    });
 }
 
 #[test]

@@ -71,7 +71,7 @@ use commonware_runtime::{Handle, buffer::paged::CacheRef};
 use commonware_utils::{NZDuration, NZU64, NZUsize};
 use florin_execution::genesis_state;
 use florin_proof::BlockDigest;
-use florin_state::{Ledger, LedgerConfig, database_config, page_cache_with};
+use florin_state::{Ledger, LedgerConfig, OPERATIONS_MAX, database_config, page_cache_with};
 use florin_types::Changeset;
 use futures::{FutureExt as _, future::select_all};
 use parking_lot::Mutex;
@@ -502,6 +502,7 @@ impl<E: Runtime> Starting<E> {
         // a node that starts again in that epoch needs them.
         let epoch = self.joined.as_ref().and_then(|_| usize::try_from(self.epoch_blocks.get()).ok());
         let marshal_blocks_retained = blocks_retained.max(epoch.unwrap_or_default());
+        let max_outstanding_requests = state.requests_max();
         StatefulConfig {
             application: Application(self.core.clone()),
             db_config: database_config(&self.config.partition_prefix, self.page_cache.clone(), self.hashing.clone()),
@@ -511,9 +512,9 @@ impl<E: Runtime> Starting<E> {
             plan,
             resolvers: state,
             sync_config: SyncEngineConfig {
-                fetch_batch_size: source::OPERATIONS_MAX,
-                apply_batch_size: source::OPERATIONS_MAX,
-                max_outstanding_requests: source::REQUESTS_MAX,
+                fetch_batch_size: OPERATIONS_MAX,
+                apply_batch_size: OPERATIONS_MAX,
+                max_outstanding_requests,
             },
             // It remembers the targets of all retained blocks in memory, and prunes nothing before there are as many.
             prune_config: Some(PruneConfig {

@@ -58,14 +58,14 @@ pub use admission::SubmitError;
 #[doc(hidden)]
 pub use block::{decode_block, reveals};
 pub use config::{History, NetworkConfig, NodeConfig, RuntimeConfig};
-pub use engine::rebuild::{Rebuild, RebuildError, rebuild};
+pub use engine::rebuild::{Rebuild, RebuildError, StateBeginning, rebuild};
 pub use engine::{StartError, message_bytes_max, start_on};
 pub use evidence::EvidenceReceiver;
 #[doc(hidden)]
 pub use evidence::{decode_vote, telling::decode_told};
 #[doc(hidden)]
 pub use gossip::decode_gossip;
-pub use joining::beginning::Beginning;
+pub use joining::{beginning::Beginning, given::StateParts};
 #[doc(hidden)]
 pub use joining::{boundary::decode_boundary, sample::decode_sample, source::decode_state};
 pub use keys::{Committee, Dealing, KeyError, NodeSecret, ThresholdShare, deal, deal_from_seed};

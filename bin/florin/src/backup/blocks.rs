@@ -6,7 +6,7 @@
 use crate::failure::Failure;
 use alloy_primitives::{B256, Bytes};
 use florin_proof::{CERTIFICATE_BYTES_MAX, Namespace, NetworkKey, verify_finality};
-use florin_types::{BLOCK_BYTES_MAX, Block, Genesis, Height};
+use florin_types::{BLOCK_BYTES_MAX, Block, Genesis, Height, StateTarget};
 use std::io::{self, Read, Write};
 
 const MARK: &[u8; 16] = b"florin/blocks/1\n";
@@ -39,6 +39,26 @@ impl Trust {
         })?;
         let namespace = Namespace::new(genesis.chain_id, genesis_hash);
         Ok(Self { key, namespace, chain_id: genesis.chain_id, genesis_hash })
+    }
+
+    /// Checks that a block is final by its own certificate, and gives the state that its header commits to. Says what is wrong.
+    pub(super) fn certified(&self, bytes: Bytes, certificate: Bytes) -> Result<(Kept, StateTarget), String> {
+        let block = Block::decode(&bytes).map_err(|error| error.to_string())?;
+        let (height, hash) = (block.height(), block.hash());
+        self.check(&block, &certificate)?;
+        let kept = Kept { height, hash, block: bytes, certificate: Some(certificate) };
+        Ok((kept, block.extension().state))
+    }
+
+    fn check(&self, block: &Block, certificate: &Bytes) -> Result<(), String> {
+        verify_finality(&self.key, &self.namespace, certificate, block.header(), block.extension())
+            .map_err(|error| format!("the certificate of block {}: {error}", block.height()))
+    }
+
+    /// Writes of which network a file is.
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(&self.chain_id.to_be_bytes())?;
+        out.write_all(self.genesis_hash.as_slice())
     }
 }
 
@@ -73,8 +93,7 @@ impl Chain {
             ));
         }
         if let Some(certificate) = &certificate {
-            verify_finality(&self.trust.key, &self.trust.namespace, certificate, block.header(), block.extension())
-                .map_err(|error| format!("the certificate of block {height}: {error}"))?;
+            self.trust.check(&block, certificate)?;
         }
         (self.height, self.hash) = (height, block.hash());
         Ok(Kept { height, hash: self.hash, block: bytes, certificate })
@@ -84,8 +103,7 @@ impl Chain {
 /// Writes the head of a file.
 pub(super) fn write_head(out: &mut impl Write, trust: &Trust, first: Height) -> io::Result<()> {
     out.write_all(MARK)?;
-    out.write_all(&trust.chain_id.to_be_bytes())?;
-    out.write_all(trust.genesis_hash.as_slice())?;
+    trust.write(out)?;
     out.write_all(&first.to_be_bytes())
 }
 
@@ -95,7 +113,8 @@ pub(super) fn write_block(out: &mut impl Write, kept: &Kept) -> io::Result<()> {
     write_bytes(out, kept.certificate.as_ref().map_or(&[], |bytes| bytes.as_ref()))
 }
 
-fn write_bytes(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+/// Writes bytes after their length.
+pub(super) fn write_bytes(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
     out.write_all(&length.to_be_bytes())?;
     out.write_all(bytes)
@@ -120,7 +139,8 @@ pub(super) fn read_block(from: &mut impl Read) -> Result<Option<(Bytes, Option<B
     Ok(Some((block, (!certificate.is_empty()).then_some(certificate))))
 }
 
-fn read_bytes(from: &mut impl Read, bytes_max: usize) -> Result<Option<Bytes>, String> {
+/// Reads what [`write_bytes`] wrote; `None` at the end.
+pub(super) fn read_bytes(from: &mut impl Read, bytes_max: usize) -> Result<Option<Bytes>, String> {
     let mut length = Vec::with_capacity(4);
     from.take(4).read_to_end(&mut length).map_err(|error| error.to_string())?;
     if length.is_empty() {

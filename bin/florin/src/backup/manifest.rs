@@ -3,7 +3,8 @@
 //! ```text
 //! DIR/backup.json                                  this list
 //! DIR/genesis.age                                  the genesis file
-//! DIR/blocks-000000000001-000000000900.age …       final blocks, in order, none left out
+//! DIR/state-000000000700.age                       the state after a block, where the backup begins with it: a snapshot
+//! DIR/blocks-000000000701-000000000900.age …       final blocks from there on, in order, none left out
 //! DIR/backup.lock                                  held by the process that writes here
 //! ```
 //!
@@ -34,6 +35,8 @@ const LOCK: &str = "backup.lock";
 pub(super) const GENESIS: &str = "genesis.age";
 /// Name of a run of blocks that is being written.
 pub(super) const BEGUN: &str = "blocks";
+/// Name of a state that is being written.
+pub(super) const STATE: &str = "state";
 /// End of the name of a file that is not finished.
 const PARTIAL: &str = ".partial";
 
@@ -43,7 +46,7 @@ const PARTIAL: &str = ".partial";
 pub(super) struct Entry {
     /// Name in the directory.
     pub(super) file: String,
-    /// First height in it. The genesis file gives block 0.
+    /// First height in it. The genesis file gives block 0, a state the block at which it stands.
     pub(super) first: Height,
     /// Last height in it: a block with a certificate of its own.
     pub(super) last: Height,
@@ -51,6 +54,12 @@ pub(super) struct Entry {
     pub(super) bytes: u64,
     /// BLAKE3 hash, in hexadecimal.
     pub(super) blake3: String,
+}
+
+impl Entry {
+    fn is_state(&self) -> bool {
+        self.file == state_name(self.first) && self.last == self.first
+    }
 }
 
 /// The list of what a backup holds.
@@ -66,7 +75,8 @@ pub(super) struct Manifest {
     pub(super) recipients: Vec<String>,
     /// Hash of the last block.
     pub(super) block_hash: B256,
-    /// The files, by rising height, none left out: the genesis file, then runs of blocks.
+    /// The files, by rising height: the genesis file, the state where the backup begins with one, then runs of blocks. No
+    /// height is left out but those below the state.
     pub(super) files: Vec<Entry>,
     /// BLAKE3 over this list with an empty text in this place, in hexadecimal.
     checksum: String,
@@ -98,6 +108,11 @@ impl Manifest {
         self.files.last().map_or(0, |entry| entry.last)
     }
 
+    /// The state with which the backup begins; `None` where it begins with genesis, or has only that yet.
+    pub(super) fn state(&self) -> Option<&Entry> {
+        self.files.get(1).filter(|entry| entry.is_state())
+    }
+
     /// Bytes of all files.
     pub(super) fn bytes(&self) -> u64 {
         self.files.iter().map(|entry| entry.bytes).sum()
@@ -125,10 +140,11 @@ impl Manifest {
         }
         let mut next = 0;
         for (index, entry) in self.files.iter().enumerate() {
-            if entry.first != next
-                || entry.last < entry.first
-                || entry.file != file_name(index, entry.first, entry.last)
-            {
+            let begins = index == 1 && entry.first > 0 && entry.is_state();
+            let follows = entry.first == next
+                && entry.last >= entry.first
+                && entry.file == file_name(index, entry.first, entry.last);
+            if !begins && !follows {
                 return Some(format!("it lists {} where a file that begins with block {next} belongs", entry.file));
             }
             next = entry.last.saturating_add(1);
@@ -145,8 +161,17 @@ fn file_name(index: usize, first: Height, last: Height) -> String {
     }
 }
 
-/// Whether this is the name of a run of blocks.
-fn is_run(name: &str) -> bool {
+/// Name of the state after the block of this height.
+fn state_name(height: Height) -> String {
+    format!("state-{height:012}.age")
+}
+
+/// Whether this is the name of a run of blocks, or of a state.
+fn is_ours(name: &str) -> bool {
+    let state = name.strip_prefix("state-").and_then(|rest| rest.strip_suffix(".age")?.parse().ok());
+    if state.is_some_and(|height| state_name(height) == name) {
+        return true;
+    }
     let heights = name.strip_prefix("blocks-").and_then(|rest| rest.strip_suffix(".age")?.split_once('-'));
     let heights = heights.and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
     heights.is_some_and(|(first, last)| file_name(1, first, last) == name)
@@ -231,6 +256,14 @@ impl Store {
         Ok(entry)
     }
 
+    /// Makes a finished state durable, and gives its entry.
+    pub(super) fn put_state(&self, file: Hashing<File>, height: Height) -> Result<Entry, Failure> {
+        let name = state_name(height);
+        let entry = file.entry(name.clone(), height, height);
+        self.put(file.inner, STATE, &name)?;
+        Ok(entry)
+    }
+
     /// Writes the genesis file's place, and gives its entry.
     pub(super) fn put_genesis(&self, sealed: &[u8]) -> Result<Entry, Failure> {
         let mut file = Hashing::new(self.begin(GENESIS)?);
@@ -240,17 +273,17 @@ impl Store {
         Ok(entry)
     }
 
-    /// Removes what an interrupted run left and the list does not name. What is not named as a run names its files is
-    /// somebody else's, and stays.
+    /// Removes what an interrupted run left and the list does not name. What is not named as our files are is somebody else's,
+    /// and stays.
     pub(super) fn tidy(&self, manifest: Option<&Manifest>) -> Result<(), Failure> {
-        for name in [BEGUN, MANIFEST, GENESIS] {
+        for name in [BEGUN, STATE, MANIFEST, GENESIS] {
             files::remove(&self.partial(name))?;
         }
         let Some(manifest) = manifest else { return Ok(()) };
         let entries = fs::read_dir(&self.root).map_err(|error| Failure::reading(&self.root, &error))?;
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if is_run(&name) && !manifest.files.iter().any(|listed| listed.file == name) {
+            if is_ours(&name) && !manifest.files.iter().any(|listed| listed.file == name) {
                 files::remove(&entry.path())?;
             }
         }

@@ -4,7 +4,8 @@
 //! run adding only what is new; shown to be whole without the network; and made into a node's data again, at any height.
 //!
 //! **What is kept.** Blocks and certificates. Everything else (receipts, state, proofs, index) follows from them by execution,
-//! which a restore does, so that it never trusts more than the network's key.
+//! which a restore does, so that it never trusts more than the network's key. A *snapshot* is a backup that begins with the
+//! state at a block, proven by that block's certificate, instead of with the first block.
 //!
 //! **Failures.** Damage has exit code 6 and names the file. Nothing that does not verify is written, restored or served.
 //! Specification: `specs/backup.md`.
@@ -16,6 +17,8 @@ mod place;
 mod progress;
 mod read;
 mod restore;
+mod snapshot;
+mod state;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -48,6 +51,8 @@ Examples:
   florin backup identity --out identity.age     once: what opens the backups, encrypted; keep it elsewhere
   florin backup --to /backup/florin --recipient age1… --genesis genesis.json
                                                 from the node on this machine; run it again and it adds what is new
+  florin backup --to /snapshots/1122 --snapshot --recipient age1… --genesis genesis.json
+                                                the state as it is now instead of every block: a new node begins with it
   florin backup verify /backup/florin --quick   lengths and hashes, no key needed
   florin backup verify /backup/florin --identity identity.age
                                                 executes everything in a scratch directory and compares the state
@@ -63,6 +68,10 @@ pub(crate) struct BackupCommand {
     /// Who can open it: `age1…`, public. May be given several times; always the same for one directory.
     #[arg(long = "recipient", value_name = "AGE")]
     recipients: Vec<String>,
+    /// Begin a new backup with the state at the newest block instead of with genesis: a snapshot, small and quickly restored, for
+    /// nodes that need not keep every block. Later runs add the blocks since.
+    #[arg(long)]
+    snapshot: bool,
     #[command(flatten)]
     network: NetworkArguments,
 }
@@ -80,7 +89,8 @@ struct Verify {
     /// The backup's directory.
     #[arg(value_name = "DIR")]
     backup: PathBuf,
-    /// Execute nothing: compare lengths and hashes, and with --identity also the order of blocks and every certificate.
+    /// Execute nothing: compare lengths and hashes, and with --identity also the order of blocks, every certificate and, of a
+    /// snapshot, every part of the state.
     #[arg(long)]
     quick: bool,
     #[command(flatten)]
@@ -122,6 +132,9 @@ Examples:
   florin restore /backup/florin --dir look --height 120000 --identity identity.age
                                                 the ledger as it was at that height, to look at with `florin inspect --dir`
 
+A snapshot (`florin backup --snapshot`) begins with a state: it is placed, and only the blocks above it are executed. It is for a
+node that need not keep every block: set storage.blocks_kept in DIR/config.toml before.
+
 A restored validator follows until it is certain that it votes for nothing a second time, then it votes by itself.
 When all validators are lost no quorum is left to wait for. Then the operators of a quorum agree on one block, and all restore
 it with --network-lost HASH: docs/backup.md says what that means.")]
@@ -162,16 +175,22 @@ fn back_up(command: &BackupCommand, output: Output) -> Result<(), Failure> {
     let recipients = recipients(&command.recipients)?;
     let taken = crate::remote::block_on(async {
         let network = command.network.open().await?;
-        take::take(&network, to, &recipients, &Progress::new(output)).await
+        take::take(&network, to, (&recipients, command.snapshot), &Progress::new(output)).await
     })?;
     output.show(&taken, || {
         output::fields(&[
+            ("begins with", beginning(taken.state_height)),
             ("height", taken.height.to_string()),
             ("block hash", taken.block_hash.to_string()),
             ("added", format!("{} blocks", taken.blocks)),
             ("backup", format!("{} files, {} bytes", taken.files, taken.bytes)),
         ])
     })
+}
+
+/// What stands at the lower end, in words.
+fn beginning(state_height: Option<Height>) -> String {
+    state_height.map_or_else(|| "genesis".into(), |height| format!("the state after block {height}"))
 }
 
 /// Reads recipients from the command line.
@@ -240,16 +259,20 @@ fn check(verify: &Verify, output: Output) -> Result<(), Failure> {
     }
     drop(progress);
     let value = json!({
-        "chain_id": manifest.chain_id, "genesis_hash": manifest.genesis_hash, "height": manifest.height(),
-        "block_hash": manifest.block_hash, "files": files, "bytes": manifest.bytes(), "certificates_checked": certified,
+        "chain_id": manifest.chain_id, "genesis_hash": manifest.genesis_hash,
+        "state_height": snapshot::height(&manifest), "height": manifest.height(), "block_hash": manifest.block_hash, "files": files, "bytes": manifest.bytes(), "certificates_checked": certified,
     });
     output.show(&value, || {
-        let what = match certified {
-            true => "every file is as it was written; every block and certificate verifies; nothing was executed",
-            false => "every file is as it was written; nothing was opened",
+        let what = match (certified, manifest.state()) {
+            (true, None) => "every file is as it was written; every block and certificate verifies; nothing was executed",
+            (true, Some(_)) => {
+                "every file is as it was written; every part of the state, block and certificate verifies; nothing was executed"
+            }
+            (false, _) => "every file is as it was written; nothing was opened",
         };
         let fields = output::fields(&[
             ("network", format!("{} (genesis {})", manifest.network, manifest.genesis_hash)),
+            ("begins with", beginning(snapshot::height(&manifest))),
             ("height", manifest.height().to_string()),
             ("block hash", manifest.block_hash.to_string()),
         ]);
@@ -261,6 +284,7 @@ fn show(replayed: &Replayed, what: &str, output: Output) -> Result<(), Failure> 
     output.show(replayed, || {
         let fields = output::fields(&[
             ("genesis", replayed.genesis_hash.to_string()),
+            ("begins with", beginning(replayed.state_height)),
             ("height", replayed.height.to_string()),
             ("block hash", replayed.block_hash.to_string()),
             ("state root", replayed.state_root.to_string()),

@@ -142,6 +142,7 @@ mod tests {
         Replayed {
             chain_id: 7,
             genesis_hash: GENESIS,
+            state_height: None,
             height: 5,
             block_hash: B256::repeat_byte(5),
             state_root: B256::repeat_byte(6),

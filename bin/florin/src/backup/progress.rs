@@ -15,12 +15,27 @@ impl Progress {
         Self(bar)
     }
 
+    /// Shows the same bar from elsewhere.
+    pub(super) fn also(&self) -> impl Fn(&'static str, (u64, u64)) + Send + 'static {
+        let bar = self.0.clone();
+        move |what, (done, all)| show(&bar, what, done, all)
+    }
+
+    /// Says something beside the bar.
+    pub(super) fn say(&self, text: &str) {
+        self.0.println(text);
+    }
+
     /// So much of all is done.
     pub(super) fn show(&self, what: &'static str, done: u64, all: u64) {
-        self.0.set_message(what);
-        self.0.set_length(all);
-        self.0.set_position(done);
+        show(&self.0, what, done, all);
     }
+}
+
+fn show(bar: &ProgressBar, what: &'static str, done: u64, all: u64) {
+    bar.set_message(what);
+    bar.set_length(all);
+    bar.set_position(done);
 }
 
 impl Drop for Progress {

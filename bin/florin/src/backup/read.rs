@@ -3,6 +3,7 @@
 use super::{
     blocks::{Chain, Kept, Trust, read_block, read_head},
     manifest::{Entry, GENESIS, Hashing, Manifest, Store, damaged},
+    state::StateFile,
 };
 use crate::{
     envelope::{self, EnvelopeError, Key, Opened},
@@ -13,7 +14,7 @@ use alloy_primitives::B256;
 use florin_types::{Genesis, Height};
 use std::{fs::File, io::BufReader, io::Read as _};
 
-/// A backup that is read from its beginning.
+/// The blocks of a backup, read from the first on.
 pub(super) struct Reading<'a> {
     store: &'a Store,
     manifest: &'a Manifest,
@@ -50,7 +51,7 @@ pub(super) fn genesis(store: &Store, manifest: &Manifest, key: &Key) -> Result<G
 }
 
 /// A file that its key does not open.
-fn unopened(path: &std::path::Path, error: EnvelopeError) -> Failure {
+pub(super) fn unopened(path: &std::path::Path, error: EnvelopeError) -> Failure {
     let display = path.display();
     match error {
         EnvelopeError::NoMatch | EnvelopeError::Passphrase | EnvelopeError::OtherWay(_) => Failure::input(
@@ -64,9 +65,17 @@ fn unopened(path: &std::path::Path, error: EnvelopeError) -> Failure {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn begin(store: &'a Store, manifest: &'a Manifest, key: &'a Key, trust: Trust) -> Self {
-        let chain = Chain::after(trust.clone(), 0, trust.genesis_hash);
-        Self { store, manifest, key, chain, next_file: 1, open: None }
+    /// Begins with the first block after genesis, or after the state with which the backup begins.
+    pub(super) fn begin(store: &'a Store, manifest: &'a Manifest, key: &'a Key, trust: Trust) -> Result<Self, Failure> {
+        let (height, hash, next_file) = match manifest.state() {
+            None => (0, trust.genesis_hash, 1),
+            Some(entry) => {
+                let (block, _) = StateFile::open(store, entry, key, &trust)?;
+                (block.height, block.hash, 2)
+            }
+        };
+        let chain = Chain::after(trust, height, hash);
+        Ok(Self { store, manifest, key, chain, next_file, open: None })
     }
 
     /// The next block; `None` after the last one, when all files were what the list says.

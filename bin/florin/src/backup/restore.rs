@@ -1,17 +1,21 @@
-//! `florin restore` and `florin backup verify`: the blocks executed again, from the first on.
+//! `florin restore` and `florin backup verify`: the blocks executed again, from the first on, after the state is placed with
+//! which a snapshot begins.
 //!
-//! Both do the same in different places. Every block is opened, held against its certificate, executed, and what execution gives
-//! is held against its header: receipts, gas, state root. What is left is a storage as a node leaves it behind.
+//! Both do the same in different places. Every part of a state is held against its certified block. Every block is opened, held
+//! against its certificate, executed, and what execution gives is held against its header: receipts, gas, state root. What is
+//! left is a storage as a node leaves it behind.
 //!
 //! **Crashes.** A restore works in a directory of its own inside of `DIR/data`, see [`super::place`]. While that exists no node
 //! starts on `DIR`; the same command goes on where it was.
 
 use super::{
-    blocks::Trust,
+    blocks::{Kept, Trust},
     manifest::{Manifest, Store},
     place::Place,
     progress::Progress,
     read::{self, Reading},
+    snapshot,
+    state::StateFile,
 };
 use crate::{
     envelope::Key,
@@ -20,12 +24,12 @@ use crate::{
     node::{directory::Directory, machine, votes},
 };
 use alloy_primitives::{B256, Bytes};
-use florin_consensus::{Context, History, NodeConfig, NodeSecret, Rebuild, RebuildError, rebuild};
+use florin_consensus::{Context, History, NodeConfig, NodeSecret, Rebuild, RebuildError, StateBeginning, rebuild};
 use florin_types::{Genesis, Height};
 use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, mpsc},
     time::Instant,
 };
 
@@ -34,6 +38,9 @@ use std::{
 pub(super) struct Replayed {
     pub(super) chain_id: u64,
     pub(super) genesis_hash: B256,
+    /// Height of the block whose state was placed; absent where every block was executed.
+    #[serde(default)]
+    pub(super) state_height: Option<Height>,
     /// Height of the last block, whose header the state was held against.
     pub(super) height: Height,
     pub(super) block_hash: B256,
@@ -76,10 +83,28 @@ impl Source {
         Ok(Self { store, manifest, key, genesis: Arc::new(genesis), trust })
     }
 
-    /// Opens every file and checks hashes, order and certificates, without executing anything. Gives the last height.
+    /// The state with which the backup begins, and the block at which it stands.
+    fn state(&self) -> Result<Option<(Kept, StateFile)>, Failure> {
+        let opened = self.manifest.state().map(|entry| StateFile::open(&self.store, entry, &self.key, &self.trust));
+        opened.transpose()
+    }
+
+    /// The blocks that follow.
+    fn blocks(&self) -> Result<Reading<'_>, Failure> {
+        Reading::begin(&self.store, &self.manifest, &self.key, self.trust.clone())
+    }
+
+    /// Opens every file and checks hashes, order, proofs and certificates, without executing anything. Gives the last height.
     pub(super) fn check(&self, progress: &Progress) -> Result<Height, Failure> {
-        let mut reading = Reading::begin(&self.store, &self.manifest, &self.key, self.trust.clone());
         let mut height = 0;
+        if let Some((block, mut state)) = self.state()? {
+            height = block.height;
+            while state.next()?.is_some() {
+                let (done, all) = state.progress();
+                progress.show("state", done, all);
+            }
+        }
+        let mut reading = self.blocks()?;
         while let Some(kept) = reading.next(&self.trust)? {
             height = kept.height;
             progress.show("blocks", height, self.manifest.height());
@@ -99,7 +124,16 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     fn run(&self, storage: PathBuf, worker_threads: usize) -> Result<Replayed, Failure> {
-        machine::run(storage, worker_threads, |context| self.execute(context))
+        let run = || machine::run(storage.clone(), worker_threads, |context| self.execute(context));
+        match run() {
+            // A run that was interrupted while it placed the state left a part, which is of no use.
+            Err(failure) if failure.code == RebuildError::HalfPlaced.code() => {
+                std::fs::remove_dir_all(&storage).map_err(|error| Failure::writing(&storage, &error))?;
+                files::make_directory(&storage)?;
+                run()
+            }
+            ran => ran,
+        }
     }
 
     async fn execute(&self, context: Context) -> Result<Replayed, Failure> {
@@ -107,14 +141,21 @@ impl Replay<'_> {
         let mut config = NodeConfig::new(self.source.genesis.clone(), NodeSecret::generate(), None);
         config.history = self.history;
         config.page_cache_bytes = self.page_cache_bytes;
-        let mut rebuild = rebuild(context, config).await.map_err(rebuild_failure)?;
+        let (failed, failure) = mpsc::channel();
+        let state = self.source.state()?;
+        let begins = state.as_ref().map(|(block, _)| block.clone());
+        let beginning = state.map(|(block, file)| self.beginning(block, file, failed));
+        let opened = rebuild(context, config, beginning).await;
+        // What is wrong with a file is said in its own words.
+        let mut rebuild = opened.map_err(|error| failure.try_recv().unwrap_or_else(|_| rebuild_failure(error)))?;
         let from = rebuild.last().0;
-        let certificate = self.feed(&mut rebuild).await?;
+        let certificate = self.feed(&mut rebuild, begins.as_ref()).await?;
         let (height, block_hash, state_root) = rebuild.settle().await.map_err(rebuild_failure)?;
         rebuild.close().await;
         Ok(Replayed {
             chain_id: self.source.genesis.chain_id,
             genesis_hash: self.source.trust.genesis_hash,
+            state_height: begins.map(|block| block.height),
             height,
             block_hash,
             state_root,
@@ -124,15 +165,38 @@ impl Replay<'_> {
         })
     }
 
-    /// Hands over all blocks up to the height that was asked for; gives the last one's certificate.
-    async fn feed(&self, rebuild: &mut Rebuild) -> Result<Option<Bytes>, Failure> {
+    /// The state for the engine, which takes it part by part.
+    fn beginning(&self, block: Kept, mut file: StateFile, failed: mpsc::Sender<Failure>) -> StateBeginning {
+        let show = self.progress.also();
+        let parts = std::iter::from_fn(move || match file.next() {
+            Ok(part) => {
+                show("state", file.progress());
+                part.map(|part| Ok(part.0))
+            }
+            Err(failure) => {
+                let reason = failure.message.clone();
+                // Whoever listens has gone only if nobody wants to know any more.
+                let _ = failed.send(failure);
+                Some(Err(reason))
+            }
+        });
+        let certificate = block.certificate.unwrap_or_default();
+        StateBeginning { block: block.block, certificate, parts: Box::new(parts) }
+    }
+
+    /// Hands over all blocks up to the height that was asked for, above the one at which a state stands where the backup begins
+    /// with it; gives the last one's certificate.
+    async fn feed(&self, rebuild: &mut Rebuild, begins: Option<&Kept>) -> Result<Option<Bytes>, Failure> {
         let (there, there_hash) = rebuild.last();
+        let (mut certified, mut certificate) =
+            begins.map_or((0, None), |block| (block.height, block.certificate.clone()));
+        if there < certified {
+            return Err(other_restore(there, format_args!("this backup begins at block {certified}")));
+        }
         if there > self.until {
             return Err(other_restore(there, format_args!("it shall end at {}", self.until)));
         }
-        let mut reading =
-            Reading::begin(&self.source.store, &self.source.manifest, &self.source.key, self.source.trust.clone());
-        let (mut certified, mut certificate) = (0, None);
+        let mut reading = self.source.blocks()?;
         while certified < self.until {
             let kept = reading.next(&self.source.trust)?;
             let Some(kept) = kept.filter(|kept| kept.height <= self.until) else {
@@ -179,9 +243,14 @@ fn rebuild_failure(error: RebuildError) -> Failure {
 
 /// Checks that a height is in the backup.
 fn until(manifest: &Manifest, height: Option<Height>) -> Result<Height, Failure> {
-    let last = manifest.height();
+    let (first, last) = (snapshot::height(manifest).unwrap_or(0), manifest.height());
     match height {
         None => Ok(last),
+        Some(height) if height < first => Err(Failure::input(
+            "restore.height",
+            format_args!("the backup begins with the state after block {first}, and {height} lies below"),
+            format_args!("give --height {first} or a higher one, or a backup that begins with genesis"),
+        )),
         Some(height) if height <= last => Ok(height),
         Some(height) => Err(Failure::input(
             "restore.height",
@@ -228,6 +297,9 @@ pub(super) fn restore(
         return Ok(replayed);
     }
     place.check_empty()?;
+    if source.manifest.state().is_some() {
+        check_begins_with_state(source, &directory)?;
+    }
     put_genesis(source, root)?;
     let voter = network_lost.map(|hash| directory.node_public_key().map(|key| (hash, key))).transpose()?;
     let settings = &directory.config().storage;
@@ -246,6 +318,25 @@ pub(super) fn restore(
         begin_again(&place.working, agreed, node_key, &replayed)?;
     }
     place.put(replayed, network_lost)
+}
+
+/// A node that keeps every block has executed every block: a state is not for it.
+fn check_begins_with_state(source: &Source, directory: &Directory) -> Result<(), Failure> {
+    snapshot::check_network(&source.genesis)?;
+    let storage = &directory.config().storage;
+    if storage.blocks_kept > 0 && !storage.archive {
+        return Ok(());
+    }
+    Err(Failure::input(
+        "snapshot.keeps_all",
+        format_args!(
+            "the backup begins with the state after block {}, and {} is of a node that keeps every block",
+            snapshot::height(&source.manifest).unwrap_or(0),
+            directory.root().display()
+        ),
+        "set storage.blocks_kept in its config.toml (docs/operate.md says what that means), or restore a backup that begins with \
+         genesis",
+    ))
 }
 
 /// The network's genesis file belongs beside the data, and only this one.

@@ -8,6 +8,7 @@ use super::{
     blocks::{Chain, Kept, Trust, write_block, write_head},
     manifest::{BEGUN, Hashing, Manifest, Store},
     progress::Progress,
+    snapshot::{self, Taking},
 };
 use crate::{
     envelope::{EnvelopeError, Lock, Recipient, Sealed, seal, seal_bytes},
@@ -32,6 +33,8 @@ const PENDING_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub(super) struct Taken {
     pub(super) chain_id: u64,
     pub(super) genesis_hash: alloy_primitives::B256,
+    /// Height of the state with which the backup begins; absent where it begins with genesis.
+    pub(super) state_height: Option<Height>,
     /// Last height in the backup now.
     pub(super) height: Height,
     pub(super) block_hash: alloy_primitives::B256,
@@ -42,13 +45,16 @@ pub(super) struct Taken {
     pub(super) files: usize,
 }
 
-/// Brings the backup in `root` up to the node's height.
+/// Brings the backup in `root` up to the node's height. `snapshot`: one that is new begins with the state at that height.
 pub(super) async fn take(
     network: &Network,
     root: &Path,
-    recipients: &[Recipient],
+    (recipients, snapshot): (&[Recipient], bool),
     progress: &Progress,
 ) -> Result<Taken, Failure> {
+    if snapshot {
+        snapshot::check_network(&network.genesis)?;
+    }
     files::make_directory(root)?;
     let store = Store::at(root);
     let _lock = store.lock()?;
@@ -60,6 +66,8 @@ pub(super) async fn take(
         Some(manifest) => same(manifest, &trust, recipients)?,
         None => begin(&store, network, &trust, recipients, &lock)?,
     };
+    let taking = Taking { network, store: &store, trust: &trust, lock: &lock, progress };
+    let manifest = snapshot::begin(&taking, manifest, snapshot).await?;
     let from = manifest.height();
     let chain = Chain::after(trust.clone(), from, manifest.block_hash);
     let mut writer = Writer { store: &store, lock, trust, manifest, open: None, pending: Pending::default() };
@@ -69,6 +77,7 @@ pub(super) async fn take(
     Ok(Taken {
         chain_id: manifest.chain_id,
         genesis_hash: manifest.genesis_hash,
+        state_height: snapshot::height(&manifest),
         height: manifest.height(),
         block_hash: manifest.block_hash,
         blocks: manifest.height() - from,
@@ -149,7 +158,7 @@ async fn copy(
     Ok(())
 }
 
-fn lied(client: &florin_client::RpcClient, reason: String) -> Failure {
+pub(super) fn lied(client: &florin_client::RpcClient, reason: String) -> Failure {
     Failure::new(
         Exit::Damaged,
         "backup.unverified",
@@ -159,7 +168,7 @@ fn lied(client: &florin_client::RpcClient, reason: String) -> Failure {
     )
 }
 
-fn sealing(error: EnvelopeError) -> Failure {
+pub(super) fn sealing(error: EnvelopeError) -> Failure {
     Failure::new(Exit::Failed, "backup.seal", error, "check the disk and the recipients, and try again")
 }
 

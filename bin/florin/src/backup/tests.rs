@@ -2,11 +2,21 @@
 use super::{
     blocks::{Chain, Kept, Trust, read_block, read_head, write_block, write_head},
     manifest::{Hashing, Manifest, Store},
+    state::{Parts, write_beginning, write_part},
 };
 use crate::{demo::accounts::People, failure::Failure};
 use alloy_primitives::{B256, Bytes};
-use florin_types::Block;
-use std::{io::Write as _, path::Path};
+use florin_consensus::{
+    NetworkConfig, Node, NodeConfig, NodeSecret, RebuildError, RuntimeConfig, StateBeginning, rebuild,
+};
+use florin_state::StateCopy;
+use florin_types::{Block, Genesis, GenesisNode, NodeRole};
+use std::{
+    io::Write as _,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 /// A backup of three files whose content does not matter here: lengths and hashes are looked at.
 fn backup(root: &Path) -> (Store, Manifest) {
@@ -89,12 +99,47 @@ fn files_that_changed_places_are_named() {
 }
 
 #[test]
+fn a_backup_may_begin_with_a_state_and_only_begin() {
+    let root = tempfile::tempdir().unwrap();
+    let store = Store::at(root.path());
+    let genesis = store.put_genesis(b"genesis").unwrap();
+    let mut manifest = Manifest::new("net", 7, B256::repeat_byte(7), vec!["age1".into()], genesis);
+    assert!(manifest.state().is_none());
+    let file = |name: &str, content: &str| {
+        let mut file = Hashing::new(store.begin(name).unwrap());
+        file.write_all(content.as_bytes()).unwrap();
+        file
+    };
+    manifest.add(store.put_state(file("state", "the state after seven"), 7).unwrap(), B256::repeat_byte(7));
+    manifest.add(store.put_blocks(file("blocks", "eight and nine"), "blocks", 8, 9).unwrap(), B256::repeat_byte(9));
+    let other = store.put_state(file("state", "the state after nine"), 9).unwrap();
+    store.save(&manifest).unwrap();
+    let read = quick(&store).unwrap();
+    assert_eq!((read.height(), read.state().unwrap().first, read.files.len()), (9, 7, 3));
+    let entries = [manifest.files.clone(), vec![other]].concat();
+    // By place in `entries`: genesis, the state after 7, blocks 8 and 9, the state after 9.
+    for order in [&[0usize, 2] as &[usize], &[0, 2, 1], &[0, 1, 1], &[0, 1, 2, 3], &[0, 1, 3], &[1, 2], &[0, 3, 2]] {
+        let mut manifest = manifest.clone();
+        manifest.files = order.iter().map(|index| entries[*index].clone()).collect();
+        store.save(&manifest).unwrap();
+        assert!(store.existing().unwrap_err().message.contains("backup.json"), "{order:?}");
+    }
+    manifest.files.truncate(2);
+    store.save(&manifest).unwrap();
+    assert_eq!(store.existing().unwrap().height(), 7, "a state alone is a whole snapshot");
+    store.tidy(Some(&manifest)).unwrap();
+    assert!(store.path("state-000000000007.age").exists() && !store.path("state-000000000009.age").exists());
+}
+
+#[test]
 fn what_an_interrupted_run_left_is_removed_and_nothing_else() {
     let root = tempfile::tempdir().unwrap();
     let (store, manifest) = backup(root.path());
-    let stray =
-        ["blocks.partial", "backup.json.partial", "genesis.age.partial", "blocks-000000000006-000000000009.age"];
-    let mine = ["notes.txt", "holiday.mp4.partial", "blocks-of-wood.age", "blocks-6-9.age", "blocks-000000000006.age"];
+    let names = ["blocks.partial", "state.partial", "backup.json.partial", "genesis.age.partial"];
+    let runs = ["blocks-000000000006-000000000009.age", "state-000000000006.age"];
+    let stray: Vec<&str> = names.into_iter().chain(runs).collect();
+    let mine =
+        ["notes.txt", "holiday.mp4.partial", "blocks-of-wood.age", "blocks-6-9.age", "state-6.age", "state-of.age"];
     stray.iter().chain(&mine).for_each(|name| std::fs::write(store.path(name), "left").unwrap());
     store.tidy(Some(&manifest)).unwrap();
     assert!(stray.iter().all(|name| !store.path(name).exists()));
@@ -102,16 +147,17 @@ fn what_an_interrupted_run_left_is_removed_and_nothing_else() {
     assert_eq!(quick(&store).unwrap(), manifest);
 }
 
+/// The genesis of a network of this validator alone, and its share.
+fn genesis_of(secret: &NodeSecret) -> (Genesis, florin_consensus::ThresholdShare) {
+    let public_key = secret.public_key();
+    let mut dealing = florin_consensus::deal(&[public_key]).unwrap();
+    let node = GenesisNode { name: "one".into(), public_key, address: "127.0.0.1:1".into(), role: NodeRole::Validator };
+    let genesis = People::derive().unwrap().genesis(1_000, dealing.threshold_public, vec![node]).unwrap();
+    (genesis, dealing.shares.remove(0).1)
+}
+
 fn trust() -> (Trust, Block) {
-    let key = florin_consensus::NodeSecret::generate().public_key();
-    let public = florin_consensus::deal(&[key]).unwrap().threshold_public;
-    let node = florin_types::GenesisNode {
-        name: "one".into(),
-        public_key: key,
-        address: "127.0.0.1:1".into(),
-        role: florin_types::NodeRole::Validator,
-    };
-    let genesis = People::derive().unwrap().genesis(1_000, public, vec![node]).unwrap();
+    let (genesis, _) = genesis_of(&NodeSecret::generate());
     let block = crate::genesis::block(&genesis).unwrap();
     (Trust::of(&genesis).unwrap(), Block::decode(&block.encode()).unwrap())
 }
@@ -152,4 +198,141 @@ fn a_chain_takes_only_the_next_block() {
     assert_eq!(chain.last(), (0, genesis.hash()), "what is refused changes nothing");
     let forged = Chain::after(trust, u64::MAX, B256::ZERO).next(encoded, Some(Bytes::from_static(b"no certificate")));
     assert!(forged.is_err());
+}
+
+/// A network of one validator, and the state after one of its blocks as it was given while it ran.
+struct Network {
+    genesis: Arc<Genesis>,
+    block: Kept,
+    state_root: B256,
+    parts: Vec<Bytes>,
+}
+
+fn network() -> &'static Network {
+    static NETWORK: OnceLock<Network> = OnceLock::new();
+    NETWORK.get_or_init(|| {
+        let secret = NodeSecret::generate();
+        let (genesis, share) = genesis_of(&secret);
+        let config = NodeConfig::new(Arc::new(genesis), secret, Some(share));
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let listen = NetworkConfig::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let directory = tempfile::tempdir().unwrap();
+        on(directory.path(), |context| async move {
+            let node = florin_consensus::start(context, config, listen).await.unwrap();
+            let network = taken(&node).await;
+            node.stop().await;
+            network
+        })
+    })
+}
+
+fn on<F: Future>(storage: &Path, main: impl FnOnce(florin_consensus::Context) -> F) -> F::Output {
+    florin_consensus::run(RuntimeConfig { storage_directory: storage.into(), worker_threads: 2 }, main)
+}
+
+/// The state after the first block with a certificate that is not the first of all.
+async fn taken(node: &Node) -> Network {
+    let ledger = node.ledger();
+    let mut blocks = ledger.subscribe();
+    loop {
+        let finalized = blocks.next().await.unwrap().unwrap();
+        let (block, height) = (&finalized.block, finalized.block.height());
+        let stored = ledger.stored_block(height).await.unwrap().unwrap();
+        if height < 3 || stored.certificate.is_none() {
+            continue;
+        }
+        let mut copy = StateCopy::of(&block.extension().state).unwrap();
+        let mut parts = Vec::new();
+        while let Some(start) = copy.next() {
+            let part = ledger.state_operations(height, start).await.unwrap();
+            copy.take(part.clone()).unwrap();
+            parts.push(part.into());
+        }
+        let kept = Kept { height, hash: block.hash(), block: stored.block.into(), certificate: stored.certificate };
+        return Network { genesis: node.genesis().clone(), block: kept, state_root: block.header().state_root, parts };
+    }
+}
+
+#[test]
+fn a_state_in_a_file_proves_itself() {
+    let network = network();
+    let (trust, height) = (Trust::of(&network.genesis).unwrap(), network.block.height);
+    let mut file = Vec::new();
+    write_beginning(&mut file, &trust, &network.block).unwrap();
+    let beginning = file.len();
+    network.parts.iter().for_each(|part| write_part(&mut file, part).unwrap());
+    let read = |bytes: &[u8]| -> Result<Vec<Bytes>, String> {
+        let (_, mut parts) = Parts::begin(bytes, &trust, height)?;
+        std::iter::from_fn(|| parts.next().transpose()).collect()
+    };
+    assert_eq!(read(&file).unwrap(), network.parts);
+    // All of what stands before the state, and the lengths of the first part; then here and there.
+    let last = file.len() - 1;
+    for at in (0..=last).filter(|at| *at < beginning + 8 || at % (last / 300 + 1) == 0 || *at == last) {
+        let mut changed = file.clone();
+        changed[at] ^= 1 << (at % 8);
+        assert!(read(&changed).is_err(), "byte {at} of {last}");
+        if at % 5 == 0 || at >= beginning {
+            assert!(read(&file[..at]).is_err(), "cut to {at} bytes");
+        }
+    }
+    for more in [&network.parts[0][..], &[0], &[]] {
+        let mut longer = file.clone();
+        write_part(&mut longer, &Bytes::copy_from_slice(more)).unwrap();
+        assert!(read(&longer).is_err(), "{} bytes more", more.len());
+    }
+    let doubled = [&file[..], &file[..]].concat();
+    assert!(read(&doubled).is_err());
+    assert!(Parts::begin(file.as_slice(), &trust, height + 1).is_err(), "another block");
+    let (other, _) = self::trust();
+    assert!(Parts::begin(file.as_slice(), &other, height).is_err(), "another network");
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_is_no_state_is_refused(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..4_096)) {
+        let network = network();
+        let trust = Trust::of(&network.genesis).unwrap();
+        proptest::prop_assert!(Parts::begin(bytes.as_slice(), &trust, 1).is_err());
+        let mut file = Vec::new();
+        write_beginning(&mut file, &trust, &network.block).unwrap();
+        let (_, mut parts) = Parts::begin(std::io::Read::chain(file.as_slice(), bytes.as_slice()), &trust, network.block.height).unwrap();
+        proptest::prop_assert!(parts.next().is_err());
+    }
+}
+
+#[test]
+fn a_storage_begins_with_a_state_or_not_at_all() {
+    let network = network();
+    let open = |storage: &Path, parts: Vec<Result<Bytes, String>>, certificate: Bytes| {
+        let config = NodeConfig::new(network.genesis.clone(), NodeSecret::generate(), None);
+        let parts = parts.into_iter().map(|part| part.map(|part| part.0));
+        let beginning = StateBeginning { block: network.block.block.clone(), certificate, parts: Box::new(parts) };
+        on(storage, |context| async move {
+            let mut rebuild = rebuild(context, config, Some(beginning)).await?;
+            let settled = rebuild.settle().await;
+            rebuild.close().await;
+            settled
+        })
+    };
+    let certificate = network.block.certificate.clone().unwrap();
+    let whole = || network.parts.iter().cloned().map(Ok).collect::<Vec<_>>();
+    let [half, other, sound] = [(); 3].map(|()| tempfile::tempdir().unwrap());
+
+    // A part that cannot be had, or is none, is told; what was placed by then is of no use, and noticed.
+    for wrong in [Err("the disk is gone".to_string()), Ok(Bytes::from_static(b"no part"))] {
+        let directory = tempfile::tempdir().unwrap();
+        let error = open(directory.path(), vec![wrong], certificate.clone()).unwrap_err();
+        assert_eq!(error.code(), "rebuild.state", "{error}");
+    }
+    let told = open(half.path(), vec![Err("the disk is gone".into())], certificate.clone()).unwrap_err();
+    assert!(told.to_string().contains("the disk is gone"), "{told}");
+    let error = open(half.path(), whole(), certificate.clone()).unwrap_err();
+    assert!(matches!(error, RebuildError::HalfPlaced), "{error}");
+    let error = open(other.path(), whole(), Bytes::from_static(b"signed by nobody")).unwrap_err();
+    assert_eq!(error.code(), "rebuild.certificate");
+
+    let expected = (network.block.height, network.block.hash, network.state_root);
+    assert_eq!(open(sound.path(), whole(), certificate.clone()).unwrap(), expected);
+    assert_eq!(open(sound.path(), Vec::new(), certificate).unwrap(), expected, "it begins only once");
 }

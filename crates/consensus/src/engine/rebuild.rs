@@ -1,17 +1,23 @@
-//! A node's storage made from blocks that somebody kept: for `florin restore` and `florin backup verify`.
+//! A node's storage made from blocks that somebody kept, with or without the state at the first of them: for `florin restore`
+//! and `florin backup verify`.
 //!
 //! The blocks go the way that they go on a node that catches up: marshal takes them with their certificates, Stateful executes
 //! them, the ledger records them. So what stands on the disk afterwards is what a node leaves behind, and a block whose
 //! execution gives anything but what its header says is a fault. What is missing is agreement: nothing is voted for, nobody
 //! is connected, and no vote journal is made.
 //!
-//! **Crashes.** As with a node: what was recorded stays, and going on begins after the ledger's head.
+//! **Beginning with a state.** A certified block and the state after it are placed as on a node that joins (`joining`), from a
+//! file instead of from peers: the engine checks every part against that block before it stores it, and the ledger begins there.
+//!
+//! **Crashes.** As with a node: what was recorded stays, and going on begins after the ledger's head. A state that was placed
+//! only in part is of no use, and noticed: parts have their places in a whole, and none in the rest of one.
 
 use super::{Changing, Starting, first_to_end};
 use crate::{
     block::EngineBlock,
     config::NodeConfig,
     engine::StartError,
+    joining::given::{Given, StateParts},
     node::shared,
     runtime::Context,
     votes::{Finalization, of_engine},
@@ -86,6 +92,12 @@ pub enum RebuildError {
         /// What is wrong.
         reason: String,
     },
+    /// The state with which the storage was to begin is not whole.
+    #[error("the state: {0}")]
+    State(String),
+    /// An earlier call was interrupted while it placed the state.
+    #[error("the state was placed only in part: begin anew in an empty directory")]
+    HalfPlaced,
     /// A part of the engine ended.
     #[error("the engine ended by itself: {0}")]
     Ended(Arc<str>),
@@ -100,8 +112,26 @@ impl RebuildError {
             Self::Malformed { .. } => "rebuild.malformed",
             Self::Order { .. } => "rebuild.order",
             Self::Certificate { .. } => "rebuild.certificate",
+            Self::State(_) => "rebuild.state",
+            Self::HalfPlaced => "rebuild.half_placed",
             Self::Ended(_) => "rebuild.ended",
         }
+    }
+}
+
+/// The state after a block, for a storage that begins with it instead of with genesis.
+pub struct StateBeginning {
+    /// The block, encoded.
+    pub block: Bytes,
+    /// Its own certificate, encoded.
+    pub certificate: Bytes,
+    /// The parts of the state, in their order.
+    pub parts: StateParts,
+}
+
+impl std::fmt::Debug for StateBeginning {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("StateBeginning").finish_non_exhaustive()
     }
 }
 
@@ -121,32 +151,60 @@ pub struct Rebuild {
     _alone: Alone,
 }
 
-/// Opens the storage of `config` (key and share in it do not matter), or goes on with one that an earlier call began.
-pub fn rebuild(context: Context, config: NodeConfig) -> BoxFuture<'static, Result<Rebuild, RebuildError>> {
-    Box::pin(open(context, config))
+/// Opens the storage of `config` (key and share in it do not matter), or goes on with one that an earlier call began. One that
+/// is new begins with `beginning`, if there is one; it is not looked at where a storage begins already.
+pub fn rebuild(
+    context: Context,
+    config: NodeConfig,
+    beginning: Option<StateBeginning>,
+) -> BoxFuture<'static, Result<Rebuild, RebuildError>> {
+    Box::pin(open(context, config, beginning))
 }
 
-async fn open(context: Context, config: NodeConfig) -> Result<Rebuild, RebuildError> {
-    let (mut starting, archives, plan) = Starting::open(context.child("rebuild"), config).await?;
+async fn open(
+    context: Context,
+    config: NodeConfig,
+    beginning: Option<StateBeginning>,
+) -> Result<Rebuild, RebuildError> {
+    let (mut starting, archives, mut plan) = Starting::open(context.child("rebuild"), config).await?;
+    if plan.floor().is_some() {
+        return Err(RebuildError::HalfPlaced);
+    }
+    let trust = trust(&starting)?;
     let alone = Alone::default();
     let buffer = starting.disseminate(alone.clone(), (alone.clone(), Silence));
     let missing = starting.backfill(alone.clone(), alone.clone(), (alone.clone(), Silence));
-    starting.place_genesis().await?;
-    let state = starting.state_source(alone.clone(), alone.clone(), (alone.clone(), Silence));
+    let mut state = starting.state_source(alone.clone(), alone.clone(), (alone.clone(), Silence));
+    let mut placing = None;
+    if let Some(beginning) = beginning.filter(|_| plan.may_sync()) {
+        let malformed = || RebuildError::State("what should be its block is no block of this ledger".into());
+        let block = EngineBlock::from_encoding(beginning.block.0).ok_or_else(malformed)?;
+        let finalization = check(&trust, &block, &beginning.certificate)?;
+        starting.core.writer.set_copying(true).await?;
+        plan = plan.set_floor(finalization).await;
+        let (given, failed) = Given::new(beginning.parts);
+        state = state.with(given);
+        placing = Some((block, failed));
+    } else {
+        starting.place_genesis().await?;
+    }
     // Nothing is dealt and nobody votes: who changes the committee need not hear of the blocks.
     let changing = None::<Changing<_, Alone, Alone>>;
     let delivered = starting.deliver(archives, plan, state, (buffer, missing), changing).await;
-    starting.attach(delivered.stateful).await?;
     let marshal = starting.core.marshal.get().cloned();
     let marshal = marshal.ok_or_else(|| RebuildError::Ended("marshal was not started".into()))?;
+    match placing {
+        None => starting.attach(delivered.stateful).await?,
+        Some((block, failed)) => {
+            hand_over(&marshal, block);
+            place(starting.attach(delivered.stateful), failed).await?;
+        }
+    }
     // After a crash the state may stand below the ledger: its last blocks are applied again by themselves.
     let head = starting.ledger.head();
     let last = (head.block.height(), head.block.hash());
-    let genesis = &starting.config.genesis;
-    let key = NetworkKey::from_threshold_public(&genesis.threshold_public)
-        .map_err(|error| RebuildError::Certificate { height: 0, reason: error.to_string() })?;
     Ok(Rebuild {
-        trust: (key, Namespace::new(genesis.chain_id, starting.genesis.inner().hash())),
+        trust,
         recorded: starting.ledger.subscribe(),
         recorded_height: last.0,
         last,
@@ -157,6 +215,49 @@ async fn open(context: Context, config: NodeConfig) -> Result<Rebuild, RebuildEr
         context,
         _alone: alone,
     })
+}
+
+/// What certificates are checked against.
+fn trust(starting: &Starting<Context>) -> Result<(NetworkKey, Namespace), RebuildError> {
+    let genesis = &starting.config.genesis;
+    let key = NetworkKey::from_threshold_public(&genesis.threshold_public)
+        .map_err(|error| RebuildError::Certificate { height: 0, reason: error.to_string() })?;
+    Ok((key, Namespace::new(genesis.chain_id, starting.genesis.inner().hash())))
+}
+
+fn check(
+    (key, namespace): &(NetworkKey, Namespace),
+    block: &EngineBlock,
+    certificate: &Bytes,
+) -> Result<Finalization, RebuildError> {
+    let (height, block) = (block.inner().height(), block.inner());
+    let wrong = |error: florin_proof::FinalityError| RebuildError::Certificate { height, reason: error.to_string() };
+    verify_finality(key, namespace, certificate, block.header(), block.extension()).map_err(wrong)?;
+    decode_finalization(certificate).map(of_engine).map_err(wrong)
+}
+
+/// Gives marshal a block, as if a peer had sent it.
+fn hand_over(marshal: &crate::application::Marshal, block: EngineBlock) {
+    let context = block.inner().extension().context;
+    let round = Round::new(Epoch::new(context.epoch), View::new(context.view));
+    // Nobody waits for the cache: the block is durable when the ledger has it.
+    let (durable, _) = oneshot::channel();
+    let digest = block.digest();
+    marshal.verified_deferred(round, Digested::precomputed(block, digest), durable);
+}
+
+/// Waits until the state is placed, or a part of it cannot be had.
+async fn place(
+    attached: impl Future<Output = Result<(), StartError>>,
+    failed: oneshot::Receiver<String>,
+) -> Result<(), RebuildError> {
+    futures::pin_mut!(attached);
+    match futures::future::select(attached, failed).await {
+        futures::future::Either::Left((attached, _)) => Ok(attached?),
+        futures::future::Either::Right((Ok(reason), _)) => Err(RebuildError::State(reason)),
+        // Whoever could tell is gone, because nothing more is asked for.
+        futures::future::Either::Right((Err(_), attached)) => Ok(attached.await?),
+    }
 }
 
 impl Rebuild {
@@ -181,28 +282,14 @@ impl Rebuild {
         if height != next || parent != last_hash {
             return Err(RebuildError::Order { height, parent, last, last_hash });
         }
-        let finalization = certificate.map(|bytes| self.check(&block, bytes)).transpose()?;
-        let context = inner.extension().context;
-        let round = Round::new(Epoch::new(context.epoch), View::new(context.view));
-        // Nobody waits for the cache: the block is durable when the ledger has it.
-        let (durable, _) = oneshot::channel();
-        let digest = block.digest();
-        self.marshal.verified_deferred(round, Digested::precomputed(block, digest), durable);
+        let finalization = certificate.map(|bytes| check(&self.trust, &block, bytes)).transpose()?;
+        hand_over(&self.marshal, block);
         self.certified = finalization.is_some();
         if let Some(finalization) = finalization {
             let _ = self.marshal.report(Activity::Finalization(finalization));
         }
         self.last = (height, hash);
         if self.certified { self.wait_for(height.saturating_sub(AHEAD_MAX)).await } else { Ok(()) }
-    }
-
-    fn check(&self, block: &EngineBlock, certificate: &Bytes) -> Result<Finalization, RebuildError> {
-        let (height, block) = (block.inner().height(), block.inner());
-        let (key, namespace) = &self.trust;
-        let wrong =
-            |error: florin_proof::FinalityError| RebuildError::Certificate { height, reason: error.to_string() };
-        verify_finality(key, namespace, certificate, block.header(), block.extension()).map_err(wrong)?;
-        decode_finalization(certificate).map(of_engine).map_err(wrong)
     }
 
     /// Waits until everything that was handed over and is final is recorded, and proves that the state is the one that

@@ -9,6 +9,8 @@
 //! part against that root before it is stored. While the network goes on, the target moves with it. At the end the
 //! store's canonical root must be the block's `stateRoot`, and the ledger begins at that block.
 //!
+//! `florin restore` goes the same way without peers: certificate and block stand in a file, and [`given`] takes the parts from there.
+//!
 //! **State.** The chosen certificate (partition `-plan…`), until the copy is complete: an interrupted one resumes with
 //! what is in the store already. The decision is made once; a node whose copy is complete never copies again.
 //!
@@ -20,5 +22,6 @@
 
 pub(crate) mod beginning;
 pub(crate) mod boundary;
+pub(crate) mod given;
 pub(crate) mod sample;
 pub(crate) mod source;

@@ -7,9 +7,10 @@
 //! does not decode within these bounds, or does not fit the root, blocks who sent it. A node that is busy, or has not the
 //! size that is asked for, does not answer; who asks asks another.
 
+use super::given::Given;
 use crate::runtime::Runtime;
 use bytes::Bytes;
-use commonware_codec::{Decode as _, DecodeExt as _, Encode as _, RangeCfg};
+use commonware_codec::DecodeExt as _;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_glue::stateful::db::AttachableResolver;
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
@@ -17,20 +18,20 @@ use commonware_resolver::{Consumer, Delivery, Fetch, Resolver as _, p2p};
 use commonware_runtime::Handle;
 use commonware_storage::{
     merkle::Location,
-    qmdb::{
-        any::ordered::variable,
-        sync::{Feedback, Request, Response, Source, source},
-    },
+    qmdb::sync::{Feedback, Response, Source, source},
 };
 use commonware_utils::{
-    NZDuration, NZU64, NZUsize,
+    NZDuration, NZUsize,
     channel::{mpsc, oneshot},
 };
-use florin_proof::{Family, StateDigest, StateKey, value_range};
-use florin_state::{Databases, Db};
+use florin_proof::{Family, StateDigest};
+use florin_state::{
+    Databases, Db, OPERATIONS_BYTES_MAX, OPERATIONS_MAX, OperationsAnswer as Answer, OperationsQuestion as Key,
+    StateOperation as Operation, decode_operations, serve_operations,
+};
 use std::{
     cmp::Ordering as Order,
-    num::{NonZeroU64, NonZeroUsize},
+    num::NonZeroUsize,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -38,12 +39,8 @@ use std::{
     time::Duration,
 };
 
-/// Operations of one answer.
-pub(crate) const OPERATIONS_MAX: NonZeroU64 = NZU64!(1_024);
-/// Questions on their way.
-pub(crate) const REQUESTS_MAX: NonZeroUsize = NZUsize!(16);
-/// Bytes of one answer. A single operation with its proof has less than a fiftieth of it.
-const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Questions on their way to peers.
+const REQUESTS_MAX: NonZeroUsize = NZUsize!(16);
 /// Answers in work at a time.
 const SERVING_MAX: usize = 4;
 const MAILBOX: NonZeroUsize = NZUsize!(256);
@@ -52,14 +49,9 @@ const FETCH_RETRY: Duration = Duration::from_millis(100);
 /// Operations between two lines in the log.
 const OPERATIONS_PER_LINE: u64 = 262_144;
 
-/// What the state's log is made of.
-type Operation = variable::Operation<Family, StateKey, Bytes>;
-type Answer = Response<Family, Operation, StateDigest>;
-type Key = Request<Family>;
-
 /// Bytes of the longest message.
 pub(crate) fn message_bytes_max() -> usize {
-    p2p::max_message_size::<Key>(ANSWER_BYTES_MAX)
+    p2p::max_message_size::<Key>(OPERATIONS_BYTES_MAX)
 }
 
 /// Where the engine gets operations from. Clones share everything.
@@ -69,6 +61,8 @@ pub(crate) struct StateSource<E: Runtime> {
     serving: Serving<E>,
     asked: Arc<AtomicU64>,
     fetched: Arc<AtomicU64>,
+    /// Instead of peers.
+    given: Option<Arc<Given>>,
 }
 
 impl<E: Runtime> Clone for StateSource<E> {
@@ -79,6 +73,7 @@ impl<E: Runtime> Clone for StateSource<E> {
             serving: self.serving.clone(),
             asked: self.asked.clone(),
             fetched: self.fetched.clone(),
+            given: self.given.clone(),
         }
     }
 }
@@ -113,8 +108,19 @@ impl<E: Runtime> StateSource<E> {
             priority_responses: false,
         };
         let (engine, requests) = p2p::Engine::new(context.child("state_requests"), config);
-        let source = Self { context: shared, requests, serving, asked: Arc::default(), fetched: Arc::default() };
+        let (asked, fetched) = (Arc::default(), Arc::default());
+        let source = Self { context: shared, requests, serving, asked, fetched, given: None };
         (source, engine.start(channel))
+    }
+
+    /// The same, but it takes the state from parts that somebody kept.
+    pub(crate) fn with(self, given: Given) -> Self {
+        Self { given: Some(Arc::new(given)), ..self }
+    }
+
+    /// Questions that may be on their way. Kept parts come in their order, one at a time.
+    pub(crate) fn requests_max(&self) -> NonZeroUsize {
+        if self.given.is_some() { NonZeroUsize::MIN } else { REQUESTS_MAX }
     }
 
     /// Ends a request as soon as nobody waits for its answer.
@@ -132,7 +138,7 @@ impl<E: Runtime> StateSource<E> {
         let before = self.fetched.fetch_add(more, Ordering::Relaxed);
         let fetched = before.saturating_add(more);
         if before / OPERATIONS_PER_LINE != fetched / OPERATIONS_PER_LINE {
-            tracing::info!(operations = fetched, "copying the state from peers");
+            tracing::info!(operations = fetched, "copying the state");
         }
     }
 }
@@ -144,6 +150,11 @@ impl<E: Runtime> Source for StateSource<E> {
     type Error = Closed;
 
     async fn serve(&self, request: Key) -> source::Result<Self> {
+        if let Some(given) = &self.given {
+            let answer = given.answer(&request).await;
+            self.count(&answer);
+            return Ok((answer, None));
+        }
         let (answers, mut received) = mpsc::channel(1);
         let subscriber = Subscriber { number: self.asked.fetch_add(1, Ordering::Relaxed), answers };
         self.retire_when_closed(subscriber.clone());
@@ -209,7 +220,7 @@ impl<E: Runtime> Consumer for Deliveries<E> {
     /// All who wait for one question check the answer against the same root, so the first verdict counts for all.
     fn deliver(&mut self, delivery: Delivery<Key, Subscriber>, value: Bytes) -> oneshot::Receiver<bool> {
         let (verdict, outcome) = oneshot::channel();
-        let Some(answer) = decode(&delivery.key, value) else {
+        let Some(answer) = decode_operations(&delivery.key, value) else {
             let _ = verdict.send(false);
             return outcome;
         };
@@ -233,29 +244,13 @@ impl<E: Runtime> Consumer for Deliveries<E> {
     }
 }
 
-/// An answer of the kind that was asked for, within the bounds of the question.
-fn decode(question: &Key, value: Bytes) -> Option<Answer> {
-    if value.len() > ANSWER_BYTES_MAX {
-        return None;
-    }
-    let operations_max = usize::try_from(question.max_ops().get()).ok()?;
-    let bounds: (usize, ((), RangeCfg<usize>)) = (operations_max, ((), value_range()));
-    let answer = Answer::decode_cfg(value, &bounds).ok()?;
-    let fits = matches!(
-        (question, &answer),
-        (Request::Operations { .. }, Response::Operations { .. })
-            | (Request::Boundary { .. }, Response::Boundary { .. })
-    );
-    fits.then_some(answer)
-}
-
 /// Decodes what another node might send about the state, as a question and as an answer; gives how many operations the
 /// question asks for. For fuzzers.
 #[doc(hidden)]
 pub fn decode_state(message: &[u8]) -> Result<u64, String> {
     let (size, start) = (Location::new(2), Location::new(1));
     for question in [Key::Operations { size, start, max_ops: OPERATIONS_MAX }, Key::Boundary { size, start }] {
-        let _ = decode(&question, Bytes::copy_from_slice(message));
+        let _ = decode_operations(&question, Bytes::copy_from_slice(message));
     }
     let question = Key::decode(commonware_codec::Copying(message)).map_err(|error| error.to_string())?;
     Ok(question.max_ops().get())
@@ -289,29 +284,12 @@ impl<E: Runtime> p2p::Producer for Serving<E> {
             return receiver;
         }
         self.0.context.child("serve").spawn(move |_| async move {
-            if let Some(answer) = serve(&databases, question).await {
+            // A size that is not here yet, or operations that were dropped: another node may have them.
+            if let Ok(answer) = serve_operations(&databases, question).await {
                 let _ = sender.send(answer);
             }
             drop(slot);
         });
         receiver
-    }
-}
-
-/// The longest answer that fits.
-async fn serve<E: Runtime>(databases: &Databases<E>, question: Key) -> Option<Bytes> {
-    let mut operations_max = question.max_ops().min(OPERATIONS_MAX);
-    loop {
-        let question = match question {
-            Request::Operations { size, start, .. } => Request::Operations { size, start, max_ops: operations_max },
-            boundary @ Request::Boundary { .. } => boundary,
-        };
-        // A size that is not here yet, or operations that were dropped: another node may have them.
-        let (answer, _) = databases.serve(question).await.ok()?;
-        let bytes = answer.encode();
-        if bytes.len() <= ANSWER_BYTES_MAX {
-            return Some(bytes);
-        }
-        operations_max = NonZeroU64::new(operations_max.get() / 2)?;
     }
 }
