@@ -85,7 +85,7 @@ impl Place {
 
     /// Many payments, for some seconds.
     fn payments(&self, rpc: &str) -> Vec<String> {
-        let load = ["bench", "--rpc", rpc, "--workload", "batches", "--rate", "300", "--seconds", "8", "--json"];
+        let load = ["bench", "--rpc", rpc, "--workload", "erc20", "--rate", "150", "--seconds", "10", "--json"];
         let trust = ["--keystore", &self.in_demo("keystore"), "--passphrase-file", &self.in_demo("passphrase")];
         load.iter().chain(&trust).map(|text| text.to_string()).chain(self.genesis()).collect()
     }
@@ -383,7 +383,7 @@ fn a_node_begins_with_a_snapshot_that_was_taken_under_payments() {
     let url = demo.text("rpc_url");
     place.pay(&url, "4");
     let mut payments = florin(place.payments(&url)).stdout(std::process::Stdio::null()).spawn().unwrap();
-    std::thread::sleep(Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(5));
     let taken = succeed(place.snapshot(&url, "snapshot"));
     let begins = taken["state_height"].as_u64().unwrap();
     assert!(begins > 1 && height(&taken) >= begins && taken["blocks"] == height(&taken) - begins, "{taken}");
@@ -498,8 +498,13 @@ fn a_validator_begins_with_it_and_follows_first(place: &Place, demo: &Running) {
     let dir = emptied(place, &demo.value["validators"][3], "validator-4");
     // The state alone, and the blocks since from the others.
     let begins = succeed(place.snapshot(&url, "fresh"))["state_height"].to_string();
-    let only = place.restore("fresh", &dir).into_iter().chain(["--height".into(), begins]);
-    assert_eq!(succeed(only)["blocks"], 0);
+    let only: Vec<String> =
+        place.restore("fresh", &dir).into_iter().chain(["--height".into(), begins.clone()]).collect();
+    a_state_that_is_damaged_in_the_middle_is_begun_anew(place, &dir, &only);
+    let number = format!("{:#x}", begins.parse::<u64>().unwrap());
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "florin_blockExtension", "params": [number] });
+    let state = common::ask(&url, &call)["result"].clone();
+    assert_ne!(state["operationsStart"], "0x0", "something lies below: {state}");
     assert_eq!(succeed(["inspect", "verify", "--dir", &dir])["sound"], true);
     let begun = Instant::now();
     let mut node = start_again(&demo.value["validators"][3]);
@@ -510,7 +515,21 @@ fn a_validator_begins_with_it_and_follows_first(place: &Place, demo: &Running) {
     let paid = place.pay(&url, "1")["block_number"].as_u64().unwrap();
     reaches(&own, paid);
     assert_eq!(place.block(&own, paid)["state_root"], place.block(&url, paid)["state_root"]);
-    assert!(node.stop().success());
+}
+
+/// What was placed by then is of no use: nothing starts on it, and the same command begins anew once the file is sound.
+fn a_state_that_is_damaged_in_the_middle_is_begun_anew(place: &Place, dir: &str, restore: &[String]) {
+    let state = files(&place.at("fresh")).into_iter().find(|path| shown(path).contains("state-")).unwrap();
+    let sound = std::fs::read(&state).unwrap();
+    assert!(sound.len() > 66_000, "the damage lies behind the first piece of {} bytes", sound.len());
+    let mut changed = sound.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    std::fs::write(&state, changed).unwrap();
+    let (code, error) = fail(restore);
+    assert_eq!((code, error["code"].as_str()), (6, Some("backup.damaged")), "{error}");
+    assert_eq!(fail(["inspect", "data", "--dir", dir]).1["code"], "restore.unfinished");
+    std::fs::write(&state, sound).unwrap();
+    assert_eq!(succeed(restore)["blocks"], 0);
 }
 
 fn reaches(url: &str, height: u64) {

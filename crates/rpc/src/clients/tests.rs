@@ -246,5 +246,5 @@ fn methods_that_take_processor_time_weigh_more() {
     );
     // No name here is one that the table does not have.
     let heavy = crate::methods::METHODS.iter().filter(|method| weight(method.name) > 1).count();
-    assert_eq!(heavy, 15, "a heavy method was added or renamed: see to its weight");
+    assert_eq!(heavy, 16, "a heavy method was added or renamed: see to its weight");
 }
