@@ -66,6 +66,8 @@ pub(crate) struct Machine {
     condition: Arc<Condition>,
     /// Newest blocks that it keeps, if not all.
     blocks_kept: Option<u64>,
+    /// Machines that it asks where the network stands, if not the validators of the genesis file.
+    contacts: Vec<GenesisNode>,
 }
 
 impl Machine {
@@ -109,11 +111,15 @@ pub(crate) fn machines(scenario: &Scenario, genesis: &mut Genesis) -> Vec<Machin
             role: if index < validators { NodeRole::Validator } else { NodeRole::Follower },
         })
         .collect();
+    let joining_blocks_kept = JOINING_BLOCKS_KEPT.max(scenario.epoch_blocks.unwrap_or_default() * 2);
+    let contact = |index: &usize| GenesisNode { role: NodeRole::Validator, ..genesis.nodes[*index].clone() };
+    let contacts: Vec<GenesisNode> = scenario.contacts.iter().map(contact).collect();
     let shares: BTreeMap<B256, ThresholdShare> = dealing.shares.into_iter().collect();
     let machine = |(index, secret): (usize, NodeSecret)| Machine {
         share: shares.get(&secret.public_key()).cloned(),
         treason: scenario.traitors.get(&index).cloned(),
-        blocks_kept: scenario.joining.contains(&index).then_some(JOINING_BLOCKS_KEPT),
+        blocks_kept: scenario.joining.contains(&index).then_some(joining_blocks_kept),
+        contacts: if scenario.joining.contains(&index) { contacts.clone() } else { Vec::new() },
         condition: Arc::default(),
         secret,
     };
@@ -141,7 +147,7 @@ struct Starting {
 
 /// What is said of a node that ended without a word.
 const NEVER_UP: &str = "it ended before it had started";
-/// Newest blocks that a machine keeps that joins by copying the state.
+/// Newest blocks that a machine keeps at least that joins by copying the state.
 const JOINING_BLOCKS_KEPT: u64 = 64;
 
 /// The running cluster.
@@ -322,7 +328,11 @@ impl Cluster {
             };
             let (all, from) = (everyone.clone(), Arc::new((first, second)));
             let routes = from.clone();
+            let condition = self.machines[index].condition.clone();
             let forward = move |origin: SplitOrigin, recipients: &Recipients<PublicKey>, _: &IoBuf| {
+                if number == network::STATE && condition.state_is_withheld() {
+                    return Some(Recipients::Some(Vec::new()));
+                }
                 // Whom only the other one talks to.
                 let deaf = match origin {
                     SplitOrigin::Primary => &routes.1,
@@ -380,6 +390,7 @@ impl Cluster {
         // Few, so that every run sees the engine forget: then the ledger alone has the older blocks.
         config.history.blocks_retained = 8;
         config.history.blocks_kept = machine.blocks_kept;
+        config.contacts = machine.contacts.clone();
         let condition = machine.condition.clone();
         let (started, node) = oneshot::channel();
         let task = context.child("process").spawn(move |context| async move {

@@ -35,6 +35,8 @@ pub(crate) struct Condition {
     disk_fails_each: AtomicU64,
     /// Whether the disk only says that it has written through.
     lies: AtomicBool,
+    /// Whether it gets no answer when it asks for the state.
+    state_withheld: AtomicBool,
     /// The disk that it has now.
     disk: AtomicU64,
     /// Disks that it has had, and copies of them.
@@ -63,6 +65,14 @@ impl Condition {
 
     pub(crate) fn let_disk_lie(&self) {
         self.lies.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn withhold_state(&self, withheld: bool) {
+        self.state_withheld.store(withheld, Ordering::Relaxed);
+    }
+
+    pub(crate) fn state_is_withheld(&self) -> bool {
+        self.state_withheld.load(Ordering::Relaxed)
     }
 
     /// Its disk is gone; it gets an empty one. It must not run.

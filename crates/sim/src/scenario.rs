@@ -13,7 +13,7 @@ use crate::{
 use alloy_primitives::{B256, Bytes};
 use commonware_runtime::{Clock as _, Supervisor as _, deterministic};
 use florin_consensus::Committee;
-use florin_types::{Genesis, Height, VerifiedTx};
+use florin_types::{Genesis, Height, NodeRole, VerifiedTx};
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroU64,
@@ -50,6 +50,8 @@ pub enum Fault {
     Disk(usize, u64),
     /// A machine's disk says from now on that it has written through what it only remembers.
     LyingDisk(usize),
+    /// A machine gets no answer when it asks for the state, or does again.
+    WithholdState(usize, bool),
     /// A machine that does not run gets an empty disk.
     ReplaceDisk(usize),
     /// The disk of a machine that does not run is copied.
@@ -87,6 +89,8 @@ pub struct Scenario {
     pub followers: usize,
     /// Machines that do not run at first, keep few blocks, and so copy the state when they join.
     pub joining: BTreeSet<usize>,
+    /// Machines that those ask where the network stands; the validators of the genesis file where there are none.
+    pub contacts: BTreeSet<usize>,
     /// Validators that do not do what they must.
     pub traitors: BTreeMap<usize, Treason>,
     /// Blocks of an epoch, if the committee changes.
@@ -118,6 +122,7 @@ impl Default for Scenario {
             validators: 4,
             followers: 1,
             joining: BTreeSet::new(),
+            contacts: BTreeSet::new(),
             traitors: BTreeMap::new(),
             epoch_blocks: None,
             by_stake: false,
@@ -150,6 +155,10 @@ pub struct Report {
     pub oldest: Vec<Height>,
     /// The committees that were seen, by epoch.
     pub committees: BTreeMap<u64, Seated>,
+    /// The epochs in which each honest machine had a share, since it has the disk that it has.
+    pub voting: BTreeMap<usize, BTreeSet<u64>>,
+    /// The epoch in which machines lost the disks that they had before.
+    pub lost_in: BTreeMap<usize, u64>,
     /// Shares that final blocks made public.
     pub reveals: usize,
     /// Longest time between two blocks, by their own times, in milliseconds.
@@ -185,6 +194,10 @@ struct Run {
     seen: BTreeMap<usize, Height>,
     /// Committees by epoch.
     committees: BTreeMap<u64, Seated>,
+    /// The epochs in which each machine was seen with a share.
+    voting: BTreeMap<usize, BTreeSet<u64>>,
+    /// The epoch in which machines lost their disks.
+    lost_in: BTreeMap<usize, u64>,
     /// The public key of the genesis file.
     network_key: Bytes,
     /// Machines that have not joined yet.
@@ -223,6 +236,8 @@ pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
         refused: 0,
         seen: BTreeMap::new(),
         committees: BTreeMap::new(),
+        voting: BTreeMap::new(),
+        lost_in: BTreeMap::new(),
         network_key,
         absent: scenario.joining.clone(),
         elapsed: Duration::ZERO,
@@ -299,10 +314,16 @@ impl Run {
                 Fault::Clock(index, ahead_ms) => self.machines[index].condition().set_clock(ahead_ms),
                 Fault::Disk(index, fails_each) => self.machines[index].condition().set_disk(fails_each),
                 Fault::LyingDisk(index) => self.machines[index].condition().let_disk_lie(),
+                Fault::WithholdState(index, withheld) => {
+                    self.machines[index].condition().withhold_state(withheld);
+                }
                 Fault::ReplaceDisk(index) => {
                     must_rest(cluster, index)?;
                     self.machines[index].condition().replace_disk();
                     self.seen.remove(&index);
+                    self.voting.remove(&index);
+                    let epoch = self.committees.keys().last().copied().unwrap_or_default();
+                    self.lost_in.insert(index, epoch);
                 }
                 Fault::KeepDisk(index) => {
                     must_rest(cluster, index)?;
@@ -458,6 +479,9 @@ impl Run {
             if committee.network_key() != self.network_key {
                 return Err(Violation::Committee { machine, epoch, reason: "its public key is another".into() });
             }
+            if node.status().role == NodeRole::Validator {
+                self.voting.entry(machine).or_default().insert(epoch);
+            }
             let machines = cluster.numbers(&committee.validators());
             let seated = Seated { machines, share_keys: committee.share_keys() };
             let known = self.committees.entry(epoch).or_insert_with(|| seated.clone());
@@ -542,6 +566,8 @@ impl Run {
             refused: self.refused,
             oldest: cluster.nodes().map(|(_, node)| node.ledger().oldest_block()).collect(),
             committees: self.committees.clone(),
+            voting: self.voting.clone(),
+            lost_in: self.lost_in.clone(),
             reveals: chain.iter().map(|block| florin_consensus::reveals(&block.block)).sum(),
             longest_pause_ms: longest_pause_ms(&chain),
             blocked,

@@ -111,6 +111,7 @@ fn a_network_begins_with_machines_that_would_copy() {
 }
 
 mod committee;
+mod newcomers;
 
 #[test]
 fn lossy_and_slow_links_only_delay() {

@@ -74,7 +74,7 @@ fn one_that_sleeps_while_shares_are_dealt_makes_the_ceremony_fail_and_no_more() 
 }
 
 /// Proposes a change, has it accepted and executes it, within three seconds.
-fn decide(tenths: u64, joining: &[usize], leaving: &[usize]) -> Vec<(Duration, Fault)> {
+pub(super) fn decide(tenths: u64, joining: &[usize], leaving: &[usize]) -> Vec<(Duration, Fault)> {
     let machines = |machines: &[usize]| machines.iter().copied().collect();
     vec![
         at(tenths, Fault::Propose(machines(joining), machines(leaving))),
