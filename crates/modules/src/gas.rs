@@ -74,6 +74,8 @@ const ADMIN: Address = Address::repeat_byte(0xaa);
 const ALICE: Address = Address::repeat_byte(0x01);
 const BOB: Address = Address::repeat_byte(0x02);
 const CAROL: Address = Address::repeat_byte(0x03);
+/// A key that a node can have: the base point of ed25519 (RFC 8032).
+const NODE_KEY: B256 = b256!("5866666666666666666666666666666666666666666666666666666666666666");
 /// List of everyone, and a combination of four lists.
 const LIST: u64 = policy::FIRST_CREATED;
 const COMBINATION: u64 = LIST + 4;
@@ -279,7 +281,7 @@ impl Meter {
         note("100 accounts", setListedCall { capability: 0, accounts, listed: true });
         self.note("permission", "a listed account", ALICE, to, mayTransactCall { account: ALICE });
         let (name, endpoint) = ("Bank B".into(), "b.example:9000".into());
-        let call = addNodeCall { publicKey: B256::repeat_byte(2), name, endpoint };
+        let call = addNodeCall { publicKey: NODE_KEY, name, endpoint };
         self.note("permission", "short name and endpoint", ADMIN, to, call);
     }
 

@@ -40,7 +40,7 @@ pub use transaction::{TX_BYTES_MAX, TxError, VerifiedTx, decode_transaction};
 
 pub use vote::{
     Contradiction, EQUIVOCATION_BYTES, Equivocation, EquivocationError, NodeVote, SIGNED_VOTE_BYTES, SignedVote,
-    VoteKind,
+    VoteKind, is_node_key,
 };
 
 pub use alloy_consensus::{Header, ReceiptEnvelope, TxEnvelope};

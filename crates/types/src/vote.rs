@@ -128,6 +128,12 @@ impl SignedVote {
     }
 }
 
+/// Whether 32 bytes are a key that a node can have: the encoding of a point of ed25519, by the rule of ZIP-215, by which
+/// [`SignedVote::is_by`] judges.
+pub fn is_node_key(key: &B256) -> bool {
+    VerificationKey::try_from(key.0).is_ok()
+}
+
 /// Why bytes or votes are no equivocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EquivocationError {

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{B256, U256};
 
-use super::{ADMIN, ALICE, BOB, CAROL, COMBINATION, LIST, Meter, TEN, order, reservation};
+use super::{ADMIN, ALICE, BOB, CAROL, COMBINATION, LIST, Meter, NODE_KEY, TEN, order, reservation};
 use crate::{
     CHANNEL_ADDRESS, ESCROW_ADDRESS, EXCHANGE_ADDRESS, IDENTITY_ADDRESS, PAYMENT_ADDRESS, PERMISSION_ADDRESS,
     POLICY_ADDRESS, SETTLEMENT_ADDRESS, channel::IChannel, escrow::IEscrow, fx::IExchange, identity::IIdentity,
@@ -97,7 +97,7 @@ impl Meter {
     }
 
     fn rest_of_permission(&mut self) {
-        let (to, folder, key) = (PERMISSION_ADDRESS, "permission", B256::repeat_byte(2));
+        let (to, folder, key) = (PERMISSION_ADDRESS, "permission", NODE_KEY);
         let (name, endpoint) = (String::from("Bank B"), String::from("b.example:9000"));
         let call = IPermission::addNodeCall { publicKey: key, name: name.clone(), endpoint: endpoint.clone() };
         self.quietly(ADMIN, to, call);

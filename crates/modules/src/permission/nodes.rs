@@ -9,7 +9,7 @@
 //! nodes of strangers have a key and an address that somebody answers for, and are bounded in number.
 
 use alloy_primitives::{Address, B256, U256};
-use florin_types::{Access, GENESIS_NODES_MAX, NodeRole};
+use florin_types::{Access, GENESIS_NODES_MAX, NodeRole, is_node_key};
 
 use super::{
     Capability, IPermission, NODE_ROLE_FOLLOWER,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     PERMISSION_ADDRESS,
-    context::{Context, Failure, ensure, revert},
+    context::{Context, Failure, VERIFY_GAS, ensure, revert},
     governance,
 };
 
@@ -140,12 +140,22 @@ pub fn may_connect(context: &mut Context<'_>, public_key: B256) -> Result<bool, 
 pub fn add_node(context: &mut Context<'_>, public_key: B256, name: &str, endpoint: &str) -> Result<(), Failure> {
     let (admin, caller) = (admin(context)?, context.caller());
     if caller == admin {
+        check_new(context, public_key, name, endpoint)?;
         return register(context, public_key, name, endpoint, NodeRole::Follower);
     }
     let is_open = access_of(context, Capability::Connect)?.0 == Access::Open;
     ensure(is_open && may_transact(context, caller)?, || IPermission::AdminRequired { caller, admin })?;
     ensure(own_node(context, caller, true)?, || IPermission::NodeOwned { owner: caller })?;
+    check_new(context, public_key, name, endpoint)?;
     put(context, public_key, name, endpoint, NodeRole::Follower, caller)
+}
+
+/// The engine of every node must be able to read the keys of a list, or nobody could be dealt a share. Those of genesis it
+/// has read before the first block.
+fn check_new(context: &mut Context<'_>, public_key: B256, name: &str, endpoint: &str) -> Result<(), Failure> {
+    check_texts(public_key, name, endpoint)?;
+    context.charge(VERIFY_GAS)?;
+    ensure(is_node_key(&public_key), || IPermission::NodeKeyInvalid { publicKey: public_key })
 }
 
 /// Registers a node of any role for the network itself: genesis alone registers validators.

@@ -3,7 +3,7 @@
 use super::{IPermission::*, *};
 use crate::{
     PERMISSION_ADDRESS,
-    testing::{ADMIN, GOVERNOR, Ledger, account, units, world},
+    testing::{ADMIN, GOVERNOR, Ledger, account, registered_key as node, units, world},
 };
 use alloy_primitives::{Address, B256};
 use florin_types::{Access, GasQuota, NodeRole};
@@ -25,7 +25,7 @@ fn deploys(ledger: &mut Ledger, who: Address) -> bool {
 }
 
 fn connects(ledger: &mut Ledger, key: u8) -> bool {
-    ledger.ok(account(9), TO, mayConnectCall { publicKey: B256::repeat_byte(key) })
+    ledger.ok(account(9), TO, mayConnectCall { publicKey: node(key) })
 }
 
 fn set_access(ledger: &mut Ledger, capability: u8, access: u8, roles: u64) {
@@ -168,7 +168,7 @@ fn genesis_nodes_are_registered_in_order() {
 fn followers_come_and_go_and_the_list_stays_whole() {
     let mut ledger = world();
     let add = |key: u8| addNodeCall {
-        publicKey: B256::repeat_byte(key),
+        publicKey: node(key),
         name: format!("Node {key} with a name that is longer than one word of storage"),
         endpoint: "node.example:1".into(),
     };
@@ -176,14 +176,14 @@ fn followers_come_and_go_and_the_list_stays_whole() {
         ledger.ok(GOVERNOR, TO, add(key));
     }
     let full = ledger.storage.slots.len();
-    ledger.reverts(GOVERNOR, TO, add(6), NodeExists { publicKey: B256::repeat_byte(6) });
+    ledger.reverts(GOVERNOR, TO, add(6), NodeExists { publicKey: node(6) });
     for key in [6, 9, 5, 8] {
-        ledger.ok(GOVERNOR, TO, removeNodeCall { publicKey: B256::repeat_byte(key) });
+        ledger.ok(GOVERNOR, TO, removeNodeCall { publicKey: node(key) });
         assert_eq!(ledger.run(account(9), invariants::check).unwrap(), [], "after removing {key}");
     }
-    let keys: Vec<u8> = ledger.run(account(9), nodes).unwrap().iter().map(|node| node.public_key[0]).collect();
-    assert_eq!(keys, [1, 2, 3, 4, 7]);
-    let gone = B256::repeat_byte(6);
+    let keys: Vec<B256> = ledger.run(account(9), nodes).unwrap().iter().map(|node| node.public_key).collect();
+    assert_eq!(keys, [1, 2, 3, 4, 7].map(node));
+    let gone = node(6);
     ledger.reverts(GOVERNOR, TO, removeNodeCall { publicKey: gone }, NodeUnknown { publicKey: gone });
     assert!(ledger.storage.slots.len() < full, "removed nodes leave nothing behind");
     ledger.ok(GOVERNOR, TO, add(6));
@@ -192,7 +192,7 @@ fn followers_come_and_go_and_the_list_stays_whole() {
 #[test]
 fn a_validator_s_place_is_not_for_the_admin_to_take() {
     let mut ledger = world();
-    let key = B256::repeat_byte(2);
+    let key = node(2);
     ledger.reverts(GOVERNOR, TO, removeNodeCall { publicKey: key }, NodeIsValidator { publicKey: key });
     ledger.ok(
         GOVERNOR,
@@ -227,11 +227,11 @@ fn by_role_all_nodes_of_genesis_connect_at_first() {
 }
 
 fn add(key: u8) -> addNodeCall {
-    addNodeCall { publicKey: B256::repeat_byte(key), name: format!("Node {key}"), endpoint: "node.example:1".into() }
+    addNodeCall { publicKey: node(key), name: format!("Node {key}"), endpoint: "node.example:1".into() }
 }
 
 fn remove(key: u8) -> removeNodeCall {
-    removeNodeCall { publicKey: B256::repeat_byte(key) }
+    removeNodeCall { publicKey: node(key) }
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn where_connecting_is_open_who_may_transact_registers_one_node() {
     ledger.ok(member, TO, add(9));
     assert!(connects(&mut ledger, 9));
     ledger.reverts(member, TO, add(10), NodeOwned { owner: member });
-    ledger.reverts(other, TO, add(9), NodeExists { publicKey: B256::repeat_byte(9) });
+    ledger.reverts(other, TO, add(9), NodeExists { publicKey: node(9) });
     ledger.ok(other, TO, add(10));
     // The admin's are the network's, any number of them.
     for key in 11..14 {
@@ -269,7 +269,7 @@ fn who_registered_a_node_removes_it_and_nobody_else_s() {
     for key in [1, 5, 10, 77] {
         ledger.reverts(member, TO, remove(key), refused(member));
     }
-    let rename = updateNodeCall { publicKey: B256::repeat_byte(9), name: "n".into(), endpoint: "e:1".into() };
+    let rename = updateNodeCall { publicKey: node(9), name: "n".into(), endpoint: "e:1".into() };
     ledger.reverts(member, TO, rename, refused(member));
     ledger.ok(member, TO, remove(9));
     assert!(!connects(&mut ledger, 9));
@@ -286,30 +286,53 @@ fn who_registered_a_node_removes_it_and_nobody_else_s() {
 #[test]
 fn the_registry_is_bounded() {
     let mut ledger = world();
-    let add =
-        |name: String, endpoint: String, key: u8| addNodeCall { publicKey: B256::with_last_byte(key), name, endpoint };
-    let error = |key, name: u128, endpoint: u128| NodeInvalid {
-        publicKey: B256::with_last_byte(key),
+    let add = |name: String, endpoint: String, publicKey: B256| addNodeCall { publicKey, name, endpoint };
+    let error = |publicKey: B256, name: u128, endpoint: u128| NodeInvalid {
+        publicKey,
         nameLength: units(name),
         endpointLength: units(endpoint),
         lengthMax: units(255),
     };
     let longest = format!("{}:1", &vec!["a".repeat(63); 4].join(".")[..253]);
-    ledger.reverts(GOVERNOR, TO, add("n".into(), "e:1".into(), 0), error(0, 1, 3));
-    ledger.reverts(GOVERNOR, TO, add(String::new(), "e:1".into(), 1), error(1, 0, 3));
-    ledger.reverts(GOVERNOR, TO, add("n".into(), "e".repeat(256), 1), error(1, 1, 256));
-    ledger.ok(GOVERNOR, TO, add("n".repeat(255), longest, 1));
-    for key in 2..=123 {
-        ledger.ok(GOVERNOR, TO, add("n".into(), "e:1".into(), key));
+    ledger.reverts(GOVERNOR, TO, add("n".into(), "e:1".into(), B256::ZERO), error(B256::ZERO, 1, 3));
+    ledger.reverts(GOVERNOR, TO, add(String::new(), "e:1".into(), node(10)), error(node(10), 0, 3));
+    ledger.reverts(GOVERNOR, TO, add("n".into(), "e".repeat(256), node(10)), error(node(10), 1, 256));
+    ledger.ok(GOVERNOR, TO, add("n".repeat(255), longest, node(10)));
+    for number in 11..=132 {
+        ledger.ok(GOVERNOR, TO, add("n".into(), "e:1".into(), node(number)));
     }
-    ledger.reverts(GOVERNOR, TO, add("n".into(), "e:1".into(), 124), NodesFull { nodesMax: units(128) });
+    ledger.reverts(GOVERNOR, TO, add("n".into(), "e:1".into(), node(133)), NodesFull { nodesMax: units(128) });
+}
+
+/// Half of all texts of 32 bytes are no point of the curve. No engine could read a list with such a key, which a bond or a
+/// vote would put there.
+#[test]
+fn a_key_that_no_node_can_have_is_not_registered() {
+    let mut ledger = world();
+    let mut refused = 0;
+    for number in 6..=205 {
+        let public_key = B256::repeat_byte(number);
+        let call = addNodeCall { publicKey: public_key, name: "n".into(), endpoint: "e:1".into() };
+        if florin_types::is_node_key(&public_key) {
+            ledger.ok(GOVERNOR, TO, call);
+            ledger.ok(GOVERNOR, TO, removeNodeCall { publicKey: public_key });
+        } else {
+            ledger.reverts(GOVERNOR, TO, call, NodeKeyInvalid { publicKey: public_key });
+            refused += 1;
+        }
+    }
+    assert!((60..140).contains(&refused), "{refused}");
+    // The base point (RFC 8032, 5.1).
+    let mut base = B256::repeat_byte(0x66);
+    base[0] = 0x58;
+    assert!(florin_types::is_node_key(&base));
 }
 
 /// An address that nobody can dial would leave the node without connections.
 #[test]
 fn an_endpoint_is_a_host_and_a_port() {
     let mut ledger = world();
-    let key = B256::repeat_byte(1);
+    let key = node(1);
     let update = |endpoint: &str| updateNodeCall { publicKey: key, name: "Bank A".into(), endpoint: endpoint.into() };
     let label = "a".repeat(64);
     let wrong = [
@@ -338,8 +361,8 @@ fn an_endpoint_is_a_host_and_a_port() {
         let error = EndpointInvalid { publicKey: key, endpoint: endpoint.into() };
         ledger.reverts(GOVERNOR, TO, update(endpoint), error);
     }
-    let call = addNodeCall { publicKey: B256::repeat_byte(9), name: "n".into(), endpoint: "a.example".into() };
-    let error = EndpointInvalid { publicKey: B256::repeat_byte(9), endpoint: "a.example".into() };
+    let call = addNodeCall { publicKey: node(9), name: "n".into(), endpoint: "a.example".into() };
+    let error = EndpointInvalid { publicKey: node(9), endpoint: "a.example".into() };
     ledger.reverts(GOVERNOR, TO, call, error);
     for endpoint in ["bank-a.example:9000", "localhost:1", "10.0.0.1:65535", "[2001:db8::1]:9000", "1a.Example:80"] {
         ledger.ok(GOVERNOR, TO, update(endpoint));
@@ -357,16 +380,16 @@ fn invariants_notice_what_they_name() {
     ledger.run(GOVERNOR, |context| lay.settings.write(context, layout::Settings::default())).unwrap();
     assert_eq!(names(&mut ledger), ["permission.admin_exists"]);
     let mut ledger = world();
-    ledger.run(GOVERNOR, |context| lay.node_keys.push(context, B256::repeat_byte(77))).unwrap();
+    ledger.run(GOVERNOR, |context| lay.node_keys.push(context, node(77))).unwrap();
     assert_eq!(names(&mut ledger), ["permission.nodes_registered"]);
     let mut ledger = world();
-    let record = lay.nodes.of(&B256::repeat_byte(3)).record;
+    let record = lay.nodes.of(&node(3)).record;
     ledger
         .run(GOVERNOR, |context| record.write(context, layout::NodeRecord { role: 1, ..Default::default() }))
         .unwrap();
     assert_eq!(names(&mut ledger), ["permission.node_index"]);
     let mut ledger = world();
-    let record = lay.nodes.of(&B256::repeat_byte(5)).record;
+    let record = lay.nodes.of(&node(5)).record;
     let owned = layout::NodeRecord { role: 2, index: 4, owner: account(1), was_ready: false };
     ledger.run(GOVERNOR, |context| record.write(context, owned)).unwrap();
     assert_eq!(names(&mut ledger), ["permission.node_owner"]);

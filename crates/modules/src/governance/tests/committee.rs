@@ -1,16 +1,15 @@
 //! The list of validators: versions, and what a change may be.
 
 use super::*;
-use crate::governance::committee::{Validator, frozen_at, led, quorum, serves, tolerated, validators_for};
+use crate::{
+    governance::committee::{frozen_at, led, quorum, serves, tolerated, validators_for},
+    testing::registered_key as node,
+};
 use alloy_sol_types::SolError;
 use std::num::NonZeroU64;
 
 /// Long enough for ten validators.
 pub(super) const BLOCKS: u64 = 64;
-
-pub(super) fn node(number: u8) -> B256 {
-    B256::repeat_byte(number)
-}
 
 pub(super) fn with_epochs(blocks: u64) -> Ledger {
     let mut genesis = governed_genesis();
@@ -53,7 +52,10 @@ fn lead(ledger: &mut Ledger, mut nodes: std::ops::RangeInclusive<u8>) {
 
 pub(super) fn list(ledger: &mut Ledger, epoch: u64) -> Vec<u8> {
     let validators = ledger.run(STRANGER, |context| validators_for(context, epoch)).unwrap();
-    validators.iter().map(|Validator { node, .. }| node[0]).collect()
+    let number = |key: B256| (1..=10).find(|number| node(*number) == key).expect("ten nodes are enough");
+    let mut numbers: Vec<u8> = validators.iter().map(|validator| number(validator.node)).collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 pub(super) fn refusal(ledger: &mut Ledger, joins: &[u8], leaves: &[u8]) -> Bytes {
@@ -299,17 +301,17 @@ fn who_leads_serves_however_many_ceremonies_failed() {
 #[test]
 fn a_key_that_is_registered_again_was_not_declared_ready() {
     let mut ledger = with_epochs(BLOCKS);
-    make_ready(&mut ledger, &[5]);
-    assert_eq!(ledger.ok(STRANGER, GOV, readyUntilCall { node: node(5) }), 2);
-    ledger.ok(GOV, PERMISSION_ADDRESS, IPermission::removeNodeCall { publicKey: node(5) });
-    let (public_key, endpoint) = (node(5), "bank5.example:9000".to_string());
+    make_ready(&mut ledger, &[6]);
+    assert_eq!(ledger.ok(STRANGER, GOV, readyUntilCall { node: node(6) }), 2);
+    ledger.ok(GOV, PERMISSION_ADDRESS, IPermission::removeNodeCall { publicKey: node(6) });
+    let (public_key, endpoint) = (node(6), "bank6.example:9000".to_string());
     ledger.ok(
         GOV,
         PERMISSION_ADDRESS,
         IPermission::addNodeCall { publicKey: public_key, name: "bank".into(), endpoint },
     );
-    assert_eq!(ledger.ok(STRANGER, GOV, readyUntilCall { node: node(5) }), 0);
-    is(&refusal(&mut ledger, &[5], &[]), CandidateNeverReady { node: node(5) });
+    assert_eq!(ledger.ok(STRANGER, GOV, readyUntilCall { node: node(6) }), 0);
+    is(&refusal(&mut ledger, &[6], &[]), CandidateNeverReady { node: node(6) });
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! Convictions: what proves guilt, what follows from it, and pardons.
 
 use super::{
-    committee::{BLOCKS, all_led, change, is, list, make_ready, node, refusal, with_epochs},
+    committee::{BLOCKS, all_led, change, is, list, make_ready, refusal, with_epochs},
     *,
 };
 use crate::governance::{
     committee::led,
     punishment::{convict, note_genesis},
 };
-use crate::testing::{accuse, node_key, public_node_key, vote};
+use crate::testing::{accuse, node_key, public_node_key, registered_key as node, vote};
 use alloy_sol_types::SolEvent;
 use florin_types::{Equivocation, NodeVote, VoteKind};
 use proptest::prelude::*;
