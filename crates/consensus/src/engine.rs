@@ -39,6 +39,7 @@ use crate::{
     pace::Paced,
     runtime::Runtime,
     sight::Heard,
+    turns::Turns,
     votes::{Domain, Finalization, VoteScheme, of_engine},
 };
 use commonware_broadcast::buffered;
@@ -53,13 +54,11 @@ use commonware_consensus::{
     simplex::{
         self, SkipBudget,
         config::{Floor, ForwardPolicy, SkipPolicy},
-        elector::RoundRobin,
     },
     types::{Epoch, FixedEpocher, ViewDelta},
 };
 use commonware_cryptography::{
-    Digested, Digestible as _, Sha256, bls12381::primitives::variant::MinSig, certificate::ConstantProvider,
-    ed25519::PublicKey,
+    Digested, Digestible as _, bls12381::primitives::variant::MinSig, certificate::ConstantProvider, ed25519::PublicKey,
 };
 use commonware_glue::{
     dkg,
@@ -541,10 +540,10 @@ impl<E: Runtime> Starting<E> {
     }
 
     /// How a committee agrees, in one epoch for ever or in each of many.
-    fn voting(&self) -> dkg::orchestrator::SimplexConfig<RoundRobin<Sha256>> {
+    fn voting(&self) -> dkg::orchestrator::SimplexConfig<Turns> {
         let timing = self.core.timing;
         dkg::orchestrator::SimplexConfig {
-            elector: RoundRobin::<Sha256>::default(),
+            elector: Turns,
             mailbox_size: MAILBOX,
             replay_buffer: REPLAY_BUFFER,
             write_buffer: WRITE_BUFFER,

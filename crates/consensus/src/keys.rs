@@ -9,15 +9,15 @@
 //!
 //! **Limits.** At most [`VALIDATORS_MAX`] validators.
 
-use crate::votes::VoteScheme;
+use crate::{turns::Turns, votes::VoteScheme};
 use alloy_primitives::{B256, Bytes};
 use commonware_codec::{Copying, Decode as _, DecodeExt as _, Encode as _, EncodeSize as _, ReadExt as _, Write as _};
 use commonware_consensus::{
-    simplex::elector::{Config, Elector, RoundRobin, RoundRobinElector},
+    simplex::elector::{Config, Elector},
     types::{Epoch, Round, View},
 };
 use commonware_cryptography::{
-    Sha256, Signer as _,
+    Signer as _,
     bls12381::{
         dkg::feldman_desmedt::{self, Reveal},
         primitives::{
@@ -223,15 +223,12 @@ impl Committee {
         self.sharing.required()
     }
 
-    /// Who leads a view: everyone in turn.
+    /// Who leads a view.
     pub(crate) fn leader(&self, epoch: u64, view: u64) -> B256 {
         let round = Round::new(Epoch::new(epoch), View::new(view));
-        let leader = Elector::<VoteScheme>::elect(&self.elector(), round, ());
+        let turns = Config::<VoteScheme>::build(Turns, &self.participants);
+        let leader = Elector::<VoteScheme>::elect(&turns, round, ());
         self.participants.get(usize::from(leader)).map(|key| B256::from_slice(key.as_ref())).unwrap_or_default()
-    }
-
-    fn elector(&self) -> RoundRobinElector<VoteScheme> {
-        Config::<VoteScheme>::build(RoundRobin::<Sha256>::default(), &self.participants)
     }
 
     /// Whether `node` is one of the validators.

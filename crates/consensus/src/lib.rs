@@ -52,6 +52,7 @@ mod signal;
 mod start;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod votes;
 
 pub use admission::SubmitError;

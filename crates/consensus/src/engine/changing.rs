@@ -14,11 +14,11 @@ use crate::{
     keys::{REVEAL, SHARING, VALIDATORS},
     runtime::Runtime,
     secrets::{Kept, Secrets},
+    turns::Turns,
     votes::{Finalization, VoteScheme},
 };
-use commonware_consensus::{Reporters, marshal::standard::Standard, simplex::elector::RoundRobin};
+use commonware_consensus::{Reporters, marshal::standard::Standard};
 use commonware_cryptography::{
-    Sha256,
     bls12381::primitives::variant::MinSig,
     ed25519::{PrivateKey, PublicKey},
 };
@@ -51,28 +51,11 @@ type Dealing<E, M, B> = reshare::Actor<
     Register<E>,
 >;
 /// Starts an engine of agreement for each epoch.
-type Conducting<E, M, B> = orchestrator::Actor<
-    E,
-    B,
-    Peers<M>,
-    Schemes,
-    Standard<EngineBlock>,
-    MinSig,
-    Automaton<E>,
-    RoundRobin<Sha256>,
-    Sequential,
->;
+type Conducting<E, M, B> =
+    orchestrator::Actor<E, B, Peers<M>, Schemes, Standard<EngineBlock>, MinSig, Automaton<E>, Turns, Sequential>;
 /// How it is told to.
-type Conduct<E, M, B> = orchestrator::Config<
-    B,
-    Peers<M>,
-    Schemes,
-    Standard<EngineBlock>,
-    MinSig,
-    Automaton<E>,
-    RoundRobin<Sha256>,
-    Sequential,
->;
+type Conduct<E, M, B> =
+    orchestrator::Config<B, Peers<M>, Schemes, Standard<EngineBlock>, MinSig, Automaton<E>, Turns, Sequential>;
 /// Who must be told of every final block.
 pub(super) type Mailboxes =
     Reporters<orchestrator::Mailbox<EngineBlock>, reshare::Mailbox<EngineBlock, MinSig, PrivateKey>>;
