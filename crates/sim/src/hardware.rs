@@ -157,7 +157,15 @@ async fn copy_place(storage: &deterministic::Context, from: &str, to: &str) -> R
     };
     let any = BlobVersion::new(0)..=BlobVersion::new(u16::MAX);
     for name in names {
-        let (original, length, version) = storage.open_versioned(from, &name, any.clone()).await?;
+        let mut tries = 1_000;
+        let (original, length, version) = loop {
+            match storage.open_versioned(from, &name, any.clone()).await {
+                // Tasks that were aborted hold what they had open until the runtime has dropped them.
+                Err(Error::BlobAlreadyOpen(..)) if tries > 0 => storage.sleep(Duration::from_millis(1)).await,
+                opened => break opened?,
+            }
+            tries -= 1;
+        };
         let (copy, _, _) = storage.open_versioned(to, &name, version..=version).await?;
         let bytes = original.read_at(0, usize::try_from(length).unwrap_or(usize::MAX), ReadOptions::default()).await?;
         copy.write_at(0, bytes, WriteOptions::SYNC).await?;

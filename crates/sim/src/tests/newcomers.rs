@@ -99,7 +99,7 @@ fn a_validator_that_lost_its_disk_does_not_vote_before_it_is_dealt_a_new_share()
     for (seed, tenths) in [(141, 100), (142, 113), (143, 126)] {
         let lost = vec![at(tenths, Fault::Kill(2)), at(tenths, Fault::ReplaceDisk(2)), at(tenths + 3, Fault::Join(2))];
         let faults = [vec![at(0, Fault::Join(2))], lost].concat();
-        let scenario = Scenario { joining: [2].into(), followers: 0, ..newcomer(seed, 34, faults) };
+        let scenario = Scenario { joining: [2].into(), followers: 0, ..newcomer(seed, 46, faults) };
         let report = run(&scenario).unwrap();
         let (oldest, voting) = (report.oldest[2], &report.voting[&2]);
         assert!(oldest > 32, "it copied the state again: {report:?}");
@@ -123,7 +123,9 @@ fn a_machine_joins_when_the_validators_of_genesis_are_gone() {
         ..newcomer(151, 50, faults)
     };
     let report = run(&scenario).unwrap();
-    assert_eq!(report.committees.values().last().unwrap().machines, BTreeSet::from([2, 3, 4, 5, 6]), "{report:?}");
+    // Machine 2 had a place, too, until an election found it silent.
+    let last = &report.committees.values().last().unwrap().machines;
+    assert!(last.is_superset(&[3, 4, 5, 6].into()) && last.is_disjoint(&[0, 1].into()), "{report:?}");
     assert!(report.oldest[7] > 100 && report.oldest[7] < report.height - 30, "it did not wait for them: {report:?}");
     // Without contacts it asks those of the genesis file, and waits until they are back.
     let waits = run(&Scenario { contacts: BTreeSet::new(), ..scenario }).unwrap();
