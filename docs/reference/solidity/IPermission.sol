@@ -88,6 +88,8 @@ interface IPermission {
     error NodeExists(bytes32 publicKey);
     /// The key is zero, or name or endpoint is empty or too long. Use 1 to lengthMax bytes each.
     error NodeInvalid(bytes32 publicKey, uint256 nameLength, uint256 endpointLength, uint256 lengthMax);
+    /// The key is not a point of ed25519, so that no node can have it. Use the one that `florin keys` printed.
+    error NodeKeyInvalid(bytes32 publicKey);
     /// The caller has registered a node of its own. Remove it first, or ask the admin to register another.
     error NodeOwned(address owner);
     /// The endpoint has not the form host:port. Write a host name or an IP address (IPv6 in brackets), a colon, a port.
