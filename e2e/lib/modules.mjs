@@ -2,8 +2,11 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
+import { Contract } from "ethers";
 import { E2E_DIR, REPOSITORY_DIR } from "./network.mjs";
 
+/** What a call pays for gas. */
+export const FREE = { gasPrice: 0n };
 const FOLDER = path.join(REPOSITORY_DIR, "docs", "reference", "solidity");
 
 /** Address of each module that has one of its own. Source: docs/reference/modules.md. */
@@ -34,4 +37,14 @@ export function publishedAbis() {
   if (errors.length > 0) throw new Error(errors.map(({ formattedMessage }) => formattedMessage).join("\n"));
   const contracts = Object.values(output.contracts).flatMap((contract) => Object.entries(contract));
   return Object.fromEntries(contracts.map(([name, { abi }]) => [name, abi]));
+}
+
+/** Contracts of the modules with an address of their own, and their calls on a network where gas has no price. */
+export function moduleContracts() {
+  const abis = publishedAbis();
+  /** The module `name`, called by `by`. */
+  const module = (name, by) => new Contract(ADDRESSES[name], abis[name], by);
+  /** Calls it and waits until that is final. */
+  const act = async (name, functionName, by, ...args) => (await module(name, by)[functionName](...args, FREE)).wait();
+  return { abis, module, act };
 }

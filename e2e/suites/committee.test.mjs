@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { after, before, describe, it } from "node:test";
-import { Contract, Wallet, id } from "ethers";
+import { Wallet, id } from "ethers";
 import { Book } from "../lib/book.mjs";
 import { committeeOf, goesOn, keysOf, signs } from "../lib/committee.mjs";
 import { provider } from "../lib/ethers.mjs";
 import { machines } from "../lib/machines.mjs";
-import { ADDRESSES, publishedAbis } from "../lib/modules.mjs";
+import { ADDRESSES, moduleContracts } from "../lib/modules.mjs";
 import { FLORIN_BIN, onFlorinOnly } from "../lib/network.mjs";
 import { quantiles } from "../lib/quantiles.mjs";
 import { reverts } from "../lib/revert.mjs";
@@ -18,7 +18,6 @@ const CHAIN_ID = 46_132;
 /** Seven validators need 42 at least. */
 const EPOCH_BLOCKS = 64;
 const PAYERS = 4;
-const FREE = { gasPrice: 0n };
 
 describe("a committee that changes", { skip: onFlorinOnly }, () => {
   let net, first, joining, book, seats, networkKey;
@@ -42,9 +41,7 @@ describe("a committee that changes", { skip: onFlorinOnly }, () => {
     await net?.remove();
   });
 
-  const abis = publishedAbis();
-  const module = (name, seat) => new Contract(ADDRESSES[name], abis[name], seat);
-  const act = async (name, functionName, seat, ...args) => (await module(name, seat)[functionName](...args, FREE)).wait();
+  const { module, act } = moduleContracts();
   const candidates = (these) => these.map(({ publicKey }) => ({ node: publicKey, seat: Wallet.createRandom().address }));
 
   function proposal(entering, leaving) {

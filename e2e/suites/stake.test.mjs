@@ -7,7 +7,7 @@ import { Book } from "../lib/book.mjs";
 import { committeeOf, goesOn, keysOf, signs } from "../lib/committee.mjs";
 import { provider } from "../lib/ethers.mjs";
 import { machines } from "../lib/machines.mjs";
-import { ADDRESSES, publishedAbis } from "../lib/modules.mjs";
+import { FREE, moduleContracts } from "../lib/modules.mjs";
 import { FLORIN_BIN, onFlorinOnly } from "../lib/network.mjs";
 import { reverts } from "../lib/revert.mjs";
 import { until } from "../lib/wait.mjs";
@@ -17,15 +17,12 @@ const EPOCH_BLOCKS = 32;
 const BOND_MIN = 1_000n;
 const BALANCE = 1_000_000n;
 const UNBONDING_EPOCHS = 6;
-const FREE = { gasPrice: 0n };
 /** Results of an election, as in IStaking. */
 const RESULT = { newList: 1n, sameList: 2n, tooFewNodes: 3n };
 
 describe("a committee that bonds elect", { skip: onFlorinOnly }, () => {
   let net, first, joiner, book, bonders, admin, networkKey;
-  const abis = publishedAbis();
-  const module = (name, by) => new Contract(ADDRESSES[name], abis[name], by);
-  const act = async (name, functionName, by, ...args) => (await module(name, by)[functionName](...args, FREE)).wait();
+  const { abis, module, act } = moduleContracts();
   const staking = () => module("IStaking", admin);
   const tokenOf = async () => new Contract((await staking().stakeTerms()).token, abis.IToken, admin);
 
