@@ -430,20 +430,24 @@ fn who_lies_about_the_state_is_not_believed(place: &Place, url: &str) {
 
 /// A newer state is taken, but not for ever.
 fn a_state_that_is_dropped_meanwhile_is_begun_anew(place: &Place, url: &str) {
-    let dropping = |refusals: usize| {
+    let refusing = |rule: &'static str, refusals: usize| {
         let asked = std::sync::atomic::AtomicUsize::new(0);
         liar(url, move |call, answer| {
             if call["method"] == "florin_stateOperations"
                 && asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < refusals
             {
-                let error = json!({ "code": -32000, "message": "they are no longer kept here" });
+                let error = json!({ "code": -32000, "message": "they are not here", "data": { "code": rule } });
                 *answer = json!({ "jsonrpc": "2.0", "id": call["id"], "error": error });
             }
         })
     };
-    assert!(succeed(place.snapshot(&dropping(2), "dropped"))["state_height"].as_u64().unwrap() > 0);
-    let (code, error) = fail(place.snapshot(&dropping(usize::MAX), "gone"));
+    let dropped = "ledger.operations_pruned";
+    assert!(succeed(place.snapshot(&refusing(dropped, 2), "dropped"))["state_height"].as_u64().unwrap() > 0);
+    let (code, error) = fail(place.snapshot(&refusing(dropped, usize::MAX), "gone"));
     assert_eq!((code, error["code"].as_str()), (5, Some("snapshot.dropped")), "{error}");
+    // What is refused for another reason is told as it is, at once.
+    let (_, error) = fail(place.snapshot(&refusing("ledger.starting", 1), "starting"));
+    assert!(error["code"] != "snapshot.dropped" && error["message"].as_str().unwrap().contains("not here"), "{error}");
 }
 
 /// Takes a node of the demo away, with all that it has stored, and makes it keep the newest blocks only.

@@ -72,6 +72,8 @@ pub enum ClientError {
         message: String,
         /// Revert data, if there is any.
         data: Option<Bytes>,
+        /// The rule's permanent code, as in `ledger.block_pruned`, where the node names one.
+        rule: Option<String>,
     },
     /// Sent, but not final in time. It may still become final.
     #[error(

@@ -48,7 +48,7 @@ fn encoded(signature: &str, values: &[(String, String)]) -> Bytes {
 }
 
 fn refused(data: Option<Bytes>) -> ClientError {
-    ClientError::Refused { method: "eth_call".into(), code: 3, message: "execution reverted".into(), data }
+    ClientError::Refused { method: "eth_call".into(), code: 3, message: "execution reverted".into(), data, rule: None }
 }
 
 #[test]

@@ -49,8 +49,10 @@ pub(crate) struct RefusalBody {
 
 impl RefusalBody {
     fn into_error(self, method: &str) -> ClientError {
-        let data = self.data.and_then(|data| serde_json::from_value::<Bytes>(data).ok());
-        ClientError::Refused { method: method.into(), code: self.code, message: self.message, data }
+        let data = self.data.unwrap_or_default();
+        let rule = data["code"].as_str().map(str::to_owned);
+        let data = serde_json::from_value::<Bytes>(data).ok();
+        ClientError::Refused { method: method.into(), code: self.code, message: self.message, data, rule }
     }
 }
 

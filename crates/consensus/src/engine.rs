@@ -70,7 +70,7 @@ use commonware_runtime::{Handle, buffer::paged::CacheRef};
 use commonware_utils::{NZDuration, NZU64, NZUsize};
 use florin_execution::genesis_state;
 use florin_proof::BlockDigest;
-use florin_state::{Ledger, LedgerConfig, OPERATIONS_MAX, database_config, page_cache_with};
+use florin_state::{Ledger, LedgerConfig, LedgerError, OPERATIONS_MAX, database_config, page_cache_with};
 use florin_types::Changeset;
 use futures::{FutureExt as _, future::select_all};
 use parking_lot::Mutex;
@@ -108,6 +108,8 @@ const ACKNOWLEDGEMENTS_PENDING_MAX: NonZeroUsize = NZUsize!(16);
 const BROADCAST_BLOCKS_KEPT: usize = 16;
 /// Most blocks between two rounds of pruning.
 const PRUNE_INTERVAL_MAX: usize = 1_024;
+/// Time between two looks at whether the block at which the state stands is recorded.
+const RECORDING_PAUSE: Duration = Duration::from_millis(5);
 const FETCH_TIMEOUT: Duration = Duration::from_millis(1_500);
 const FETCH_RETRY: Duration = Duration::from_millis(150);
 /// Bytes of a page in the cache.
@@ -465,8 +467,12 @@ impl<E: Runtime> Starting<E> {
             }
             tracing::info!(height, "the state is complete");
         }
-        self.core.writer.attach(databases).await?;
-        Ok(())
+        loop {
+            match self.core.writer.attach(databases.clone()).await {
+                Err(LedgerError::Starting { .. }) => self.context.sleep(RECORDING_PAUSE).await,
+                attached => return Ok(attached.map(drop)?),
+            }
+        }
     }
 
     fn marshal_config(&self, start: marshal::Start<VoteScheme, BlockDigest, Digested<EngineBlock>>) -> MarshalConfig {

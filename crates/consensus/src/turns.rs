@@ -7,7 +7,7 @@
 //! votes come after those would lead the second view, some would pass it over and some would vote for its block, neither
 //! would be a quorum, and the view would end with its certification timeout, 3.5 seconds by default. After
 //! [`OPENING_VIEWS`] the votes of all who are there have arrived. A first leader that is not there costs its first view; the
-//! others are passed over by all at once.
+//! others are passed over by all at once. One that is there and makes no good block is heard, and can hold up each of them.
 
 use commonware_consensus::{
     simplex::elector::{Config, Elector, Scheduled, Terms},

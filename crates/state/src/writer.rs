@@ -257,14 +257,21 @@ impl<E: Runtime> LedgerWriter<E> {
     }
 
     /// Gives the ledger the store to read from, once the engine has opened it, and checks that the two belong together.
-    /// Gives the height at which the store stands.
+    /// Gives the height at which the store stands. Fails with [`LedgerError::Starting`] while a block that the store has is
+    /// being recorded: ask again.
     pub async fn attach(&self, databases: Databases<E>) -> Result<Height, LedgerError> {
         let state: Arc<dyn LiveState> = Arc::new(databases);
         let position = state.position().await?;
         let head_height = self.inner.head().block.height();
         let height = self.inner.height_of_position(&position);
         let height = height.ok_or_else(|| ahead(&*self.inner.disk, position.height, head_height))?;
-        let record = known(&self.inner, height).await?;
+        // What was final when the node stopped is delivered again meanwhile; a block is applied before it is recorded.
+        let is_being_recorded = self.inner.pending.lock().contains_key(&height);
+        let record = match self.inner.block_record(height).await? {
+            Some(record) => record,
+            None if is_being_recorded => return Err(self.inner.starting(Some(height))),
+            None => return Err(missing(&*self.inner.disk, Kind::Blocks, height)),
+        };
         let header = record.finalized.block.header();
         if header.state_root != position.state_root {
             return Err(LedgerError::Fault(format!(

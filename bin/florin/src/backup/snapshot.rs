@@ -24,8 +24,8 @@ use florin_types::{Genesis, Height, StateTarget};
 const ATTEMPTS_MAX: usize = 3;
 /// Newest blocks among which one with a certificate of its own is looked for: nearly all have one.
 const BLOCKS_TRIED_MAX: u64 = 64;
-/// JSON-RPC error of what a node refuses for its own reasons: it does not keep these operations any more.
-const REFUSED: i64 = -32_000;
+/// Rules by which a node refuses what it does not keep any more.
+const DROPPED: [&str; 2] = ["ledger.operations_pruned", "ledger.block_pruned"];
 
 /// Refuses networks whose nodes need more than a state to begin with.
 pub(super) fn check_network(genesis: &Genesis) -> Result<(), Failure> {
@@ -134,7 +134,9 @@ enum Stopped {
 impl Stopped {
     fn of(error: ClientError) -> Self {
         match error {
-            ClientError::Refused { code: REFUSED, .. } => Self::Dropped(error),
+            ClientError::Refused { rule: Some(ref rule), .. } if DROPPED.contains(&rule.as_str()) => {
+                Self::Dropped(error)
+            }
             error => Self::Failed(client_failure(error)),
         }
     }

@@ -17,7 +17,7 @@ use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Blocker, Receiver, Sender};
 use florin_proof::{Namespace, NetworkKey};
 use florin_state::{database_config, place_genesis};
-use florin_types::BlockError;
+use florin_types::{BlockError, NodeRole};
 
 impl<E: Runtime> Starting<E> {
     /// Decides once where the state comes from: genesis, or a certificate that peers agree on. An interrupted copy goes on,
@@ -80,7 +80,15 @@ impl<E: Runtime> Starting<E> {
         loop {
             let newest = sample::newest(&mut context, &certificates, &asked, known, channel, blocker.clone()).await;
             let later = newest.into_iter().chain(known.cloned()).max_by_key(|finalization| finalization.round());
-            let Some(floor) = later else { return Ok(None) };
+            let Some(floor) = later else {
+                if self.joins_what_runs() && !asked.nodes.is_empty() {
+                    tracing::warn!(
+                        "network.contacts know of no final block, but this node is none that the network began with: asking them again"
+                    );
+                    continue;
+                }
+                return Ok(None);
+            };
             let Some(trust) = self.trust()? else { return Ok(Some((floor, None))) };
             let begins = match floor.epoch() {
                 epoch if epoch.is_zero() => self.first_epoch(),
@@ -93,6 +101,15 @@ impl<E: Runtime> Starting<E> {
                 return Ok(Some((floor, Some(begins))));
             }
         }
+    }
+
+    /// Whether a network runs already: its operator names nodes of it, and this one is not of the genesis file's validators,
+    /// who might wait for one another. Contacts that join themselves know of nothing yet; who believed that would execute
+    /// every block for ever, where peers still have them.
+    fn joins_what_runs(&self) -> bool {
+        let founders = self.config.genesis.nodes.iter().filter(|node| node.role == NodeRole::Validator);
+        let own = self.config.secret.public_key();
+        !self.config.contacts.is_empty() && founders.into_iter().all(|node| node.public_key != own)
     }
 
     /// Whom this node asks where the network stands: the contacts that its operator names, else the validators of the

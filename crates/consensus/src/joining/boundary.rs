@@ -168,7 +168,11 @@ pub(crate) async fn ask<E: Runtime>(
             }
         }
     }
-    tracing::warn!(epoch, "nobody says with what this epoch began: asking again where the network stands");
+    tracing::warn!(
+        epoch,
+        "nobody says with what this epoch began: asking again where the network stands. Only nodes know it that were there when it \
+         began: name such in network.contacts"
+    );
     None
 }
 

@@ -100,7 +100,12 @@ pub(crate) async fn newest<E: Runtime>(
         rounds = rounds.saturating_add(1);
         if rounds.is_multiple_of(ROUNDS_PER_COMPLAINT) {
             let (answered, needed) = (answers.len(), *enough);
-            tracing::warn!(answered, needed, "waiting for validators to say where the network stands");
+            tracing::warn!(
+                answered,
+                needed,
+                "waiting for nodes to say where the network stands: are they up and reachable, and does network.contacts name enough of \
+                 them?"
+            );
         }
     }
     let newest = answers.into_values().filter_map(|said| match said {

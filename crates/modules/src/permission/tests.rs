@@ -286,9 +286,9 @@ fn who_registered_a_node_removes_it_and_nobody_else_s() {
 #[test]
 fn the_registry_is_bounded() {
     let mut ledger = world();
-    let add = |name: String, endpoint: String, publicKey: B256| addNodeCall { publicKey, name, endpoint };
-    let error = |publicKey: B256, name: u128, endpoint: u128| NodeInvalid {
-        publicKey,
+    let add = |name: String, endpoint: String, key: B256| addNodeCall { publicKey: key, name, endpoint };
+    let error = |key: B256, name: u128, endpoint: u128| NodeInvalid {
+        publicKey: key,
         nameLength: units(name),
         endpointLength: units(endpoint),
         lengthMax: units(255),

@@ -21,6 +21,23 @@ async fn expect_state(ledger: &Ledger, height: Height) {
     assert_eq!(values(&*state).await, values(&model[usize::try_from(height).unwrap()]).await, "height {height}");
 }
 
+/// A node that starts is delivered what was final when it stopped: its store may be a block ahead of what is recorded.
+#[test]
+fn a_store_whose_newest_block_is_being_recorded_is_no_damage() {
+    deterministic::Runner::default().start(|context| async move {
+        let mut node = Node::start(context, config(40), None).await;
+        node.advance_to(5).await;
+        let (block, batch) = node.execute().await;
+        let undo = node.writer.capture(&block, &changes(6), &node.databases).await.unwrap();
+        <Databases<_> as DatabaseSet<_>>::apply(&node.databases, batch).await;
+        assert!(<Databases<_> as DatabaseSet<_>>::finalize(&node.databases).await.durable().await);
+        assert_eq!(node.writer.attach(node.databases.clone()).await.unwrap_err().code(), "ledger.starting");
+        node.writer.finalized(finalized(&block), undo, None).await.unwrap();
+        let error = node.writer.attach(node.databases.clone()).await.unwrap_err();
+        assert_eq!(error, LedgerError::Fault("a store is attached already".into()), "the two belong together now");
+    });
+}
+
 #[test]
 fn a_ledger_begins_where_a_copied_state_stands_and_goes_on_from_there() {
     deterministic::Runner::default().start(|context| async move {
