@@ -270,9 +270,16 @@ impl<E: Runtime> stateful::Application<E> for Application<E> {
         batch: Batch<E>,
         finality: Finality,
     ) -> Option<SealedBatch<E>> {
-        let proposed = ancestry.next().await?;
-        let block = proposed.inner().inner().clone();
-        let parent = ancestry.next().await?.inner().inner().clone();
+        let lineage = async { Some((ancestry.next().await?, ancestry.next().await?)) }.await;
+        let Some((proposed, parent)) = lineage else {
+            // Whoever keeps the blocks ends first when a node is stopped. To give up a final block would be a fault, so this
+            // waits to be ended, too.
+            if finality == Finality::Finalized {
+                futures::future::pending::<()>().await;
+            }
+            return None;
+        };
+        let (block, parent) = (proposed.inner().inner().clone(), parent.inner().inner().clone());
         // What is final was judged by a quorum.
         if finality == Finality::Candidate
             && let Err(reason) = self.0.judge_payload(block.height(), proposed.inner().epoch_payload()).await
