@@ -175,7 +175,7 @@ impl fmt::Debug for ThresholdShare {
 }
 
 /// The validators and their public threshold key, checked against one another.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committee {
     /// Validators, ordered by key; the position is the index of the share.
     pub(crate) participants: Set<ed25519::PublicKey>,

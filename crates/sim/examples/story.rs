@@ -4,6 +4,10 @@
 use florin_sim::{Plant, Scenario, run};
 use std::{process::ExitCode, time::Duration};
 
+// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match story(&std::env::args().skip(1).collect::<Vec<_>>()) {
         Ok(line) => {

@@ -145,6 +145,8 @@ struct Starting {
     tasks: Vec<Handle<()>>,
 }
 
+/// What is said of a node of which a task panicked.
+const FAULT: &str = "a part of it met a fault";
 /// What is said of a node that ended without a word.
 const NEVER_UP: &str = "it ended before it had started";
 /// Newest blocks that a machine keeps at least that joins by copying the state.
@@ -412,6 +414,7 @@ impl Cluster {
         for task in running.into_iter().chain(starting).flatten() {
             task.abort();
         }
+        self.machines[index].condition.take_fault();
     }
 
     /// Copies the disk of a machine that does not run.
@@ -438,6 +441,8 @@ impl Cluster {
             }
         }
         ended = self.nodes().find_map(|(index, node)| Some((index, node.ended().now_or_never()?.to_string())));
+        let faulted = |index: &&usize| self.machines[**index].condition.take_fault();
+        ended = ended.or_else(|| Some((*self.running.keys().find(faulted)?, FAULT.to_owned())));
         if let Some((index, _)) = &ended {
             self.kill(*index);
         }

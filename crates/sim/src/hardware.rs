@@ -8,6 +8,7 @@ use commonware_runtime::{
     Blob, BlobVersion, Clock, Error, Handle, IoBufs, IoBufsMut, Metrics, Name, Network, ReadOptions, SinkOf, Spawner,
     Storage, Strategizer, StreamOf, Supervisor, WriteOptions, deterministic, signal::Signal, telemetry::metrics,
 };
+use futures::FutureExt as _;
 use parking_lot::Mutex;
 use rand::{TryCryptoRng, TryRng};
 use std::{
@@ -19,6 +20,7 @@ use std::{
     net::SocketAddr,
     num::NonZeroUsize,
     ops::RangeInclusive,
+    panic::{AssertUnwindSafe, resume_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
@@ -51,6 +53,8 @@ pub(crate) struct Condition {
     changes: AtomicU64,
     /// Whether the disk failed, or might have, since the machine was started.
     spoilt: AtomicBool,
+    /// Whether a task of its node has panicked, which ends the process of a real one.
+    faulted: AtomicBool,
 }
 
 impl Condition {
@@ -118,6 +122,11 @@ impl Condition {
     /// Which of its disks it has now.
     pub(crate) fn disk(&self) -> u64 {
         self.disk.load(Ordering::Relaxed)
+    }
+
+    /// Whether its process has ended by a panic that nobody has seen yet.
+    pub(crate) fn take_fault(&self) -> bool {
+        self.faulted.swap(false, Ordering::Relaxed)
     }
 
     fn lies(&self) -> bool {
@@ -219,7 +228,15 @@ impl Spawner for Hardware {
         T: Send + 'static,
     {
         let condition = self.condition;
-        self.inner.spawn(move |inner| f(Self { inner, condition }))
+        self.inner.spawn(move |inner| {
+            let machine = condition.clone();
+            AssertUnwindSafe(f(Self { inner, condition })).catch_unwind().map(move |ended| {
+                ended.unwrap_or_else(|fault| {
+                    machine.faulted.store(true, Ordering::Relaxed);
+                    resume_unwind(fault)
+                })
+            })
+        })
     }
 
     fn stop(self, value: i32, timeout: Option<Duration>) -> impl Future<Output = Result<(), Error>> + Send {

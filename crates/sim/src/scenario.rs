@@ -193,7 +193,7 @@ struct Run {
     /// Highest height that each machine was seen at.
     seen: BTreeMap<usize, Height>,
     /// Committees by epoch.
-    committees: BTreeMap<u64, Seated>,
+    committees: BTreeMap<u64, (Committee, Seated)>,
     /// The epochs in which each machine was seen with a share.
     voting: BTreeMap<usize, BTreeSet<u64>>,
     /// The epoch in which machines lost their disks.
@@ -476,17 +476,19 @@ impl Run {
             }
             self.audit.follow(node).await?;
             let (epoch, committee) = node.committee();
-            if committee.network_key() != self.network_key {
-                return Err(Violation::Committee { machine, epoch, reason: "its public key is another".into() });
+            if !self.committees.contains_key(&epoch) {
+                if committee.network_key() != self.network_key {
+                    return Err(Violation::Committee { machine, epoch, reason: "its public key is another".into() });
+                }
+                let machines = cluster.numbers(&committee.validators());
+                let seated = Seated { machines, share_keys: committee.share_keys() };
+                self.committees.insert(epoch, (committee.clone(), seated));
+            }
+            if self.committees.get(&epoch).is_some_and(|(known, _)| *known != committee) {
+                return Err(Violation::Committee { machine, epoch, reason: "another machine has another one".into() });
             }
             if node.status().role == NodeRole::Validator {
                 self.voting.entry(machine).or_default().insert(epoch);
-            }
-            let machines = cluster.numbers(&committee.validators());
-            let seated = Seated { machines, share_keys: committee.share_keys() };
-            let known = self.committees.entry(epoch).or_insert_with(|| seated.clone());
-            if *known != seated {
-                return Err(Violation::Committee { machine, epoch, reason: "another machine has another one".into() });
             }
         }
         Ok(())
@@ -565,7 +567,7 @@ impl Run {
             reverted: chain.iter().flat_map(|block| block.receipts.iter()).filter(|receipt| !receipt.status()).count(),
             refused: self.refused,
             oldest: cluster.nodes().map(|(_, node)| node.ledger().oldest_block()).collect(),
-            committees: self.committees.clone(),
+            committees: self.committees.iter().map(|(epoch, (_, seated))| (*epoch, seated.clone())).collect(),
             voting: self.voting.clone(),
             lost_in: self.lost_in.clone(),
             reveals: chain.iter().map(|block| florin_consensus::reveals(&block.block)).sum(),
