@@ -17,6 +17,7 @@ const INSIDE: &[(&str, &[&str])] = &[
     ("florin-state", &["florin-types", "florin-proof"]),
     ("florin-index", &["florin-types"]),
     ("florin-iso20022", &["florin-types"]),
+    ("florin-history", &["florin-types", "florin-modules"]),
     ("florin-mempool", &["florin-types", "florin-execution"]),
     (
         "florin-consensus",
@@ -74,8 +75,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("hyper", &["florin-client", "florin-rpc"]),
     ("rustls", &["florin-client", "florin-rpc"]),
     ("tokio-rustls", &["florin-rpc"]),
-    ("sqlx", &["florin-index"]),
     ("quick-xml", &["florin-iso20022"]),
+    ("sqlx", &["florin-index", "florin-history"]),
     ("clap", &["florin"]),
     ("cryptoki", &["florin"]),
 ];

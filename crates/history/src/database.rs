@@ -1,0 +1,510 @@
+//! Two databases behind one face: statements with numbered values, rows of values.
+//!
+//! Everything that differs between SQLite and PostgreSQL stands here: how to connect, how a transaction begins, how a
+//! query is stopped, how many rows are inserted fast.
+
+use crate::{
+    HistoryError,
+    columns::{Column, Kind, Record},
+    location::Location,
+};
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions as _, Row as _, TypeInfo as _, ValueRef as _,
+    migrate::{Migration, MigrationType, Migrator},
+    pool::PoolOptions,
+    postgres::{PgArguments, PgPool, PgPoolOptions, PgRow, Postgres},
+    sqlite::{
+        Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+        SqliteSynchronous,
+    },
+};
+use std::time::{Duration, Instant};
+
+/// Queries at the same time.
+const READERS_MAX: u32 = 4;
+/// How long the writer waits for a connection.
+pub(crate) const WRITER_WAIT: Duration = Duration::from_secs(30);
+/// Size to which SQLite's journal shrinks.
+const JOURNAL_BYTES_MAX: u64 = 16 << 20;
+/// SQLite instructions between two looks at the clock.
+const INSTRUCTIONS_PER_TICK: i32 = 20_000;
+/// Rows of one INSERT of SQLite. There is one prepared statement for each smaller number, and sqlx keeps a hundred.
+const SQLITE_ROWS: usize = 16;
+/// Rows of one INSERT of PostgreSQL, which takes columns as arrays.
+const POSTGRES_ROWS: usize = 4_096;
+/// The schema, one text for both.
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "history", include_str!("../migrations/0001_history.sql"))];
+/// Every table, those that refer to others first.
+const TABLES: [&str; 12] = [
+    "persons",
+    "names",
+    "settlement_events",
+    "decisions",
+    "payment_steps",
+    "payments",
+    "transfers",
+    "logs",
+    "transactions",
+    "blocks",
+    "chain",
+    "_sqlx_migrations",
+];
+
+/// What a statement takes and a row gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// Nothing, in a column of this kind.
+    Null(Kind),
+    Integer(i64),
+    Bytes(Vec<u8>),
+    Text(String),
+}
+
+/// Why the database did not answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Stopped at its deadline.
+    TooSlow,
+    /// A value is not what this program writes.
+    Damaged(String),
+    /// What was asked for cannot be asked so.
+    Search(String),
+    /// The cursor is none of this search.
+    Cursor,
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLITE_INTERRUPT; PostgreSQL's query_canceled.
+        let stopped =
+            error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "9" || code == "57014");
+        if stopped || matches!(error, sqlx::Error::PoolTimedOut) { Self::TooSlow } else { Self::Database(error) }
+    }
+}
+
+/// SQL with the values of `$1`, `$2`, ... in their order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Statement {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Value>,
+}
+
+impl Statement {
+    pub(crate) fn new(sql: impl Into<String>) -> Self {
+        Self { sql: sql.into(), values: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, sql: &str) -> &mut Self {
+        self.sql.push_str(sql);
+        self
+    }
+
+    /// Appends a value's number.
+    pub(crate) fn bind(&mut self, value: Value) -> &mut Self {
+        self.values.push(value);
+        let number = self.values.len();
+        self.sql.push_str(&format!("${number}"));
+        self
+    }
+}
+
+/// Connections to one database: one that writes, some that read.
+#[derive(Clone, Debug)]
+pub(crate) enum Database {
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres { writer: PgPool, readers: PgPool },
+}
+
+/// One SQL transaction. Rolled back unless committed.
+pub(crate) enum Work {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+impl Database {
+    /// Connects, creating what is missing. Changes an older schema to this program's.
+    pub(crate) async fn open(location: &Location) -> Result<Self, HistoryError> {
+        let failed = |error| location.error(error);
+        match location {
+            Location::Sqlite(file) => {
+                let options = SqliteConnectOptions::new()
+                    .filename(file)
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    // Everything is derived, so losing the last moments to a power cut is harmless; WAL stays consistent.
+                    .synchronous(SqliteSynchronous::Normal)
+                    .busy_timeout(WRITER_WAIT)
+                    .pragma("cache_size", "-65536")
+                    .pragma("journal_size_limit", JOURNAL_BYTES_MAX.to_string())
+                    .disable_statement_logging();
+                let writer = one(SqlitePoolOptions::new()).connect_with(options.clone()).await.map_err(failed)?;
+                migrator("INTEGER PRIMARY KEY", "BLOB", "TEXT")
+                    .run(&writer)
+                    .await
+                    .map_err(|error| failed(error.into()))?;
+                let readers =
+                    some(SqlitePoolOptions::new()).connect_with(options.read_only(true)).await.map_err(failed)?;
+                Ok(Self::Sqlite { writer, readers })
+            }
+            Location::Postgres(options) => {
+                let options = (**options).clone().disable_statement_logging();
+                let writer = one(PgPoolOptions::new()).connect_with(options.clone()).await.map_err(failed)?;
+                let encoding: String =
+                    sqlx::query_scalar("SHOW server_encoding").fetch_one(&writer).await.map_err(failed)?;
+                if encoding != "UTF8" {
+                    return Err(HistoryError::Encoding { place: location.to_string(), encoding });
+                }
+                migrator("BIGINT PRIMARY KEY", "BYTEA", "TEXT COLLATE \"C\"")
+                    .run(&writer)
+                    .await
+                    .map_err(|error| failed(error.into()))?;
+                // A search has an index made for it, and its values decide which part of it.
+                let options = options.options([
+                    ("default_transaction_read_only", "on"),
+                    ("enable_seqscan", "off"),
+                    ("plan_cache_mode", "force_custom_plan"),
+                ]);
+                let readers = some(PgPoolOptions::new()).connect_with(options).await.map_err(failed)?;
+                Ok(Self::Postgres { writer, readers })
+            }
+        }
+    }
+
+    /// Removes everything that [`Self::open`] makes. Nobody else may have it open.
+    pub(crate) async fn remove(location: &Location) -> Result<(), HistoryError> {
+        match location {
+            Location::Sqlite(file) => {
+                for suffix in ["", "-wal", "-shm"] {
+                    let mut name = file.as_os_str().to_owned();
+                    name.push(suffix);
+                    match std::fs::remove_file(&name) {
+                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                            return Err(location.error(sqlx::Error::Io(error)));
+                        }
+                        _ => {}
+                    }
+                }
+                Ok(())
+            }
+            Location::Postgres(options) => {
+                let failed = |error| location.error(error);
+                let pool = one(PgPoolOptions::new()).connect_with((**options).clone()).await.map_err(failed)?;
+                let drop = format!("DROP TABLE IF EXISTS {}", TABLES.join(", "));
+                sqlx::query(AssertSqlSafe(drop)).execute(&pool).await.map_err(failed)?;
+                pool.close().await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins a transaction that writes. There is one at a time.
+    pub(crate) async fn write(&self) -> Result<Work, Failure> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Work::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres { writer, .. } => Work::Postgres(writer.begin().await?),
+        })
+    }
+
+    /// Begins a transaction that sees one moment and whose statements are stopped at the deadline, waiting for a
+    /// connection included.
+    pub(crate) async fn read(&self, deadline: Instant) -> Result<Work, Failure> {
+        let time_left = || deadline.saturating_duration_since(Instant::now());
+        match self {
+            Self::Sqlite { readers, .. } => {
+                let begun = tokio::time::timeout(time_left(), readers.begin());
+                let mut work = begun.await.map_err(|_| Failure::TooSlow)??;
+                // Every read sets its own deadline, so that the one of an earlier query never reaches a later one.
+                work.lock_handle()
+                    .await?
+                    .set_progress_handler(INSTRUCTIONS_PER_TICK, move || Instant::now() < deadline);
+                Ok(Work::Sqlite(work))
+            }
+            Self::Postgres { readers, .. } => {
+                let begun =
+                    tokio::time::timeout(time_left(), readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ"));
+                let mut work = begun.await.map_err(|_| Failure::TooSlow)??;
+                // 0 would mean no limit.
+                let milliseconds = time_left().as_millis().max(1);
+                let limit = format!("SET LOCAL statement_timeout = {milliseconds}");
+                sqlx::query(AssertSqlSafe(limit)).execute(&mut *work).await?;
+                Ok(Work::Postgres(work))
+            }
+        }
+    }
+
+    /// What the planner needs to know of the tables, after many rows came or went. SQLite's is told its index by name.
+    pub(crate) async fn analyse(&self) -> Result<(), Failure> {
+        if let Self::Postgres { writer, .. } = self {
+            sqlx::query("ANALYZE").execute(writer).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends all connections.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
+
+impl Work {
+    /// Whether the database is SQLite, which is told by name which index to use.
+    pub(crate) fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
+    /// Runs a statement; gives how many rows it changed.
+    pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, Failure> {
+        let Statement { sql, values } = statement;
+        Ok(match self {
+            Self::Sqlite(work) => {
+                let query = sqlx::query_with(AssertSqlSafe(sql), sqlite_arguments(values)?);
+                query.execute(&mut **work).await?.rows_affected()
+            }
+            Self::Postgres(work) => {
+                let query = sqlx::query_with(AssertSqlSafe(sql), postgres_arguments(values)?);
+                query.execute(&mut **work).await?.rows_affected()
+            }
+        })
+    }
+
+    /// Runs a query; gives all of its rows.
+    pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<Vec<Value>>, Failure> {
+        let Statement { sql, values } = statement;
+        match self {
+            Self::Sqlite(work) => {
+                let query = sqlx::query_with(AssertSqlSafe(sql), sqlite_arguments(values)?);
+                query.fetch_all(&mut **work).await?.iter().map(sqlite_row).collect()
+            }
+            Self::Postgres(work) => {
+                let query = sqlx::query_with(AssertSqlSafe(sql), postgres_arguments(values)?);
+                query.fetch_all(&mut **work).await?.iter().map(postgres_row).collect()
+            }
+        }
+    }
+
+    /// Inserts rows, many at once.
+    pub(crate) async fn insert<R: Record>(&mut self, rows: &[R]) -> Result<(), Failure> {
+        let names: Vec<&str> = R::COLUMNS.iter().map(|column| column.name).collect();
+        let into = format!("INSERT INTO {} ({}) ", R::TABLE, names.join(", "));
+        match self {
+            Self::Sqlite(_) => {
+                for rows in rows.chunks(SQLITE_ROWS) {
+                    self.execute(insert_rows(&into, rows)).await?;
+                }
+            }
+            Self::Postgres(work) => {
+                let arrays: Vec<String> = (1..).zip(R::COLUMNS).map(|(number, column)| column.array(number)).collect();
+                let sql = format!("{into}SELECT * FROM UNNEST({})", arrays.join(", "));
+                for rows in rows.chunks(POSTGRES_ROWS) {
+                    let query = sqlx::query_with(AssertSqlSafe(sql.clone()), column_arguments(R::COLUMNS, rows)?);
+                    query.execute(&mut **work).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(work) => work.commit().await?,
+            Self::Postgres(work) => work.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+impl Column {
+    /// This column of many rows as PostgreSQL takes it.
+    fn array(&self, number: usize) -> String {
+        let kind = match self.kind {
+            Kind::Integer => "bigint",
+            Kind::Bytes => "bytea",
+            Kind::Text => "text",
+        };
+        format!("${number}::{kind}[]")
+    }
+}
+
+/// A pool of one connection, for what must not happen twice at once.
+fn one<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
+    options.max_connections(1).acquire_timeout(WRITER_WAIT)
+}
+
+fn some<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
+    options.max_connections(READERS_MAX).acquire_timeout(WRITER_WAIT)
+}
+
+/// The schema with the types of one database.
+fn migrator(key: &str, bytes: &str, text: &str) -> Migrator {
+    let migrations = MIGRATIONS.iter().map(|&(version, description, sql)| {
+        let sql = sql.replace("{key}", key).replace("{bytes}", bytes).replace("{text}", text);
+        Migration::new(
+            version,
+            description.into(),
+            MigrationType::Simple,
+            sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)),
+            false,
+        )
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+/// One INSERT of some rows.
+fn insert_rows<R: Record>(into: &str, rows: &[R]) -> Statement {
+    let mut statement = Statement::new(into);
+    statement.push("VALUES ");
+    for (number, row) in rows.iter().enumerate() {
+        statement.push(if number == 0 { "(" } else { ", (" });
+        let mut values = Vec::with_capacity(R::COLUMNS.len());
+        row.write(&mut values);
+        for (number, value) in values.into_iter().enumerate() {
+            statement.push(if number == 0 { "" } else { ", " }).bind(value);
+        }
+        statement.push(")");
+    }
+    statement
+}
+
+fn sqlite_arguments(values: Vec<Value>) -> Result<SqliteArguments, Failure> {
+    use sqlx::Arguments as _;
+    let mut arguments = SqliteArguments::default();
+    for value in values {
+        let added = match value {
+            Value::Null(_) => arguments.add(None::<i64>),
+            Value::Integer(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+fn postgres_arguments(values: Vec<Value>) -> Result<PgArguments, Failure> {
+    use sqlx::Arguments as _;
+    let mut arguments = PgArguments::default();
+    for value in values {
+        let added = match value {
+            Value::Null(Kind::Integer) => arguments.add(None::<i64>),
+            Value::Null(Kind::Bytes) => arguments.add(None::<Vec<u8>>),
+            Value::Null(Kind::Text) => arguments.add(None::<String>),
+            Value::Integer(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+/// The columns of many rows, an array each.
+fn column_arguments<R: Record>(columns: &[Column], rows: &[R]) -> Result<PgArguments, Failure> {
+    use sqlx::Arguments as _;
+    let mut by_column: Vec<Vec<Value>> = columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+    let mut values = Vec::with_capacity(columns.len());
+    for row in rows {
+        row.write(&mut values);
+        for (column, value) in by_column.iter_mut().zip(values.drain(..)) {
+            column.push(value);
+        }
+    }
+    let mut arguments = PgArguments::default();
+    for (column, values) in columns.iter().zip(by_column) {
+        let values = values.into_iter();
+        let added = match column.kind {
+            Kind::Integer => arguments.add(values.map(Value::integer).collect::<Vec<_>>()),
+            Kind::Bytes => arguments.add(values.map(Value::bytes).collect::<Vec<_>>()),
+            Kind::Text => arguments.add(values.map(Value::text).collect::<Vec<_>>()),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+impl Value {
+    /// The lesser of two bytes or two texts, as both databases sort them.
+    pub(crate) fn least<'a>(&'a self, other: &'a Self) -> &'a Self {
+        let is_less = match (self, other) {
+            (Self::Bytes(one), Self::Bytes(other)) => one < other,
+            (Self::Text(one), Self::Text(other)) => one < other,
+            _ => false,
+        };
+        if is_less { self } else { other }
+    }
+
+    fn integer(self) -> Option<i64> {
+        if let Self::Integer(value) = self { Some(value) } else { None }
+    }
+
+    fn bytes(self) -> Option<Vec<u8>> {
+        if let Self::Bytes(value) = self { Some(value) } else { None }
+    }
+
+    fn text(self) -> Option<String> {
+        if let Self::Text(value) = self { Some(value) } else { None }
+    }
+}
+
+fn sqlite_row(row: &SqliteRow) -> Result<Vec<Value>, Failure> {
+    (0..row.len())
+        .map(|index| {
+            let raw = row.try_get_raw(index)?;
+            if raw.is_null() {
+                return Ok(Value::Null(Kind::Integer));
+            }
+            let kind = raw.type_info().into_owned();
+            value(
+                kind.name(),
+                row.column(index).name(),
+                || row.try_get(index),
+                || row.try_get(index),
+                || row.try_get(index),
+            )
+        })
+        .collect()
+}
+
+fn postgres_row(row: &PgRow) -> Result<Vec<Value>, Failure> {
+    (0..row.len())
+        .map(|index| {
+            let raw = row.try_get_raw(index)?;
+            if raw.is_null() {
+                return Ok(Value::Null(Kind::Integer));
+            }
+            let kind = raw.type_info().into_owned();
+            value(
+                kind.name(),
+                row.column(index).name(),
+                || row.try_get(index),
+                || row.try_get(index),
+                || row.try_get(index),
+            )
+        })
+        .collect()
+}
+
+/// A value by the name that the database gives to its type.
+fn value(
+    kind: &str,
+    column: &str,
+    integer: impl FnOnce() -> Result<i64, sqlx::Error>,
+    bytes: impl FnOnce() -> Result<Vec<u8>, sqlx::Error>,
+    text: impl FnOnce() -> Result<String, sqlx::Error>,
+) -> Result<Value, Failure> {
+    Ok(match kind {
+        "INTEGER" | "INT8" => Value::Integer(integer()?),
+        "BLOB" | "BYTEA" => Value::Bytes(bytes()?),
+        "TEXT" => Value::Text(text()?),
+        other => return Err(Failure::Damaged(format!("column {column} is {other}"))),
+    })
+}

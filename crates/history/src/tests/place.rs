@@ -1,0 +1,64 @@
+//! Where a history is kept.
+
+use super::server::{PASSWORD, USER, server};
+use crate::{History, HistoryError, Location};
+use alloy_primitives::B256;
+
+#[test]
+fn a_url_with_a_secret_or_a_slip_is_refused() {
+    let slips = [
+        "postgres://bank:secret@db/history",
+        "postgres://bank@db/history?password=secret",
+        "postgres://bank@db/history?sslmod=require",
+        "postgres://bank@db/history?sslmode=secret",
+        "mysql://bank@db/history",
+        "sqlite:",
+        "",
+    ];
+    for url in slips {
+        let error = Location::parse(url, None).unwrap_err();
+        assert!(matches!(error, HistoryError::Url { .. }) && !error.to_string().contains("secret"), "{url}: {error}");
+    }
+}
+
+#[test]
+fn a_place_is_shown_without_its_password() {
+    let place = Location::parse("postgres://bank@db.example/history", Some("secret")).unwrap();
+    assert_eq!(format!("{place} {place:?}"), "postgres://db.example:5432/history postgres://db.example:5432/history");
+    let file = |url: &str| Location::parse(url, None).unwrap().to_string();
+    assert_eq!(
+        (file("a/b.sqlite"), file("sqlite:a"), file("sqlite:///a/b")),
+        ("a/b.sqlite".into(), "a".into(), "/a/b".into())
+    );
+}
+
+#[test]
+fn a_server_elsewhere_must_show_a_certificate_for_its_name() {
+    use sqlx::postgres::PgSslMode::{Disable, Require, VerifyFull};
+    let mode = |url: &str| match Location::parse(url, None).unwrap() {
+        Location::Postgres(options) => options.get_ssl_mode(),
+        Location::Sqlite(file) => panic!("{file:?}"),
+    };
+    assert!(matches!(mode("postgres://bank@db/history"), VerifyFull));
+    assert!(matches!(mode("postgres://bank@db/history?sslmode=require"), Require));
+    assert!(matches!(mode("postgres://bank@db/history?host=/run/postgresql"), Disable));
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_not_told() {
+    let url = format!("postgres://{USER}@localhost/postgres?host={}", server().directory.display());
+    let wrong = Location::parse(&url, Some("battery staple")).unwrap();
+    let error = History::open(&wrong, B256::ZERO, &[]).await.unwrap_err();
+    let told = format!("{error} {error:?}");
+    assert!(matches!(error, HistoryError::Database { .. }), "{told}");
+    assert!(told.contains("password authentication failed") && !told.contains("staple") && !told.contains(PASSWORD));
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
+    // The server has no certificate; a socket makes no difference to the question.
+    let url = format!("postgres://{USER}@localhost/postgres?host={}&sslmode=require", server().directory.display());
+    let location = Location::parse(&url, Some(PASSWORD)).unwrap();
+    let error = History::open(&location, B256::ZERO, &[]).await.unwrap_err();
+    assert!(error.to_string().contains("TLS"), "{error}");
+}
