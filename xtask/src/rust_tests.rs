@@ -23,7 +23,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<(), String> {
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
     // The device that keys are kept in by tests of the program, and the database that tests of the history start.
-    report.step("Rust tests", || match debian::install_on_gate(&["softhsm2", "postgresql"]) {
+    report.step("Rust tests", || match debian::install_on_gate(&["softhsm2", "postgresql", "openssl"]) {
         Ok(()) => Outcome::of_tests(workspace.cargo().args(ARGUMENTS), LIMIT, counts),
         Err(error) => Outcome::broken(error),
     });

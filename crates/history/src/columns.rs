@@ -247,8 +247,8 @@ impl Record for PaymentRecord {
 impl Record for PaymentStepRecord {
     const TABLE: &'static str = "payment_steps";
     const COLUMNS: &'static [Column] = columns![
-        place: Integer, height: Integer, time_ms: Integer, transaction_place: Integer, payment_place: Integer, step: Text,
-        status: Text, amount: Bytes, account: Bytes, reason: Text,
+        place: Integer, height: Integer, time_ms: Integer, transaction_place: Integer, payment_place: Integer,
+        step: Text, status: Text, amount: Bytes, account: Bytes, reason: Text,
     ];
     const HAS_TRANSACTION: bool = true;
 
@@ -403,7 +403,8 @@ impl Spot {
     }
 }
 
-/// SQL's integers are signed. Heights and times never come near 2^63; a limit that means "none" may, and stays the largest.
+/// SQL's integers are signed. Heights and times never come near 2^63; a limit that means "none" may, and stays the
+/// largest.
 pub(crate) fn number(value: u64) -> Value {
     Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
 }

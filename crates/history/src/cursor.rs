@@ -1,4 +1,5 @@
-//! Where a page ended. Opaque to whoever passes it on: hexadecimal of a version, the search it belongs to, and the last row.
+//! Where a page ended. Opaque to whoever passes it on: hexadecimal of a version, the search it belongs to, and the last
+//! row.
 //!
 //! It says nothing that the page did not, so nothing is signed. A cursor of another search, or of none, is refused.
 

@@ -132,7 +132,8 @@ impl Database {
                     .filename(file)
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
-                    // Everything is derived, so losing the last moments to a power cut is harmless; WAL stays consistent.
+                    // Everything is derived, so losing the last moments to a power cut is harmless; WAL stays
+                    // consistent.
                     .synchronous(SqliteSynchronous::Normal)
                     .busy_timeout(WRITER_WAIT)
                     .pragma("cache_size", "-65536")

@@ -1,7 +1,7 @@
 //! A finalised block with its receipts becomes rows. No I/O.
 //!
-//! Only what a module of the ledger emits at its own address counts as that module's event; ERC-20's Transfer counts from
-//! every emitter, since the row names its token. What cannot be decoded stays a log and becomes nothing else.
+//! Only what a module of the ledger emits at its own address counts as that module's event; ERC-20's Transfer counts
+//! from every emitter, since the row names its token. What cannot be decoded stays a log and becomes nothing else.
 
 mod money;
 mod registry;

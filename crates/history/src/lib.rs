@@ -1,17 +1,19 @@
 //! History for people and bank systems: payments, transfers, decisions, settlement, transactions and logs in SQL.
 //!
-//! **Place in the way of a payment.** After finality, outside of the node. Whoever follows the ledger hands over finalised
-//! blocks in order ([`History::append`]); the gateway, the console and an institution's own reports ask. `florin-index`
-//! answers Ethereum's clients where something stands; this answers what happened, to whom, for how much and why.
+//! **Place in the way of a payment.** After finality, outside of the node. Whoever follows the ledger hands over
+//! finalised blocks in order ([`History::append`]); the gateway, the console and an institution's own reports ask.
+//! `florin-index` answers Ethereum's clients where something stands; this answers what happened, to whom, for how much
+//! and why.
 //!
 //! **State.** One schema in SQLite or PostgreSQL (`migrations/`), with the same names and meanings. Everything can be
 //! derived again from blocks and receipts. No balance is owned here.
 //!
-//! **Invariants.** The told heights have no gap and each block follows the one before it by hash. A batch of blocks is one
-//! SQL transaction: a crash leaves a whole prefix. A block that is told already is skipped if it is the same, so that
-//! at-least-once delivery is enough, also from several writers; another one is refused.
+//! **Invariants.** The told heights have no gap and each block follows the one before it by hash. A batch of blocks is
+//! one SQL transaction: a crash leaves a whole prefix. A block that is told already is skipped if it is the same, so
+//! that at-least-once delivery is enough, also from several writers; another one is refused.
 //!
-//! **Failures.** Every [`HistoryError`] says where and what to do. Damage is cured by [`History::remove`] and a rebuild.
+//! **Failures.** Every [`HistoryError`] says where and what to do. Damage is cured by [`History::remove`] and a
+//! rebuild.
 //!
 //! **Limits.** A search names how many rows it wants and the time it may take; both are bounded here.
 
@@ -195,7 +197,8 @@ impl History {
         Ok(())
     }
 
-    /// Lets PostgreSQL count its rows anew. Its own maintenance does so after a while; after a rebuild do not wait for it.
+    /// Lets PostgreSQL count its rows anew. Its own maintenance does so after a while; after a rebuild do not wait for
+    /// it.
     pub async fn analyse(&self) -> Result<(), HistoryError> {
         self.0.database.analyse().await.map_err(|failure| self.error(failure))
     }

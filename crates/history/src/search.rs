@@ -1,8 +1,9 @@
 //! What can be asked, and how an answer is found.
 //!
-//! Every search is walked along one index that was made for it, from the newest on, and stops when the page is full. What
-//! else is asked for is compared on the way. SQLite is told the index by name; PostgreSQL finds it by its statistics and
-//! is not allowed to read a whole table instead. A page is found in two steps: the places first, then their rows.
+//! Every search is walked along one index that was made for it, from the newest on, and stops when the page is full.
+//! What else is asked for is compared on the way. SQLite is told the index by name; PostgreSQL finds it by its
+//! statistics and is not allowed to read a whole table instead. A page is found in two steps: the places first, then
+//! their rows.
 
 mod plan;
 

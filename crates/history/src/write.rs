@@ -156,8 +156,8 @@ struct Tables {
     names: Vec<NameChange>,
 }
 
-/// Payments that the batch orders are written as they are at its end; earlier ones are changed. What happens to a payment
-/// that was ordered before the history began is known of nobody and is left out.
+/// Payments that the batch orders are written as they are at its end; earlier ones are changed. What happens to a
+/// payment that was ordered before the history began is known of nobody and is left out.
 async fn write_payments(work: &mut Work, events: Vec<PaymentEvent>) -> Result<(), Failure> {
     let ordered_here: BTreeSet<Key> = events
         .iter()
@@ -265,6 +265,7 @@ async fn set_name(work: &mut Work, name: &NameRecord) -> Result<(), Failure> {
     statement.bind(bytes(name.account)).push(", ").bind(text(name.kind.name()));
     statement.push(", ").bind(text(&name.name)).push(", ").bind(text(&fold(&name.name)));
     statement.push(", ").bind(number(name.height));
-    statement.push(") ON CONFLICT (account, kind) DO UPDATE SET name = excluded.name, folded = excluded.folded, height = excluded.height");
+    statement.push(") ON CONFLICT (account, kind) DO UPDATE SET name = excluded.name, folded = excluded.folded");
+    statement.push(", height = excluded.height");
     work.execute(statement).await.map(|_| ())
 }

@@ -102,8 +102,8 @@ impl Plan {
         self.with("amount", ">=", amount(*amounts.start())).with("amount", "<=", amount(*amounts.end()))
     }
 
-    /// One index for all branches: none within a transaction, whose rows stand side by side; else that of what says more
-    /// than a party, if there is such.
+    /// One index for all branches: none within a transaction, whose rows stand side by side; else that of what says
+    /// more than a party, if there is such.
     fn settle(&mut self, within_transaction: bool) {
         self.index = self.index.filter(|_| !within_transaction);
         if within_transaction || self.index.is_some() {

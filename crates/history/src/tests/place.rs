@@ -1,6 +1,9 @@
 //! Where a history is kept.
 
-use super::server::{PASSWORD, USER, server};
+use super::{
+    server::{PASSWORD, USER, server},
+    store::Store,
+};
 use crate::{History, HistoryError, Location};
 use alloy_primitives::B256;
 
@@ -46,8 +49,7 @@ fn a_server_elsewhere_must_show_a_certificate_for_its_name() {
 
 #[tokio::test]
 async fn a_wrong_password_is_not_told() {
-    let url = format!("postgres://{USER}@localhost/postgres?host={}", server().directory.display());
-    let wrong = Location::parse(&url, Some("battery staple")).unwrap();
+    let wrong = Location::parse(&server().url("postgres"), Some("battery staple")).unwrap();
     let error = History::open(&wrong, B256::ZERO, &[]).await.unwrap_err();
     let told = format!("{error} {error:?}");
     assert!(matches!(error, HistoryError::Database { .. }), "{told}");
@@ -55,10 +57,29 @@ async fn a_wrong_password_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
-    // The server has no certificate; a socket makes no difference to the question.
-    let url = format!("postgres://{USER}@localhost/postgres?host={}&sslmode=require", server().directory.display());
+async fn no_tls_is_refused_where_tls_is_asked_for() {
+    // PostgreSQL speaks none through a socket.
+    let url = format!("{}&sslmode=require", server().url("postgres"));
     let location = Location::parse(&url, Some(PASSWORD)).unwrap();
     let error = History::open(&location, B256::ZERO, &[]).await.unwrap_err();
     assert!(error.to_string().contains("TLS"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_is_known_by_its_certificate_and_name() {
+    let store = Store::postgres().await;
+    let database = store.location.to_string();
+    let database = database.rsplit('/').next().unwrap();
+    let root = server().directory.join("server.crt");
+    let root = format!("?sslrootcert={}", root.display());
+    let open = async |host: &str, parameters: &str| {
+        let url = format!("postgres://{USER}@{host}:{}/{database}{parameters}", server().port);
+        History::open(&Location::parse(&url, Some(PASSWORD)).unwrap(), B256::ZERO, &[]).await
+    };
+    assert_eq!(open("localhost", &root).await.unwrap().told(), None);
+    // Another name than that of the certificate, and a certificate that no public authority issued.
+    for (host, parameters) in [("127.0.0.1", root.as_str()), ("localhost", "")] {
+        let error = open(host, parameters).await.unwrap_err();
+        assert!(error.to_string().contains("certificate"), "{host}: {error}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     chain::{GENESIS, Model},
-    server::{PASSWORD, USER, server},
+    server::{PASSWORD, server},
 };
 use crate::{
     History, HistoryError, Location, NameRecord,
@@ -35,8 +35,7 @@ impl Store {
     pub(super) async fn postgres() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let url =
-            |database: &str| format!("postgres://{USER}@localhost/{database}?host={}", server().directory.display());
+        let url = |database: &str| server().url(database);
         let Location::Postgres(options) = Location::parse(&url("postgres"), Some(PASSWORD)).unwrap() else { panic!() };
         let mut first = PgConnection::connect_with(&options).await.unwrap();
         let create = format!("CREATE DATABASE test_{number}");
