@@ -17,6 +17,7 @@ use florin_history::{
 use florin_modules::{PAYMENT_ADDRESS, payment::IPayment, token::IToken, token_address};
 use florin_types::{Block, Extension, Height, ReceiptEnvelope};
 use std::{
+    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,6 +26,8 @@ const BLOCKS: Height = 1_000;
 const PAYMENTS_PER_BLOCK: u64 = 1_000;
 /// Blocks of one append.
 const BLOCKS_AT_ONCE: u64 = 10;
+/// Blocks that come one by one afterwards.
+const SINGLE_BLOCKS: u64 = 100;
 /// Accounts that pay each other.
 const ACCOUNTS: u64 = 10_000;
 const QUESTIONS: u64 = 300;
@@ -49,32 +52,39 @@ async fn main() {
 
 async fn measure(location: &Location, blocks: Height) {
     let history = History::open(location, B256::ZERO, &[]).await.unwrap();
-    let (mut wall, mut longest, mut processor, mut parent) = (Duration::ZERO, Duration::ZERO, 0.0, B256::ZERO);
-    let mut next = 1;
-    while next <= blocks {
-        let made: Vec<HistoryBlock> = (next..(next + BLOCKS_AT_ONCE).min(blocks + 1))
+    let parent = append(&history, 1..blocks + 1, BLOCKS_AT_ONCE, B256::ZERO).await;
+    append(&history, blocks + 1..blocks + 1 + SINGLE_BLOCKS, 1, parent).await;
+    history.analyse().await.unwrap();
+    ask(&history, blocks).await;
+    history.close().await;
+}
+
+/// Appends blocks, so many at once; prints what that costs, and gives the hash of the last.
+async fn append(history: &History, heights: Range<Height>, at_once: u64, mut parent: B256) -> B256 {
+    let (mut wall, mut longest, mut processor) = (Duration::ZERO, Duration::ZERO, 0.0);
+    let mut next = heights.start;
+    while next < heights.end {
+        let made: Vec<HistoryBlock> = (next..(next + at_once).min(heights.end))
             .map(|height| {
                 let made = block(height, parent);
                 parent = made.block().hash();
                 made
             })
             .collect();
-        next += BLOCKS_AT_ONCE;
+        next += at_once;
         let (begun, used) = (Instant::now(), processor_s());
         history.append(&made).await.unwrap();
         (wall, longest) = (wall + begun.elapsed(), longest.max(begun.elapsed()));
         processor += processor_s() - used;
     }
-    let payments = (blocks * PAYMENTS_PER_BLOCK) as f64;
+    let payments = ((heights.end - heights.start) * PAYMENTS_PER_BLOCK) as f64;
     println!(
-        "  append: {:.1} us a payment, {:.1} us of this process's processor time, the longest {:.0} ms",
+        "  append, {at_once} blocks at once: {:.1} us a payment, {:.1} us of this process's processor time, the longest {:.0} ms",
         wall.as_secs_f64() * 1e6 / payments,
         processor * 1e6 / payments,
         longest.as_secs_f64() * 1e3
     );
-    history.analyse().await.unwrap();
-    ask(&history, blocks).await;
-    history.close().await;
+    parent
 }
 
 /// Asks what people and bank systems ask; prints the median and the 99th of 100 answers.

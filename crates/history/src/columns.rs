@@ -417,8 +417,20 @@ pub(crate) fn text(value: &str) -> Value {
     Value::Text(value.to_owned())
 }
 
+/// A byte that counts those that follow, then these, big-endian and without zeros before them: it sorts by bytes as the
+/// number does, and what people pay takes five bytes instead of 32 in the row and in each index.
 pub(crate) fn amount(value: U256) -> Value {
-    Value::Bytes(value.to_be_bytes::<32>().to_vec())
+    let mut bytes = value.to_be_bytes_trimmed_vec();
+    // At most 32.
+    bytes.insert(0, u8::try_from(bytes.len()).unwrap_or_default());
+    Value::Bytes(bytes)
+}
+
+/// Takes an amount back; absent where these bytes are none.
+pub(crate) fn amount_from(bytes: &[u8]) -> Option<U256> {
+    let (count, digits) = bytes.split_first()?;
+    let is_one = usize::from(*count) == digits.len() && digits.first() != Some(&0);
+    U256::try_from_be_slice(digits).filter(|_| is_one)
 }
 
 pub(crate) fn optional<T>(value: Option<T>, kind: Kind, write: impl FnOnce(T) -> Value) -> Value {
@@ -484,7 +496,8 @@ impl Fields {
     }
 
     pub(crate) fn amount(&mut self) -> Result<U256, Failure> {
-        self.array().map(U256::from_be_bytes::<32>)
+        let value = self.bytes()?;
+        amount_from(&value).ok_or_else(|| self.damaged(format!("{value:?} is no amount")))
     }
 
     pub(crate) fn place(&mut self) -> Result<Place, Failure> {

@@ -7,6 +7,7 @@ use crate::{
     HistoryError,
     columns::{Column, Kind, Record},
     location::Location,
+    schema,
 };
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions as _, Row as _, TypeInfo as _, ValueRef as _,
@@ -25,15 +26,17 @@ const READERS_MAX: u32 = 4;
 /// How long the writer waits for a connection.
 pub(crate) const WRITER_WAIT: Duration = Duration::from_secs(30);
 /// Size to which SQLite's journal shrinks.
-const JOURNAL_BYTES_MAX: u64 = 16 << 20;
+const JOURNAL_BYTES_MAX: u64 = 64 << 20;
+/// Pages of the journal from which SQLite copies it into the file: a page that changes again before costs no second copy.
+const JOURNAL_PAGES: u32 = 16_000;
 /// SQLite instructions between two looks at the clock.
 const INSTRUCTIONS_PER_TICK: i32 = 20_000;
 /// Rows of one INSERT of SQLite. There is one prepared statement for each smaller number, and sqlx keeps a hundred.
 const SQLITE_ROWS: usize = 16;
 /// Rows of one INSERT of PostgreSQL, which takes columns as arrays.
 const POSTGRES_ROWS: usize = 4_096;
-/// The schema, one text for both.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "history", include_str!("../migrations/0001_history.sql"))];
+/// Changes of the schema. The first makes everything ([`crate::schema`]).
+const MIGRATIONS: [(i64, &str); 1] = [(1, "history")];
 /// Every table, those that refer to others first.
 const TABLES: [&str; 12] = [
     "persons",
@@ -138,12 +141,10 @@ impl Database {
                     .busy_timeout(WRITER_WAIT)
                     .pragma("cache_size", "-65536")
                     .pragma("journal_size_limit", JOURNAL_BYTES_MAX.to_string())
+                    .pragma("wal_autocheckpoint", JOURNAL_PAGES.to_string())
                     .disable_statement_logging();
                 let writer = one(SqlitePoolOptions::new()).connect_with(options.clone()).await.map_err(failed)?;
-                migrator("INTEGER PRIMARY KEY", "BLOB", "TEXT")
-                    .run(&writer)
-                    .await
-                    .map_err(|error| failed(error.into()))?;
+                migrator(true).run(&writer).await.map_err(|error| failed(error.into()))?;
                 let readers =
                     some(SqlitePoolOptions::new()).connect_with(options.read_only(true)).await.map_err(failed)?;
                 Ok(Self::Sqlite { writer, readers })
@@ -156,10 +157,7 @@ impl Database {
                 if encoding != "UTF8" {
                     return Err(HistoryError::Encoding { place: location.to_string(), encoding });
                 }
-                migrator("BIGINT PRIMARY KEY", "BYTEA", "TEXT COLLATE \"C\"")
-                    .run(&writer)
-                    .await
-                    .map_err(|error| failed(error.into()))?;
+                migrator(false).run(&writer).await.map_err(|error| failed(error.into()))?;
                 // A search has an index made for it, and its values decide which part of it.
                 let options = options.options([
                     ("default_transaction_read_only", "on"),
@@ -299,8 +297,15 @@ impl Work {
         let into = format!("INSERT INTO {} ({}) ", R::TABLE, names.join(", "));
         match self {
             Self::Sqlite(_) => {
-                for rows in rows.chunks(SQLITE_ROWS) {
-                    self.execute(insert_rows(&into, rows)).await?;
+                let (whole, rest) = rows.as_chunks::<SQLITE_ROWS>();
+                let sql = insert_rows(&into, names.len(), SQLITE_ROWS);
+                let whole = whole.iter().map(|rows| (sql.clone(), rows.as_slice()));
+                let rest = [rest].into_iter().filter(|rest| !rest.is_empty());
+                let rest = rest.map(|rows| (insert_rows(&into, names.len(), rows.len()), rows));
+                for (sql, rows) in whole.chain(rest) {
+                    let mut values = Vec::with_capacity(names.len().saturating_mul(rows.len()));
+                    rows.iter().for_each(|row| row.write(&mut values));
+                    self.execute(Statement { sql, values }).await?;
                 }
             }
             Self::Postgres(work) => {
@@ -345,35 +350,27 @@ fn some<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
     options.max_connections(READERS_MAX).acquire_timeout(WRITER_WAIT)
 }
 
-/// The schema with the types of one database.
-fn migrator(key: &str, bytes: &str, text: &str) -> Migrator {
-    let migrations = MIGRATIONS.iter().map(|&(version, description, sql)| {
-        let sql = sql.replace("{key}", key).replace("{bytes}", bytes).replace("{text}", text);
-        Migration::new(
-            version,
-            description.into(),
-            MigrationType::Simple,
-            sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)),
-            false,
-        )
+/// The schema as one database has it.
+fn migrator(is_sqlite: bool) -> Migrator {
+    let migrations = MIGRATIONS.map(|(version, description)| {
+        let sql = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(schema::migration(is_sqlite)));
+        Migration::new(version, description.into(), MigrationType::Simple, sql, false)
     });
-    Migrator::with_migrations(migrations.collect())
+    Migrator::with_migrations(migrations.into())
 }
 
-/// One INSERT of some rows.
-fn insert_rows<R: Record>(into: &str, rows: &[R]) -> Statement {
-    let mut statement = Statement::new(into);
-    statement.push("VALUES ");
-    for (number, row) in rows.iter().enumerate() {
-        statement.push(if number == 0 { "(" } else { ", (" });
-        let mut values = Vec::with_capacity(R::COLUMNS.len());
-        row.write(&mut values);
-        for (number, value) in values.into_iter().enumerate() {
-            statement.push(if number == 0 { "" } else { ", " }).bind(value);
+/// One INSERT of some rows of so many columns.
+fn insert_rows(into: &str, columns: usize, rows: usize) -> String {
+    let mut sql = format!("{into}VALUES ");
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            // Values are bound in their order.
+            sql.push_str(if column == 0 { "?" } else { ", ?" });
         }
-        statement.push(")");
+        sql.push(')');
     }
-    statement
+    sql
 }
 
 fn sqlite_arguments(values: Vec<Value>) -> Result<SqliteArguments, Failure> {

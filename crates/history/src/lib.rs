@@ -23,6 +23,8 @@ mod database;
 mod decode;
 mod location;
 mod record;
+mod runs;
+mod schema;
 mod search;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! What can be asked, and how an answer is found.
 //!
 //! Every search is walked along one index that was made for it, from the newest on, and stops when the page is full.
-//! What else is asked for is compared on the way. SQLite is told the index by name; PostgreSQL finds it by its
+//! What else is asked for is compared on the way. SQLite is told the index by name, or the runs that it has instead;
+//! PostgreSQL finds it by its
 //! statistics and is not allowed to read a whole table instead. A page is found in two steps: the places first, then
 //! their rows.
 
@@ -17,6 +18,7 @@ use crate::{
         BlockRecord, DecisionRecord, LogRecord, NameRecord, PaymentRecord, PaymentStepRecord, Place, SettlementRecord,
         Status, TransactionRecord, TransferRecord,
     },
+    schema::TRANSACTIONS_BY_HASH,
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use florin_types::Height;
@@ -250,9 +252,11 @@ impl History {
 
     /// The transaction with this hash.
     pub async fn transaction(&self, hash: B256, ask: &Ask) -> Result<Option<TransactionRecord>, HistoryError> {
-        let mut rest = Statement::new("WHERE t.hash = ");
-        rest.bind(bytes(hash));
-        Ok(self.lookup(ask, rest).await?.pop())
+        let found = async {
+            let (mut work, _) = self.begin_search(ask).await?;
+            of_hash(&mut work, hash).await
+        };
+        Ok(found.await.map_err(|failure| self.refused(failure, ask))?.pop())
     }
 
     /// The block at a height.
@@ -323,7 +327,8 @@ async fn page<R: Record>(
     deadline: Instant,
 ) -> Result<Page<R>, Failure> {
     let cursor = ask.cursor.as_ref().map(|cursor| Cursor::decode(cursor, id, plan.is_keyed())).transpose()?;
-    let statement = plan.places(cursor.as_ref(), ask.rows_max.saturating_add(1), work.is_sqlite())?;
+    let runs = plan.runs(work).await?;
+    let statement = plan.places(cursor.as_ref(), ask.rows_max.saturating_add(1), work.is_sqlite(), &runs)?;
     let mut places = Vec::new();
     for mut row in work.fetch(statement).await? {
         let key = if plan.is_keyed() { row.pop().as_ref().and_then(key_bytes) } else { None };
@@ -374,6 +379,14 @@ fn selecting<R: Record>(rest: Statement) -> Statement {
 async fn read<R: Record>(work: &mut Work, statement: Statement) -> Result<Vec<R>, Failure> {
     let found = work.fetch(statement).await?;
     found.into_iter().map(|row| R::read(&mut Fields::new(R::TABLE, row))).collect()
+}
+
+/// The transaction with this hash, if there is one.
+pub(crate) async fn of_hash(work: &mut Work, hash: B256) -> Result<Vec<TransactionRecord>, Failure> {
+    let rest = TRANSACTIONS_BY_HASH.any(work.is_sqlite(), std::iter::once(bytes(hash)));
+    let mut found: Vec<TransactionRecord> = rows(work, rest).await?;
+    found.retain(|transaction| transaction.hash == hash);
+    Ok(found)
 }
 
 /// Names that begin so.

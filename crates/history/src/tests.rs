@@ -7,6 +7,7 @@ mod delivery;
 mod kill;
 mod place;
 mod plans;
+mod runs;
 mod searches;
 mod server;
 mod store;

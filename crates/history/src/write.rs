@@ -6,6 +6,8 @@ use crate::{
     columns::{Fields, amount, bytes, fold, number, text},
     database::{Database, Failure, Statement, Value, Work},
     decode::{NameChange, PaymentEvent, PaymentStep, Rows, decode},
+    runs,
+    schema::PAYMENTS_BY_UETR,
     search::rows,
 };
 use alloy_primitives::{Address, B256};
@@ -86,8 +88,9 @@ pub(crate) async fn append(history: &History, blocks: &[HistoryBlock]) -> Result
         chain.last = Some((height, found));
         new.push(decode(block)?);
     }
-    if !new.is_empty() {
+    if let Some(first) = new.first().map(|rows: &Rows| rows.block.height) {
         write(&mut work, new).await.map_err(failed)?;
+        runs::write(&mut work, first).await.map_err(failed)?;
         write_chain(&mut work, &chain).await.map_err(failed)?;
         work.commit().await.map_err(failed)?;
     }
@@ -214,13 +217,11 @@ fn step(payment: &PaymentRecord, event: &PaymentEvent) -> PaymentStepRecord {
 async fn read_payments(work: &mut Work, keys: &[Key]) -> Result<BTreeMap<Key, PaymentRecord>, Failure> {
     let mut found = BTreeMap::new();
     for keys in keys.chunks(KEYS_PER_QUERY) {
-        let mut rest = Statement::new("WHERE ");
-        for (index, (payer, uetr)) in keys.iter().enumerate() {
-            rest.push(if index == 0 { "(t.uetr = " } else { " OR (t.uetr = " }).bind(bytes(uetr));
-            rest.push(" AND t.payer = ").bind(bytes(payer)).push(")");
-        }
+        let rest = PAYMENTS_BY_UETR.any(work.is_sqlite(), keys.iter().map(|(_, uetr)| bytes(uetr)));
+        // Other payers may use the same UETR, and SQLite compares a part of it.
         let payments: Vec<PaymentRecord> = rows(work, rest).await?;
-        found.extend(payments.into_iter().map(|payment| ((payment.payer, payment.uetr), payment)));
+        let keyed = payments.into_iter().map(|payment| ((payment.payer, payment.uetr), payment));
+        found.extend(keyed.filter(|(key, _)| keys.binary_search(key).is_ok()));
     }
     Ok(found)
 }

@@ -2,10 +2,10 @@
 
 use super::{
     DecisionSearch, LogSearch, NAMED_MAX, Party, PaymentSearch, Reference, SettlementSearch, Side, TransactionSearch,
-    TransferSearch, Who, beginning_so, limit, rows,
+    TransferSearch, Who, beginning_so, limit, of_hash, rows,
 };
 use crate::{
-    columns::{Fields, Record, amount, bytes, number, text},
+    columns::{Fields, Record, amount, amount_from, bytes, number, text},
     cursor::Cursor,
     database::{Failure, Statement, Value, Work},
     decode::{TEXT_BYTES_MAX, kept},
@@ -13,6 +13,8 @@ use crate::{
         DecisionRecord, LogRecord, NameRecord, PaymentRecord, Place, SettlementRecord, Status, TransactionRecord,
         TransferRecord,
     },
+    runs,
+    schema::{self, Index},
 };
 use alloy_primitives::{Address, B256, U256};
 use std::{collections::BTreeSet, future::Future, ops::RangeInclusive};
@@ -121,20 +123,44 @@ impl Plan {
         self.key.map(|(key, _)| key)
     }
 
-    /// The statement for the first places after the cursor: place, and the key if there is one.
+    /// The runs that have to be looked into one by one, where the database keeps them and the answer is sorted by a key.
+    pub(crate) async fn runs(&self, work: &mut Work) -> Result<Vec<i64>, Failure> {
+        match self.index.and_then(|index| schema::scattered(self.table, index)) {
+            Some(index) if work.is_sqlite() && self.is_keyed() => runs::numbers(work, index).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The statement for the first places after the cursor: place, and the key if there is one. `runs` as [`Self::runs`]
+    /// gives them.
     pub(crate) fn places(
         &self,
         after: Option<&Cursor>,
         rows_max: usize,
         is_sqlite: bool,
+        runs: &[i64],
     ) -> Result<Statement, Failure> {
+        let bounds = self.bounds(after)?;
         let mut statement = Statement::new("");
         let several = self.branches.len() > 1;
         for (number, branch) in self.branches.iter().enumerate() {
             if several {
                 statement.push(if number == 0 { "SELECT place FROM (" } else { " UNION SELECT place FROM (" });
             }
-            self.branch(&mut statement, branch, after, rows_max, is_sqlite)?;
+            let index = branch.index.or(self.index);
+            let scattered = index.filter(|_| is_sqlite).and_then(|index| schema::scattered(self.table, index));
+            match (scattered, self.key) {
+                (None, _) => self.along_index(&mut statement, branch, &bounds, index.filter(|_| is_sqlite), is_sqlite),
+                (Some(index), None) => self.along_runs(&mut statement, branch, &bounds, index),
+                (Some(index), Some((key, _))) => {
+                    for (number, run) in runs.iter().enumerate() {
+                        statement.push(if number == 0 { "" } else { " UNION ALL " });
+                        self.largest_of_run(&mut statement, branch, &bounds, (index, key, *run), rows_max);
+                    }
+                    statement.push(&format!(" ORDER BY {key} DESC, place DESC"));
+                }
+            }
+            statement.push(" LIMIT ").bind(limit(rows_max));
             if several {
                 statement.push(&format!(") AS branch{number}"));
             }
@@ -145,50 +171,116 @@ impl Plan {
         Ok(statement)
     }
 
-    fn branch(
+    /// Along an index of the database.
+    fn along_index(
         &self,
         statement: &mut Statement,
         branch: &Branch,
-        after: Option<&Cursor>,
-        rows_max: usize,
+        bounds: &Bounds,
+        named: Option<&str>,
         is_sqlite: bool,
-    ) -> Result<(), Failure> {
+    ) {
         let key = self.key.map(|(key, _)| key);
         let columns = key.map_or("place".into(), |key| format!("place, {key}"));
         statement.push(&format!("SELECT {columns} FROM {}", self.table));
         if is_sqlite {
-            statement.push(&match branch.index.or(self.index) {
+            statement.push(&match named {
                 Some(index) => format!(" INDEXED BY {}_by_{index}", self.table),
                 None => " NOT INDEXED".into(),
             });
         }
+        statement.push(" WHERE ");
+        bounds.push(statement, "");
+        for Condition { column, operator, value } in &branch.conditions {
+            let value = bounds.nearest(column, operator, value);
+            statement.push(&format!(" AND {column} {operator} ")).bind(value.clone());
+        }
+        statement.push(&key.map_or(" ORDER BY ".into(), |key| format!(" ORDER BY {key} DESC, ")));
+        statement.push("place DESC");
+    }
+
+    /// Along the runs of an index, the newest first.
+    fn along_runs(&self, statement: &mut Statement, branch: &Branch, bounds: &Bounds, index: &Index) {
+        let name = index.full_name();
+        statement.push(&format!("SELECT k.place FROM runs r CROSS JOIN {name} k"));
+        self.in_run(statement, branch, bounds, index, &format!("r.name = '{name}' AND k.run = r.run"));
+        statement.push(" ORDER BY r.run DESC, k.place DESC");
+    }
+
+    /// The largest keys of one run, and their places.
+    fn largest_of_run(
+        &self,
+        statement: &mut Statement,
+        branch: &Branch,
+        bounds: &Bounds,
+        (index, key, run): (&Index, &str, i64),
+        rows_max: usize,
+    ) {
+        let name = index.full_name();
+        statement.push(&format!("SELECT place, {key} FROM (SELECT k.place, k.{key} FROM {name} k"));
+        // The number is ours: the plan of the statement may know it.
+        self.in_run(statement, branch, bounds, index, &format!("k.run = {run}"));
+        statement.push(&format!(" ORDER BY k.{key} DESC, k.place DESC LIMIT ")).bind(limit(rows_max)).push(")");
+    }
+
+    /// What fits in a run called `k`, with the rows where one of the conditions needs them.
+    fn in_run(&self, statement: &mut Statement, branch: &Branch, bounds: &Bounds, index: &Index, run: &str) {
+        let rows = branch.conditions.iter().any(|condition| index.needs_row(condition.column));
+        if rows {
+            statement.push(&format!(" CROSS JOIN {} t", self.table));
+        }
+        statement.push(&format!(" WHERE {run} AND "));
+        bounds.push(statement, "k.");
+        for Condition { column, operator, value } in &branch.conditions {
+            statement.push(" AND ");
+            index.condition(statement, column, operator, bounds.nearest(column, operator, value).clone());
+        }
+        if rows {
+            statement.push(" AND t.place = k.place");
+        }
+    }
+
+    /// Which places a page may have.
+    fn bounds(&self, after: Option<&Cursor>) -> Result<Bounds, Failure> {
         let until = match after {
-            Some(after) if key.is_none() => after.place.as_sql().saturating_sub(1).min(self.range.until),
+            Some(after) if self.key.is_none() => after.place.as_sql().saturating_sub(1).min(self.range.until),
             _ => self.range.until,
         };
-        statement.push(" WHERE place >= ").bind(Value::Integer(self.range.from));
-        statement.push(" AND place <= ").bind(Value::Integer(until));
         let reached = match self.key.zip(after) {
             Some(((key, kind), after)) => {
                 Some((key, kind.value(after.key.as_deref().unwrap_or_default())?, after.place))
             }
             None => None,
         };
-        for Condition { column, operator, value } in &branch.conditions {
-            // SQLite takes one upper bound of the index: the nearest, or every page would begin at the top again.
-            let nearest = match &reached {
-                Some((key, reached, _)) if key == column && *operator == "<=" => reached.least(value),
-                _ => value,
-            };
-            statement.push(&format!(" AND {column} {operator} ")).bind(nearest.clone());
-        }
-        if let Some((key, value, place)) = reached {
-            statement.push(&format!(" AND ({key}, place) < (")).bind(value).push(", ");
+        Ok(Bounds { from: self.range.from, until, reached })
+    }
+}
+
+/// Where a page begins and ends.
+struct Bounds {
+    from: i64,
+    until: i64,
+    /// Key and place of the last row before the page, where rows are sorted by a key.
+    reached: Option<(&'static str, Value, Place)>,
+}
+
+impl Bounds {
+    /// As conditions on the columns of a table, whose name and a full stop come before them.
+    fn push(&self, statement: &mut Statement, table: &str) {
+        statement.push(&format!("{table}place >= ")).bind(Value::Integer(self.from));
+        statement.push(&format!(" AND {table}place <= ")).bind(Value::Integer(self.until));
+        if let Some((key, value, place)) = &self.reached {
+            statement.push(&format!(" AND ({table}{key}, {table}place) < (")).bind(value.clone()).push(", ");
             statement.bind(Value::Integer(place.as_sql())).push(")");
         }
-        statement.push(&key.map_or(" ORDER BY ".into(), |key| format!(" ORDER BY {key} DESC, ")));
-        statement.push("place DESC LIMIT ").bind(limit(rows_max));
-        Ok(())
+    }
+
+    /// SQLite takes one upper bound of an index: the nearest, or every page would begin at the top again.
+    fn nearest<'a>(&'a self, column: &str, operator: &str, value: &'a Value) -> &'a Value {
+        match &self.reached {
+            Some((key, reached, _)) if *key == column && operator == "<=" => reached.least(value),
+            _ => value,
+        }
     }
 }
 
@@ -196,7 +288,7 @@ impl KeyKind {
     /// The key of a cursor, which is untrusted.
     fn value(self, key: &[u8]) -> Result<Value, Failure> {
         match self {
-            Self::Amount if key.len() == 32 => Ok(bytes(key)),
+            Self::Amount if amount_from(key).is_some() => Ok(bytes(key)),
             Self::Amount => Err(Failure::Cursor),
             // No NUL is ever kept, and PostgreSQL takes none.
             Self::Text => match std::str::from_utf8(key) {
@@ -440,9 +532,7 @@ async fn range(
         range.until = after.saturating_sub(1);
     }
     if let Some(hash) = transaction {
-        let mut rest = Statement::new("WHERE t.hash = ");
-        rest.bind(bytes(hash));
-        let found: Vec<TransactionRecord> = rows(work, rest).await?;
+        let found: Vec<TransactionRecord> = of_hash(work, hash).await?;
         let Some(found) = found.first() else { return Ok(None) };
         let (first, count) = rows_of(found);
         let from = Place::new(found.place.height(), first).map_or(i64::MAX, Place::as_sql);
