@@ -12,6 +12,7 @@ mod envelope;
 mod failure;
 mod files;
 mod genesis;
+mod history;
 mod inspect;
 mod key;
 mod network;
@@ -19,6 +20,7 @@ mod node;
 mod output;
 mod passphrase;
 mod pay;
+mod progress;
 mod reference;
 mod remote;
 mod telemetry;
@@ -77,6 +79,8 @@ enum Command {
     Backup(backup::BackupCommand),
     /// Makes a node's data from a backup, up to any height.
     Restore(backup::RestoreCommand),
+    /// Looks after the searchable history of a node.
+    History(history::HistoryCommand),
     /// Measures payments a second, latency and processor time.
     Bench(bench::BenchCommand),
     /// Writes the reference pages of the documentation.
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
         Command::Inspect(command) => inspect::run(command, output),
         Command::Backup(command) => backup::run(command, output),
         Command::Restore(command) => backup::run_restore(&command, output),
+        Command::History(command) => history::run(&command, output),
         Command::Bench(command) => bench::run(command, output),
         Command::Reference(command) => reference::run(&command),
     };

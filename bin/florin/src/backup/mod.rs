@@ -14,7 +14,6 @@ mod blocks;
 pub(crate) mod keys;
 mod manifest;
 mod place;
-mod progress;
 mod read;
 mod restore;
 mod snapshot;
@@ -31,12 +30,12 @@ use crate::{
     network::NetworkArguments,
     output::{self, Output},
     passphrase::PassphraseSource,
+    progress::Progress,
 };
 use alloy_primitives::B256;
 use clap::{Args, Subcommand};
 use florin_types::Height;
 use manifest::Store;
-use progress::Progress;
 use restore::{Replayed, Source};
 use serde_json::json;
 use std::path::PathBuf;

@@ -12,7 +12,6 @@ use super::{
     blocks::{Kept, Trust},
     manifest::{Manifest, Store},
     place::Place,
-    progress::Progress,
     read::{self, Reading},
     snapshot,
     state::StateFile,
@@ -22,6 +21,7 @@ use crate::{
     failure::{Exit, Failure},
     files::{self, Audience},
     node::{directory::Directory, machine, votes},
+    progress::Progress,
 };
 use alloy_primitives::{B256, Bytes};
 use florin_consensus::{Context, History, NodeConfig, NodeSecret, Rebuild, RebuildError, StateBeginning, rebuild};

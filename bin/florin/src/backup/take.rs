@@ -7,7 +7,6 @@
 use super::{
     blocks::{Chain, Kept, Trust, write_block, write_head},
     manifest::{BEGUN, Hashing, Manifest, Store},
-    progress::Progress,
     snapshot::{self, Taking},
 };
 use crate::{
@@ -15,6 +14,7 @@ use crate::{
     failure::{Exit, Failure},
     files,
     network::Network,
+    progress::Progress,
     remote::client_failure,
 };
 use florin_types::{Height, wire::BLOCKS_MAX};

@@ -59,6 +59,30 @@ impl FromVariable for LogFormat {
     }
 }
 
+/// Where the searchable history is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HistoryStore {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// In a file of this machine.
+    Sqlite,
+    /// In a database of the institution.
+    Postgres,
+}
+
+impl FromVariable for HistoryStore {
+    fn from_variable(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            "sqlite" => Ok(Self::Sqlite),
+            "postgres" => Ok(Self::Postgres),
+            _ => Err(format!("{text:?} is none of off, sqlite and postgres")),
+        }
+    }
+}
+
 macro_rules! sections {
     ($(
         $(#[doc = $section_doc:literal])*
@@ -203,6 +227,19 @@ sections! {
         logs_max: u64 = 20_000,
         /// Web origins that browsers may call from; `*` for every one.
         cors_origins: Vec<String> = Vec::new(),
+    }
+    /// The history that people and bank systems search: payments with their steps, transfers, decisions, settlement, in SQL.
+    /// The node feeds it with every final block; `florin history rebuild` makes it anew.
+    history: History {
+        /// `off`, `sqlite` (a file) or `postgres` (a database of its own, encoded in UTF8).
+        store: HistoryStore = HistoryStore::Off,
+        /// File of SQLite. Not set: `history.sqlite` in the data directory.
+        file: Option<PathBuf> = None,
+        /// File with the URL of PostgreSQL, `postgres://user@host:5432/database`, without a password. The server must show a
+        /// certificate for its name, unless the URL says otherwise: `specs/history.md`.
+        url_file: Option<PathBuf> = None,
+        /// File with the password for PostgreSQL, which nobody else may read. Not set: the URL's user needs none.
+        password_file: Option<PathBuf> = None,
     }
     /// Prometheus metrics and health: `/metrics`, `/healthz`, `/readyz`.
     monitoring: Monitoring {

@@ -11,7 +11,7 @@
 
 mod fields;
 
-pub(crate) use fields::{Config, LogFormat, Rpc, SECTIONS, Storage};
+pub(crate) use fields::{Config, HistoryStore, LogFormat, Rpc, SECTIONS, Storage};
 
 use crate::{failure::Failure, files};
 use alloy_primitives::Address;
@@ -104,6 +104,9 @@ impl Config {
         };
         if self.storage.history_blocks < 1 {
             return wrong("storage.history_blocks", "at least 1 block is kept".into());
+        }
+        if self.history.store == HistoryStore::Postgres && self.history.url_file.is_none() {
+            return wrong("history.url_file", "a history in PostgreSQL has a file with its URL".into());
         }
         if !(0.0..=1.0).contains(&self.traces.sampled_ratio) {
             return wrong("traces.sampled_ratio", format!("{} is not between 0 and 1", self.traces.sampled_ratio));

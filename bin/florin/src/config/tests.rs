@@ -18,6 +18,8 @@ fn wrong_files_name_the_field() {
         ("[rcp]\n", "rcp"),
         ("[storage]\nhistory_blocks = -1", "storage.history_blocks"),
         ("[storage]\nhistory_blocks = 0", "storage.history_blocks"),
+        ("[history]\nstore = \"mysql\"", "history.store"),
+        ("[history]\nstore = \"postgres\"", "history.url_file"),
         ("[log]\nformat = \"xml\"", "log.format"),
         ("[log]\nfilter = \"=,=\"", "log.filter"),
         ("[traces]\nsampled_ratio = 1.5", "traces.sampled_ratio"),

@@ -10,7 +10,7 @@
 
 use super::accounts::People;
 use crate::{
-    config::Config,
+    config::{Config, HistoryStore},
     failure::Failure,
     files::{self, Audience},
     key::{accounts::Store, keystore::Cost},
@@ -144,6 +144,10 @@ impl Layout {
         config.rpc.cors_origins = vec!["*".into()];
         config.monitoring.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, monitoring_port));
         config.monitoring.account_names = self.account_names.clone();
+        // One history of everything is enough for those who search.
+        if self.nodes().first().is_some_and(|first| first.name == node.name) {
+            config.history.store = HistoryStore::Sqlite;
+        }
         config.storage.worker_threads = 2;
         config.storage.page_cache_mb = self.page_cache_mb();
         let text = toml::to_string(&config).map_err(|error| {

@@ -123,6 +123,7 @@ pub(crate) const CHECKS: &[Check] = {
         check("refused_blocks", Network, "no leader's block broke a rule since the node started"),
         check("pool", Network, "the pool is less than nine tenths full"),
         check("index", Network, "fewer than 100 blocks wait for the index"),
+        check("history", Network, "fewer than 100 blocks wait for the searchable history, where there is one"),
         check(
             "settlement_queue",
             Network,

@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 const LAG_BLOCKS_MAX: u64 = 20;
 /// Heartbeats without a block that are no halt yet: leaders may be passed over.
 const HEARTBEATS_MAX: u64 = 4;
-/// Blocks that may wait for the index.
+/// Blocks that may wait for the index, and for the history.
 const INDEX_BLOCKS_MAX: u64 = 100;
+const HISTORY_BLOCKS_MAX: u64 = 100;
 /// Clocks that differ by more are named, and by which a node does not work well any more, in milliseconds.
 const CLOCK_WARNING_MS: f64 = 1_000.0;
 const CLOCK_BROKEN_MS: f64 = 10_000.0;
@@ -50,6 +51,7 @@ impl Seen<'_> {
             self.refused_blocks(),
             self.pool(),
             self.index(),
+            self.history(),
             self.settlement_queue(),
             self.memory(),
         ];
@@ -379,6 +381,26 @@ impl Seen<'_> {
             return Finding::well(CODE, seen);
         }
         let next = "after a start or a rebuild: wait; searches by hash and logs answer late. If it grows: the disk is too slow";
+        Finding::warning(CODE, seen, next)
+    }
+
+    fn history(&self) -> Finding {
+        const CODE: &str = "history";
+        let Some(behind) = self.now("florin_history_lag_blocks") else {
+            return Finding::well(CODE, "this node keeps none: history.store is off");
+        };
+        let failures = self.now("florin_history_failures_total").unwrap_or_default();
+        let earlier = self.first.count("florin_history_failures_total").unwrap_or_default();
+        let seen = format!("{behind} blocks wait for the history, it has failed {failures} times since the start");
+        if failures > earlier {
+            let next = "the log says why: see that the database runs, takes this user and has room";
+            return Finding::warning(CODE, seen, next);
+        }
+        if behind < HISTORY_BLOCKS_MAX {
+            return Finding::well(CODE, seen);
+        }
+        let next =
+            "after a start or a rebuild: wait; searches do not find the newest. If it grows: the database is too slow";
         Finding::warning(CODE, seen, next)
     }
 

@@ -38,6 +38,8 @@ florin_node_pool_room_transactions 100
 florin_node_pool_room_bytes 10000
 florin_rpc_head_height_blocks 40
 florin_rpc_indexed_height_blocks 39
+florin_history_lag_blocks 1
+florin_history_failures_total 2
 florin_machine_memory_size_bytes 1000000
 florin_machine_disk_free_bytes 500000
 florin_machine_disk_size_bytes 1000000
@@ -107,7 +109,7 @@ fn every_finding_is_of_a_check_in_the_list_and_every_check_of_the_network_is_mad
 #[test]
 fn a_node_that_tells_nothing_is_never_called_well() {
     for finding in findings("", "") {
-        let silent_is_well = matches!(finding.code, "blocked_peers" | "settlement_queue");
+        let silent_is_well = matches!(finding.code, "blocked_peers" | "history" | "settlement_queue");
         assert_eq!(finding.verdict == CouldNotLook, !silent_is_well, "{finding:?}");
     }
 }
@@ -180,6 +182,10 @@ fn limits_of_the_other_checks_are_where_they_are_said_to_be() {
         Warning,
         &["100 blocks"],
     );
+    expect(&["florin_history_lag_blocks 99"], "history", Well, &["99 blocks", "2 times"]);
+    expect(&["florin_history_lag_blocks 100"], "history", Warning, &["100 blocks"]);
+    let fails = findings(HEALTHY, &with(&["florin_history_failures_total 3"]));
+    assert_eq!(find(&fails, "history").verdict, Warning);
     expect(&["runtime_process_rss 900000"], "memory", Warning, &["900.0 kB of 1.0 MB"]);
     let blocked = format!("florin_network_tracker_directory_blocked{{peer=\"{}\"}} 1700", "07".repeat(32));
     expect(&[&blocked], "blocked_peers", Warning, &["bank-b"]);

@@ -8,6 +8,8 @@ mod offline;
 mod remote;
 mod report;
 
+pub(crate) use offline::{Opened, look};
+
 use crate::{failure::Failure, network::NetworkArguments, output::Output};
 use alloy_primitives::{B256, U256};
 use clap::{Args, Subcommand};

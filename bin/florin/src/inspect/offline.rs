@@ -26,14 +26,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::{path::Path, sync::Arc};
 
 /// A stopped node's ledger.
-struct Opened {
-    genesis: Genesis,
-    genesis_hash: B256,
-    ledger: Ledger,
+pub(crate) struct Opened {
+    pub(crate) genesis: Genesis,
+    pub(crate) genesis_hash: B256,
+    pub(crate) ledger: Ledger,
 }
 
 /// Opens the ledger in a node's directory and looks at it.
-fn look<T, F>(path: &Path, look: impl FnOnce(Opened) -> F) -> Result<T, Failure>
+pub(crate) fn look<T, F>(path: &Path, look: impl FnOnce(Opened) -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
@@ -70,6 +70,12 @@ impl Opened {
             format_args!("the data begins with {}, genesis.json with {}", first.block.hash(), self.genesis_hash),
             "put the genesis file of this data's network into the directory",
         ))
+    }
+
+    /// The block at a height that the ledger has.
+    pub(crate) async fn block(&self, height: Height) -> Result<Arc<FinalizedBlock>, Failure> {
+        let found = self.ledger.block(height).await.map_err(ledger_failure)?;
+        found.ok_or_else(|| fault(format!("block {height} is missing")))
     }
 
     async fn find(&self, name: BlockName) -> Result<Arc<FinalizedBlock>, Failure> {
@@ -231,8 +237,7 @@ async fn event_books(opened: &Opened, head: Height) -> Result<Books, Failure> {
         ));
     }
     for height in 1..=head {
-        let found = opened.ledger.block(height).await.map_err(ledger_failure)?;
-        let found = found.ok_or_else(|| fault(format!("block {height} is missing")))?;
+        let found = opened.block(height).await?;
         for log in found.receipts.iter().flat_map(|receipt| receipt.logs()) {
             books.apply(log).map_err(|violation| {
                 Failure::damaged(

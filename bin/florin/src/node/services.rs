@@ -1,4 +1,4 @@
-//! The parts of a running node, started in order and stopped in reverse: monitoring, engine, index, JSON-RPC.
+//! The parts of a running node, started in order and stopped in reverse: monitoring, engine, index, JSON-RPC, history.
 
 use super::{
     admin_acts,
@@ -10,7 +10,14 @@ use super::{
     role_name, tls,
     vitals::Vitals,
 };
-use crate::{config::Rpc, demo::process::Serving, failure::Failure, genesis, key::network::key_failure};
+use crate::{
+    config::Rpc,
+    demo::process::Serving,
+    failure::Failure,
+    genesis,
+    history::{self, feed::Feed},
+    key::network::key_failure,
+};
 use alloy_primitives::B256;
 use florin_consensus::{Context, NetworkConfig, Node, NodeConfig, StartError, SubmitError as EngineRefusal};
 use florin_index::Index;
@@ -73,6 +80,8 @@ pub(crate) async fn start(
     intrusions: Arc<Intrusions>,
 ) -> Result<Services, NotStarted> {
     let settings = directory.config();
+    // Before anything is touched: a history that is badly named is a mistake in the configuration.
+    let history = history::location(directory)?;
     intrusions.expect(config.genesis.validators().map(|node| node.public_key));
     // Before the engine: one that copies the state takes minutes, and whoever watches the process shall know why.
     let stage = Arc::new(Stage { vitals: Vitals::new(directory.data()), intrusions, running: OnceLock::new() });
@@ -92,6 +101,9 @@ pub(crate) async fn start(
     let rpc_address = rpc.as_ref().map(RpcServer::address);
     let measured = Arc::new(Measured {
         rpc: Mutex::new(rpc),
+        history: history.map(|place| {
+            history::feed::follow(place, node.ledger().clone(), node.genesis().clone(), node.genesis_hash())
+        }),
         queues: queues::watch(node.ledger().clone(), node.genesis().clone(), settings.monitoring.names()?),
         node,
         block_age_ms_max: settings.monitoring.block_age_ms_max,
@@ -146,6 +158,9 @@ impl Services {
             && tokio::time::timeout(RPC_STOP_TIME_MAX, rpc.stop()).await.is_err()
         {
             tracing::warn!("connections to JSON-RPC were cut");
+        }
+        if let Some(history) = &self.measured.history {
+            history.stop().await;
         }
         self.measured.node.stop().await;
     }
@@ -287,6 +302,8 @@ struct Measured {
     /// Taken out to be stopped.
     rpc: Mutex<Option<RpcServer>>,
     queues: Arc<Queues>,
+    /// None where the configuration asks for none.
+    history: Option<Arc<Feed>>,
     block_age_ms_max: u64,
 }
 
@@ -318,7 +335,8 @@ impl monitoring::Observed for Stage {
         let own = [self.vitals.encode(), self.intrusions.metrics()];
         let Some(running) = self.running.get() else { return monitoring::join(&own) };
         let rpc = running.rpc().as_ref().map(RpcServer::metrics).unwrap_or_default();
-        let engine = [running.node.metrics(), rpc, running.queues.encode()];
+        let history = running.history.as_ref().map(|history| history.encode()).unwrap_or_default();
+        let engine = [running.node.metrics(), rpc, running.queues.encode(), history];
         monitoring::join(&[engine.as_slice(), &own].concat())
     }
 

@@ -4,10 +4,10 @@ use crate::output::Output;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar in the terminal.
-pub(super) struct Progress(ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    pub(super) fn new(output: Output) -> Self {
+    pub(crate) fn new(output: Output) -> Self {
         let bar = if output.is_json() { ProgressBar::hidden() } else { ProgressBar::new(0) };
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec}, {eta} left") {
             bar.set_style(style);
@@ -16,18 +16,18 @@ impl Progress {
     }
 
     /// Shows the same bar from elsewhere.
-    pub(super) fn also(&self) -> impl Fn(&'static str, (u64, u64)) + Send + 'static {
+    pub(crate) fn also(&self) -> impl Fn(&'static str, (u64, u64)) + Send + 'static {
         let bar = self.0.clone();
         move |what, (done, all)| show(&bar, what, done, all)
     }
 
     /// Says something beside the bar.
-    pub(super) fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         self.0.println(text);
     }
 
     /// So much of all is done.
-    pub(super) fn show(&self, what: &'static str, done: u64, all: u64) {
+    pub(crate) fn show(&self, what: &'static str, done: u64, all: u64) {
         show(&self.0, what, done, all);
     }
 }
