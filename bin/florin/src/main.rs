@@ -11,6 +11,7 @@ mod doctor;
 mod envelope;
 mod failure;
 mod files;
+mod gateway;
 mod genesis;
 mod history;
 mod inspect;
@@ -71,6 +72,8 @@ enum Command {
     Key(key::KeyCommand),
     /// Pays, and waits until the payment is final.
     Pay(pay::PayCommand),
+    /// Takes ISO 20022 messages of banks, pays what they order, and answers them.
+    Gateway(gateway::GatewayCommand),
     /// Looks after payment channels, and shows the newest state when a payer closes with an old one.
     Watch(watch::WatchCommand),
     /// Looks at blocks, transactions, accounts and proofs, over RPC or in a node's directory.
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
         Command::Genesis(command) => genesis::run(command, output),
         Command::Key(command) => key::run(command, output),
         Command::Pay(command) => pay::run(command, output),
+        Command::Gateway(command) => gateway::run(&command, output),
         Command::Watch(command) => watch::run(command, output),
         Command::Inspect(command) => inspect::run(command, output),
         Command::Backup(command) => backup::run(command, output),

@@ -35,6 +35,24 @@ pub struct ProvenBlock {
     pub transactions: Vec<B256>,
 }
 
+/// A final block with its transactions and what each of them did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProvenBody {
+    /// The block.
+    pub header: FinalHeader,
+    /// Its transactions, in order.
+    pub transactions: Vec<TxEnvelope>,
+    /// Their receipts, in the same order.
+    pub receipts: Vec<ReceiptEnvelope>,
+}
+
+impl ProvenBody {
+    /// Hash of a transaction, computed here: the one that stands in the JSON is the server's word.
+    pub fn hash(&self, index: usize) -> Option<B256> {
+        self.transactions.get(index).map(|tx| keccak256(tx.encoded_2718()))
+    }
+}
+
 #[derive(Deserialize)]
 struct FullBlock {
     transactions: Vec<TxEnvelope>,
@@ -72,6 +90,14 @@ impl Verifier {
         // The hash that stands in the JSON is the server's word: the bytes under the root decide.
         let transactions = block.transactions.iter().map(|tx| keccak256(tx.encoded_2718())).collect();
         Ok(Some(ProvenBlock { header, transactions }))
+    }
+
+    /// The final block at `height` with transactions and receipts, or `None` while the node cannot show that it is final.
+    pub async fn body(&self, rpc: &RpcClient, height: Height) -> Result<Option<ProvenBody>, ClientError> {
+        let Some(header) = self.final_header(rpc, height).await? else { return Ok(None) };
+        let (transactions, receipts) = read_body(rpc, height).await?;
+        self.check_body(&header, &transactions, &receipts)?;
+        Ok(Some(ProvenBody { header, transactions, receipts }))
     }
 
     /// Waits until a transaction is final and its block's certificate is here, and proves its receipt. A block may be final

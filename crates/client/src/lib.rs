@@ -42,7 +42,7 @@ pub use audit::{Audit, audit};
 pub use error::ClientError;
 pub use florin_modules::Explanation;
 pub use http::{RpcConfig, get_text};
-pub use inclusion::{ProvenBlock, ProvenReceipt};
+pub use inclusion::{ProvenBlock, ProvenBody, ProvenReceipt};
 pub use modules::Modules;
 pub use rpc::{BlockSummary, RpcClient};
 pub use signer::{Device, Permit, SignedTx, Signer, SignerError};

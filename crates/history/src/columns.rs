@@ -12,9 +12,12 @@ use std::vec::IntoIter;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// A whole number.
     Integer,
+    /// Bytes.
     Bytes,
+    /// Text.
     Text,
 }
 
@@ -405,21 +408,23 @@ impl Spot {
 
 /// SQL's integers are signed. Heights and times never come near 2^63; a limit that means "none" may, and stays the
 /// largest.
-pub(crate) fn number(value: u64) -> Value {
+pub fn number(value: u64) -> Value {
     Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-pub(crate) fn bytes(value: impl AsRef<[u8]>) -> Value {
+/// Bytes.
+pub fn bytes(value: impl AsRef<[u8]>) -> Value {
     Value::Bytes(value.as_ref().to_vec())
 }
 
-pub(crate) fn text(value: &str) -> Value {
+/// Text.
+pub fn text(value: &str) -> Value {
     Value::Text(value.to_owned())
 }
 
 /// A byte that counts those that follow, then these, big-endian and without zeros before them: it sorts by bytes as the
 /// number does, and what people pay takes five bytes instead of 32 in the row and in each index.
-pub(crate) fn amount(value: U256) -> Value {
+pub fn amount(value: U256) -> Value {
     let mut bytes = value.to_be_bytes_trimmed_vec();
     // At most 32.
     bytes.insert(0, u8::try_from(bytes.len()).unwrap_or_default());
@@ -433,18 +438,20 @@ pub(crate) fn amount_from(bytes: &[u8]) -> Option<U256> {
     U256::try_from_be_slice(digits).filter(|_| is_one)
 }
 
-pub(crate) fn optional<T>(value: Option<T>, kind: Kind, write: impl FnOnce(T) -> Value) -> Value {
+/// A value, or nothing of this kind.
+pub fn optional<T>(value: Option<T>, kind: Kind, write: impl FnOnce(T) -> Value) -> Value {
     value.map_or(Value::Null(kind), write)
 }
 
 /// The values of one row, taken in their order.
-pub(crate) struct Fields {
+pub struct Fields {
     table: &'static str,
     values: IntoIter<Value>,
 }
 
 impl Fields {
-    pub(crate) fn new(table: &'static str, row: Vec<Value>) -> Self {
+    /// The fields of a row of this table.
+    pub fn new(table: &'static str, row: Vec<Value>) -> Self {
         Self { table, values: row.into_iter() }
     }
 
@@ -456,46 +463,54 @@ impl Fields {
         Failure::Damaged(format!("table {}: {what}", self.table))
     }
 
-    pub(crate) fn integer(&mut self) -> Result<i64, Failure> {
+    /// A whole number.
+    pub fn integer(&mut self) -> Result<i64, Failure> {
         match self.next()? {
             Value::Integer(value) => Ok(value),
             other => Err(self.damaged(format!("{other:?} is no integer"))),
         }
     }
 
-    pub(crate) fn number(&mut self) -> Result<u64, Failure> {
+    /// A whole number that is not negative.
+    pub fn number(&mut self) -> Result<u64, Failure> {
         let value = self.integer()?;
         u64::try_from(value).map_err(|_| self.damaged(format!("{value} is negative")))
     }
 
-    pub(crate) fn bytes(&mut self) -> Result<Vec<u8>, Failure> {
+    /// Bytes.
+    pub fn bytes(&mut self) -> Result<Vec<u8>, Failure> {
         match self.next()? {
             Value::Bytes(value) => Ok(value),
             other => Err(self.damaged(format!("{other:?} is no bytes"))),
         }
     }
 
-    pub(crate) fn text(&mut self) -> Result<String, Failure> {
+    /// Text.
+    pub fn text(&mut self) -> Result<String, Failure> {
         match self.next()? {
             Value::Text(value) => Ok(value),
             other => Err(self.damaged(format!("{other:?} is no text"))),
         }
     }
 
-    pub(crate) fn array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], Failure> {
+    /// So many bytes.
+    pub fn array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], Failure> {
         let value = self.bytes()?;
         value.as_slice().try_into().map_err(|_| self.damaged(format!("{} bytes instead of {LENGTH}", value.len())))
     }
 
-    pub(crate) fn hash(&mut self) -> Result<B256, Failure> {
+    /// 32 bytes.
+    pub fn hash(&mut self) -> Result<B256, Failure> {
         self.array().map(B256::new)
     }
 
-    pub(crate) fn account(&mut self) -> Result<Address, Failure> {
+    /// An address.
+    pub fn account(&mut self) -> Result<Address, Failure> {
         self.array::<20>().map(Address::from)
     }
 
-    pub(crate) fn amount(&mut self) -> Result<U256, Failure> {
+    /// An amount.
+    pub fn amount(&mut self) -> Result<U256, Failure> {
         let value = self.bytes()?;
         amount_from(&value).ok_or_else(|| self.damaged(format!("{value:?} is no amount")))
     }
@@ -515,10 +530,7 @@ impl Fields {
     }
 
     /// A value that may be absent.
-    pub(crate) fn optional<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, Failure>,
-    ) -> Result<Option<T>, Failure> {
+    pub fn optional<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<Option<T>, Failure> {
         match self.values.as_slice().first() {
             Some(Value::Null(_)) => {
                 self.values.next();

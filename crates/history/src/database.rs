@@ -4,7 +4,6 @@
 //! query is stopped, how many rows are inserted fast.
 
 use crate::{
-    HistoryError,
     columns::{Column, Kind, Record},
     location::Location,
     schema,
@@ -35,8 +34,21 @@ const INSTRUCTIONS_PER_TICK: i32 = 20_000;
 const SQLITE_ROWS: usize = 16;
 /// Rows of one INSERT of PostgreSQL, which takes columns as arrays.
 const POSTGRES_ROWS: usize = 4_096;
-/// Changes of the schema. The first makes everything ([`crate::schema`]).
-const MIGRATIONS: [(i64, &str); 1] = [(1, "history")];
+/// One change of a schema: its number, its name, and its text for SQLite if so asked, else for PostgreSQL.
+pub type Change = (i64, &'static str, fn(is_sqlite: bool) -> String);
+
+/// What a database holds, and how much of it a power cut may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema {
+    /// Every change of it, oldest first.
+    pub changes: &'static [Change],
+    /// Whether what is committed survives a power cut. What can be derived again need not.
+    pub survives_power_cuts: bool,
+}
+
+/// The history's. Everything is derived, so losing the last moments to a power cut is harmless; WAL stays consistent.
+pub(crate) const HISTORY: Schema =
+    Schema { changes: &[(1, "history", schema::migration)], survives_power_cuts: false };
 /// Every table, those that refer to others first.
 const TABLES: [&str; 12] = [
     "persons",
@@ -55,17 +67,20 @@ const TABLES: [&str; 12] = [
 
 /// What a statement takes and a row gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Value {
+pub enum Value {
     /// Nothing, in a column of this kind.
     Null(Kind),
+    /// A whole number.
     Integer(i64),
+    /// Bytes.
     Bytes(Vec<u8>),
+    /// UTF-8 without NUL.
     Text(String),
 }
 
 /// Why the database did not answer.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// Stopped at its deadline.
     TooSlow,
     /// A value is not what this program writes.
@@ -74,6 +89,9 @@ pub(crate) enum Failure {
     Search(String),
     /// The cursor is none of this search.
     Cursor,
+    /// The database keeps text in this way, and not as UTF-8.
+    Encoding(String),
+    /// The database says so.
     Database(sqlx::Error),
 }
 
@@ -88,23 +106,27 @@ impl From<sqlx::Error> for Failure {
 
 /// SQL with the values of `$1`, `$2`, ... in their order.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Statement {
-    pub(crate) sql: String,
-    pub(crate) values: Vec<Value>,
+pub struct Statement {
+    /// The text.
+    pub sql: String,
+    /// The values.
+    pub values: Vec<Value>,
 }
 
 impl Statement {
-    pub(crate) fn new(sql: impl Into<String>) -> Self {
+    /// A text that has no values yet.
+    pub fn new(sql: impl Into<String>) -> Self {
         Self { sql: sql.into(), values: Vec::new() }
     }
 
-    pub(crate) fn push(&mut self, sql: &str) -> &mut Self {
+    /// Appends text.
+    pub fn push(&mut self, sql: &str) -> &mut Self {
         self.sql.push_str(sql);
         self
     }
 
     /// Appends a value's number.
-    pub(crate) fn bind(&mut self, value: Value) -> &mut Self {
+    pub fn bind(&mut self, value: Value) -> &mut Self {
         self.values.push(value);
         let number = self.values.len();
         self.sql.push_str(&format!("${number}"));
@@ -114,64 +136,77 @@ impl Statement {
 
 /// Connections to one database: one that writes, some that read.
 #[derive(Clone, Debug)]
-pub(crate) enum Database {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
-    Postgres { writer: PgPool, readers: PgPool },
+pub enum Database {
+    /// A file.
+    Sqlite {
+        /// The one that writes.
+        writer: SqlitePool,
+        /// Those that read.
+        readers: SqlitePool,
+    },
+    /// A server.
+    Postgres {
+        /// The one that writes.
+        writer: PgPool,
+        /// Those that read.
+        readers: PgPool,
+    },
 }
 
 /// One SQL transaction. Rolled back unless committed.
-pub(crate) enum Work {
+pub enum Work {
+    /// In SQLite.
     Sqlite(sqlx::Transaction<'static, Sqlite>),
+    /// In PostgreSQL.
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
 impl Database {
     /// Connects, creating what is missing. Changes an older schema to this program's.
-    pub(crate) async fn open(location: &Location) -> Result<Self, HistoryError> {
-        let failed = |error| location.error(error);
+    pub async fn open(location: &Location, schema: &Schema) -> Result<Self, Failure> {
         match location {
             Location::Sqlite(file) => {
                 let options = SqliteConnectOptions::new()
                     .filename(file)
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
-                    // Everything is derived, so losing the last moments to a power cut is harmless; WAL stays
-                    // consistent.
-                    .synchronous(SqliteSynchronous::Normal)
+                    .synchronous(if schema.survives_power_cuts {
+                        SqliteSynchronous::Full
+                    } else {
+                        SqliteSynchronous::Normal
+                    })
                     .busy_timeout(WRITER_WAIT)
                     .pragma("cache_size", "-65536")
                     .pragma("journal_size_limit", JOURNAL_BYTES_MAX.to_string())
                     .pragma("wal_autocheckpoint", JOURNAL_PAGES.to_string())
                     .disable_statement_logging();
-                let writer = one(SqlitePoolOptions::new()).connect_with(options.clone()).await.map_err(failed)?;
-                migrator(true).run(&writer).await.map_err(|error| failed(error.into()))?;
-                let readers =
-                    some(SqlitePoolOptions::new()).connect_with(options.read_only(true)).await.map_err(failed)?;
+                let writer = one(SqlitePoolOptions::new()).connect_with(options.clone()).await?;
+                migrator(schema, true).run(&writer).await.map_err(sqlx::Error::from)?;
+                let readers = some(SqlitePoolOptions::new()).connect_with(options.read_only(true)).await?;
                 Ok(Self::Sqlite { writer, readers })
             }
             Location::Postgres(options) => {
                 let options = (**options).clone().disable_statement_logging();
-                let writer = one(PgPoolOptions::new()).connect_with(options.clone()).await.map_err(failed)?;
-                let encoding: String =
-                    sqlx::query_scalar("SHOW server_encoding").fetch_one(&writer).await.map_err(failed)?;
+                let writer = one(PgPoolOptions::new()).connect_with(options.clone()).await?;
+                let encoding: String = sqlx::query_scalar("SHOW server_encoding").fetch_one(&writer).await?;
                 if encoding != "UTF8" {
-                    return Err(HistoryError::Encoding { place: location.to_string(), encoding });
+                    return Err(Failure::Encoding(encoding));
                 }
-                migrator(false).run(&writer).await.map_err(|error| failed(error.into()))?;
+                migrator(schema, false).run(&writer).await.map_err(sqlx::Error::from)?;
                 // A search has an index made for it, and its values decide which part of it.
                 let options = options.options([
                     ("default_transaction_read_only", "on"),
                     ("enable_seqscan", "off"),
                     ("plan_cache_mode", "force_custom_plan"),
                 ]);
-                let readers = some(PgPoolOptions::new()).connect_with(options).await.map_err(failed)?;
+                let readers = some(PgPoolOptions::new()).connect_with(options).await?;
                 Ok(Self::Postgres { writer, readers })
             }
         }
     }
 
     /// Removes everything that [`Self::open`] makes. Nobody else may have it open.
-    pub(crate) async fn remove(location: &Location) -> Result<(), HistoryError> {
+    pub(crate) async fn remove(location: &Location) -> Result<(), crate::HistoryError> {
         match location {
             Location::Sqlite(file) => {
                 for suffix in ["", "-wal", "-shm"] {
@@ -198,7 +233,7 @@ impl Database {
     }
 
     /// Begins a transaction that writes. There is one at a time.
-    pub(crate) async fn write(&self) -> Result<Work, Failure> {
+    pub async fn write(&self) -> Result<Work, Failure> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Work::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres { writer, .. } => Work::Postgres(writer.begin().await?),
@@ -207,7 +242,7 @@ impl Database {
 
     /// Begins a transaction that sees one moment and whose statements are stopped at the deadline, waiting for a
     /// connection included.
-    pub(crate) async fn read(&self, deadline: Instant) -> Result<Work, Failure> {
+    pub async fn read(&self, deadline: Instant) -> Result<Work, Failure> {
         let time_left = || deadline.saturating_duration_since(Instant::now());
         match self {
             Self::Sqlite { readers, .. } => {
@@ -241,7 +276,7 @@ impl Database {
     }
 
     /// Ends all connections.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         match self {
             Self::Sqlite { writer, readers } => {
                 readers.close().await;
@@ -257,12 +292,12 @@ impl Database {
 
 impl Work {
     /// Whether the database is SQLite, which is told by name which index to use.
-    pub(crate) fn is_sqlite(&self) -> bool {
+    pub fn is_sqlite(&self) -> bool {
         matches!(self, Self::Sqlite(_))
     }
 
     /// Runs a statement; gives how many rows it changed.
-    pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, Failure> {
+    pub async fn execute(&mut self, statement: Statement) -> Result<u64, Failure> {
         let Statement { sql, values } = statement;
         Ok(match self {
             Self::Sqlite(work) => {
@@ -277,7 +312,7 @@ impl Work {
     }
 
     /// Runs a query; gives all of its rows.
-    pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<Vec<Value>>, Failure> {
+    pub async fn fetch(&mut self, statement: Statement) -> Result<Vec<Vec<Value>>, Failure> {
         let Statement { sql, values } = statement;
         match self {
             Self::Sqlite(work) => {
@@ -320,7 +355,8 @@ impl Work {
         Ok(())
     }
 
-    pub(crate) async fn commit(self) -> Result<(), Failure> {
+    /// Ends it: everything is there, or nothing.
+    pub async fn commit(self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(work) => work.commit().await?,
             Self::Postgres(work) => work.commit().await?,
@@ -351,12 +387,12 @@ fn some<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
 }
 
 /// The schema as one database has it.
-fn migrator(is_sqlite: bool) -> Migrator {
-    let migrations = MIGRATIONS.map(|(version, description)| {
-        let sql = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(schema::migration(is_sqlite)));
-        Migration::new(version, description.into(), MigrationType::Simple, sql, false)
+fn migrator(schema: &Schema, is_sqlite: bool) -> Migrator {
+    let migrations = schema.changes.iter().map(|&(version, name, text)| {
+        let sql = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(text(is_sqlite)));
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
     });
-    Migrator::with_migrations(migrations.into())
+    Migrator::with_migrations(migrations.collect())
 }
 
 /// One INSERT of some rows of so many columns.

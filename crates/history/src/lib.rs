@@ -43,6 +43,15 @@ pub use search::{
     SettlementSearch, Side, TransactionSearch, TransferSearch, Who,
 };
 
+/// The two databases behind one face, for others who keep rows in SQL beside the history.
+pub mod sql {
+    pub use crate::{
+        columns::{Fields, Kind, amount, bytes, number, optional, text},
+        database::{Change, Database, Failure, Schema, Statement, Value, Work},
+        schema::typed,
+    };
+}
+
 use alloy_primitives::B256;
 use database::Database;
 use florin_types::Height;
@@ -152,7 +161,9 @@ impl History {
     /// Opens the history of a chain, creating what is missing. `names` are those that stand from genesis
     /// ([`genesis_names`]); they are written when it begins.
     pub async fn open(location: &Location, genesis_hash: B256, names: &[NameRecord]) -> Result<Self, HistoryError> {
-        let database = Database::open(location).await?;
+        let database = Database::open(location, &database::HISTORY)
+            .await
+            .map_err(|failure| location.failure(failure, database::WRITER_WAIT.as_millis()))?;
         let history = Self(Arc::new(Inner { location: location.clone(), database, told: watch::Sender::new(None) }));
         let chain =
             write::begin(&history.0.database, genesis_hash, names).await.map_err(|failure| history.error(failure))?;

@@ -70,6 +70,7 @@ impl Location {
             Failure::TooSlow => HistoryError::TooSlow { milliseconds },
             Failure::Search(reason) => HistoryError::Search { reason },
             Failure::Cursor => HistoryError::Cursor,
+            Failure::Encoding(encoding) => HistoryError::Encoding { place: self.to_string(), encoding },
             Failure::Damaged(what) => HistoryError::Damaged { place: self.to_string(), what },
             Failure::Database(source) => self.error(source),
         }

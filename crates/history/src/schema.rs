@@ -93,13 +93,18 @@ pub(crate) fn scattered(table: &str, name: &str) -> Option<&'static Index> {
     INDEXES.iter().find(|index| index.scattered && index.table == table && index.name == name)
 }
 
-/// Everything that a new database is given.
-pub(crate) fn migration(is_sqlite: bool) -> String {
+/// A text in which `{key}`, `{bytes}` and `{text}` stand for each database's own types, for one of them.
+pub fn typed(sql: &str, is_sqlite: bool) -> String {
     let [key, bytes, text] = match is_sqlite {
         true => ["INTEGER PRIMARY KEY", "BLOB", "TEXT"],
         false => ["BIGINT PRIMARY KEY", "BYTEA", "TEXT COLLATE \"C\""],
     };
-    let mut sql = TABLES.replace("{key}", key).replace("{bytes}", bytes).replace("{text}", text);
+    sql.replace("{key}", key).replace("{bytes}", bytes).replace("{text}", text)
+}
+
+/// Everything that a new database is given.
+pub(crate) fn migration(is_sqlite: bool) -> String {
+    let mut sql = typed(TABLES, is_sqlite);
     if is_sqlite {
         sql.push_str(
             "CREATE TABLE runs (name TEXT NOT NULL, run INTEGER NOT NULL, level INTEGER NOT NULL, \

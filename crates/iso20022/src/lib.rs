@@ -52,6 +52,11 @@ pub use rules::{Findings, Profile, Scheme, check};
 pub use schema::Definition;
 pub use tree::Tree;
 
+/// Digits of the minor unit of a currency that payments are made in (ISO 4217); `None` for any other code.
+pub fn currency_digits(code: &str) -> Option<u8> {
+    reference::currency_digits(code).flatten()
+}
+
 /// The messages of CBPR+ and HVPS+, in the versions that are written here.
 pub const CBPR_PLUS: &[&str] = &[
     "pain.001.001.09",

@@ -37,6 +37,7 @@ const INSIDE: &[(&str, &[&str])] = &[
     ),
     ("florin-client", &["florin-types", "florin-modules", "florin-proof"]),
     ("florin-bench", &["florin-types", "florin-modules", "florin-client"]),
+    ("florin-gateway", &["florin-types", "florin-modules", "florin-iso20022", "florin-history", "florin-client"]),
     (
         "florin-sim",
         &[

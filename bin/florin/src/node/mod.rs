@@ -19,7 +19,7 @@ pub(crate) mod measured;
 pub(crate) mod monitoring;
 mod queues;
 mod services;
-mod tls;
+pub(crate) mod tls;
 pub(crate) mod vitals;
 pub(crate) mod votes;
 

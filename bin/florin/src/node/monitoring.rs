@@ -77,19 +77,28 @@ pub(crate) async fn serve<N: Observed>(
     tls: Option<Tls>,
     node: Arc<N>,
 ) -> Result<SocketAddr, Failure> {
+    serve_router("monitoring", listen, tls, router(node)).await
+}
+
+/// Serves these answers through the door until the program ends. `section` of the configuration names the address.
+pub(crate) async fn serve_router(
+    section: &'static str,
+    listen: SocketAddr,
+    tls: Option<Tls>,
+    router: Router,
+) -> Result<SocketAddr, Failure> {
     let taken = |error: std::io::Error| {
         Failure::unavailable(
-            "monitoring.listen",
-            format_args!("metrics and health cannot listen on {listen}: {error}"),
-            "choose another address in monitoring.listen, or stop the program that uses it",
+            &format!("{section}.listen"),
+            format_args!("{section} cannot listen on {listen}: {error}"),
+            format_args!("choose another address in {section}.listen, or stop the program that uses it"),
         )
     };
     let listener = TcpListener::bind(listen).await.map_err(taken)?;
     let address = listener.local_addr().map_err(taken)?;
-    let router = router(node);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(Door::new(listener, address, tls), router).await {
-            tracing::error!(%error, "metrics and health are no longer served");
+            tracing::error!(%error, section, "it is no longer served");
         }
     });
     Ok(address)

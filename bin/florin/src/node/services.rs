@@ -87,7 +87,7 @@ pub(crate) async fn start(
     let stage = Arc::new(Stage { vitals: Vitals::new(directory.data()), intrusions, running: OnceLock::new() });
     let monitoring = if settings.monitoring.enabled {
         let files = (&settings.monitoring.tls_certificate, &settings.monitoring.tls_key);
-        let certificate = tls::open(directory, "monitoring", files)?;
+        let certificate = tls::open(directory.root(), "monitoring", files)?;
         Some(monitoring::serve(settings.monitoring.listen, certificate, stage.clone()).await?)
     } else {
         None
@@ -207,7 +207,7 @@ async fn serve_rpc(directory: &Directory, node: &Node) -> Result<RpcServer, Fail
         genesis: node.genesis().clone(),
         genesis_hash: node.genesis_hash(),
         node: Arc::new(Control(node.clone())),
-        tls: tls::open(directory, "rpc", (&settings.tls_certificate, &settings.tls_key))?,
+        tls: tls::open(directory.root(), "rpc", (&settings.tls_certificate, &settings.tls_key))?,
         config: RpcConfig {
             clients: client_limits(settings)?,
             cors_origins: settings.cors_origins.clone(),

@@ -4,7 +4,7 @@
 //! finds. A pair that cannot be used is named in the log, and the one before stays in use; it is looked at again until it can
 //! be used, since a file's owner or mode may be all that is wrong with it.
 
-use crate::{failure::Failure, files, node::directory::Directory};
+use crate::{failure::Failure, files};
 use florin_rpc::Tls;
 use std::{
     fs,
@@ -29,12 +29,12 @@ type Stamp = [Option<(SystemTime, u64)>; 2];
 
 /// The certificate of a port, which follows its files from now on; `None` where the configuration names none.
 pub(crate) fn open(
-    directory: &Directory,
+    root: &Path,
     section: &'static str,
     (certificate, key): (&Option<PathBuf>, &Option<PathBuf>),
 ) -> Result<Option<Tls>, Failure> {
     let (Some(certificate), Some(key)) = (certificate, key) else { return Ok(None) };
-    let files = Files { section, certificate: directory.root().join(certificate), key: directory.root().join(key) };
+    let files = Files { section, certificate: root.join(certificate), key: root.join(key) };
     let stamp = files.stamp();
     let tls = files.read(Tls::new)?;
     tokio::spawn(follow(tls.clone(), files, stamp));

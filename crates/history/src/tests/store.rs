@@ -54,7 +54,7 @@ impl Store {
 
     /// The database beside the history.
     pub(super) async fn database(&self) -> Database {
-        Database::open(&self.location).await.unwrap()
+        Database::open(&self.location, &crate::database::HISTORY).await.unwrap()
     }
 
     pub(super) fn is_sqlite(&self) -> bool {

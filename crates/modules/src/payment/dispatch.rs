@@ -132,7 +132,8 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
 }
 
 /// What is known of a payment; zeros where the UETR was never used.
-fn payment_of(context: &mut Context<'_>, payer: Address, uetr: B256) -> Result<paymentOfReturn, Failure> {
+/// What `paymentOf` answers, for whoever reads proven state: zeros where the UETR was never used.
+pub fn payment_of(context: &mut Context<'_>, payer: Address, uetr: B256) -> Result<paymentOfReturn, Failure> {
     let Some(payment) = Payment::find(context, payer, uetr)? else {
         return Ok((0, Address::ZERO, Address::ZERO, U256::ZERO, U256::ZERO, 0, U256::ZERO, 0, 0, Address::ZERO).into());
     };

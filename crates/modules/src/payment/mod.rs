@@ -35,6 +35,7 @@ mod returns;
 
 pub use abi::IPayment;
 pub use batches::{BatchMode, PaidBatch, pay_batch};
+pub use dispatch::payment_of;
 pub use mandates::{Agreement, cancel_mandate, collect, create_mandate, create_standing_order, execute, mandate_uetr};
 pub use orders::{EXPIRY_AHEAD_MS_MAX, Order, PRIORITY_MAX, pay, reserve};
 pub use pending::{SWEEP_MAX, expire, post, release, sweep, void};

@@ -1,0 +1,163 @@
+//! The configuration of a gateway: one TOML file. Paths in it are relative to the file.
+
+use crate::{failure::Failure, files};
+use florin_gateway::book::{CurrencyConfig, HolderConfig};
+use serde::Deserialize;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+/// Most tenants of one gateway, and accounts of all of them.
+const TENANTS_MAX: usize = 1_000;
+const ACCOUNTS_MAX: usize = 100_000;
+
+/// The file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where HTTP is served.
+    #[serde(default)]
+    pub(crate) gateway: Section,
+    /// Who may use it.
+    pub(crate) tenants: Vec<TenantConfig>,
+    /// Which tokens currencies mean.
+    pub(crate) currencies: Vec<CurrencyConfig>,
+    /// Who is who on the ledger.
+    pub(crate) accounts: Vec<HolderConfig>,
+}
+
+/// What is about the gateway itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Section {
+    /// Address and port.
+    pub(crate) listen: SocketAddr,
+    /// Where it remembers: a file of SQLite, or `postgres://user@host/database`.
+    pub(crate) database: String,
+    /// File with the password of the database.
+    pub(crate) database_password_file: Option<PathBuf>,
+    /// Watched directory. Not set: none.
+    pub(crate) folder: Option<PathBuf>,
+    /// Certificate chain in PEM: then the port speaks TLS alone.
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Its private key, which nobody else may read.
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Height after which movements are told, when the database is new. Not set: from the first start on.
+    pub(crate) read_from_block: Option<u64>,
+}
+
+impl Default for Section {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8600)),
+            database: "gateway.sqlite".into(),
+            database_password_file: None,
+            folder: None,
+            tls_certificate: None,
+            tls_key: None,
+            read_from_block: None,
+        }
+    }
+}
+
+/// Somebody who may use it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TenantConfig {
+    /// Name: letters, digits, `-` and `_`. It names the tenant's directory, too.
+    pub(crate) name: String,
+    /// File with its key, at least 16 characters, readable by this user alone.
+    pub(crate) key_file: PathBuf,
+}
+
+impl Config {
+    /// Reads a file.
+    pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
+        let (text, name) = (files::read_text(path)?, path.display().to_string());
+        let wrong =
+            |message: String| Failure::usage("gateway.config", message, "see specs/gateway.md and docs/integrate.md");
+        let value = toml::Deserializer::parse(&text).map_err(|error| wrong(format!("{name} is not TOML: {error}")))?;
+        let config: Self = serde_path_to_error::deserialize(value).map_err(|error| {
+            let (path, reason) = (error.path().to_string(), error.into_inner());
+            wrong(format!("{name}, field {path}: {}", reason.message()))
+        })?;
+        config.check().map_err(|(field, rule)| wrong(format!("{name}, field {field}: {rule}")))?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), (String, String)> {
+        if self.tenants.is_empty() || self.tenants.len() > TENANTS_MAX {
+            return Err(("tenants".into(), format!("there are 1 to {TENANTS_MAX} tenants")));
+        }
+        if self.accounts.len() > ACCOUNTS_MAX {
+            return Err(("accounts".into(), format!("there are at most {ACCOUNTS_MAX} accounts")));
+        }
+        for (place, tenant) in self.tenants.iter().enumerate() {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            let (field, name) = (format!("tenants[{place}].name"), &tenant.name);
+            if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+                return Err((field, format!("{name:?} is not 1 to 64 letters, digits, - and _")));
+            }
+            if self.tenants.iter().take(place).any(|other| other.name == *name) {
+                return Err((field, format!("{name:?} is there twice")));
+            }
+        }
+        if self.gateway.tls_certificate.is_some() != self.gateway.tls_key.is_some() {
+            return Err(("gateway.tls_certificate".into(), "a certificate and its key are set together".into()));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const GOOD: &str = "
+        currencies = [{ code = 'EUR', token = 'DEUR' }]
+        tenants = [{ name = 'bank-a', key_file = 'bank-a.key' }]
+        [[accounts]]
+        number = 'DE89370400440532013000'
+        address = '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC'
+        tenant = 'bank-a'
+        key = 'bank-a'
+    ";
+
+    fn load(text: &str) -> Result<Config, Failure> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("gateway.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(&path)
+    }
+
+    #[test]
+    fn every_mistake_names_its_field() {
+        for (from, to, field) in [
+            ("code = 'EUR'", "kode = 'EUR'", "kode"),
+            ("'bank-a', key_file", "'bank a', key_file", "tenants[0].name"),
+            ("'bank-a', key_file", "'', key_file", "tenants[0].name"),
+            ("'bank-a', key_file", "'..', key_file", "tenants[0].name"),
+            ("[[accounts]]", "[gateway]\ntls_key = 'x'\n[[accounts]]", "gateway.tls_certificate"),
+            ("[[accounts]]", "[gateway]\nlisten = 'x'\n[[accounts]]", "gateway.listen"),
+            ("0x3C44", "0x3C", "accounts[0].address"),
+            ("tenants = [{ name = 'bank-a', key_file = 'bank-a.key' }]", "tenants = []", "tenants"),
+        ] {
+            assert!(GOOD.contains(from), "{from}");
+            let failure = load(&GOOD.replacen(from, to, 1)).unwrap_err();
+            assert_eq!(failure.code, "gateway.config");
+            assert!(failure.message.contains(field), "{field}: {}", failure.message);
+        }
+        assert_eq!(load("tenants = 1 =").unwrap_err().code, "gateway.config");
+        let twice = GOOD.replace("'bank-a.key' }]", "'bank-a.key' }, { name = 'bank-a', key_file = 'x' }]");
+        assert!(load(&twice).unwrap_err().message.contains("tenants[1].name"));
+    }
+
+    #[test]
+    fn what_is_not_set_is_this_machine_alone() {
+        let config = load(GOOD).unwrap();
+        assert!(config.gateway.listen.ip().is_loopback());
+        assert_eq!((config.gateway.database.as_str(), config.accounts.len()), ("gateway.sqlite", 1));
+    }
+}

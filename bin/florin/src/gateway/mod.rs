@@ -1,0 +1,219 @@
+//! `florin gateway`: what a bank's systems talk to, beside a node.
+
+pub(crate) mod config;
+
+use crate::{
+    config::Config as NodeConfig,
+    failure::{Exit, Failure},
+    files,
+    key::{Keystore, accounts},
+    network::{Network, NetworkArguments},
+    node::{monitoring, tls},
+    output::{self, Output},
+    passphrase::PassphraseSource,
+    remote::client_failure,
+    telemetry::Telemetry,
+};
+use alloy_primitives::{Address, B256};
+use clap::Args;
+use config::{Config, TenantConfig};
+use florin_client::Signer;
+use florin_gateway::{
+    Faults, Gateway, GatewayError, Setup, Tenant,
+    book::{Book, TokenEntry},
+};
+use florin_history::Location;
+use florin_iso20022::Limits;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+use tokio::runtime::Builder;
+
+/// Fewest characters of a tenant's key.
+const KEY_CHARS_MIN: usize = 16;
+
+/// Takes ISO 20022 messages of banks, pays what they order, and answers them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  florin gateway --config gateway.toml --genesis genesis.json
+  florin gateway --config gateway.toml --genesis genesis.json --passphrase-file passphrase --json
+  curl -H 'Authorization: Bearer KEY' -H 'Prefer: wait=10' --data-binary @pacs008.xml http://127.0.0.1:8600/v1/messages
+
+The file says who may use it, which tokens currencies mean, and who is who on the ledger; specs/gateway.md has every field.
+What it remembers is in its database: back it up. It can be killed at any moment and started again.")]
+pub(crate) struct GatewayCommand {
+    /// The gateway's configuration, TOML.
+    #[arg(long, value_name = "FILE", default_value = "gateway.toml")]
+    config: PathBuf,
+    #[command(flatten)]
+    network: NetworkArguments,
+    #[command(flatten)]
+    keystore: Keystore,
+    #[command(flatten)]
+    passphrase: PassphraseSource,
+}
+
+/// Runs `florin gateway` until it is told to stop.
+pub(crate) fn run(command: &GatewayCommand, output: Output) -> Result<(), Failure> {
+    let config = Config::load(&command.config)?;
+    let telemetry = Telemetry::start(&NodeConfig::default(), "gateway")?;
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+        Failure::new(Exit::Failed, "gateway.runtime", error, "free memory or raise the limit of threads, and try again")
+    })?;
+    let result = runtime.block_on(serve(command, &config, output));
+    telemetry.stop();
+    result
+}
+
+async fn serve(command: &GatewayCommand, config: &Config, output: Output) -> Result<(), Failure> {
+    let root = command.config.parent().map(Path::to_path_buf).unwrap_or_default();
+    let network = command.network.open().await?;
+    let setup = set_up(command, config, &root, network).await?;
+    let (accounts, tenants) = (config.accounts.len(), config.tenants.len());
+    // One process a database file: two would be safe, and would only get in each other's way.
+    let _lock = match &setup.location {
+        Location::Sqlite(file) => Some(files::lock(&file.with_extension("lock"), file)?),
+        Location::Postgres(_) => None,
+    };
+    let database = setup.location.to_string();
+    let gateway = Gateway::open(setup, Faults::default()).await.map_err(gateway_failure)?;
+    let section = &config.gateway;
+    let certificate = tls::open(&root, "gateway", (&section.tls_certificate, &section.tls_key))?;
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let address = monitoring::serve_router("gateway", section.listen, certificate, gateway.router()).await?;
+    let stop = crate::node::stop_request(None)?;
+    let url = format!("{scheme}://{address}");
+    let value = json!({ "url": url, "database": database, "accounts": accounts, "tenants": tenants });
+    output.show(&value, || {
+        output::fields(&[
+            ("messages go to", format!("{url}/v1/messages")),
+            ("remembered in", database.clone()),
+            ("accounts", accounts.to_string()),
+            ("tenants", tenants.to_string()),
+        ])
+    })?;
+    gateway.run(stop).await.map_err(gateway_failure)
+}
+
+async fn set_up(command: &GatewayCommand, config: &Config, root: &Path, network: Network) -> Result<Setup, Failure> {
+    let section = &config.gateway;
+    let mut tokens = Vec::new();
+    for currency in &config.currencies {
+        let token = network.token(&currency.token).await?;
+        tokens.push(TokenEntry {
+            currency: currency.code.clone(),
+            address: token.address(),
+            digits: token.currency().digits(),
+        });
+    }
+    for (place, token) in tokens.iter().enumerate() {
+        check_digits(place, token)?;
+    }
+    let names = config.tenants.iter().map(|tenant| tenant.name.clone()).collect();
+    let book = Book::new(&config.accounts, tokens, &names)
+        .map_err(|error| Failure::usage("gateway.config", error, "mend the field; every account is named once"))?;
+    let password =
+        section.database_password_file.as_ref().map(|file| files::read_secret(&root.join(file))).transpose()?;
+    let is_server = section.database.starts_with("postgres");
+    let place = if is_server {
+        section.database.clone()
+    } else {
+        let file = section.database.strip_prefix("sqlite:").unwrap_or(&section.database);
+        root.join(file).display().to_string()
+    };
+    let location = Location::parse(&place, password.as_ref().map(|text| text.trim()))
+        .map_err(|error| Failure::usage("gateway.config", error, "correct gateway.database"))?;
+    let signers = signers(command, config)?;
+    let genesis_hash = crate::genesis::block(&network.genesis)?.hash();
+    Ok(Setup {
+        location,
+        rpc: network.client,
+        verifier: network.verifier,
+        chain_id: network.genesis.chain_id,
+        genesis_hash,
+        book,
+        signers,
+        tenants: config.tenants.iter().map(|tenant| open_tenant(tenant, root)).collect::<Result<_, _>>()?,
+        folder: section.folder.as_ref().map(|folder| root.join(folder)),
+        read_from: section.read_from_block,
+        limits: Limits::default(),
+    })
+}
+
+/// A token whose digits are not the currency's would pay a hundred times too much, or too little.
+fn check_digits(place: usize, token: &TokenEntry) -> Result<(), Failure> {
+    let (code, digits) = (&token.currency, token.digits);
+    match florin_iso20022::currency_digits(code) {
+        Some(expected) if expected == digits => Ok(()),
+        Some(expected) => Err(Failure::usage(
+            "gateway.config",
+            format_args!("field currencies[{place}].token: it has {digits} digits, {code} has {expected} in ISO 4217"),
+            "name a token with the currency's digits",
+        )),
+        None => Err(Failure::usage(
+            "gateway.config",
+            format_args!(
+                "field currencies[{place}].code: {code:?} is no currency of ISO 4217 that payments are made in"
+            ),
+            "write a code such as EUR",
+        )),
+    }
+}
+
+/// The keys that the accounts name, each of which must be its account's.
+fn signers(command: &GatewayCommand, config: &Config) -> Result<BTreeMap<Address, Signer>, Failure> {
+    let store = accounts::Store::open(&command.keystore)?;
+    let mut signers = BTreeMap::new();
+    for (place, account) in config.accounts.iter().enumerate() {
+        let Some(key) = &account.key else { continue };
+        let signer = accounts::named(key, &store, &command.passphrase)?;
+        if signer.address() != account.address {
+            return Err(Failure::usage(
+                "gateway.config",
+                format_args!(
+                    "field accounts[{place}].key: {key:?} is the key of {}, not of {}",
+                    signer.address(),
+                    account.address
+                ),
+                "name the account's own key",
+            ));
+        }
+        signers.insert(account.address, signer);
+    }
+    Ok(signers)
+}
+
+fn open_tenant(tenant: &TenantConfig, root: &Path) -> Result<Tenant, Failure> {
+    let text = files::read_secret(&root.join(&tenant.key_file))?;
+    let key = text.trim();
+    if key.chars().count() < KEY_CHARS_MIN {
+        return Err(Failure::usage(
+            "gateway.key",
+            format_args!("the key of tenant {} has fewer than {KEY_CHARS_MIN} characters", tenant.name),
+            "make one with `openssl rand -hex 32`",
+        ));
+    }
+    Ok(Tenant { name: tenant.name.clone(), key_digest: B256::new(Sha256::digest(key.as_bytes()).into()) })
+}
+
+/// The gateway's own trouble, for people.
+pub(crate) fn gateway_failure(error: GatewayError) -> Failure {
+    let code = error.code();
+    match error {
+        GatewayError::Client(error) => client_failure(error),
+        GatewayError::Damaged { .. } => {
+            Failure::new(Exit::Damaged, code, error, "restore the database from its backup")
+        }
+        GatewayError::OtherLedger { .. } | GatewayError::Config { .. } => {
+            Failure::usage(code, error, "correct the gateway's configuration")
+        }
+        GatewayError::Database { .. } | GatewayError::File { .. } => {
+            Failure::unavailable(code, error, "see that the database runs and the disk has room, and start again")
+        }
+        GatewayError::Answer(_) | GatewayError::Stopped(_) => Failure::new(Exit::Failed, code, error, "report this"),
+    }
+}

@@ -1,0 +1,217 @@
+//! The ledger, as orders need it: what is called, what is known, and what a proven receipt says became of an order.
+
+use crate::{
+    GatewayError,
+    identity::{Uetr, veiled},
+    order::Outcome,
+    reason::Reason,
+    store::{Order, OrderKind},
+};
+use alloy_primitives::{Address, B256, Bytes, FixedBytes, Log, U256};
+use alloy_sol_types::{SolCall as _, SolEvent as _};
+use florin_client::{ClientError, Modules, ProvenBody, RpcClient, Verifier};
+use florin_modules::{
+    PAYMENT_ADDRESS,
+    payment::{IPayment, payment_of},
+    token::{IToken, batch_items},
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Mode of `payBatch`: item by item.
+const ITEM_BY_ITEM: u8 = 1;
+
+/// The ledger through one node. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Chain {
+    pub(crate) rpc: RpcClient,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) chain_id: u64,
+    /// What hashes on the ledger are salted with.
+    pub(crate) salt: Arc<[u8]>,
+}
+
+/// Under what the ledger knows what a bundle of orders does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) kind: OrderKind,
+    pub(crate) payer: Address,
+    pub(crate) uetr: B256,
+    /// Number of the return; 0 for what is none.
+    pub(crate) returns: u64,
+}
+
+/// What is known of a payment.
+pub(crate) type Payment = IPayment::paymentOfReturn;
+
+impl Chain {
+    /// What the node says of a payment.
+    pub(crate) async fn payment(&self, key: &Key) -> Result<Payment, ClientError> {
+        let modules = Modules::new(self.rpc.clone(), self.chain_id);
+        modules.ask(PAYMENT_ADDRESS, &IPayment::paymentOfCall { payer: key.payer, uetr: key.uetr }).await
+    }
+
+    /// What is proven of it, in the latest final state.
+    pub(crate) async fn proven_payment(&self, key: &Key) -> Result<Payment, ClientError> {
+        let (payer, uetr) = (key.payer, key.uetr);
+        let (_, payment) = self.verifier.query(&self.rpc, move |context| payment_of(context, payer, uetr)).await?;
+        Ok(payment)
+    }
+
+    /// Heights of transactions that ordered a payment. The node's word: what they say is proven by [`Self::body`].
+    pub(crate) async fn heights_of(&self, key: &Key) -> Result<Vec<u64>, ClientError> {
+        let (payer, uetr) = (key.payer.into_word(), key.uetr);
+        let ordered = json!([IPayment::PaymentOrdered::SIGNATURE_HASH, payer, uetr]);
+        let paid = json!([IPayment::BatchPaid::SIGNATURE_HASH, null, payer, uetr]);
+        let topics = if key.kind == OrderKind::Item { paid } else { ordered };
+        self.logs(0, None, json!([PAYMENT_ADDRESS]), topics).await
+    }
+
+    /// Heights at which there are logs of these addresses with these topics, each once and rising.
+    pub(crate) async fn logs(
+        &self,
+        from: u64,
+        to: Option<u64>,
+        addresses: Value,
+        topics: Value,
+    ) -> Result<Vec<u64>, ClientError> {
+        let to = to.map_or(json!("latest"), |to| json!(U256::from(to)));
+        let filter = json!([{ "fromBlock": U256::from(from), "toBlock": to, "address": addresses, "topics": topics }]);
+        let found: Vec<Value> = self.rpc.call("eth_getLogs", filter).await?;
+        let mut heights: Vec<u64> = found.iter().filter_map(|log| quantity(&log["blockNumber"])).collect();
+        heights.sort_unstable();
+        heights.dedup();
+        Ok(heights)
+    }
+
+    /// A block with everything in it, proven; `None` while it is not shown to be final.
+    pub(crate) async fn body(&self, height: u64) -> Result<Option<ProvenBody>, ClientError> {
+        self.verifier.body(&self.rpc, height).await
+    }
+
+    /// Why a transaction was reverted, as the node's trace of it says.
+    pub(crate) async fn why_reverted(&self, hash: B256) -> Reason {
+        let traced: Result<Value, ClientError> =
+            self.rpc.call("debug_traceTransaction", json!([hash, { "tracer": "callTracer" }])).await;
+        let output = traced.ok().and_then(|trace| serde_json::from_value::<Bytes>(trace["output"].clone()).ok());
+        let explained = output.and_then(|output| florin_modules::explain(&output));
+        let unknown =
+            || Reason::new("NARR", format!("the ledger reverted transaction {hash}; the node does not say why"));
+        explained.map_or_else(unknown, |explained| Reason::of_ledger(&explained))
+    }
+
+    /// Input of the call that does what these orders say. They are of one bundle, whose key is given.
+    pub(crate) fn input(&self, key: &Key, orders: &[Order]) -> Result<Bytes, GatewayError> {
+        let incomplete = || GatewayError::Answer("an order without its parties".into());
+        let first = orders.first().ok_or_else(incomplete)?;
+        let amount = U256::from(first.amount.ok_or_else(incomplete)?);
+        if key.kind == OrderKind::Return {
+            let reason = code(first.details.return_reason.as_deref().or(Some("NARR")));
+            let number = u32::try_from(key.returns).unwrap_or(u32::MAX);
+            let call = IPayment::returnPaymentCall { payer: key.payer, uetr: key.uetr, number, amount, reason };
+            return Ok(call.abi_encode().into());
+        }
+        let token = first.token.ok_or_else(incomplete)?;
+        if key.kind == OrderKind::Item {
+            let items: Option<Vec<[u8; 40]>> = orders.iter().map(item).collect();
+            let items = items.ok_or_else(incomplete)?.concat().into();
+            return Ok(IPayment::payBatchCall { token, uetr: key.uetr, mode: ITEM_BY_ITEM, items }.abi_encode().into());
+        }
+        let uetr = first.uetr.as_deref().and_then(Uetr::parse).ok_or_else(incomplete)?;
+        let veil = |text: &str| veiled(&self.salt, uetr, text);
+        let call = IPayment::payCall {
+            token,
+            payee: first.payee.ok_or_else(incomplete)?,
+            amount,
+            uetr: key.uetr,
+            debtorAgent: agent(first.details.debtor_agent.as_deref()),
+            creditorAgent: agent(first.details.creditor_agent.as_deref()),
+            endToEnd: veil(first.end_to_end.as_deref().unwrap_or_default()),
+            purpose: code(first.details.purpose.as_deref()),
+            remittance: veil(&first.details.remittance.join("\n")),
+            priority: u8::from(first.details.urgent),
+            parkUntilMs: 0,
+        };
+        Ok(call.abi_encode().into())
+    }
+}
+
+/// What a successful transaction's logs say became of these orders, in their order. `None` where the logs do not speak of them: then
+/// nothing is said.
+pub(crate) fn outcomes(key: &Key, orders: &[Order], logs: &[Log]) -> Option<Vec<Outcome>> {
+    let ours = logs.iter().filter(|log| log.address == PAYMENT_ADDRESS);
+    match key.kind {
+        OrderKind::Pay => {
+            let mut ordered = ours.filter_map(|log| IPayment::PaymentOrdered::decode_log(log).ok());
+            let event = ordered.find(|event| (event.payer, event.uetr) == (key.payer, key.uetr))?;
+            Some(orders.iter().map(|order| of_payment(order, &event)).collect())
+        }
+        OrderKind::Return => {
+            let mut returned = ours.filter_map(|log| IPayment::PaymentReturned::decode_log(log).ok());
+            let is_ours = |event: &Log<IPayment::PaymentReturned>| {
+                (event.payer, event.uetr, u64::from(event.number)) == (key.payer, key.uetr, key.returns)
+            };
+            returned.find(is_ours).map(|_| vec![Outcome::Settled; orders.len()])
+        }
+        OrderKind::Item => {
+            let mut paid = ours.filter_map(|log| IPayment::BatchPaid::decode_log(log).ok());
+            let event = paid.find(|event| (event.payer, event.uetr) == (key.payer, key.uetr))?;
+            let moved = logs.iter().filter(|log| log.address == event.token);
+            let mut moved = moved.filter_map(|log| IToken::BatchTransfer::decode_log(log).ok());
+            let moved = moved.find(|moved| moved.from == event.payer && moved.results == event.results)?;
+            Some(orders.iter().map(|order| of_item(order, event.token, &moved)).collect())
+        }
+    }
+}
+
+fn of_payment(order: &Order, event: &IPayment::PaymentOrdered) -> Outcome {
+    let ordered = (order.token, order.payee, order.amount.map(U256::from));
+    if ordered != (Some(event.token), Some(event.payee), Some(event.amount)) {
+        let words = "the ledger has another payment under this UETR: other payee, amount or token";
+        return Outcome::Refused(Reason::new("DUPL", words));
+    }
+    match event.state {
+        3 => Outcome::Settled,
+        state => {
+            Outcome::Refused(Reason::new("NARR", format!("on the ledger it waits in state {state}, ordered elsewhere")))
+        }
+    }
+}
+
+fn of_item(order: &Order, token: Address, moved: &IToken::BatchTransfer) -> Outcome {
+    let found = batch_items(&moved.items).into_iter().flatten().zip(moved.results.iter()).find(|(paid, _)| {
+        let same = order.payee == Some(paid.to) && order.amount == Some(paid.amount) && order.token == Some(token);
+        same && order.uetr.as_deref().and_then(Uetr::parse).is_some_and(|uetr| uetr.reference() == paid.reference)
+    });
+    match found {
+        Some((_, result)) => Reason::of_item(*result).map_or(Outcome::Settled, Outcome::Refused),
+        None => Outcome::Refused(Reason::new("DUPL", "its batch was paid on the ledger before, with other items")),
+    }
+}
+
+/// An item of a batch: payee 20 bytes, amount 12, reference 8.
+fn item(order: &Order) -> Option<[u8; 40]> {
+    let mut bytes = [0u8; 40];
+    let amount = order.amount?.to_be_bytes();
+    let uetr = order.uetr.as_deref().and_then(Uetr::parse)?;
+    let parts = order.payee?.into_iter().chain(amount.into_iter().skip(4)).chain(uetr.reference());
+    bytes.iter_mut().zip(parts).for_each(|(byte, from)| *byte = from);
+    Some(bytes)
+}
+
+/// A BIC as the ledger takes it; zero where there is none.
+fn agent(bic: Option<&str>) -> FixedBytes<11> {
+    let bic = bic.filter(|bic| matches!(bic.len(), 8 | 11)).unwrap_or_default();
+    FixedBytes::right_padding_from(bic.as_bytes())
+}
+
+/// A code of four characters; zero where there is none.
+fn code(text: Option<&str>) -> FixedBytes<4> {
+    FixedBytes::right_padding_from(text.filter(|text| text.len() == 4).unwrap_or_default().as_bytes())
+}
+
+/// A number as JSON-RPC writes it.
+pub(crate) fn quantity(value: &Value) -> Option<u64> {
+    let value: U256 = serde_json::from_value(value.clone()).ok()?;
+    u64::try_from(value).ok()
+}

@@ -1,0 +1,314 @@
+//! The desk: reads what arrived, decides which orders it is, and gives the final answer when each has its last state.
+
+use crate::{
+    GatewayError,
+    book::Book,
+    exceptions,
+    order::State,
+    outbox::{mark, report, written},
+    plan,
+    reason::Reason,
+    store::{
+        MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, NewAnswer, NewOrder, OrderKind, Purpose, ReadAs,
+        Side, Store,
+    },
+};
+use alloy_primitives::Address;
+use florin_history::sql::Work;
+use florin_iso20022::{Accepted, Kind, Limits, Problem, Rejection, Scope, accept, model::Message};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Messages read in one round, and answered in one.
+const ROUND_MESSAGES: u64 = 32;
+/// Problems that are told where no answer can be made.
+const PROBLEMS_MAX: usize = 20;
+
+/// Reads and answers.
+pub(crate) struct Desk {
+    pub(crate) store: Store,
+    pub(crate) book: Arc<Book>,
+    pub(crate) limits: Limits,
+}
+
+/// What reading a message leads to.
+struct Read {
+    read: ReadAs,
+    orders: Vec<NewOrder>,
+    answers: Vec<NewAnswer>,
+}
+
+impl Desk {
+    /// One round: read what arrived, let go what was held, answer what is over. Says whether anything was done.
+    pub(crate) async fn read(&self, now_ms: u64) -> Result<bool, GatewayError> {
+        let mut work = self.store.read().await?;
+        let unread = self.store.unread(&mut work, ROUND_MESSAGES).await?;
+        drop(work);
+        for row in &unread {
+            self.read_one(row, now_ms).await?;
+        }
+        let mut work = self.store.write().await?;
+        let released = self.store.release_held(&mut work, now_ms).await?;
+        if released > 0 {
+            self.store.commit(work, "released").await?;
+        }
+        Ok(!unread.is_empty() || released > 0)
+    }
+
+    async fn read_one(&self, row: &MessageRow, now_ms: u64) -> Result<(), GatewayError> {
+        let mut work = self.store.read().await?;
+        let content = self.store.content(&mut work, row.number).await?;
+        drop(work);
+        let limits = self.limits.clone();
+        let accepted = tokio::task::spawn_blocking(move || accept(&content, &limits, None)).await;
+        // A panic of the reader is a fault of this program, of which the message is told as of any other.
+        let accepted = accepted.unwrap_or_else(|_| Err(unreadable()));
+        let mut work = self.store.write().await?;
+        let read = match accepted {
+            Err(rejection) => self.rejected(row, &rejection, now_ms)?,
+            Ok(accepted) => self.accepted(&mut work, row, &accepted, now_ms).await?,
+        };
+        let Read { read, mut orders, answers } = read;
+        if !self.store.read_as(&mut work, row.number, &read).await? {
+            return Ok(());
+        }
+        self.store.add_orders(&mut work, &mut orders).await?;
+        for answer in &answers {
+            self.store.answer(&mut work, answer).await?;
+        }
+        self.store.commit(work, "read").await
+    }
+
+    /// A message that is refused as a whole claims nothing: it may be mended, and sent under its name.
+    fn rejected(&self, row: &MessageRow, rejection: &Rejection, now_ms: u64) -> Result<Read, GatewayError> {
+        let original = &rejection.original;
+        let claim = format!("final:{}", row.number);
+        let answer = rejection.answer(&mark(&claim, now_ms));
+        let answer =
+            answer.map(|message| written(&message, &row.tenant, Some(row.number), Purpose::Final, claim, now_ms));
+        // An answer that its own schema refuses, because the original's references are no references: the channel says it.
+        let answer = answer.and_then(Result::ok);
+        let read = ReadAs {
+            state: if answer.is_some() { MESSAGE_FINAL } else { MESSAGE_REFUSED },
+            claim: None,
+            name: original.name.clone(),
+            message_id: original.message_id.clone(),
+            created: original.created.clone(),
+            count: original.count.clone(),
+            control_sum: original.control_sum.clone(),
+            problem: Some(problems(rejection)),
+        };
+        Ok(Read { read, orders: Vec::new(), answers: answer.into_iter().collect() })
+    }
+
+    async fn accepted(
+        &self,
+        work: &mut Work,
+        row: &MessageRow,
+        accepted: &Accepted,
+        now_ms: u64,
+    ) -> Result<Read, GatewayError> {
+        let claim = claim_of(accepted);
+        if let Some(first) = self.store.message_by_claim(work, &row.tenant, &claim).await? {
+            return self.rejected(row, &duplicate(accepted, &first), now_ms);
+        }
+        let original = &accepted.original;
+        let mut read = ReadAs {
+            state: MESSAGE_FINAL,
+            claim: Some(claim),
+            name: original.name.clone(),
+            message_id: original.message_id.clone(),
+            created: original.created.clone(),
+            count: original.count.clone(),
+            control_sum: original.control_sum.clone(),
+            problem: None,
+        };
+        let context = plan::Context { book: &self.book, tenant: &row.tenant, message: row.number, now_ms };
+        let Some(mut orders) = plan::orders(accepted, &context) else {
+            let Some(answer) = self.exception(work, row, &accepted.message, now_ms).await? else {
+                return self.rejected(row, &unwanted(accepted), now_ms);
+            };
+            return Ok(Read { read, orders: Vec::new(), answers: vec![answer] });
+        };
+        for order in orders.iter_mut().filter(|order| order.state != State::Refused) {
+            if order.kind == OrderKind::Return
+                && let Err(reason) = self.find_returned(work, order).await?
+            {
+                order.refuse(reason);
+            }
+            self.claim(work, order).await?;
+        }
+        let goes_on = orders.iter().any(|order| !order.state.is_last());
+        let (state, purpose) = if goes_on { (MESSAGE_OPEN, Purpose::Taken) } else { (MESSAGE_FINAL, Purpose::Final) };
+        read.state = state;
+        if !goes_on {
+            read.claim = None;
+        }
+        let claim = format!("{}:{}", purpose.name(), row.number);
+        let as_read = MessageRow {
+            name: read.name.clone(),
+            message_id: read.message_id.clone(),
+            created: read.created.clone(),
+            count: read.count.clone(),
+            control_sum: read.control_sum.clone(),
+            ..row.clone()
+        };
+        let message = report(&as_read, &orders, &mark(&claim, now_ms));
+        let answer = written(&message, &row.tenant, Some(row.number), purpose, claim, now_ms)?;
+        Ok(Read { read, orders, answers: vec![answer] })
+    }
+
+    /// An order is one payment: what is known under its name is it, or is a reason to refuse this one.
+    async fn claim(&self, work: &mut Work, order: &mut NewOrder) -> Result<(), GatewayError> {
+        let Some(claim) = order.claim.clone() else { return Ok(()) };
+        let Some(first) = self.store.order_by_claim(work, &claim).await? else { return Ok(()) };
+        let says = |order: &NewOrder| (order.payer, order.payee, order.token, order.amount);
+        if first.tenant == order.tenant && says(&first) == says(order) {
+            order.claim = None;
+            order.state = State::Same;
+            order.same_as = Some(first.number);
+        } else {
+            let uetr = order.uetr.clone().unwrap_or_default();
+            let words = format!(
+                "{uetr} names another payment already: other payee, amount or currency. Give each payment a UETR of its own"
+            );
+            order.refuse(Reason::new("DUPL", words));
+        }
+        Ok(())
+    }
+
+    /// Whose payment comes back, by the entry that the ledger made of it.
+    async fn find_returned(&self, work: &mut Work, order: &mut NewOrder) -> Result<Result<(), Reason>, GatewayError> {
+        let uetr = order.uetr.clone().unwrap_or_default();
+        let entries = self.store.entries_under(work, &order.tenant, &uetr).await?;
+        let credit = entries
+            .into_iter()
+            .find(|entry| entry.side == Side::Credit && matches!(entry.details.kind.as_deref(), Some("pay" | "item")));
+        let Some(credit) = credit else {
+            let words = format!("no payment {uetr} was received on an account of this sender");
+            return Ok(Err(Reason::new("NARR", words)));
+        };
+        if credit.details.kind.as_deref() == Some("item") {
+            let words = format!(
+                "{uetr} came in a batch, whose items have no return on the ledger: pay it back with a pacs.008"
+            );
+            return Ok(Err(Reason::new("NARR", words)));
+        }
+        let currency = self.book.token_at(credit.token).map(|token| token.currency.clone());
+        if currency != order.currency {
+            let words = format!("{uetr} was paid in {}", currency.unwrap_or_default());
+            return Ok(Err(Reason::new("AM03", words)));
+        }
+        if !self.book.at(credit.holder).is_some_and(|holder| holder.pays) {
+            return Ok(Err(Reason::new("AC02", format!("there is no key here for account {}", credit.account))));
+        }
+        (order.signer, order.token) = (Some(credit.holder), Some(credit.token));
+        let payer: Address = credit.counterparty;
+        (order.payer, order.payee) = (Some(payer), Some(payer));
+        Ok(Ok(()))
+    }
+
+    /// Requests about orders: the answer, or nothing for a message that nobody asked for.
+    async fn exception(
+        &self,
+        work: &mut Work,
+        row: &MessageRow,
+        message: &Message,
+        now_ms: u64,
+    ) -> Result<Option<NewAnswer>, GatewayError> {
+        let claim = format!("final:{}", row.number);
+        let mark = mark(&claim, now_ms);
+        let answer = match message {
+            Message::CancellationRequests(requests) => {
+                exceptions::cancel(&self.store, work, &row.tenant, requests, &mark).await?
+            }
+            Message::StatusRequests(requests) => {
+                exceptions::statuses(&self.store, work, &row.tenant, requests, &mark).await?
+            }
+            _ => return Ok(None),
+        };
+        written(&answer, &row.tenant, Some(row.number), Purpose::Final, claim, now_ms).map(Some)
+    }
+
+    /// Gives final answers to messages all of whose orders have their last state.
+    pub(crate) async fn answer(&self, now_ms: u64) -> Result<bool, GatewayError> {
+        let mut work = self.store.read().await?;
+        let over = self.store.messages_over(&mut work, ROUND_MESSAGES).await?;
+        drop(work);
+        let mut done = false;
+        for row in over {
+            let mut work = self.store.write().await?;
+            let orders = self.store.orders_of(&mut work, row.number).await?;
+            let orders = exceptions::as_they_are(&self.store, &mut work, orders).await?;
+            if !orders.iter().all(|order| order.state.is_last())
+                || !self.store.finish_message(&mut work, row.number).await?
+            {
+                continue;
+            }
+            let claim = format!("final:{}", row.number);
+            let message = report(&row, &orders, &mark(&claim, now_ms));
+            let answer = written(&message, &row.tenant, Some(row.number), Purpose::Final, claim, now_ms)?;
+            self.store.answer(&mut work, &answer).await?;
+            self.store.commit(work, "answered").await?;
+            done = true;
+        }
+        Ok(done)
+    }
+}
+
+/// What makes a message one: who sent it, what family it is of, and what it is called.
+fn claim_of(accepted: &Accepted) -> String {
+    let original = &accepted.original;
+    let family: String = original.name.as_deref().unwrap_or_default().chars().take(8).collect();
+    let sender = original.sender.as_deref().unwrap_or_default();
+    format!("{sender}|{family}|{}", original.message_id.as_deref().unwrap_or_default())
+}
+
+fn problem(reason: &'static str, kind: Kind, path: String, text: String) -> Problem {
+    Problem { kind, path, reason, text, value: None, scope: Scope::Message }
+}
+
+fn refusal(accepted: &Accepted, problem: Problem) -> Rejection {
+    Rejection { problems: vec![problem], more: false, original: Box::new(accepted.original.clone()) }
+}
+
+/// Other bytes came under a name that is known.
+fn duplicate(accepted: &Accepted, first: &MessageRow) -> Rejection {
+    let name = accepted.original.message_id.clone().unwrap_or_default();
+    let received = crate::identity::time_text(first.received_ms);
+    let text = format!(
+        "another message was sent under {name:?} ({received}): send this one under an identification of its own"
+    );
+    let root = match accepted.original.name.as_deref().and_then(|name| name.get(..8)).unwrap_or_default() {
+        "pacs.008" => "FIToFICstmrCdtTrf/GrpHdr/MsgId",
+        "pacs.009" => "FICdtTrf/GrpHdr/MsgId",
+        "pacs.004" => "PmtRtr/GrpHdr/MsgId",
+        "pain.001" => "CstmrCdtTrfInitn/GrpHdr/MsgId",
+        "pacs.028" => "FIToFIPmtStsReq/GrpHdr/MsgId",
+        _ => "FIToFIPmtCxlReq/Assgnmt/Id",
+    };
+    refusal(accepted, problem("DUPL", Kind::Rule, format!("/Document/{root}"), text))
+}
+
+fn unwanted(accepted: &Accepted) -> Rejection {
+    let name = accepted.original.name.clone().unwrap_or_default();
+    let text = format!("{name} is not taken here: send pain.001, pacs.008, pacs.009, pacs.004, pacs.028 or camt.056");
+    refusal(accepted, problem("FF01", Kind::Unsupported, "/Document".into(), text))
+}
+
+fn unreadable() -> Rejection {
+    let text = "the message could not be read, by a fault of this program: report it".to_owned();
+    Rejection {
+        problems: vec![problem("FF01", Kind::Malformed, "/".into(), text)],
+        more: false,
+        original: Box::default(),
+    }
+}
+
+/// Everything that is wrong, for the channel to say.
+fn problems(rejection: &Rejection) -> String {
+    let told = rejection.problems.iter().take(PROBLEMS_MAX).map(
+        |problem| json!({ "code": problem.reason, "path": problem.path, "text": problem.text, "value": problem.value }),
+    );
+    serde_json::Value::Array(told.collect()).to_string()
+}

@@ -1,0 +1,219 @@
+//! The gateway as a whole: opened on a database, then round after round.
+
+use crate::{
+    Faults, GatewayError, book::Book, chain::Chain, desk::Desk, folder::Folder, journal::Journal, store::Store,
+    teller::Teller,
+};
+use alloy_primitives::{Address, B256};
+use florin_client::{RpcClient, Signer, Verifier};
+use florin_history::Location;
+use florin_iso20022::Limits;
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::{Notify, watch};
+
+/// Pause between rounds while something is on its way; new messages end it.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Pause after a failure that may pass.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
+
+/// Who may use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Name.
+    pub name: String,
+    /// SHA-256 of its key.
+    pub key_digest: B256,
+}
+
+/// What a gateway works with.
+pub struct Setup {
+    /// Where it remembers.
+    pub location: Location,
+    /// The node.
+    pub rpc: RpcClient,
+    /// Decides what is final.
+    pub verifier: Verifier,
+    /// Of everything that is signed.
+    pub chain_id: u64,
+    /// The ledger.
+    pub genesis_hash: B256,
+    /// Who is who.
+    pub book: Book,
+    /// Keys, by account.
+    pub signers: BTreeMap<Address, Signer>,
+    /// Who may use it.
+    pub tenants: Vec<Tenant>,
+    /// Watched directory.
+    pub folder: Option<PathBuf>,
+    /// Height after which movements are told, when the database is new. `None`: from now on.
+    pub read_from: Option<u64>,
+    /// Bounds of a message.
+    pub limits: Limits,
+}
+
+/// What the rooms and the API share.
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) chain: Chain,
+    pub(crate) book: Arc<Book>,
+    pub(crate) tenants: Vec<Tenant>,
+    pub(crate) limits: Limits,
+    /// Something arrived.
+    pub(crate) arrived: Notify,
+    /// Something changed; counts how often.
+    pub(crate) changed: watch::Sender<u64>,
+    /// How far the ledger was read.
+    pub(crate) read_to: watch::Receiver<u64>,
+    /// What the last round failed with.
+    pub(crate) trouble: watch::Sender<Option<String>>,
+}
+
+/// A gateway.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    desk: Desk,
+    teller: Teller,
+    journal: Journal,
+    folder: Option<Folder>,
+}
+
+impl Gateway {
+    /// Opens it on its database, which is made where there is none. `faults` is [`Faults::default`] outside of tests.
+    pub async fn open(setup: Setup, faults: Faults) -> Result<Self, GatewayError> {
+        let read_from = match setup.read_from {
+            Some(height) => height,
+            None => setup.rpc.block_number().await?,
+        };
+        let (store, known) = Store::open(&setup.location, setup.genesis_hash, read_from, faults).await?;
+        let chain = Chain {
+            rpc: setup.rpc,
+            verifier: Arc::new(setup.verifier),
+            chain_id: setup.chain_id,
+            salt: known.salt.into(),
+        };
+        let book = Arc::new(setup.book);
+        let journal = Journal::new(store.clone(), chain.clone(), book.clone(), known.read_to);
+        let names = setup.tenants.iter().map(|tenant| tenant.name.clone()).collect();
+        let folder = setup.folder.map(|root| Folder::open(store.clone(), root, names, setup.limits.bytes_max));
+        let shared = Shared {
+            store: store.clone(),
+            chain: chain.clone(),
+            book: book.clone(),
+            tenants: setup.tenants,
+            limits: setup.limits.clone(),
+            arrived: Notify::new(),
+            changed: watch::Sender::new(0),
+            read_to: journal.progress(),
+            trouble: watch::Sender::new(None),
+        };
+        Ok(Self {
+            desk: Desk { store: store.clone(), book, limits: setup.limits },
+            teller: Teller::new(store, chain, setup.signers),
+            journal,
+            folder: folder.transpose()?,
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Its HTTP interface.
+    pub fn router(&self) -> axum::Router {
+        crate::api::router(self.shared.clone())
+    }
+
+    /// Makes a message durable, as HTTP does; for callers in the same process. `None` where too much waits.
+    pub async fn receive(&self, tenant: &str, content: &[u8]) -> Result<Option<u64>, GatewayError> {
+        use crate::inbox::{Arrival, receive};
+        Ok(match receive(&self.shared.store, tenant, content, None, now_ms()).await? {
+            Arrival::New(number) | Arrival::Known(number) => Some(number),
+            Arrival::Busy => None,
+        })
+    }
+
+    /// One round: everything that can be done now. Says whether anything was.
+    ///
+    /// A room that fails keeps the others from nothing; the first failure is told at the end.
+    pub async fn round(&mut self) -> Result<bool, GatewayError> {
+        let now = now_ms();
+        let mut outcome = Outcome::default();
+        if let Some(folder) = &self.folder {
+            outcome.take(folder.collect(now).await)?;
+        }
+        outcome.take(self.desk.read(now).await)?;
+        outcome.take(self.teller.round().await)?;
+        outcome.take(self.desk.answer(now).await)?;
+        outcome.take(self.journal.round(now).await)?;
+        if let Some(folder) = &self.folder {
+            outcome.take(folder.settle().await.map(|()| false))?;
+        }
+        if outcome.done {
+            self.shared.changed.send_modify(|count| *count = count.wrapping_add(1));
+        }
+        outcome.failed.map_or(Ok(outcome.done), Err)
+    }
+
+    /// Round after round until `stop`. Ends early only with what a person has to look at.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), GatewayError> {
+        tokio::pin!(stop);
+        let mut said = None;
+        loop {
+            let pause = match self.round().await {
+                Ok(done) => {
+                    said = None;
+                    if done { Duration::ZERO } else { PAUSE }
+                }
+                Err(error) if error.is_fatal() => return Err(error),
+                Err(error) => {
+                    let text = error.to_string();
+                    // The same trouble is said once.
+                    if said.as_ref() != Some(&text) {
+                        tracing::warn!(code = error.code(), error = %text, "gateway.round");
+                    }
+                    said = Some(text);
+                    PAUSE_AFTER_FAILURE
+                }
+            };
+            self.shared.trouble.send_replace(said.clone());
+            tokio::select! {
+                () = &mut stop => break,
+                () = self.shared.arrived.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        self.shared.store.close().await;
+        Ok(())
+    }
+
+    /// Ends all connections to the database.
+    pub async fn close(self) {
+        self.shared.store.close().await;
+    }
+}
+
+/// What the rooms of a round did.
+#[derive(Default)]
+struct Outcome {
+    done: bool,
+    failed: Option<GatewayError>,
+}
+
+impl Outcome {
+    fn take(&mut self, result: Result<bool, GatewayError>) -> Result<(), GatewayError> {
+        match result {
+            Ok(done) => self.done |= done,
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => self.failed = self.failed.take().or(Some(error)),
+        }
+        Ok(())
+    }
+}
+
+/// The wall clock, in milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

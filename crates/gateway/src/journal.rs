@@ -1,0 +1,333 @@
+//! The journal: movements on accounts that are served, read from the ledger in its order, and what is told of them.
+//!
+//! **Invariant.** Entries, the notifications of credits, and how far was read are durable together. Every entry is proven; that
+//! none is missing is checked against the proven balance when a statement is made.
+
+use crate::{
+    GatewayError,
+    book::{Book, Holder},
+    chain::Chain,
+    identity::{Uetr, uetr_prefix, veiled},
+    statement::notification,
+    store::{Entry, EntryDetails, Order, OrderKind, Side, Store},
+};
+use alloy_primitives::{Address, B256, Log, U256};
+use alloy_sol_types::SolEvent as _;
+use florin_client::ProvenBody;
+use florin_history::sql::Work;
+use florin_modules::{
+    PAYMENT_ADDRESS,
+    payment::IPayment,
+    token::{IToken, batch_items},
+};
+use serde_json::json;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Blocks that are asked about at once.
+const BLOCKS_MAX: u64 = 1_000;
+/// Blocks with movements that are read in one round.
+const BODIES_MAX: usize = 64;
+/// Blocks without movements until it is made durable that they were read.
+const NOTED_EVERY: u64 = 200;
+/// Accounts up to which the node is asked for their movements alone.
+const FILTERED_HOLDERS_MAX: usize = 100;
+
+/// Reads what happened.
+pub(crate) struct Journal {
+    store: Store,
+    chain: Chain,
+    book: Arc<Book>,
+    /// How far was read.
+    read_to: watch::Sender<u64>,
+    /// How far that is durable.
+    noted: u64,
+}
+
+/// Units that moved from one account to another.
+struct Movement {
+    token: Address,
+    from: Address,
+    to: Address,
+    amount: u128,
+    log: u64,
+    item: u64,
+    /// Of an item of a batch.
+    reference: Option<[u8; 8]>,
+}
+
+/// What a payment says of a movement.
+#[derive(Default)]
+struct Said {
+    kind: Option<OrderKind>,
+    /// Whose payment it is.
+    payer: Address,
+    uetr: Option<Uetr>,
+    /// Beginning of the UETR, for an item.
+    prefix: Option<String>,
+    details: EntryDetails,
+    end_to_end: B256,
+    remittance: B256,
+}
+
+impl Journal {
+    pub(crate) fn new(store: Store, chain: Chain, book: Arc<Book>, read_to: u64) -> Self {
+        Self { store, chain, book, read_to: watch::Sender::new(read_to), noted: read_to }
+    }
+
+    /// How far was read, for whoever waits for it.
+    pub(crate) fn progress(&self) -> watch::Receiver<u64> {
+        self.read_to.subscribe()
+    }
+
+    /// Reads on. Says whether anything happened on an account that is served.
+    pub(crate) async fn round(&mut self, now_ms: u64) -> Result<bool, GatewayError> {
+        let from = self.read_to.borrow().saturating_add(1);
+        let head = self.chain.rpc.block_number().await?;
+        if head < from {
+            return Ok(false);
+        }
+        let mut to = head.min(from.saturating_add(BLOCKS_MAX - 1));
+        let mut heights = self.heights(from, to).await?;
+        if let Some(beyond) = heights.get(BODIES_MAX) {
+            to = beyond.saturating_sub(1);
+            heights.truncate(BODIES_MAX);
+        }
+        let mut bodies = Vec::with_capacity(heights.len());
+        for height in heights {
+            match self.chain.body(height).await? {
+                Some(body) => bodies.push(body),
+                // Its certificate comes in a moment; nothing behind it is told before it.
+                None => {
+                    to = height.saturating_sub(1);
+                    break;
+                }
+            }
+        }
+        self.enter(&bodies, to, now_ms).await
+    }
+
+    /// Heights at which units of the configured tokens moved to or from accounts that are served.
+    async fn heights(&self, from: u64, to: u64) -> Result<Vec<u64>, GatewayError> {
+        let tokens: Vec<Address> = self.book.tokens().map(|token| token.address).collect();
+        let holders: Vec<B256> = self.book.served().map(|holder| holder.address.into_word()).collect();
+        if tokens.is_empty() || holders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (moved, batch) = (IToken::Transfer::SIGNATURE_HASH, IToken::BatchTransfer::SIGNATURE_HASH);
+        let filters = if holders.len() <= FILTERED_HOLDERS_MAX {
+            vec![json!([moved, holders]), json!([moved, null, holders]), json!([batch])]
+        } else {
+            vec![json!([[moved, batch]])]
+        };
+        let mut heights = Vec::new();
+        for topics in filters {
+            heights.extend(self.chain.logs(from, Some(to), json!(tokens), topics).await?);
+        }
+        heights.sort_unstable();
+        heights.dedup();
+        Ok(heights)
+    }
+
+    async fn enter(&mut self, bodies: &[ProvenBody], to: u64, now_ms: u64) -> Result<bool, GatewayError> {
+        let mut work = self.store.write().await?;
+        let mut entries = Vec::new();
+        for body in bodies {
+            entries.extend(self.entries(&mut work, body).await?);
+        }
+        if entries.is_empty() && to.saturating_sub(self.noted) < NOTED_EVERY {
+            self.told(to);
+            return Ok(false);
+        }
+        self.store.add_entries(&mut work, &entries).await?;
+        for entry in entries.iter().filter(|entry| entry.side == Side::Credit) {
+            if let Some(answer) = notification(&self.book, entry, now_ms)? {
+                self.store.answer(&mut work, &answer).await?;
+            }
+        }
+        self.store.read_to(&mut work, to).await?;
+        self.store.commit(work, "entered").await?;
+        self.noted = to;
+        self.told(to);
+        Ok(!entries.is_empty())
+    }
+
+    fn told(&self, to: u64) {
+        self.read_to.send_if_modified(|known| {
+            let is_later = to > *known;
+            *known = to.max(*known);
+            is_later
+        });
+    }
+
+    /// Entries of one block.
+    async fn entries(&self, work: &mut Work, body: &ProvenBody) -> Result<Vec<Entry>, GatewayError> {
+        let (mut entries, mut first_log) = (Vec::new(), 0u64);
+        for (index, receipt) in body.receipts.iter().enumerate() {
+            let logs = receipt.logs();
+            let hash = body.hash(index).unwrap_or_default();
+            for movement in movements(logs, first_log, &self.book) {
+                let sides = [(Side::Debit, movement.from, movement.to), (Side::Credit, movement.to, movement.from)];
+                let sides = sides.map(|(side, holder, other)| (side, self.served(holder), other));
+                if sides.iter().all(|(_, holder, _)| holder.is_none()) {
+                    continue;
+                }
+                let (uetr, details) = self.known(work, said(logs, &movement)).await?;
+                for (side, holder, counterparty) in sides {
+                    let Some((holder, tenant)) = holder else { continue };
+                    entries.push(Entry {
+                        tenant: tenant.into(),
+                        account: holder.number.clone(),
+                        holder: holder.address,
+                        token: movement.token,
+                        height: body.header.height(),
+                        log: movement.log,
+                        item: movement.item,
+                        side,
+                        hash,
+                        time_ms: body.header.extension().timestamp_ms,
+                        amount: movement.amount,
+                        counterparty,
+                        uetr: uetr.clone(),
+                        details: details.clone(),
+                    });
+                }
+            }
+            first_log = first_log.saturating_add(u64::try_from(logs.len()).unwrap_or(u64::MAX));
+        }
+        Ok(entries)
+    }
+
+    fn served(&self, address: Address) -> Option<(&Holder, &str)> {
+        let holder = self.book.at(address)?;
+        Some((holder, holder.tenant.as_deref()?))
+    }
+
+    /// What is known of a payment beside what the ledger says: what its order said, if one of this gateway made it and it is what
+    /// the ledger's hashes are of.
+    async fn known(&self, work: &mut Work, said: Said) -> Result<(Option<String>, EntryDetails), GatewayError> {
+        let Said { kind, payer, uetr, prefix, mut details, end_to_end, remittance } = said;
+        details.kind = kind.map(|kind| kind.name().into());
+        let named = uetr.map(|uetr| uetr.to_string());
+        let Some(name) = named.clone().or(prefix) else { return Ok((named, details)) };
+        let Some(order) = self.store.order_paid(work, payer, &name).await? else { return Ok((named, details)) };
+        let is_it = kind != Some(OrderKind::Pay) || self.is_it(&order, uetr, end_to_end, remittance);
+        if !is_it {
+            return Ok((named, details));
+        }
+        let uetr = named.or(order.uetr);
+        let order_details = order.details;
+        Ok((
+            uetr,
+            EntryDetails {
+                end_to_end: order.end_to_end,
+                instruction: order.instruction,
+                debtor: order_details.debtor,
+                debtor_account: order_details.debtor_account,
+                debtor_agent: details.debtor_agent.or(order_details.debtor_agent),
+                creditor: order_details.creditor,
+                creditor_account: order_details.creditor_account,
+                creditor_agent: details.creditor_agent.or(order_details.creditor_agent),
+                purpose: details.purpose.or(order_details.purpose),
+                remittance: order_details.remittance,
+                ..details
+            },
+        ))
+    }
+
+    fn is_it(&self, order: &Order, uetr: Option<Uetr>, end_to_end: B256, remittance: B256) -> bool {
+        let Some(uetr) = uetr else { return false };
+        let veil = |text: &str| veiled(&self.chain.salt, uetr, text);
+        let texts = (order.end_to_end.clone().unwrap_or_default(), order.details.remittance.join("\n"));
+        (veil(&texts.0), veil(&texts.1)) == (end_to_end, remittance)
+    }
+}
+
+/// Units of configured tokens that a transaction moved, in the order of its logs.
+fn movements(logs: &[Log], first_log: u64, book: &Book) -> Vec<Movement> {
+    let mut movements = Vec::new();
+    for (log, number) in logs.iter().zip(first_log..) {
+        if book.token_at(log.address).is_none() {
+            continue;
+        }
+        if let Ok(event) = IToken::Transfer::decode_log_validate(log) {
+            let Ok(amount) = u128::try_from(event.value) else { continue };
+            let (from, to) = (event.from, event.to);
+            movements.push(Movement { token: log.address, from, to, amount, log: number, item: 0, reference: None });
+        } else if let Ok(event) = IToken::BatchTransfer::decode_log_validate(log) {
+            let items = batch_items(&event.items).into_iter().flatten().zip(event.results.iter()).zip(0u64..);
+            movements.extend(items.filter(|((_, result), _)| **result == 0).map(|((item, _), place)| Movement {
+                token: log.address,
+                from: event.from,
+                to: item.to,
+                amount: item.amount,
+                log: number,
+                item: place,
+                reference: Some(item.reference),
+            }));
+        }
+    }
+    movements
+}
+
+/// What the payments of the same transaction say of a movement.
+fn said(logs: &[Log], movement: &Movement) -> Said {
+    let amount = U256::from(movement.amount);
+    if let Some(reference) = movement.reference {
+        let prefix = reference.iter().any(|byte| *byte != 0).then(|| uetr_prefix(reference));
+        return Said { kind: Some(OrderKind::Item), payer: movement.from, prefix, ..Said::default() };
+    }
+    for log in logs.iter().filter(|log| log.address == PAYMENT_ADDRESS) {
+        if let Ok(event) = IPayment::PaymentOrdered::decode_log_validate(log) {
+            let is_it = (event.payer, event.payee, event.token) == (movement.from, movement.to, movement.token);
+            if is_it && event.amount == amount {
+                return ordered(&event);
+            }
+        } else if let Ok(event) = IPayment::PaymentReturned::decode_log_validate(log)
+            && event.payer == movement.to
+            && event.amount == amount
+        {
+            let details = EntryDetails { return_reason: ascii(event.reason.as_slice()), ..EntryDetails::default() };
+            let uetr = Uetr::from_word(event.uetr);
+            return Said { kind: Some(OrderKind::Return), payer: event.payer, uetr, details, ..Said::default() };
+        } else if let Ok(event) = IPayment::PaymentPosted::decode_log_validate(log)
+            && event.payer == movement.from
+            && event.posted == amount
+        {
+            let uetr = Uetr::from_word(event.uetr);
+            return Said { kind: Some(OrderKind::Pay), payer: event.payer, uetr, ..Said::default() };
+        }
+    }
+    let memo = logs.iter().filter(|log| log.address == movement.token).find_map(|log| {
+        let event = IToken::TransferWithMemo::decode_log(log).ok()?;
+        let is_it = (event.from, event.to, event.value) == (movement.from, movement.to, amount);
+        is_it.then(|| event.data.paymentReference)
+    });
+    let remittance = memo.filter(|text| !text.trim().is_empty()).into_iter().collect();
+    Said { details: EntryDetails { remittance, ..EntryDetails::default() }, ..Said::default() }
+}
+
+fn ordered(event: &IPayment::PaymentOrdered) -> Said {
+    let details = EntryDetails {
+        debtor_agent: ascii(event.debtorAgent.as_slice()),
+        creditor_agent: ascii(event.creditorAgent.as_slice()),
+        purpose: ascii(event.purpose.as_slice()),
+        ..EntryDetails::default()
+    };
+    Said {
+        kind: Some(OrderKind::Pay),
+        payer: event.payer,
+        uetr: Uetr::from_word(event.uetr),
+        prefix: None,
+        details,
+        end_to_end: event.endToEnd,
+        remittance: event.remittance,
+    }
+}
+
+/// A code or BIC as the ledger keeps it, without the zeros that fill it up.
+fn ascii(bytes: &[u8]) -> Option<String> {
+    let text: Vec<u8> = bytes.iter().copied().take_while(|byte| *byte != 0).collect();
+    let text = String::from_utf8(text).ok()?;
+    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(text)
+}

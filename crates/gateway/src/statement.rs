@@ -1,0 +1,160 @@
+//! What account owners are told: camt.054 of a credit, camt.053 of a day, camt.052 of today. Pure.
+
+use crate::{
+    GatewayError,
+    book::{Book, Holder, TokenEntry},
+    identity::{day_text, message_id, time_text},
+    outbox::written,
+    store::{Entry, NewAnswer, Purpose, Side},
+};
+use florin_iso20022::model::{
+    Account, AccountReport, AccountStatement, Agent, Balance, Coded, Entry as ToldEntry, EntryDetails,
+    EntryTransaction, Message, Party, Principal, Reason, Remittance, When,
+};
+use florin_types::{Amount, Currency};
+
+/// Characters of a text of remittance information, and how many there are of them.
+const REMITTANCE_CHARS: usize = 140;
+
+/// Notification of a credit. `None` for a token that is no longer configured.
+pub(crate) fn notification(book: &Book, entry: &Entry, now_ms: u64) -> Result<Option<NewAnswer>, GatewayError> {
+    let Some((holder, token)) = book.at(entry.holder).zip(book.token_at(entry.token)) else { return Ok(None) };
+    let claim = format!("credit:{}:{}:{}", entry.hash, entry.log, entry.item);
+    let id = message_id(&[&claim]);
+    let mut told = account_of(holder, token, &id, now_ms);
+    told.entries = vec![told_entry(entry, currency(token)?)];
+    let message =
+        Message::Notification(AccountReport { message_id: id, created: time_text(now_ms), accounts: vec![told] });
+    written(&message, &entry.tenant, None, Purpose::Notification, claim, now_ms).map(Some)
+}
+
+/// A day of an account, with the balances that it began and ended with.
+pub(crate) struct Day<'a> {
+    pub(crate) holder: &'a Holder,
+    pub(crate) token: &'a TokenEntry,
+    /// First moment of the day.
+    pub(crate) begins_ms: u64,
+    /// Whether it is over.
+    pub(crate) is_over: bool,
+    pub(crate) opening: u128,
+    pub(crate) closing: u128,
+    pub(crate) entries: &'a [Entry],
+}
+
+/// The statement of a day that is over, or the report of today.
+pub(crate) fn statement(day: &Day<'_>, now_ms: u64) -> Result<String, GatewayError> {
+    let currency = currency(day.token)?;
+    let name = day_text(day.begins_ms);
+    let made_ms = now_ms.to_string();
+    let version = if day.is_over { "" } else { made_ms.as_str() };
+    let id = message_id(&["statement", &day.holder.address.to_string(), &day.token.currency, &name, version]);
+    let mut told = account_of(day.holder, day.token, &id, now_ms);
+    let ends_ms = if day.is_over { day.begins_ms.saturating_add(86_399_999) } else { now_ms };
+    told.from = Some(time_text(day.begins_ms));
+    told.to = Some(time_text(ends_ms));
+    let balance = |kind: &str, minor: u128| Balance {
+        kind: Some(kind.into()),
+        amount: Some(Amount::new(minor, currency)),
+        side: Side::Credit.name().into(),
+        at: When::on(&name),
+    };
+    told.balances = vec![balance("OPBD", day.opening), balance(if day.is_over { "CLBD" } else { "ITBD" }, day.closing)];
+    told.entries = day.entries.iter().map(|entry| told_entry(entry, currency)).collect();
+    let report = AccountReport { message_id: id, created: time_text(now_ms), accounts: vec![told] };
+    let message = if day.is_over { Message::Statement(report) } else { Message::Report(report) };
+    let envelope = message.write(None).map_err(|rejection| GatewayError::Answer(rejection.to_string()))?;
+    Ok(envelope.to_xml())
+}
+
+/// What is left of a balance without these entries; `None` where they cannot have led to it.
+pub(crate) fn without(balance: u128, entries: &[Entry]) -> Option<u128> {
+    // From the last one back, so that nothing on the way falls below what an account can hold.
+    entries.iter().rev().try_fold(balance, |balance, entry| match entry.side {
+        Side::Credit => balance.checked_sub(entry.amount),
+        Side::Debit => balance.checked_add(entry.amount),
+    })
+}
+
+fn currency(token: &TokenEntry) -> Result<Currency, GatewayError> {
+    Currency::new(&token.currency, token.digits).map_err(|error| GatewayError::Answer(error.to_string()))
+}
+
+fn account_of(holder: &Holder, token: &TokenEntry, id: &str, now_ms: u64) -> AccountStatement {
+    AccountStatement {
+        id: id.into(),
+        created: Some(time_text(now_ms)),
+        account: Account { currency: Some(token.currency.clone()), ..account(&holder.number) },
+        owner: holder.name.clone(),
+        servicer: holder.bic.as_deref().map(Agent::of_bic),
+        ..AccountStatement::default()
+    }
+}
+
+/// An account by its number: an IBAN where it looks like one.
+fn account(number: &str) -> Account {
+    let compact: String = number.chars().filter(|character| !character.is_whitespace()).collect();
+    let is_iban = compact.len() >= 15
+        && compact.bytes().take(2).all(|byte| byte.is_ascii_uppercase())
+        && compact.bytes().skip(2).take(2).all(|byte| byte.is_ascii_digit())
+        && compact.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_iban {
+        return Account::of_iban(&compact);
+    }
+    let other = florin_iso20022::model::OtherId { id: number.chars().take(34).collect(), ..Default::default() };
+    Account { other: Some(other), ..Account::default() }
+}
+
+fn told_entry(entry: &Entry, currency: Currency) -> ToldEntry {
+    let amount = Some(Amount::new(entry.amount, currency));
+    let kind = entry.details.kind.as_deref();
+    let family = if entry.side == Side::Credit { "RCDT" } else { "ICDT" };
+    let (family, sub_family) = match kind {
+        Some("return") => (family, "RRTN"),
+        Some(_) => (family, "DMCT"),
+        None => ("OTHR", "OTHR"),
+    };
+    let booked = When::on(&day_text(entry.time_ms));
+    let reference = message_id(&["entry", &entry.hash.to_string(), &entry.log.to_string(), &entry.item.to_string()]);
+    let details = EntryDetails { transactions: vec![transaction(entry, amount)] };
+    ToldEntry {
+        reference: Some(reference.clone()),
+        amount,
+        side: entry.side.name().into(),
+        status: Some("BOOK".into()),
+        booked: Some(booked.clone()),
+        valued: Some(booked),
+        servicer_reference: Some(reference),
+        domain: Some("PMNT".into()),
+        family: Some(family.into()),
+        sub_family: Some(sub_family.into()),
+        details: vec![details],
+        ..ToldEntry::default()
+    }
+}
+
+fn transaction(entry: &Entry, amount: Option<Amount>) -> EntryTransaction {
+    let details = &entry.details;
+    let party = |name: &Option<String>| {
+        let named = |name: &String| Principal::Party(Party { name: Some(name.clone()), ..Party::default() });
+        name.as_ref().map(named)
+    };
+    let unstructured: Vec<String> =
+        details.remittance.iter().map(|text| text.chars().take(REMITTANCE_CHARS).collect()).collect();
+    EntryTransaction {
+        end_to_end: details.end_to_end.clone(),
+        instruction: details.instruction.clone(),
+        uetr: entry.uetr.clone(),
+        amount,
+        side: Some(entry.side.name().into()),
+        debtor: party(&details.debtor),
+        debtor_account: details.debtor_account.as_deref().map(account),
+        creditor: party(&details.creditor),
+        creditor_account: details.creditor_account.as_deref().map(account),
+        debtor_agent: details.debtor_agent.as_deref().map(Agent::of_bic),
+        creditor_agent: details.creditor_agent.as_deref().map(Agent::of_bic),
+        purpose: details.purpose.as_deref().map(Coded::code),
+        remittance: (!unstructured.is_empty()).then(|| Remittance { unstructured, ..Remittance::default() }),
+        return_reason: details.return_reason.as_deref().map(|code| Reason::new(code, &[])),
+        ..EntryTransaction::default()
+    }
+}

@@ -1,0 +1,146 @@
+//! What was answered and told.
+
+use super::{Store, clean};
+use crate::GatewayError;
+use florin_history::sql::{Failure, Fields, Kind, Statement, Value, Work, bytes, number, optional, text};
+
+/// What an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The message was read.
+    Taken,
+    /// Every item has its last status.
+    Final,
+    /// Nobody asked.
+    Notification,
+}
+
+impl Purpose {
+    const ALL: [Self; 3] = [Self::Taken, Self::Final, Self::Notification];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Final => "final",
+            Self::Notification => "notification",
+        }
+    }
+}
+
+/// A message that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) number: u64,
+    pub(crate) tenant: String,
+    pub(crate) message: Option<u64>,
+    pub(crate) purpose: Purpose,
+    /// Its own `MsgId`.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) content: Vec<u8>,
+    pub(crate) created_ms: u64,
+}
+
+/// One that is about to be.
+#[derive(Clone, Debug)]
+pub(crate) struct NewAnswer {
+    pub(crate) tenant: String,
+    pub(crate) message: Option<u64>,
+    pub(crate) purpose: Purpose,
+    /// What there is one answer to.
+    pub(crate) claim: String,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) content: Vec<u8>,
+    pub(crate) created_ms: u64,
+}
+
+const READ: &str = "number, tenant, message, purpose, id, name, content, created_ms";
+
+impl Answer {
+    fn read(row: &mut Fields) -> Result<Self, Failure> {
+        Ok(Self {
+            number: row.number()?,
+            tenant: row.text()?,
+            message: row.optional(Fields::number)?,
+            purpose: {
+                let name = row.text()?;
+                let found = Purpose::ALL.into_iter().find(|purpose| purpose.name() == name);
+                found.ok_or_else(|| Failure::Damaged(format!("table answers: purpose {name:?} is not known")))?
+            },
+            id: row.text()?,
+            name: row.text()?,
+            content: row.bytes()?,
+            created_ms: row.number()?,
+        })
+    }
+}
+
+impl Store {
+    /// Keeps an answer.
+    pub(crate) async fn answer(&self, work: &mut Work, answer: &NewAnswer) -> Result<u64, GatewayError> {
+        let given = self.next_number(work, "answers").await?;
+        let columns =
+            ["number", "tenant", "message", "purpose", "claim", "id", "name", "content", "created_ms", "written"];
+        let values = vec![
+            number(given),
+            text(&answer.tenant),
+            optional(answer.message, Kind::Integer, number),
+            text(answer.purpose.name()),
+            clean(&answer.claim),
+            text(&answer.id),
+            text(&answer.name),
+            bytes(&answer.content),
+            number(answer.created_ms),
+            number(0),
+        ];
+        self.run(work, &super::insert("answers", &columns), values).await?;
+        Ok(given)
+    }
+
+    /// Answers to a message, oldest first.
+    pub(crate) async fn answers_to(&self, work: &mut Work, message: u64) -> Result<Vec<Answer>, GatewayError> {
+        self.answers(work, "WHERE message = $1 ORDER BY number", vec![number(message)]).await
+    }
+
+    /// A tenant's notifications after a number, oldest first.
+    pub(crate) async fn notifications(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<Answer>, GatewayError> {
+        let rest = "WHERE tenant = $1 AND purpose = $2 AND number > $3 ORDER BY number LIMIT $4";
+        let values = vec![text(tenant), text(Purpose::Notification.name()), number(after), number(limit)];
+        self.answers(work, rest, values).await
+    }
+
+    /// A tenant's answer by its identification.
+    pub(crate) async fn answer_by_id(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        id: &str,
+    ) -> Result<Option<Answer>, GatewayError> {
+        Ok(self.answers(work, "WHERE tenant = $1 AND id = $2", vec![text(tenant), clean(id)]).await?.pop())
+    }
+
+    /// Answers that no file has yet, oldest first.
+    pub(crate) async fn unwritten(&self, work: &mut Work, limit: u64) -> Result<Vec<Answer>, GatewayError> {
+        self.answers(work, "WHERE written = 0 ORDER BY number LIMIT $1", vec![number(limit)]).await
+    }
+
+    /// These have their files.
+    pub(crate) async fn written(&self, work: &mut Work, upto: u64) -> Result<(), GatewayError> {
+        let sql = "UPDATE answers SET written = 1 WHERE written = 0 AND number <= $1";
+        self.run(work, sql, vec![number(upto)]).await.map(drop)
+    }
+
+    async fn answers(&self, work: &mut Work, rest: &str, values: Vec<Value>) -> Result<Vec<Answer>, GatewayError> {
+        let query = Statement { sql: format!("SELECT {READ} FROM answers {rest}"), values };
+        let rows = self.rows(work, "answers", query).await?;
+        let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Answer::read(&mut row)).collect();
+        self.told(rows)
+    }
+}

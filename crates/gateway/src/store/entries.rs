@@ -1,0 +1,190 @@
+//! Movements on accounts that are served, in the order of the ledger.
+
+use super::{Store, clean, minor, money, perhaps};
+use crate::GatewayError;
+use alloy_primitives::{Address, B256};
+use florin_history::sql::{Failure, Fields, Statement, Value, Work, bytes, number, text};
+use serde::{Deserialize, Serialize};
+
+/// Which way units went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// To the account.
+    Credit,
+    /// From it.
+    Debit,
+}
+
+impl Side {
+    /// As messages write it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Credit => "CRDT",
+            Self::Debit => "DBIT",
+        }
+    }
+}
+
+/// What else is known of a movement.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EntryDetails {
+    /// `pay`, `item` or `return`; nothing for a movement that no payment made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) end_to_end: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) instruction: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) debtor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) debtor_account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) debtor_agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) creditor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) creditor_account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) creditor_agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) purpose: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) remittance: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) return_reason: Option<String>,
+}
+
+/// One movement on one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) tenant: String,
+    /// Number or BIC of the account.
+    pub(crate) account: String,
+    pub(crate) holder: Address,
+    pub(crate) token: Address,
+    pub(crate) height: u64,
+    /// Number of the log in its block.
+    pub(crate) log: u64,
+    /// Place in a batch.
+    pub(crate) item: u64,
+    pub(crate) side: Side,
+    /// Of the transaction.
+    pub(crate) hash: B256,
+    pub(crate) time_ms: u64,
+    pub(crate) amount: u128,
+    pub(crate) counterparty: Address,
+    pub(crate) uetr: Option<String>,
+    pub(crate) details: EntryDetails,
+}
+
+const COLUMNS: [&str; 15] = [
+    "number",
+    "tenant",
+    "account",
+    "holder",
+    "token",
+    "height",
+    "log",
+    "item",
+    "side",
+    "hash",
+    "time_ms",
+    "amount",
+    "counterparty",
+    "uetr",
+    "details",
+];
+
+impl Entry {
+    fn read(row: &mut Fields) -> Result<Self, Failure> {
+        let unknown = |value: &str| Failure::Damaged(format!("table entries: {value:?} is not known"));
+        row.number()?;
+        Ok(Self {
+            tenant: row.text()?,
+            account: row.text()?,
+            holder: row.account()?,
+            token: row.account()?,
+            height: row.number()?,
+            log: row.number()?,
+            item: row.number()?,
+            side: {
+                let name = row.text()?;
+                let found = [Side::Credit, Side::Debit].into_iter().find(|side| side.name() == name);
+                found.ok_or_else(|| unknown(&name))?
+            },
+            hash: row.hash()?,
+            time_ms: row.number()?,
+            amount: minor(row)?,
+            counterparty: row.account()?,
+            uetr: row.optional(Fields::text)?,
+            details: {
+                let details = row.text()?;
+                serde_json::from_str(&details).map_err(|_| unknown(&details))?
+            },
+        })
+    }
+}
+
+impl Store {
+    /// Keeps movements.
+    pub(crate) async fn add_entries(&self, work: &mut Work, entries: &[Entry]) -> Result<(), GatewayError> {
+        let first = self.next_number(work, "entries").await?;
+        let sql = super::insert("entries", &COLUMNS);
+        for (entry, given) in entries.iter().zip(first..) {
+            let details = serde_json::to_string(&entry.details).map_err(|error| self.damaged(error.to_string()))?;
+            let values = vec![
+                number(given),
+                text(&entry.tenant),
+                text(&entry.account),
+                bytes(entry.holder),
+                bytes(entry.token),
+                number(entry.height),
+                number(entry.log),
+                number(entry.item),
+                text(entry.side.name()),
+                bytes(entry.hash),
+                number(entry.time_ms),
+                money(entry.amount),
+                bytes(entry.counterparty),
+                perhaps(entry.uetr.as_deref()),
+                clean(&details),
+            ];
+            self.run(work, &sql, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Movements on an account from a time on, in the order of the ledger.
+    pub(crate) async fn entries_since(
+        &self,
+        work: &mut Work,
+        holder: Address,
+        token: Address,
+        since_ms: u64,
+        limit: u64,
+    ) -> Result<Vec<Entry>, GatewayError> {
+        let rest = "WHERE holder = $1 AND token = $2 AND time_ms >= $3 ORDER BY time_ms, height, log, item LIMIT $4";
+        let values = vec![bytes(holder), bytes(token), number(since_ms), number(limit)];
+        self.entries(work, rest, values).await
+    }
+
+    /// A tenant's movements under a UETR, oldest first.
+    pub(crate) async fn entries_under(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        uetr: &str,
+    ) -> Result<Vec<Entry>, GatewayError> {
+        let rest = "WHERE uetr = $1 AND tenant = $2 ORDER BY number LIMIT 100";
+        self.entries(work, rest, vec![clean(uetr), text(tenant)]).await
+    }
+
+    async fn entries(&self, work: &mut Work, rest: &str, values: Vec<Value>) -> Result<Vec<Entry>, GatewayError> {
+        let query = Statement { sql: format!("SELECT {} FROM entries {rest}", COLUMNS.join(", ")), values };
+        let rows = self.rows(work, "entries", query).await?;
+        let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Entry::read(&mut row)).collect();
+        self.told(rows)
+    }
+}

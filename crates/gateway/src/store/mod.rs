@@ -1,0 +1,166 @@
+//! What is durable. Every function is a few statements; whoever calls decides what is one SQL transaction.
+
+mod answers;
+mod entries;
+mod messages;
+mod orders;
+mod submissions;
+
+pub(crate) use answers::{Answer, NewAnswer, Purpose};
+pub(crate) use entries::{Entry, EntryDetails, Side};
+pub(crate) use messages::{MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, ReadAs};
+pub(crate) use orders::{Details, Kind as OrderKind, NewOrder, Order, Told};
+pub(crate) use submissions::{Submission, SubmissionState};
+
+use crate::{Faults, GatewayError};
+use alloy_primitives::{B256, U256};
+use florin_history::{
+    Location,
+    sql::{Database, Failure, Fields, Kind, Schema, Statement, Value, Work, amount, bytes, number, optional, text, typed},
+};
+use std::time::{Duration, Instant};
+
+const SCHEMA: Schema = Schema { changes: &[(1, "gateway", beginning)], survives_power_cuts: true };
+/// How long a read may take.
+const READ_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// What a new database is given.
+fn beginning(is_sqlite: bool) -> String {
+    typed(include_str!("../../migrations/0001_gateway.sql"), is_sqlite)
+}
+
+/// The gateway's memory. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    database: Database,
+    place: String,
+    faults: Faults,
+}
+
+/// What is known about the ledger.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) salt: Vec<u8>,
+    pub(crate) read_to: u64,
+}
+
+impl Store {
+    /// Opens it; `read_to` is where reading the ledger begins the first time.
+    pub(crate) async fn open(
+        location: &Location,
+        genesis_hash: B256,
+        read_to: u64,
+        faults: Faults,
+    ) -> Result<(Self, Known), GatewayError> {
+        let place = location.to_string();
+        let database = Database::open(location, &SCHEMA).await.map_err(|failure| GatewayError::sql(&place, failure))?;
+        let store = Self { database, place, faults };
+        let mut work = store.write().await?;
+        let known = Statement::new("SELECT genesis_hash, salt, read_to FROM gateway");
+        let known = match store.rows(&mut work, "gateway", known).await?.pop() {
+            Some(mut row) => {
+                let read = (|| Ok::<_, Failure>((row.hash()?, row.bytes()?, row.number()?)))();
+                let (found, salt, read_to) = store.told(read)?;
+                if found != genesis_hash {
+                    let (found, expected) = (found.to_string(), genesis_hash.to_string());
+                    return Err(GatewayError::OtherLedger { place: store.place.clone(), found, expected });
+                }
+                Known { salt, read_to }
+            }
+            None => {
+                let salt = rand::random::<[u8; 32]>().to_vec();
+                let values = vec![bytes(genesis_hash), bytes(&salt), number(read_to)];
+                let sql = "INSERT INTO gateway (genesis_hash, salt, read_to) VALUES ($1, $2, $3)";
+                store.run(&mut work, sql, values).await?;
+                Known { salt, read_to }
+            }
+        };
+        store.commit(work, "begun").await?;
+        Ok((store, known))
+    }
+
+    /// Begins a transaction that writes.
+    pub(crate) async fn write(&self) -> Result<Work, GatewayError> {
+        self.told(self.database.write().await)
+    }
+
+    /// Begins one that reads.
+    pub(crate) async fn read(&self) -> Result<Work, GatewayError> {
+        self.told(self.database.read(Instant::now() + READ_TIME_MAX).await)
+    }
+
+    /// Makes a transaction durable. The name is that of the step, for tests that stop before or after it.
+    pub(crate) async fn commit(&self, work: Work, step: &'static str) -> Result<(), GatewayError> {
+        self.faults.pass(step)?;
+        self.told(work.commit().await)?;
+        self.faults.pass(step)
+    }
+
+    /// Passes a place at which a test may stop.
+    pub(crate) fn pass(&self, step: &'static str) -> Result<(), GatewayError> {
+        self.faults.pass(step)
+    }
+
+    /// How far the ledger was read from now on.
+    pub(crate) async fn read_to(&self, work: &mut Work, height: u64) -> Result<(), GatewayError> {
+        self.run(work, "UPDATE gateway SET read_to = $1", vec![number(height)]).await.map(drop)
+    }
+
+    /// Ends all connections.
+    pub(crate) async fn close(&self) {
+        self.database.close().await;
+    }
+
+    async fn run(&self, work: &mut Work, sql: &str, values: Vec<Value>) -> Result<u64, GatewayError> {
+        self.told(work.execute(Statement { sql: sql.into(), values }).await)
+    }
+
+    async fn rows(&self, work: &mut Work, table: &'static str, query: Statement) -> Result<Vec<Fields>, GatewayError> {
+        let rows = self.told(work.fetch(query).await)?;
+        Ok(rows.into_iter().map(|row| Fields::new(table, row)).collect())
+    }
+
+    /// One number of a row that is always there.
+    async fn count(&self, work: &mut Work, sql: &str, values: Vec<Value>) -> Result<u64, GatewayError> {
+        let rows = self.rows(work, "count", Statement { sql: sql.into(), values }).await?;
+        let number = rows.into_iter().next().map(|mut row| row.number());
+        self.told(number.unwrap_or(Err(Failure::Damaged("a count without a row".into()))))
+    }
+
+    /// The number that the next row of a table has.
+    async fn next_number(&self, work: &mut Work, table: &str) -> Result<u64, GatewayError> {
+        self.count(work, &format!("SELECT COALESCE(MAX(number), 0) + 1 FROM {table}"), Vec::new()).await
+    }
+
+    fn told<T>(&self, result: Result<T, Failure>) -> Result<T, GatewayError> {
+        result.map_err(|failure| GatewayError::sql(&self.place, failure))
+    }
+
+    fn damaged(&self, what: impl Into<String>) -> GatewayError {
+        GatewayError::Damaged { place: self.place.clone(), what: what.into() }
+    }
+}
+
+/// Text that both databases keep: PostgreSQL has no NUL.
+fn clean(value: &str) -> Value {
+    text(&value.replace('\0', "\u{2400}"))
+}
+
+fn perhaps(value: Option<&str>) -> Value {
+    optional(value, Kind::Text, clean)
+}
+
+fn money(minor: u128) -> Value {
+    amount(U256::from(minor))
+}
+
+fn minor(row: &mut Fields) -> Result<u128, Failure> {
+    let amount = row.amount()?;
+    u128::try_from(amount).map_err(|_| Failure::Damaged(format!("amount {amount} is beyond the ledger's")))
+}
+
+/// `INSERT INTO table (columns) VALUES ($1, …)`.
+fn insert(table: &str, columns: &[&str]) -> String {
+    let places: Vec<String> = (1..=columns.len()).map(|place| format!("${place}")).collect();
+    format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), places.join(", "))
+}

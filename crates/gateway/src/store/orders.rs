@@ -1,0 +1,377 @@
+//! Orders: one payment or return each.
+
+use super::{Store, clean, minor, money, perhaps};
+use crate::{
+    GatewayError,
+    order::{Outcome, State},
+    reason::Reason,
+};
+use alloy_primitives::Address;
+use florin_history::sql::{Failure, Fields, Kind as SqlKind, Statement, Value, Work, bytes, number, optional, text};
+use serde::{Deserialize, Serialize};
+
+/// What is done on the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A payment of its own.
+    Pay,
+    /// An item of a batch.
+    Item,
+    /// A return.
+    Return,
+}
+
+impl Kind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Pay => "pay",
+            Self::Item => "item",
+            Self::Return => "return",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        [Self::Pay, Self::Item, Self::Return].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// What a message says of an order and no rule of the ledger needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Details {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) debtor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) debtor_account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) debtor_agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) creditor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) creditor_account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) creditor_agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) purpose: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) remittance: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) return_reason: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) urgent: bool,
+    /// `RtrId` of a return.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) return_id: Option<String>,
+    /// Everything that is wrong with an order that its message's rules refuse.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) problems: Vec<Told>,
+}
+
+/// One thing that is wrong: code, place, words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Told {
+    pub(crate) code: String,
+    pub(crate) path: String,
+    pub(crate) words: String,
+}
+
+/// An order. What a refused one does not have is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) number: u64,
+    pub(crate) message: u64,
+    /// Its place in the message, from 0.
+    pub(crate) item: u64,
+    pub(crate) tenant: String,
+    pub(crate) kind: Kind,
+    /// Which batch of the message it is paid in.
+    pub(crate) part: u64,
+    /// `PmtInfId`.
+    pub(crate) batch: Option<String>,
+    pub(crate) instruction: Option<String>,
+    pub(crate) end_to_end: Option<String>,
+    pub(crate) transaction: Option<String>,
+    pub(crate) uetr: Option<String>,
+    pub(crate) claim: Option<String>,
+    /// Whose key signs.
+    pub(crate) signer: Option<Address>,
+    /// Whose payment it is on the ledger; of a return, who gets the money back.
+    pub(crate) payer: Option<Address>,
+    pub(crate) payee: Option<Address>,
+    pub(crate) token: Option<Address>,
+    pub(crate) amount: Option<u128>,
+    pub(crate) currency: Option<String>,
+    /// UETR of the batch.
+    pub(crate) part_uetr: Option<String>,
+    pub(crate) details: Details,
+    pub(crate) state: State,
+    /// Not before.
+    pub(crate) due_ms: u64,
+    pub(crate) code: Option<String>,
+    pub(crate) words: Option<String>,
+    pub(crate) path: Option<String>,
+    pub(crate) same_as: Option<u64>,
+    pub(crate) submission: Option<u64>,
+    pub(crate) height: Option<u64>,
+    pub(crate) settled_ms: Option<u64>,
+}
+
+/// An order before it has a number.
+pub(crate) type NewOrder = Order;
+
+const COLUMNS: [&str; 29] = [
+    "number",
+    "message",
+    "item",
+    "tenant",
+    "kind",
+    "part",
+    "batch",
+    "instruction",
+    "end_to_end",
+    "transaction_id",
+    "uetr",
+    "claim",
+    "signer",
+    "payer",
+    "payee",
+    "token",
+    "amount",
+    "currency",
+    "part_uetr",
+    "details",
+    "state",
+    "due_ms",
+    "code",
+    "words",
+    "path",
+    "same_as",
+    "submission",
+    "height",
+    "settled_ms",
+];
+
+impl Order {
+    fn values(&self) -> Result<Vec<Value>, serde_json::Error> {
+        let address = |value: Option<Address>| optional(value, SqlKind::Bytes, bytes);
+        Ok(vec![
+            number(self.number),
+            number(self.message),
+            number(self.item),
+            text(&self.tenant),
+            text(self.kind.name()),
+            number(self.part),
+            perhaps(self.batch.as_deref()),
+            perhaps(self.instruction.as_deref()),
+            perhaps(self.end_to_end.as_deref()),
+            perhaps(self.transaction.as_deref()),
+            perhaps(self.uetr.as_deref()),
+            perhaps(self.claim.as_deref()),
+            address(self.signer),
+            address(self.payer),
+            address(self.payee),
+            address(self.token),
+            optional(self.amount, SqlKind::Bytes, money),
+            perhaps(self.currency.as_deref()),
+            perhaps(self.part_uetr.as_deref()),
+            clean(&serde_json::to_string(&self.details)?),
+            text(self.state.name()),
+            number(self.due_ms),
+            perhaps(self.code.as_deref()),
+            perhaps(self.words.as_deref()),
+            perhaps(self.path.as_deref()),
+            optional(self.same_as, SqlKind::Integer, number),
+            optional(self.submission, SqlKind::Integer, number),
+            optional(self.height, SqlKind::Integer, number),
+            optional(self.settled_ms, SqlKind::Integer, number),
+        ])
+    }
+
+    fn read(row: &mut Fields) -> Result<Self, Failure> {
+        let unknown =
+            |what: &str, value: &str| Failure::Damaged(format!("table orders: {what} {value:?} is not known"));
+        Ok(Self {
+            number: row.number()?,
+            message: row.number()?,
+            item: row.number()?,
+            tenant: row.text()?,
+            kind: {
+                let name = row.text()?;
+                Kind::from_name(&name).ok_or_else(|| unknown("kind", &name))?
+            },
+            part: row.number()?,
+            batch: row.optional(Fields::text)?,
+            instruction: row.optional(Fields::text)?,
+            end_to_end: row.optional(Fields::text)?,
+            transaction: row.optional(Fields::text)?,
+            uetr: row.optional(Fields::text)?,
+            claim: row.optional(Fields::text)?,
+            signer: row.optional(Fields::account)?,
+            payer: row.optional(Fields::account)?,
+            payee: row.optional(Fields::account)?,
+            token: row.optional(Fields::account)?,
+            amount: row.optional(minor)?,
+            currency: row.optional(Fields::text)?,
+            part_uetr: row.optional(Fields::text)?,
+            details: {
+                let details = row.text()?;
+                serde_json::from_str(&details).map_err(|error| unknown(&error.to_string(), &details))?
+            },
+            state: {
+                let name = row.text()?;
+                State::from_name(&name).ok_or_else(|| unknown("state", &name))?
+            },
+            due_ms: row.number()?,
+            code: row.optional(Fields::text)?,
+            words: row.optional(Fields::text)?,
+            path: row.optional(Fields::text)?,
+            same_as: row.optional(Fields::number)?,
+            submission: row.optional(Fields::number)?,
+            height: row.optional(Fields::number)?,
+            settled_ms: row.optional(Fields::number)?,
+        })
+    }
+
+    /// Refuses it.
+    pub(crate) fn refuse(&mut self, reason: Reason) {
+        self.state = State::Refused;
+        self.claim = None;
+        self.code = Some(reason.code.into());
+        self.words = Some(reason.words);
+    }
+}
+
+impl Store {
+    /// Adds orders of one message; each gets its number.
+    pub(crate) async fn add_orders(&self, work: &mut Work, orders: &mut [NewOrder]) -> Result<(), GatewayError> {
+        let first = self.next_number(work, "orders").await?;
+        let sql = super::insert("orders", &COLUMNS);
+        for (order, number) in orders.iter_mut().zip(first..) {
+            order.number = number;
+            let values = order.values().map_err(|error| self.damaged(error.to_string()))?;
+            self.run(work, &sql, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Orders of a message, in its order.
+    pub(crate) async fn orders_of(&self, work: &mut Work, message: u64) -> Result<Vec<Order>, GatewayError> {
+        self.orders(work, "WHERE message = $1 ORDER BY item", vec![number(message)]).await
+    }
+
+    /// The oldest orders in a state.
+    pub(crate) async fn orders_in(
+        &self,
+        work: &mut Work,
+        state: State,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<Order>, GatewayError> {
+        let values = vec![text(state.name()), number(after), number(limit)];
+        self.orders(work, "WHERE state = $1 AND number > $2 ORDER BY number LIMIT $3", values).await
+    }
+
+    /// The order that claims this.
+    pub(crate) async fn order_by_claim(&self, work: &mut Work, claim: &str) -> Result<Option<Order>, GatewayError> {
+        Ok(self.orders(work, "WHERE claim = $1", vec![clean(claim)]).await?.pop())
+    }
+
+    /// One order.
+    pub(crate) async fn order(&self, work: &mut Work, order: u64) -> Result<Order, GatewayError> {
+        let found = self.orders(work, "WHERE number = $1", vec![number(order)]).await?.pop();
+        found.ok_or_else(|| self.damaged(format!("order {order} is gone")))
+    }
+
+    /// A tenant's orders under a UETR, oldest first.
+    pub(crate) async fn orders_under(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        uetr: &str,
+    ) -> Result<Vec<Order>, GatewayError> {
+        self.orders(work, "WHERE uetr = $1 AND tenant = $2 ORDER BY number LIMIT 100", vec![clean(uetr), text(tenant)])
+            .await
+    }
+
+    /// Orders of anybody under a UETR that begins so, which were paid by this account: what the debtor's bank said for the
+    /// creditor.
+    pub(crate) async fn order_paid(
+        &self,
+        work: &mut Work,
+        payer: Address,
+        uetr: &str,
+    ) -> Result<Option<Order>, GatewayError> {
+        let sql = "WHERE uetr >= $1 AND uetr < $2 AND payer = $3 AND claim IS NOT NULL ORDER BY number LIMIT 1";
+        let values = vec![clean(uetr), clean(&format!("{uetr}~")), bytes(payer)];
+        Ok(self.orders(work, sql, values).await?.pop())
+    }
+
+    /// Orders that a transaction pays.
+    pub(crate) async fn orders_signed_in(&self, work: &mut Work, submission: u64) -> Result<Vec<Order>, GatewayError> {
+        self.orders(work, "WHERE submission = $1 ORDER BY item", vec![number(submission)]).await
+    }
+
+    /// Moves an order from one state to another, if it is in it. `false` where somebody was first.
+    pub(crate) async fn move_order(
+        &self,
+        work: &mut Work,
+        order: u64,
+        from: State,
+        to: State,
+        submission: Option<u64>,
+    ) -> Result<bool, GatewayError> {
+        debug_assert!(from.leads_to(to), "{from:?} to {to:?}");
+        let sql = "UPDATE orders SET state = $1, submission = $2 WHERE number = $3 AND state = $4";
+        let submission = optional(submission, SqlKind::Integer, number);
+        let values = vec![text(to.name()), submission, number(order), text(from.name())];
+        Ok(self.run(work, sql, values).await? == 1)
+    }
+
+    /// Lets go the orders whose day has come; says how many.
+    pub(crate) async fn release_held(&self, work: &mut Work, now_ms: u64) -> Result<u64, GatewayError> {
+        let sql = "UPDATE orders SET state = $1 WHERE state = $2 AND due_ms <= $3";
+        let values = vec![text(State::Checked.name()), text(State::Held.name()), number(now_ms)];
+        self.run(work, sql, values).await
+    }
+
+    /// Says what became of an order, if it is in this state. `false` where that was said.
+    pub(crate) async fn resolve(
+        &self,
+        work: &mut Work,
+        order: u64,
+        from: State,
+        outcome: &Outcome,
+        place: Option<(u64, u64)>,
+    ) -> Result<bool, GatewayError> {
+        let reason = match outcome {
+            Outcome::Settled => None,
+            Outcome::Refused(reason) => Some(reason),
+        };
+        let sql = "UPDATE orders SET state = $1, code = $2, words = $3, height = $4, settled_ms = $5 \
+                   WHERE number = $6 AND state = $7";
+        let values = vec![
+            text(outcome.state().name()),
+            perhaps(reason.map(|reason| reason.code)),
+            perhaps(reason.map(|reason| reason.words.as_str())),
+            optional(place.map(|(height, _)| height), SqlKind::Integer, number),
+            optional(place.map(|(_, time_ms)| time_ms), SqlKind::Integer, number),
+            number(order),
+            text(from.name()),
+        ];
+        Ok(self.run(work, sql, values).await? == 1)
+    }
+
+    /// How many orders are on their way.
+    pub(crate) async fn waiting_count(&self, work: &mut Work) -> Result<u64, GatewayError> {
+        let states = vec![text(State::Held.name()), text(State::Checked.name()), text(State::Signed.name())];
+        self.count(work, "SELECT COUNT(*) FROM orders WHERE state IN ($1, $2, $3)", states).await
+    }
+
+    async fn orders(&self, work: &mut Work, rest: &str, values: Vec<Value>) -> Result<Vec<Order>, GatewayError> {
+        let sql = format!("SELECT {} FROM orders {rest}", COLUMNS.join(", "));
+        let rows = self.rows(work, "orders", Statement { sql, values }).await?;
+        let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Order::read(&mut row)).collect();
+        self.told(rows)
+    }
+}
