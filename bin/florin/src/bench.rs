@@ -167,6 +167,7 @@ async fn measure_new_network(command: &BenchCommand, data: PathBuf, output: Outp
         quiet: true,
         rate: 1,
         rpc_port: 0,
+        gateway_port: None,
         data: None,
     };
     let progress = demo::progress::Progress::new(output.is_json());

@@ -4,10 +4,15 @@
 #[path = "gateway/bank.rs"]
 mod bank;
 mod common;
+#[path = "../../../crates/history/src/tests/server.rs"]
+mod server;
 
 use bank::*;
 use common::{Running, florin, signal, wait_for};
 use florin_gateway::Faults;
+use florin_history::Location;
+use server::{PASSWORD, server};
+use sqlx::Connection as _;
 use std::time::Duration;
 
 /// The final answer, as soon as it is there.
@@ -77,48 +82,136 @@ fn a_pacs_008_by_http_is_settled_answered_and_told_to_the_creditor() {
     assert!(gateway.stop().success());
 }
 
+/// What is done at each place of death.
+struct Case {
+    tenant: &'static str,
+    key: &'static str,
+    message: String,
+    /// What bank A's balance changes by.
+    change: i128,
+    /// Who is told of a credit, how often.
+    told: (&'static str, usize),
+}
+
+/// Where a gateway dies.
+struct Place {
+    number: u64,
+    location: Location,
+}
+
+fn single_payment() -> Case {
+    let message = Transfer::new("MSG-1", &uetr(), "3.00").pacs_008();
+    Case { tenant: "bank-a", key: KEY_A, message, change: -300, told: (KEY_B, 1) }
+}
+
 /// Stopped before and after everything that is durable or told to somebody, and begun again on the same database: one payment,
 /// one answer, one notification.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wherever_it_dies_a_payment_is_made_once_and_answered_once() {
     let ledger = Ledger::start();
-    let mut place = 0;
-    loop {
-        let location = sqlite(&ledger.at(&format!("gateway-{place}.sqlite")));
+    let location = |place| sqlite(&ledger.at(&format!("gateway-{place}.sqlite")));
+    let passed = die_everywhere(&ledger, location, async |_| single_payment()).await;
+    assert!(passed >= 16, "only {passed} places were passed");
+}
+
+/// The same on a real PostgreSQL.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgresql_too_a_payment_is_made_once_and_answered_once() {
+    let ledger = Ledger::start();
+    let location = |place| {
+        let named = |name: &str| Location::parse(&server().url(name), Some(PASSWORD)).unwrap();
+        let create = format!("CREATE DATABASE gateway_{place}");
+        let handle = tokio::runtime::Handle::current();
+        tokio::task::block_in_place(|| handle.block_on(statement(&named("postgres"), &create)));
+        named(&format!("gateway_{place}"))
+    };
+    let passed = die_everywhere(&ledger, location, async |_| single_payment()).await;
+    assert!(passed >= 16, "only {passed} places were passed");
+}
+
+async fn statement(location: &Location, sql: &str) {
+    let Location::Postgres(options) = location else { panic!() };
+    let mut connection = sqlx::PgConnection::connect_with(options).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+}
+
+/// A batch, whose payment has a name of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wherever_it_dies_a_batch_is_paid_once() {
+    let ledger = Ledger::start();
+    let location = |place| sqlite(&ledger.at(&format!("gateway-{place}.sqlite")));
+    let case = async |place: &Place| {
+        let items = [("1.00".into(), IBAN_B), ("2.00".into(), IBAN_ALMA), ("0.50".into(), IBAN_B)];
+        let message = pain_001(&format!("ORDER-{}", place.number), &items);
+        Case { tenant: "bank-a", key: KEY_A, message, change: -350, told: (KEY_B, 2) }
+    };
+    die_everywhere(&ledger, location, case).await;
+}
+
+/// A return, which the ledger knows by its number alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wherever_it_dies_a_return_is_made_once() {
+    let ledger = Ledger::start();
+    let location = |place| sqlite(&ledger.at(&format!("gateway-{place}.sqlite")));
+    let case = async |place: &Place| {
         let uetr = uetr();
         let message = Transfer::new("MSG-1", &uetr, "3.00").pacs_008();
+        let mut opened = ledger.gateway(&place.location, None, Faults::default()).await;
+        opened.gateway.receive("bank-a", message.as_bytes()).await.unwrap();
+        opened.until("the credit", |url| (!notifications(url, KEY_B).is_empty()).then_some(())).await;
+        opened.close().await;
+        let message = pacs_004("RTR-1", &uetr, "1.25");
+        Case { tenant: "bank-b", key: KEY_B, message, change: 125, told: (KEY_A, 1) }
+    };
+    die_everywhere(&ledger, location, case).await;
+}
+
+/// Dies at every place in turn; gives how many there are.
+async fn die_everywhere(
+    ledger: &Ledger,
+    location: impl Fn(u64) -> Location,
+    case: impl AsyncFn(&Place) -> Case,
+) -> u64 {
+    let mut place = Place { number: 0, location: location(0) };
+    loop {
+        let case = case(&place).await;
+        let number = place.number;
         let before = ledger.balance("bank-a", None).await;
-        let died = run_until_death(&ledger, &location, message.as_bytes(), place).await;
+        let died = run_until_death(ledger, &place, &case).await;
 
         // Its sender knows nothing of the death, and sends again.
-        let mut opened = ledger.gateway(&location, None, Faults::default()).await;
-        let number = opened.gateway.receive("bank-a", message.as_bytes()).await.unwrap().unwrap().to_string();
-        let what = format!("the answer after a death at place {place}");
-        let answer = opened.until(&what, |url| final_answer(url, &number, KEY_A)).await;
-        assert_eq!(element(&answer, "TxSts"), Some("ACSC"), "place {place}: {answer}");
+        let mut opened = ledger.gateway(&place.location, None, Faults::default()).await;
+        let message = opened.gateway.receive(case.tenant, case.message.as_bytes()).await.unwrap().unwrap().to_string();
+        let what = format!("the answer after a death at place {number}");
+        let answer = opened.until(&what, |url| final_answer(url, &message, case.key)).await;
+        assert_eq!(element(&answer, "GrpSts"), Some("ACSC"), "place {number}: {answer}");
+        let (told, times) = case.told;
         let told = opened
-            .until("the notification", |url| Some(notifications(url, KEY_B)).filter(|told| !told.is_empty()))
+            .until("the notification", |url| Some(notifications(url, told)).filter(|told| !told.is_empty()))
             .await;
-        assert_eq!(told.len(), 1, "place {place}");
-        let state = tokio::task::block_in_place(|| get(&opened.url, &format!("/v1/messages/{number}"), KEY_A).json());
-        let purposes: Vec<_> =
-            state["answers"].as_array().unwrap().iter().map(|told| told["purpose"].clone()).collect();
-        assert_eq!(purposes, ["taken", "final"], "place {place}");
-        assert_eq!(ledger.balance("bank-a", None).await, before - 300, "place {place}");
+        assert_eq!(told.len(), times, "place {number}");
+        let path = format!("/v1/messages/{message}");
+        let state = tokio::task::block_in_place(|| get(&opened.url, &path, case.key).json());
+        let answers = state["answers"].as_array().unwrap();
+        let purposes: Vec<_> = answers.iter().map(|told| told["purpose"].clone()).collect();
+        assert_eq!(purposes, ["taken", "final"], "place {number}");
+        let after = ledger.balance("bank-a", None).await;
+        let change = i128::try_from(after).unwrap() - i128::try_from(before).unwrap();
+        assert_eq!(change, case.change, "place {number}");
         opened.close().await;
         if !died {
-            break;
+            return number;
         }
-        place += 1;
+        place = Place { number: number + 1, location: location(number + 1) };
     }
-    assert!(place >= 16, "only {place} places were passed");
 }
 
 /// Whether the gateway died at this place before everything was done.
-async fn run_until_death(ledger: &Ledger, location: &florin_history::Location, message: &[u8], place: u64) -> bool {
-    let Ok(mut opened) = ledger.try_gateway(location, None, Faults::stop_at(place)).await else { return true };
+async fn run_until_death(ledger: &Ledger, place: &Place, case: &Case) -> bool {
+    let faults = Faults::stop_at(place.number);
+    let Ok(mut opened) = ledger.try_gateway(&place.location, None, faults).await else { return true };
     let died = async {
-        let Ok(number) = opened.gateway.receive("bank-a", message).await else { return true };
+        let Ok(number) = opened.gateway.receive(case.tenant, case.message.as_bytes()).await else { return true };
         let number = number.unwrap().to_string();
         loop {
             if let Err(error) = opened.gateway.round().await
@@ -128,7 +221,7 @@ async fn run_until_death(ledger: &Ledger, location: &florin_history::Location, m
             }
             let url = opened.url.clone();
             let over = tokio::task::block_in_place(|| {
-                final_answer(&url, &number, KEY_A).is_some() && !notifications(&url, KEY_B).is_empty()
+                final_answer(&url, &number, case.key).is_some() && !notifications(&url, case.told.0).is_empty()
             });
             if over {
                 return false;
@@ -139,6 +232,192 @@ async fn run_until_death(ledger: &Ledger, location: &florin_history::Location, m
     .await;
     opened.close().await;
     died
+}
+
+/// What was signed and never sent, and whose nonce somebody else used, is signed anew: paid once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_whose_nonce_is_used_by_another_is_signed_anew() {
+    let ledger = Ledger::start();
+    let message = Transfer::new("MSG-1", &uetr(), "3.00").pacs_008();
+    // The place where the bytes are durable and not sent, whatever its number is.
+    let mut found = None;
+    for place in 0..40 {
+        let location = sqlite(&ledger.at(&format!("gateway-{place}.sqlite")));
+        let Ok(mut opened) = ledger.try_gateway(&location, None, Faults::stop_at(place)).await else { continue };
+        let received = opened.gateway.receive("bank-a", message.as_bytes()).await;
+        let stopped = if received.is_ok() { opened.gateway.round().await.err() } else { None };
+        opened.close().await;
+        if stopped.is_some_and(|error| error.to_string() == "stopped at sending") {
+            found = Some(location);
+            break;
+        }
+    }
+    let location = found.expect("a place before sending");
+    let before = ledger.balance("bank-a", None).await;
+    let token = florin_client::Token::open(ledger.rpc(), ledger.token()).await.unwrap();
+    let cent = florin_types::Amount::new(1, token.currency());
+    let sent = token.transfer(&ledger.signer("bank-a"), ledger.address("alma"), cent).await.unwrap();
+    token.wait_final(&sent, 30_000).await.unwrap();
+
+    let mut opened = ledger.gateway(&location, None, Faults::default()).await;
+    let number = opened.gateway.receive("bank-a", message.as_bytes()).await.unwrap().unwrap().to_string();
+    let answer = opened.until("the answer", |url| final_answer(url, &number, KEY_A)).await;
+    assert_eq!(element(&answer, "TxSts"), Some("ACSC"), "{answer}");
+    assert_eq!(ledger.balance("bank-a", None).await, before - 301);
+    opened.close().await;
+}
+
+/// The real program, killed while it works, again and again: each payment once, each answer once.
+#[test]
+fn killed_at_any_moment_the_program_pays_and_answers_once() {
+    let ledger = Ledger::start();
+    let arguments = ledger.configured(Some("files"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let before = runtime.block_on(ledger.balance("bank-a", None));
+    let mut messages = Vec::new();
+    for life in 0..10u64 {
+        let gateway = Running::start(florin(arguments.iter()));
+        let url = gateway.text("url");
+        for number in 0..5 {
+            let id = format!("MSG-{life}-{number}");
+            let message = Transfer::new(&id, &uetr(), "1.00").pacs_008();
+            // One by HTTP, the others as files, which arrive by rename.
+            if number == 4 {
+                try_http(&url, "POST", "/v1/messages", KEY_A, "", message.as_bytes());
+            } else {
+                let room = ledger.at("files/bank-a/in");
+                std::fs::write(room.join(format!(".{id}")), &message).unwrap();
+                std::fs::rename(room.join(format!(".{id}")), room.join(&id)).unwrap();
+            }
+            messages.push(message);
+        }
+        std::thread::sleep(Duration::from_millis(life * 70));
+        signal("-9", gateway.pid());
+        drop(gateway);
+    }
+    let gateway = Running::start(florin(arguments.iter()));
+    let url = gateway.text("url");
+    for message in &messages {
+        let answer = try_http(&url, "POST", "/v1/messages", KEY_A, "Prefer: wait=60\r\n", message.as_bytes()).unwrap();
+        assert_eq!(element(&answer.body, "TxSts"), Some("ACSC"), "{answer:?}");
+    }
+    let paid = u128::try_from(messages.len()).unwrap() * 100;
+    assert_eq!(runtime.block_on(ledger.balance("bank-a", None)), before - paid);
+    let count_files = |room: &str, begins: &str| {
+        let names = std::fs::read_dir(ledger.at("files").join(room)).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_str().unwrap().starts_with(begins)).count()
+    };
+    // Each message has been answered as files, too: taken and final. Each credit was told to bank B.
+    wait_for("all notifications", || (count_files("bank-b/out", "camt.054") == messages.len()).then_some(()));
+    wait_for("all answers", || (count_files("bank-a/out", "pacs.002") == 2 * messages.len()).then_some(()));
+    assert_eq!((count_files("bank-a/in", ""), count_files("bank-a/work", "")), (0, 0));
+    assert_eq!(count_files("bank-a/refused", ""), 0);
+    assert!(gateway.stop().success());
+}
+
+/// Files: what is no message is refused with the reason beside it, and nothing that is being written is taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_taken_whole_and_once_wherever_it_dies() {
+    let ledger = Ledger::start();
+    let folder = ledger.at("files");
+    let room = |tenant: &str, room: &str| folder.join(tenant).join(room);
+    let names = |tenant: &str, of: &str| -> Vec<String> {
+        let entries = std::fs::read_dir(room(tenant, of)).into_iter().flatten();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let whole = |tenant: &str| names(tenant, "out").into_iter().filter(|name| !name.starts_with('.')).count();
+    let over = || whole("bank-b") == 1 && whole("bank-a") == 2;
+    let mut place = 0;
+    loop {
+        let location = sqlite(&ledger.at(&format!("gateway-{place}.sqlite")));
+        let _ = std::fs::remove_dir_all(&folder);
+        let before = ledger.balance("bank-a", None).await;
+        std::fs::create_dir_all(room("bank-a", "in")).unwrap();
+        let message = Transfer::new("MSG-1", &uetr(), "3.00").pacs_008();
+        std::fs::write(room("bank-a", "in").join("good.xml"), &message).unwrap();
+        std::fs::write(room("bank-a", "in").join("bad.xml"), "<a>").unwrap();
+        std::fs::write(room("bank-a", "in").join(".partial.xml"), &message[..100]).unwrap();
+        std::fs::create_dir(room("bank-a", "in").join("directory")).unwrap();
+        let died = match ledger.try_gateway(&location, Some(folder.clone()), Faults::stop_at(place)).await {
+            Err(_) => true,
+            Ok(mut opened) => {
+                let died = loop {
+                    match opened.gateway.round().await {
+                        Err(error) if error.is_fatal() => break true,
+                        _ if over() && names("bank-a", "work").is_empty() => break false,
+                        _ => tokio::time::sleep(Duration::from_millis(20)).await,
+                    }
+                };
+                opened.close().await;
+                died
+            }
+        };
+        let mut opened = ledger.gateway(&location, Some(folder.clone()), Faults::default()).await;
+        opened.until("all files", |_| (over() && names("bank-a", "work").is_empty()).then_some(())).await;
+        opened.close().await;
+        assert_eq!(names("bank-a", "in"), [".partial.xml", "directory"], "place {place}");
+        assert_eq!(names("bank-a", "done").len(), 1, "place {place}");
+        let refused = names("bank-a", "refused");
+        assert!(refused.len() == 2 && refused[1].ends_with("bad.xml.reason.txt"), "{refused:?}");
+        let answers = names("bank-a", "out");
+        assert!(answers.iter().all(|name| name.starts_with("pacs.002.001.10.FLR")), "{answers:?}");
+        assert_eq!(ledger.balance("bank-a", None).await, before - 300, "place {place}");
+        if !died {
+            break;
+        }
+        place += 1;
+    }
+    assert!(place >= 24, "only {place} places were passed");
+}
+
+/// Statements begin and end with the ledger's balances.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statements_have_the_ledgers_balances() {
+    let ledger = Ledger::start();
+    let mut opened = ledger.gateway(&sqlite(&ledger.at("gateway.sqlite")), None, Faults::default()).await;
+    let opening = ledger.balance("bank-b", None).await;
+    let (first, second) = (uetr(), uetr());
+    for (id, uetr, amount) in [("MSG-1", &first, "3.00"), ("MSG-2", &second, "4.50")] {
+        let message = Transfer::new(id, uetr, amount).pacs_008();
+        let number = opened.gateway.receive("bank-a", message.as_bytes()).await.unwrap().unwrap().to_string();
+        opened.until(id, |url| final_answer(url, &number, KEY_A)).await;
+    }
+    opened.until("the credits", |url| (notifications(url, KEY_B).len() == 2).then_some(())).await;
+    let back = pacs_004("RTR-1", &second, "0.50");
+    let number = opened.gateway.receive("bank-b", back.as_bytes()).await.unwrap().unwrap().to_string();
+    opened.until("the return", |url| final_answer(url, &number, KEY_B)).await;
+    opened.until("the entry", |url| (!notifications(url, KEY_A).is_empty()).then_some(())).await;
+    let closing = ledger.balance("bank-b", None).await;
+    assert_eq!(closing, opening + 700);
+
+    let url = opened.url.clone();
+    let stop = std::sync::Arc::new(tokio::sync::Notify::new());
+    let stopped = stop.clone();
+    let running = tokio::spawn(opened.gateway.run(async move { stopped.notified().await }));
+    let path = |day: &str| format!("/v1/accounts/{IBAN_B}/statement?day={day}");
+    let ask = |path: String, key: &'static str| {
+        let url = url.clone();
+        tokio::task::spawn_blocking(move || get(&url, &path, key))
+    };
+    let today = ask(path(&day_after_now(0)), KEY_B).await.unwrap();
+    assert_eq!(today.status, 200, "{today:?}");
+    let money = |minor: u128| format!(r#"<Amt Ccy="EUR">{}.{:02}</Amt>"#, minor / 100, minor % 100);
+    let balances: Vec<&str> = today.body.split("<Bal>").skip(1).collect();
+    assert!(balances[0].contains("OPBD") && balances[0].contains(&money(opening)), "{}", today.body);
+    assert!(balances[1].contains("ITBD") && balances[1].contains(&money(closing)), "{}", today.body);
+    assert_eq!((count(&today.body, "<Ntry>"), today.body.contains("camt.052.001.08")), (3, true));
+    assert!(today.body.contains("RRTN") && today.body.contains("<CdtDbtInd>DBIT</CdtDbtInd>"), "{}", today.body);
+    let earlier = ask(path("2026-01-05"), KEY_B).await.unwrap();
+    assert!(earlier.body.contains("camt.053.001.08") && earlier.body.contains("CLBD"), "{}", earlier.body);
+    assert_eq!(count(&earlier.body, &money(opening)), 2, "{}", earlier.body);
+    for day in ["2999-01-01", "2026-02-30", "x"] {
+        assert_eq!(ask(path(day), KEY_B).await.unwrap().status, 400, "{day}");
+    }
+    assert_eq!(ask(path("2026-01-05"), KEY_A).await.unwrap().status, 404);
+    stop.notify_one();
+    running.await.unwrap().unwrap();
 }
 
 /// A gateway that lost its whole memory pays nothing twice, and says what became of each payment.

@@ -67,6 +67,7 @@ CREATE TABLE orders (
 CREATE UNIQUE INDEX orders_by_claim ON orders (claim);
 CREATE UNIQUE INDEX orders_by_message ON orders (message, item);
 CREATE INDEX orders_by_state ON orders (state, number);
+CREATE INDEX orders_by_due ON orders (state, due_ms);
 CREATE INDEX orders_by_uetr ON orders (uetr, tenant);
 CREATE INDEX orders_by_twin ON orders (same_as);
 CREATE INDEX orders_by_submission ON orders (submission);

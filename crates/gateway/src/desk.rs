@@ -47,12 +47,15 @@ impl Desk {
         for row in &unread {
             self.read_one(row, now_ms).await?;
         }
-        let mut work = self.store.write().await?;
-        let released = self.store.release_held(&mut work, now_ms).await?;
-        if released > 0 {
+        let mut work = self.store.read().await?;
+        let is_due = self.store.is_any_due(&mut work, now_ms).await?;
+        drop(work);
+        if is_due {
+            let mut work = self.store.write().await?;
+            self.store.release_held(&mut work, now_ms).await?;
             self.store.commit(work, "released").await?;
         }
-        Ok(!unread.is_empty() || released > 0)
+        Ok(!unread.is_empty() || is_due)
     }
 
     async fn read_one(&self, row: &MessageRow, now_ms: u64) -> Result<(), GatewayError> {
@@ -65,8 +68,17 @@ impl Desk {
         let accepted = accepted.unwrap_or_else(|_| Err(unreadable()));
         let mut work = self.store.write().await?;
         let read = match accepted {
-            Err(rejection) => self.rejected(row, &rejection, now_ms)?,
-            Ok(accepted) => self.accepted(&mut work, row, &accepted, now_ms).await?,
+            Err(rejection) => self.rejected(row, &rejection, now_ms),
+            Ok(accepted) => match self.accepted(&mut work, row, &accepted, now_ms).await {
+                // One message must never keep the others waiting: what could not be answered is refused, and begun anew.
+                Err(GatewayError::Answer(fault)) => {
+                    tracing::error!(message = row.number, fault, "gateway.answer");
+                    drop(work);
+                    work = self.store.write().await?;
+                    self.rejected(row, &unreadable(), now_ms)
+                }
+                read => read?,
+            },
         };
         let Read { read, mut orders, answers } = read;
         if !self.store.read_as(&mut work, row.number, &read).await? {
@@ -80,7 +92,7 @@ impl Desk {
     }
 
     /// A message that is refused as a whole claims nothing: it may be mended, and sent under its name.
-    fn rejected(&self, row: &MessageRow, rejection: &Rejection, now_ms: u64) -> Result<Read, GatewayError> {
+    fn rejected(&self, row: &MessageRow, rejection: &Rejection, now_ms: u64) -> Read {
         let original = &rejection.original;
         let claim = format!("final:{}", row.number);
         let answer = rejection.answer(&mark(&claim, now_ms));
@@ -98,7 +110,7 @@ impl Desk {
             control_sum: original.control_sum.clone(),
             problem: Some(problems(rejection)),
         };
-        Ok(Read { read, orders: Vec::new(), answers: answer.into_iter().collect() })
+        Read { read, orders: Vec::new(), answers: answer.into_iter().collect() }
     }
 
     async fn accepted(
@@ -110,7 +122,7 @@ impl Desk {
     ) -> Result<Read, GatewayError> {
         let claim = claim_of(accepted);
         if let Some(first) = self.store.message_by_claim(work, &row.tenant, &claim).await? {
-            return self.rejected(row, &duplicate(accepted, &first), now_ms);
+            return Ok(self.rejected(row, &duplicate(accepted, &first), now_ms));
         }
         let original = &accepted.original;
         let mut read = ReadAs {
@@ -126,7 +138,7 @@ impl Desk {
         let context = plan::Context { book: &self.book, tenant: &row.tenant, message: row.number, now_ms };
         let Some(mut orders) = plan::orders(accepted, &context) else {
             let Some(answer) = self.exception(work, row, &accepted.message, now_ms).await? else {
-                return self.rejected(row, &unwanted(accepted), now_ms);
+                return Ok(self.rejected(row, &unwanted(accepted), now_ms));
             };
             return Ok(Read { read, orders: Vec::new(), answers: vec![answer] });
         };
@@ -247,7 +259,13 @@ impl Desk {
             }
             let claim = format!("final:{}", row.number);
             let message = report(&row, &orders, &mark(&claim, now_ms));
-            let answer = written(&message, &row.tenant, Some(row.number), Purpose::Final, claim, now_ms)?;
+            let answer = match written(&message, &row.tenant, Some(row.number), Purpose::Final, claim, now_ms) {
+                Ok(answer) => answer,
+                Err(error) => {
+                    tracing::error!(message = row.number, %error, "gateway.answer");
+                    continue;
+                }
+            };
             self.store.answer(&mut work, &answer).await?;
             self.store.commit(work, "answered").await?;
             done = true;

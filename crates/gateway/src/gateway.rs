@@ -16,8 +16,11 @@ use std::{
 };
 use tokio::sync::{Notify, watch};
 
-/// Pause between rounds while something is on its way; new messages end it.
+/// Pause between rounds; new messages end it.
 const PAUSE: Duration = Duration::from_millis(50);
+/// The same after many rounds in which nothing happened.
+const PAUSE_IDLE: Duration = Duration::from_millis(200);
+const IDLE_ROUNDS: u32 = 100;
 /// Pause after a failure that may pass.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
@@ -159,12 +162,17 @@ impl Gateway {
     /// Round after round until `stop`. Ends early only with what a person has to look at.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), GatewayError> {
         tokio::pin!(stop);
-        let mut said = None;
+        let (mut said, mut idle) = (None, 0u32);
         loop {
             let pause = match self.round().await {
                 Ok(done) => {
                     said = None;
-                    if done { Duration::ZERO } else { PAUSE }
+                    idle = if done { 0 } else { idle.saturating_add(1) };
+                    match idle {
+                        0 => Duration::ZERO,
+                        IDLE_ROUNDS.. => PAUSE_IDLE,
+                        _ => PAUSE,
+                    }
                 }
                 Err(error) if error.is_fatal() => return Err(error),
                 Err(error) => {
@@ -180,7 +188,7 @@ impl Gateway {
             self.shared.trouble.send_replace(said.clone());
             tokio::select! {
                 () = &mut stop => break,
-                () = self.shared.arrived.notified() => {}
+                () = self.shared.arrived.notified() => idle = 0,
                 () = tokio::time::sleep(pause) => {}
             }
         }

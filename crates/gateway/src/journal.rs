@@ -141,8 +141,11 @@ impl Journal {
         }
         self.store.add_entries(&mut work, &entries).await?;
         for entry in entries.iter().filter(|entry| entry.side == Side::Credit) {
-            if let Some(answer) = notification(&self.book, entry, now_ms)? {
-                self.store.answer(&mut work, &answer).await?;
+            match notification(&self.book, entry, now_ms) {
+                Ok(Some(answer)) => drop(self.store.answer(&mut work, &answer).await?),
+                Ok(None) => {}
+                // The entry stands, and is in the statement; one notification must never keep the others waiting.
+                Err(error) => tracing::error!(hash = %entry.hash, %error, "gateway.notification"),
             }
         }
         self.store.read_to(&mut work, to).await?;

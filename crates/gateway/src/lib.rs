@@ -20,6 +20,8 @@
 mod api;
 pub mod book;
 mod chain;
+#[cfg(test)]
+mod chain_tests;
 mod desk;
 mod error;
 mod exceptions;

@@ -138,8 +138,7 @@ fn transaction(entry: &Entry, amount: Option<Amount>) -> EntryTransaction {
         let named = |name: &String| Principal::Party(Party { name: Some(name.clone()), ..Party::default() });
         name.as_ref().map(named)
     };
-    let unstructured: Vec<String> =
-        details.remittance.iter().map(|text| text.chars().take(REMITTANCE_CHARS).collect()).collect();
+    let unstructured: Vec<String> = details.remittance.iter().filter_map(|text| shown(text)).collect();
     EntryTransaction {
         end_to_end: details.end_to_end.clone(),
         instruction: details.instruction.clone(),
@@ -156,5 +155,84 @@ fn transaction(entry: &Entry, amount: Option<Amount>) -> EntryTransaction {
         remittance: (!unstructured.is_empty()).then(|| Remittance { unstructured, ..Remittance::default() }),
         return_reason: details.return_reason.as_deref().map(|code| Reason::new(code, &[])),
         ..EntryTransaction::default()
+    }
+}
+
+/// A text as a message can hold it. Whoever pays on the ledger itself writes what it likes.
+fn shown(text: &str) -> Option<String> {
+    // Control characters and the two that are none have no place in XML.
+    let is_text = |character: &char| !character.is_control() && !matches!(character, '\u{fffe}' | '\u{ffff}');
+    let kept: String = text.chars().filter(is_text).take(REMITTANCE_CHARS).collect();
+    let kept = kept.trim();
+    (!kept.is_empty()).then(|| kept.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::EntryDetails as Details;
+    use alloy_primitives::{Address, B256};
+
+    fn entry(side: Side, amount: u128) -> Entry {
+        Entry {
+            tenant: "a".into(),
+            account: "1".into(),
+            holder: Address::repeat_byte(1),
+            token: Address::repeat_byte(9),
+            height: 1,
+            log: 0,
+            item: 0,
+            side,
+            hash: B256::repeat_byte(3),
+            time_ms: 0,
+            amount,
+            counterparty: Address::repeat_byte(2),
+            uetr: None,
+            details: Details::default(),
+        }
+    }
+
+    fn book() -> Book {
+        let holder = crate::book::HolderConfig {
+            number: Some("an account with a name".into()),
+            bic: None,
+            name: Some("A".into()),
+            address: Address::repeat_byte(1),
+            tenant: Some("a".into()),
+            key: None,
+        };
+        let euro = TokenEntry { currency: "EUR".into(), address: Address::repeat_byte(9), digits: 2 };
+        Book::new(&[holder], vec![euro], &["a".to_owned()].into()).unwrap()
+    }
+
+    #[test]
+    fn entries_that_cannot_have_led_to_a_balance_are_noticed() {
+        let (credit, debit) = (entry(Side::Credit, 5), entry(Side::Debit, 3));
+        assert_eq!(without(2, &[credit.clone()]), None);
+        assert_eq!(without(u128::MAX, &[debit.clone()]), None);
+        assert_eq!(without(2, &[credit.clone(), debit.clone()]), Some(0));
+        assert_eq!(without(7, &[]), Some(7));
+        // Back from the last one: the account held 5 before it paid 3.
+        assert_eq!(without(2, &[debit, credit]), None);
+    }
+
+    /// Anybody can write anything into a payment on the ledger, and its payee is still told.
+    #[test]
+    fn hostile_texts_do_not_keep_a_credit_from_being_told() {
+        for text in ["\u{0}\u{1}", "", "  ", "\u{ffff}", "]]>&<", "\u{202e}evil", &"x".repeat(100_000)] {
+            let details = Details { remittance: vec![text.into()], ..Details::default() };
+            let told = notification(&book(), &Entry { details, ..entry(Side::Credit, 5) }, 0);
+            assert!(matches!(told, Ok(Some(_))), "{text:?}: {told:?}");
+        }
+        let other = Entry { token: Address::repeat_byte(8), ..entry(Side::Credit, 5) };
+        assert!(matches!(notification(&book(), &other, 0), Ok(None)));
+    }
+
+    #[test]
+    fn a_number_is_an_iban_only_if_it_looks_like_one() {
+        assert_eq!(account("DE89 3704 0044 0532 0130 00").iban.as_deref(), Some("DE89370400440532013000"));
+        for number in ["12345", "DE8937", "de89370400440532013000", "DE89-3704-0044-0532"] {
+            assert_eq!((account(number).iban, account(number).other.unwrap().id), (None, number.to_owned()));
+        }
     }
 }

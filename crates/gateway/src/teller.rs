@@ -46,6 +46,16 @@ struct Bundle {
     orders: Vec<Order>,
 }
 
+/// What the ledger recorded of a payment.
+enum Recorded {
+    /// Outcomes of the orders, height and time of the block.
+    Found(Vec<Outcome>, u64, u64),
+    /// The block is not yet shown to be final.
+    Later,
+    /// The node has no record of it: it was ordered in another way, or the node keeps no blocks so old.
+    Nothing,
+}
+
 /// What became of preparing a bundle.
 enum Prepared {
     /// The call is good.
@@ -225,6 +235,12 @@ impl Teller {
                     Ok(Prepared::Later)
                 }
                 Some(reason) => self.refuse(&bundle.orders, reason).await,
+                // The node refuses for a reason that is not the ledger's (its bounds, its pool): no order is refused for it, and
+                // no other one waits for it.
+                None if matches!(error, ClientError::Refused { .. }) => {
+                    tracing::warn!(%error, uetr = %key.uetr, "gateway.estimate");
+                    Ok(Prepared::Later)
+                }
                 None => Err(error.into()),
             },
         }
@@ -236,13 +252,17 @@ impl Teller {
         if matches!(state, 1 | 2) {
             return Ok(Prepared::Later);
         }
-        let Some((outcomes, height, time_ms)) = self.recorded(key, orders).await? else {
-            let words = "the payer has used this UETR on the ledger for another kind of payment";
-            return self.refuse(orders, Reason::new("DUPL", words)).await;
+        let (outcomes, place) = match self.recorded(key, orders).await? {
+            Recorded::Found(outcomes, height, time_ms) => (outcomes, Some((height, time_ms))),
+            Recorded::Later => return Ok(Prepared::Later),
+            Recorded::Nothing => match self.by_state(key, orders).await? {
+                Some(outcomes) => (outcomes, None),
+                None => return Ok(Prepared::Later),
+            },
         };
         let mut work = self.store.write().await?;
         for (order, outcome) in orders.iter().zip(outcomes) {
-            let place = (outcome == Outcome::Settled).then_some((height, time_ms));
+            let place = place.filter(|_| outcome == Outcome::Settled);
             if !self.store.resolve(&mut work, order.number, State::Checked, &outcome, place).await? {
                 return Ok(Prepared::Later);
             }
@@ -251,20 +271,36 @@ impl Teller {
         Ok(Prepared::Done)
     }
 
-    /// What the ledger recorded of a payment, proven: outcomes, height, time.
-    async fn recorded(&self, key: &Key, orders: &[Order]) -> Result<Option<(Vec<Outcome>, u64, u64)>, GatewayError> {
+    /// What the ledger recorded of a payment, proven.
+    async fn recorded(&self, key: &Key, orders: &[Order]) -> Result<Recorded, GatewayError> {
         for height in self.chain.heights_of(key).await? {
-            let Some(body) = self.chain.body(height).await? else { continue };
-            let found = body
-                .receipts
-                .iter()
-                .filter(|receipt| receipt.status())
-                .find_map(|receipt| outcomes(key, orders, receipt.logs()));
+            let Some(body) = self.chain.body(height).await? else { return Ok(Recorded::Later) };
+            let done = body.receipts.iter().filter(|receipt| receipt.status());
+            let found = done.into_iter().find_map(|receipt| outcomes(key, orders, receipt.logs()));
             if let Some(outcomes) = found {
-                return Ok(Some((outcomes, height, body.header.extension().timestamp_ms)));
+                return Ok(Recorded::Found(outcomes, height, body.header.extension().timestamp_ms));
             }
         }
-        Ok(None)
+        Ok(Recorded::Nothing)
+    }
+
+    /// What became of orders by the proven state alone, where the node has no blocks that tell. Nothing of a batch: the state
+    /// does not know its items.
+    async fn by_state(&self, key: &Key, orders: &[Order]) -> Result<Option<Vec<Outcome>>, GatewayError> {
+        let payment = self.chain.proven_payment(key).await?;
+        if key.kind == OrderKind::Item && payment.payee.is_zero() {
+            tracing::warn!(uetr = %key.uetr, "gateway.batch: it is paid, and this node keeps no block that tells its items");
+            return Ok(None);
+        }
+        let says = (payment.state, Some(payment.token), Some(payment.payee), Some(payment.received));
+        let outcome = |order: &Order| {
+            if says == (3, order.token, order.payee, order.amount.map(U256::from)) {
+                return Outcome::Settled;
+            }
+            let words = "the ledger has another payment under this UETR: other payee, amount or token, or given up";
+            Outcome::Refused(Reason::new("DUPL", words))
+        };
+        Ok(Some(orders.iter().map(outcome).collect()))
     }
 
     /// Nothing was signed, and nothing will be.
@@ -309,6 +345,9 @@ impl Teller {
                 }
                 Ok(_) => {}
                 // Known already, or its nonce is used: what is final decides, not the node's word.
+                Err(error) if one.state == SubmissionState::Signed => {
+                    tracing::warn!(%error, hash = %one.hash, "gateway.send");
+                }
                 Err(error) => tracing::debug!(%error, hash = %one.hash, "gateway.send"),
             }
         }
@@ -414,8 +453,8 @@ impl Teller {
         let mut work = self.store.read().await?;
         let orders = self.store.orders_signed_in(&mut work, one.number).await?;
         drop(work);
-        let recorded = if is_unknown { None } else { self.recorded(&key, &orders).await? };
-        if !is_unknown && recorded.is_none() {
+        let recorded = if is_unknown { Recorded::Nothing } else { self.recorded(&key, &orders).await? };
+        if !is_unknown && !matches!(recorded, Recorded::Found(..)) {
             return Ok(false);
         }
         let mut work = self.store.write().await?;
@@ -423,13 +462,13 @@ impl Teller {
             return Ok(false);
         }
         match recorded {
-            Some((outcomes, height, time_ms)) => {
+            Recorded::Found(outcomes, height, time_ms) => {
                 for (order, outcome) in orders.iter().zip(outcomes) {
                     let place = (outcome == Outcome::Settled).then_some((height, time_ms));
                     self.store.resolve(&mut work, order.number, State::Signed, &outcome, place).await?;
                 }
             }
-            None => {
+            Recorded::Later | Recorded::Nothing => {
                 for order in &orders {
                     self.store.move_order(&mut work, order.number, State::Signed, State::Checked, None).await?;
                 }

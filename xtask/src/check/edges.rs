@@ -83,7 +83,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
 ];
 
 /// Who may know them in tests besides: the server is tested on a real ledger, which runs on the engine's runtime.
-const OUTSIDE_TESTS: &[(&str, &[&str])] = &[("commonware-", &["florin-rpc"])];
+const OUTSIDE_TESTS: &[(&str, &[&str])] = &[("commonware-", &["florin-rpc"]), ("sqlx", &["florin"])];
 
 /// The pure core, and what would make it depend on when, where or in which order it runs.
 const PURE: &[&str] = &["florin-types", "florin-modules", "florin-execution", "florin-iso20022"];

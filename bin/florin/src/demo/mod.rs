@@ -14,6 +14,7 @@
 
 pub(crate) mod accounts;
 mod day;
+mod gateway;
 pub(crate) mod layout;
 pub(crate) mod process;
 pub(crate) mod progress;
@@ -30,6 +31,7 @@ use accounts::{DEMO_CHAIN_ID, DEMO_SYMBOL, People};
 use alloy_primitives::Address;
 use clap::Args;
 use florin_client::{RpcClient, Signer};
+use gateway::{DemoGateway, GATEWAY_PORT, key_of};
 use layout::{DemoNode, FOLLOWERS_MAX, Layout, PortClaim, VALIDATORS_MAX};
 use process::{Death, LOG_FILE, RunningNode};
 use progress::{Progress, Pulse};
@@ -79,6 +81,9 @@ pub(crate) struct DemoCommand {
     /// Port of the first validator's JSON-RPC, HTTP and WebSocket. 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 8545)]
     pub(crate) rpc_port: u16,
+    /// Port of the gateway, which takes ISO 20022 messages. 0 takes a free one. Default: 8600; a free one where the RPC's is.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) gateway_port: Option<u16>,
     /// Keep everything in this directory, and go on from it next time. Default: a temporary one, removed at the end.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -154,8 +159,11 @@ pub(crate) fn run(command: DemoCommand, output: Output) -> Result<(), Failure> {
     let data = Data::open(&command)?;
     let result = runtime.block_on(async {
         let progress = Progress::new(output.is_json());
-        let (network, deaths) = Network::start(People::derive()?, &command, data.path(), &progress).await?;
-        let result = live(&network, deaths, &command, &data, progress, output).await;
+        let (mut network, deaths) = Network::start(People::derive()?, &command, data.path(), &progress).await?;
+        let result = match network.open_gateway(&command).await {
+            Ok(()) => live(&network, deaths, &command, &data, progress, output).await,
+            Err(failure) => Err(failure),
+        };
         network.stop().await;
         result
     });
@@ -212,6 +220,7 @@ pub(crate) struct Network {
     pub(crate) token: Address,
     layout: Layout,
     nodes: Vec<RunningNode>,
+    gateway: Option<DemoGateway>,
     _claim: PortClaim,
 }
 
@@ -234,13 +243,29 @@ impl Network {
         let (died, deaths) = mpsc::unbounded_channel();
         let nodes = start_all(&nodes, &died).await?;
         let token = florin_modules::token_address(1);
-        let network = Self { people, token, layout, nodes, _claim: claim };
+        let network = Self { people, token, layout, nodes, gateway: None, _claim: claim };
         progress.step("waiting for the first final block");
         if let Err(failure) = network.wait_for_block().await {
             network.stop().await;
             return Err(failure);
         }
         Ok((network, deaths))
+    }
+
+    /// Lets banks' systems in. A network that is only measured has no use for it.
+    async fn open_gateway(&mut self, command: &DemoCommand) -> Result<(), Failure> {
+        let port = command.gateway_port.unwrap_or(if command.rpc_port == 0 { 0 } else { GATEWAY_PORT });
+        let opened = DemoGateway::start(self, port).await.map_err(|failure| {
+            let next = "another program, perhaps another demo, has it: stop it, or give --gateway-port PORT (0 for any free one)";
+            if failure.code == "gateway.listen" { Failure { next: next.into(), ..failure } } else { failure }
+        });
+        self.gateway = Some(opened?);
+        Ok(())
+    }
+
+    /// Where the gateway is served.
+    fn gateway_url(&self) -> &str {
+        self.gateway.as_ref().map(|gateway| gateway.url.as_str()).unwrap_or_default()
     }
 
     /// Where the first validator serves RPC.
@@ -271,6 +296,9 @@ impl Network {
 
     /// Stops every node.
     pub(crate) async fn stop(self) {
+        if let Some(gateway) = self.gateway {
+            gateway.stop().await;
+        }
         futures::future::join_all(self.nodes.into_iter().map(RunningNode::stop)).await;
         process::stop_restarted(&self.layout.nodes());
     }
@@ -364,6 +392,7 @@ fn show(network: &Network, data: &Data, output: Output) -> Result<(), Failure> {
         "chain_id": DEMO_CHAIN_ID,
         "accounts": accounts,
         "tokens": [{ "symbol": DEMO_SYMBOL, "address": network.token, "decimals": 2 }],
+        "gateway_url": network.gateway_url(),
         "data": network.layout.root(),
         "validators": validators,
         "followers": followers,
@@ -382,6 +411,10 @@ fn announcement(network: &Network, data: &Data) -> String {
     let mut text = format!("\nFlorin demo, {resumed}: {} validators\n\n", network.layout.validators());
     text.push_str(&output::fields(&[
         ("  RPC", format!("{} (HTTP and WebSocket)", network.rpc_url())),
+        (
+            "  gateway",
+            format!("{}/v1/messages (ISO 20022; key of bank-a: {})", network.gateway_url(), key_of("bank-a")),
+        ),
         ("  chain id", DEMO_CHAIN_ID.to_string()),
         ("  currency", format!("{DEMO_SYMBOL} at {}, 2 digits, regulated", network.token)),
         ("  data", kept),

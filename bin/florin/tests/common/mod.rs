@@ -211,6 +211,11 @@ impl Running {
         self.value[field].as_str().unwrap_or_else(|| panic!("{field} is absent: {}", self.value)).to_string()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u64 {
+        u64::from(self.child.id())
+    }
+
     /// Stops it as a service manager does, and gives how it ended.
     #[allow(clippy::print_stdout, reason = "shown with a failed test alone")]
     pub fn stop(mut self) -> ExitStatus {

@@ -36,7 +36,7 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long an arrival waits to be read.
 const READ_WAIT: Duration = Duration::from_secs(20);
 /// Longest time that a caller may wait for the final answer.
-const FINAL_WAIT_MAX: u64 = 60;
+const FINAL_WAIT_MAX: u64 = 45;
 /// Notifications in one answer.
 const PAGE_MAX: u64 = 100;
 /// Movements of one statement.
@@ -319,8 +319,9 @@ async fn account_statement(
     State(api): State<Api>,
     axum::Extension(tenant): axum::Extension<Tenant>,
     Path(number): Path<String>,
-    Query(asked): Query<Asked>,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
 ) -> Answered {
+    let Query(asked) = asked.map_err(|_| Problem::parameter("day", "a day that has begun, as YYYY-MM-DD"))?;
     let book = &api.shared.book;
     let holder = book.of(&tenant.name, &number).ok_or_else(|| Problem::unknown("account", &number))?;
     let token = match &asked.currency {

@@ -328,11 +328,17 @@ impl Store {
         Ok(self.run(work, sql, values).await? == 1)
     }
 
-    /// Lets go the orders whose day has come; says how many.
-    pub(crate) async fn release_held(&self, work: &mut Work, now_ms: u64) -> Result<u64, GatewayError> {
+    /// Whether the day of an order has come.
+    pub(crate) async fn is_any_due(&self, work: &mut Work, now_ms: u64) -> Result<bool, GatewayError> {
+        let sql = "SELECT COUNT(*) FROM orders WHERE state = $1 AND due_ms <= $2";
+        Ok(self.count(work, sql, vec![text(State::Held.name()), number(now_ms)]).await? > 0)
+    }
+
+    /// Lets go the orders whose day has come, whole batches at once.
+    pub(crate) async fn release_held(&self, work: &mut Work, now_ms: u64) -> Result<(), GatewayError> {
         let sql = "UPDATE orders SET state = $1 WHERE state = $2 AND due_ms <= $3";
         let values = vec![text(State::Checked.name()), text(State::Held.name()), number(now_ms)];
-        self.run(work, sql, values).await
+        self.run(work, sql, values).await.map(drop)
     }
 
     /// Says what became of an order, if it is in this state. `false` where that was said.
