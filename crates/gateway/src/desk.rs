@@ -95,9 +95,10 @@ impl Desk {
     fn rejected(&self, row: &MessageRow, rejection: &Rejection, now_ms: u64) -> Read {
         let original = &rejection.original;
         let claim = format!("final:{}", row.number);
-        let answer = rejection.answer(&mark(&claim, now_ms));
-        let answer =
-            answer.map(|message| written(&message, &row.tenant, Some(row.number), Purpose::Final, claim, now_ms));
+        let mark = mark(row, &claim, now_ms);
+        let answer = rejection.answer(&mark).map(|message| {
+            written(&message, &row.tenant, Some(row.number), Purpose::Final, claim, &mark.message_id, now_ms)
+        });
         // An answer that its own schema refuses, because the original's references are no references: the channel says it.
         let answer = answer.and_then(Result::ok);
         let read = ReadAs {
@@ -165,8 +166,9 @@ impl Desk {
             control_sum: read.control_sum.clone(),
             ..row.clone()
         };
-        let message = report(&as_read, &orders, &mark(&claim, now_ms));
-        let answer = written(&message, &row.tenant, Some(row.number), purpose, claim, now_ms)?;
+        let mark = mark(row, &claim, now_ms);
+        let message = report(&as_read, &orders, &mark);
+        let answer = written(&message, &row.tenant, Some(row.number), purpose, claim, &mark.message_id, now_ms)?;
         Ok(Read { read, orders, answers: vec![answer] })
     }
 
@@ -229,7 +231,7 @@ impl Desk {
         now_ms: u64,
     ) -> Result<Option<NewAnswer>, GatewayError> {
         let claim = format!("final:{}", row.number);
-        let mark = mark(&claim, now_ms);
+        let mark = mark(row, &claim, now_ms);
         let answer = match message {
             Message::CancellationRequests(requests) => {
                 exceptions::cancel(&self.store, work, &row.tenant, requests, &mark).await?
@@ -239,7 +241,7 @@ impl Desk {
             }
             _ => return Ok(None),
         };
-        written(&answer, &row.tenant, Some(row.number), Purpose::Final, claim, now_ms).map(Some)
+        written(&answer, &row.tenant, Some(row.number), Purpose::Final, claim, &mark.message_id, now_ms).map(Some)
     }
 
     /// Gives final answers to messages all of whose orders have their last state.
@@ -258,8 +260,10 @@ impl Desk {
                 continue;
             }
             let claim = format!("final:{}", row.number);
-            let message = report(&row, &orders, &mark(&claim, now_ms));
-            let answer = match written(&message, &row.tenant, Some(row.number), Purpose::Final, claim, now_ms) {
+            let mark = mark(&row, &claim, now_ms);
+            let message = report(&row, &orders, &mark);
+            let id = &mark.message_id;
+            let answer = match written(&message, &row.tenant, Some(row.number), Purpose::Final, claim, id, now_ms) {
                 Ok(answer) => answer,
                 Err(error) => {
                     tracing::error!(message = row.number, %error, "gateway.answer");

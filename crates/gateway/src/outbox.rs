@@ -19,25 +19,27 @@ use florin_iso20022::{
 const ADDITIONAL_CHARS: usize = 105;
 const ADDITIONAL_MAX: usize = 4;
 
-/// An answer to a message, written. `claim` is what there is one answer to.
+/// An answer to a message, written. `claim` is what there is one answer to; `id` is what it is called in the world.
 pub(crate) fn written(
     message: &Message,
     tenant: &str,
     to: Option<u64>,
     purpose: Purpose,
     claim: String,
+    id: &str,
     created_ms: u64,
 ) -> Result<NewAnswer, GatewayError> {
     let refused = |rejection: Rejection| GatewayError::Answer(rejection.to_string());
     let content = message.write(None).map_err(refused)?.to_xml().into_bytes();
     let name = message.name().unwrap_or_default().to_owned();
-    let id = message_id(&[&claim]);
-    Ok(NewAnswer { tenant: tenant.into(), message: to, purpose, claim, id, name, content, created_ms })
+    Ok(NewAnswer { tenant: tenant.into(), message: to, purpose, claim, id: id.into(), name, content, created_ms })
 }
 
-/// What an answer is marked with.
-pub(crate) fn mark(claim: &str, now_ms: u64) -> Mark {
-    Mark { message_id: message_id(&[claim]), created: time_text(now_ms) }
+/// What an answer to a message is marked with. Numbers of messages begin anew in every database; whose it is and when it arrived
+/// make the identification one among all gateways.
+pub(crate) fn mark(row: &MessageRow, claim: &str, now_ms: u64) -> Mark {
+    let arrived = row.received_ms.to_string();
+    Mark { message_id: message_id(&[&row.tenant, &arrived, claim]), created: time_text(now_ms) }
 }
 
 /// The statuses of a message's orders: pain.002 to a customer, pacs.002 to a bank. Orders that are the same as others carry

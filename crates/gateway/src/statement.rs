@@ -20,12 +20,15 @@ const REMITTANCE_CHARS: usize = 140;
 pub(crate) fn notification(book: &Book, entry: &Entry, now_ms: u64) -> Result<Option<NewAnswer>, GatewayError> {
     let Some((holder, token)) = book.at(entry.holder).zip(book.token_at(entry.token)) else { return Ok(None) };
     let claim = format!("credit:{}:{}:{}", entry.hash, entry.log, entry.item);
-    let id = message_id(&[&claim]);
+    let id = message_id(&[&entry.tenant, &claim]);
     let mut told = account_of(holder, token, &id, now_ms);
     told.entries = vec![told_entry(entry, currency(token)?)];
-    let message =
-        Message::Notification(AccountReport { message_id: id, created: time_text(now_ms), accounts: vec![told] });
-    written(&message, &entry.tenant, None, Purpose::Notification, claim, now_ms).map(Some)
+    let message = Message::Notification(AccountReport {
+        message_id: id.clone(),
+        created: time_text(now_ms),
+        accounts: vec![told],
+    });
+    written(&message, &entry.tenant, None, Purpose::Notification, claim, &id, now_ms).map(Some)
 }
 
 /// A day of an account, with the balances that it began and ended with.
