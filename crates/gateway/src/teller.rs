@@ -73,10 +73,14 @@ impl Teller {
 
     /// One round: sign what is checked, send what is signed, follow what is sent. Says whether anything was done.
     pub(crate) async fn round(&mut self) -> Result<bool, GatewayError> {
-        let signed = self.sign().await?;
+        // Who cannot sign (a device that is away) still follows what it signed; the first failure is told at the end.
+        let signed = self.sign().await;
+        if signed.as_ref().is_err_and(GatewayError::is_fatal) {
+            return signed;
+        }
         self.send().await?;
         let finished = self.follow().await?;
-        Ok(signed || finished)
+        signed.map(|signed| signed || finished)
     }
 
     /// Signs what is checked, as far as each account may have unfinished transactions. An account whose node does not answer
