@@ -1,5 +1,6 @@
 -- What the gateway remembers, so that each message has one answer. One text for both databases: {key} is an integer primary key,
--- {bytes} a string of bytes, {text} UTF-8 that sorts by its bytes. Times: milliseconds since 1970. Amounts: 32 bytes, big-endian.
+-- {bytes} a string of bytes, {text} UTF-8 that sorts by its bytes. Times: milliseconds since 1970. Amounts: a byte that counts
+-- those that follow, then these, big-endian.
 
 -- One row: which ledger, what hashes on it are salted with, and up to which height entries were read.
 CREATE TABLE gateway (

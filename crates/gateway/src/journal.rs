@@ -304,7 +304,7 @@ fn said(logs: &[Log], movement: &Movement) -> Said {
     let memo = logs.iter().filter(|log| log.address == movement.token).find_map(|log| {
         let event = IToken::TransferWithMemo::decode_log(log).ok()?;
         let is_it = (event.from, event.to, event.value) == (movement.from, movement.to, amount);
-        is_it.then(|| event.data.paymentReference)
+        is_it.then_some(event.data.paymentReference)
     });
     let remittance = memo.filter(|text| !text.trim().is_empty()).into_iter().collect();
     Said { details: EntryDetails { remittance, ..EntryDetails::default() }, ..Said::default() }

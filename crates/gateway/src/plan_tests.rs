@@ -154,10 +154,10 @@ fn batches_are_cut_by_places_and_one_item_is_a_payment() {
 fn what_is_not_offered_is_refused_in_words() {
     let cheque = orders_of("a", &pain_001(2).replace("<PmtMtd>TRF", "<PmtMtd>CHK"));
     refused(&cheque[1], "NARR", "/Document/CstmrCdtTrfInitn/PmtInf[1]/CdtTrfTxInf[2]");
-    let wrong = format!("<PmtId><EndToEndId>E-1</EndToEndId></PmtId><IntrBkSttlmAmt");
+    let wrong = "<PmtId><EndToEndId>E-1</EndToEndId></PmtId><IntrBkSttlmAmt";
     let without = transfer().replace(
         &format!("<PmtId><InstrId>I-1</InstrId><EndToEndId>E-1</EndToEndId><UETR>{UETR}</UETR></PmtId><IntrBkSttlmAmt"),
-        &wrong,
+        wrong,
     );
     let order = one("a", &without);
     assert_eq!(order.state, State::Checked, "{order:?}");

@@ -175,6 +175,7 @@ mod tests {
     use super::*;
     use crate::store::EntryDetails as Details;
     use alloy_primitives::{Address, B256};
+    use std::slice::from_ref;
 
     fn entry(side: Side, amount: u128) -> Entry {
         Entry {
@@ -211,8 +212,8 @@ mod tests {
     #[test]
     fn entries_that_cannot_have_led_to_a_balance_are_noticed() {
         let (credit, debit) = (entry(Side::Credit, 5), entry(Side::Debit, 3));
-        assert_eq!(without(2, &[credit.clone()]), None);
-        assert_eq!(without(u128::MAX, &[debit.clone()]), None);
+        assert_eq!(without(2, from_ref(&credit)), None);
+        assert_eq!(without(u128::MAX, from_ref(&debit)), None);
         assert_eq!(without(2, &[credit.clone(), debit.clone()]), Some(0));
         assert_eq!(without(7, &[]), Some(7));
         // Back from the last one: the account held 5 before it paid 3.

@@ -87,6 +87,9 @@ async fn append(history: &History, heights: Range<Height>, at_once: u64, mut par
     parent
 }
 
+/// A search, drawn from a number.
+type Question<'a> = Box<dyn Fn(u64) -> PaymentSearch + 'a>;
+
 /// Asks what people and bank systems ask; prints the median and the 99th of 100 answers.
 async fn ask(history: &History, blocks: Height) {
     let payments = blocks * PAYMENTS_PER_BLOCK;
@@ -94,7 +97,7 @@ async fn ask(history: &History, blocks: Height) {
     let number = |question: u64| question * 7_919 % payments;
     let party = |number: u64, side| Some(Party { who: Who::Account(account(number)), side });
     let token = Some(token_address(1));
-    let questions: [(&str, Box<dyn Fn(u64) -> PaymentSearch>); 8] = [
+    let questions: [(&str, Question<'_>); 8] = [
         ("a UETR", Box::new(|q| PaymentSearch { uetr: Some(uetr(number(q))), ..Default::default() })),
         (
             "an end-to-end id",

@@ -47,8 +47,7 @@ pub struct Schema {
 }
 
 /// The history's. Everything is derived, so losing the last moments to a power cut is harmless; WAL stays consistent.
-pub(crate) const HISTORY: Schema =
-    Schema { changes: &[(1, "history", schema::migration)], survives_power_cuts: false };
+pub(crate) const HISTORY: Schema = Schema { changes: &[(1, "history", schema::migration)], survives_power_cuts: false };
 /// Every table, those that refer to others first.
 const TABLES: [&str; 12] = [
     "persons",

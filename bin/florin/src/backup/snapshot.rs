@@ -6,7 +6,6 @@
 use super::{
     blocks::{Kept, Trust},
     manifest::{Hashing, Manifest, STATE, Store},
-    progress::Progress,
     state::{write_beginning, write_part},
     take::{lied, sealing},
 };
@@ -14,6 +13,7 @@ use crate::{
     envelope::{Lock, seal},
     failure::Failure,
     network::Network,
+    progress::Progress,
     remote::client_failure,
 };
 use florin_client::ClientError;

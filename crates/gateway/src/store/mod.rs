@@ -16,7 +16,9 @@ use crate::{Faults, GatewayError};
 use alloy_primitives::{B256, U256};
 use florin_history::{
     Location,
-    sql::{Database, Failure, Fields, Kind, Schema, Statement, Value, Work, amount, bytes, number, optional, text, typed},
+    sql::{
+        Database, Failure, Fields, Kind, Schema, Statement, Value, Work, amount, bytes, number, optional, text, typed,
+    },
 };
 use std::time::{Duration, Instant};
 

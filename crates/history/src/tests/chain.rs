@@ -111,7 +111,7 @@ pub(super) fn ordered(payer: Address, payee: Address, token: u64, amount: u64, n
         state,
         debtorAgent: FixedBytes::from(*b"FLORINBB\0\0\0"),
         creditorAgent: FixedBytes::ZERO,
-        endToEnd: if number % 3 == 0 { B256::ZERO } else { B256::with_last_byte((number % 50) as u8 + 1) },
+        endToEnd: if number.is_multiple_of(3) { B256::ZERO } else { B256::with_last_byte((number % 50) as u8 + 1) },
         purpose: FixedBytes::from(*b"SALA"),
         remittance: B256::ZERO,
         priority: (number % 3) as u8,
