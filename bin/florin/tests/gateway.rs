@@ -4,6 +4,8 @@
 #[path = "gateway/bank.rs"]
 mod bank;
 mod common;
+#[path = "gateway/mass.rs"]
+mod mass;
 #[path = "../../../crates/history/src/tests/server.rs"]
 mod server;
 
@@ -25,6 +27,18 @@ fn notifications(url: &str, key: &str) -> Vec<String> {
     let listed = get(url, "/v1/notifications", key).json();
     let ids = listed["notifications"].as_array().unwrap().iter().map(|told| told["id"].as_str().unwrap().to_owned());
     ids.map(|id| get(url, &format!("/v1/notifications/{id}"), key).body).collect()
+}
+
+/// How many notifications there are, page after page.
+fn notifications_told(url: &str, key: &str) -> usize {
+    let (mut told, mut after) = (0, 0);
+    loop {
+        let listed = get(url, &format!("/v1/notifications?after={after}"), key).json();
+        let page = listed["notifications"].as_array().unwrap();
+        let Some(last) = page.last() else { return told };
+        told += page.len();
+        after = last["number"].as_u64().unwrap();
+    }
 }
 
 /// The thin path through all layers, with the real program on both sides.

@@ -8,16 +8,18 @@ use crate::{
     store::{Order, OrderKind},
 };
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, Log, U256};
-use alloy_sol_types::{SolCall as _, SolEvent as _};
-use florin_client::{ClientError, Modules, ProvenBody, RpcClient, Verifier};
+use alloy_sol_types::{SolCall, SolEvent as _};
+use florin_client::{ClientError, ProvenBody, RpcClient, Verifier};
 use florin_modules::{
     PAYMENT_ADDRESS,
     payment::{IPayment, payment_of},
     token::{IToken, batch_items},
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
+/// Input that is estimated in one exchange: about a batch.
+const EXCHANGE_BYTES_MAX: usize = 64 << 10;
 /// Mode of `payBatch`: item by item.
 const ITEM_BY_ITEM: u8 = 1;
 
@@ -45,10 +47,53 @@ pub(crate) struct Key {
 pub(crate) type Payment = IPayment::paymentOfReturn;
 
 impl Chain {
-    /// What the node says of a payment.
-    pub(crate) async fn payment(&self, key: &Key) -> Result<Payment, ClientError> {
-        let modules = Modules::new(self.rpc.clone(), self.chain_id);
-        modules.ask(PAYMENT_ADDRESS, &IPayment::paymentOfCall { payer: key.payer, uetr: key.uetr }).await
+    /// What the node says of payments, in one exchange.
+    pub(crate) async fn payments(&self, keys: &[Key]) -> Result<Vec<Payment>, ClientError> {
+        let call = |key: &Key| IPayment::paymentOfCall { payer: key.payer, uetr: key.uetr };
+        self.ask(keys.iter().map(call)).await
+    }
+
+    /// Many questions to the payment module in one exchange.
+    async fn ask<C: SolCall>(&self, calls: impl Iterator<Item = C>) -> Result<Vec<C::Return>, ClientError> {
+        let asked = |call: C| {
+            let input = Bytes::from(call.abi_encode());
+            ("eth_call", json!([{ "to": PAYMENT_ADDRESS, "input": input }, "latest"]))
+        };
+        let calls: Vec<(&str, Value)> = calls.map(asked).collect();
+        let malformed = |reason: String| ClientError::Malformed { method: "eth_call".into(), reason };
+        let read = |answer: Result<Value, ClientError>| {
+            let output: Bytes = serde_json::from_value(answer?).map_err(|error| malformed(error.to_string()))?;
+            C::abi_decode_returns_validate(&output).map_err(|error| {
+                malformed(format!("{} bytes are not the result of {}: {error}", output.len(), C::SIGNATURE))
+            })
+        };
+        self.rpc.batch(&calls).await?.into_iter().map(read).collect()
+    }
+
+    /// Gas that each of these calls to the payment module would need, or why it would fail; as few exchanges as their size allows.
+    pub(crate) async fn estimates<'a>(
+        &self,
+        account: Address,
+        inputs: impl Iterator<Item = &'a Bytes>,
+    ) -> Result<Vec<Result<u64, ClientError>>, ClientError> {
+        let (mut estimates, mut asked, mut bytes) = (Vec::new(), Vec::new(), 0usize);
+        for input in inputs {
+            // A batch takes the node as long as a thousand payments: it is asked alone, so that no exchange takes too long.
+            if bytes.saturating_add(input.len()) > EXCHANGE_BYTES_MAX && !asked.is_empty() {
+                estimates.extend(self.rpc.batch(&asked).await?);
+                asked.clear();
+                bytes = 0;
+            }
+            bytes = bytes.saturating_add(input.len());
+            asked.push(("eth_estimateGas", json!([{ "from": account, "to": PAYMENT_ADDRESS, "input": input }])));
+        }
+        estimates.extend(self.rpc.batch(&asked).await?);
+        let method = || "eth_estimateGas".to_owned();
+        let gas = |answer: Value| {
+            let malformed = || ClientError::Malformed { method: method(), reason: format!("{answer} is no quantity") };
+            quantity(&answer).ok_or_else(malformed)
+        };
+        Ok(estimates.into_iter().map(|answer| answer.and_then(gas)).collect())
     }
 
     /// What is proven of it, in the latest final state.
@@ -159,7 +204,8 @@ pub(crate) fn outcomes(key: &Key, orders: &[Order], logs: &[Log]) -> Option<Vec<
             let moved = logs.iter().filter(|log| log.address == event.token);
             let mut moved = moved.filter_map(|log| IToken::BatchTransfer::decode_log(log).ok());
             let moved = moved.find(|moved| moved.from == event.payer && moved.results == event.results)?;
-            Some(orders.iter().map(|order| of_item(order, event.token, &moved)).collect())
+            let paid = items_paid(&moved);
+            Some(orders.iter().map(|order| of_item(order, event.token, &paid)).collect())
         }
     }
 }
@@ -178,13 +224,20 @@ fn of_payment(order: &Order, event: &IPayment::PaymentOrdered) -> Outcome {
     }
 }
 
-fn of_item(order: &Order, token: Address, moved: &IToken::BatchTransfer) -> Outcome {
-    let found = batch_items(&moved.items).into_iter().flatten().zip(moved.results.iter()).find(|(paid, _)| {
-        let same = order.payee == Some(paid.to) && order.amount == Some(paid.amount) && order.token == Some(token);
-        same && order.uetr.as_deref().and_then(Uetr::parse).is_some_and(|uetr| uetr.reference() == paid.reference)
-    });
-    match found {
-        Some((_, result)) => Reason::of_item(*result).map_or(Outcome::Settled, Outcome::Refused),
+/// What an item of a batch is known by: payee, amount and reference.
+type ItemKey = (Address, u128, [u8; 8]);
+
+/// The results of a batch's items.
+fn items_paid(moved: &IToken::BatchTransfer) -> HashMap<ItemKey, u8> {
+    let items = batch_items(&moved.items).into_iter().flatten().zip(moved.results.iter());
+    items.map(|(item, result)| ((item.to, item.amount, item.reference), *result)).collect()
+}
+
+fn of_item(order: &Order, token: Address, paid: &HashMap<ItemKey, u8>) -> Outcome {
+    let reference = order.uetr.as_deref().and_then(Uetr::parse).map(Uetr::reference);
+    let key = (|| Some((order.payee?, order.amount?, reference?)))().filter(|_| order.token == Some(token));
+    match key.and_then(|key| paid.get(&key)) {
+        Some(result) => Reason::of_item(*result).map_or(Outcome::Settled, Outcome::Refused),
         None => Outcome::Refused(Reason::new("DUPL", "its batch was paid on the ledger before, with other items")),
     }
 }

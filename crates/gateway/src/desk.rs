@@ -17,7 +17,10 @@ use alloy_primitives::Address;
 use florin_history::sql::Work;
 use florin_iso20022::{Accepted, Kind, Limits, Problem, Rejection, Scope, accept, model::Message};
 use serde_json::json;
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// Messages read in one round, and answered in one.
 const ROUND_MESSAGES: u64 = 32;
@@ -85,9 +88,7 @@ impl Desk {
             return Ok(());
         }
         self.store.add_orders(&mut work, &mut orders).await?;
-        for answer in &answers {
-            self.store.answer(&mut work, answer).await?;
-        }
+        self.store.keep_answers(&mut work, &answers).await?;
         self.store.commit(work, "read").await
     }
 
@@ -149,8 +150,8 @@ impl Desk {
             {
                 order.refuse(reason);
             }
-            self.claim(work, order).await?;
         }
+        self.claim(work, &mut orders).await?;
         let goes_on = orders.iter().any(|order| !order.state.is_last());
         let (state, purpose) = if goes_on { (MESSAGE_OPEN, Purpose::Taken) } else { (MESSAGE_FINAL, Purpose::Final) };
         read.state = state;
@@ -173,20 +174,30 @@ impl Desk {
     }
 
     /// An order is one payment: what is known under its name is it, or is a reason to refuse this one.
-    async fn claim(&self, work: &mut Work, order: &mut NewOrder) -> Result<(), GatewayError> {
-        let Some(claim) = order.claim.clone() else { return Ok(()) };
-        let Some(first) = self.store.order_by_claim(work, &claim).await? else { return Ok(()) };
-        let says = |order: &NewOrder| (order.payer, order.payee, order.token, order.amount);
-        if first.tenant == order.tenant && says(&first) == says(order) {
-            order.claim = None;
-            order.state = State::Same;
-            order.same_as = Some(first.number);
-        } else {
-            let uetr = order.uetr.clone().unwrap_or_default();
-            let words = format!(
-                "{uetr} names another payment already: other payee, amount or currency. Give each payment a UETR of its own"
-            );
-            order.refuse(Reason::new("DUPL", words));
+    async fn claim(&self, work: &mut Work, orders: &mut [NewOrder]) -> Result<(), GatewayError> {
+        let claims: Vec<&str> = orders.iter().filter_map(|order| order.claim.as_deref()).collect();
+        let known = self.store.orders_by_claim(work, &claims).await?;
+        let known: HashMap<String, NewOrder> =
+            known.into_iter().filter_map(|order| Some((order.claim.clone()?, order))).collect();
+        let mut claimed = HashSet::new();
+        for order in orders {
+            let Some(claim) = order.claim.clone() else { continue };
+            let says = |order: &NewOrder| (order.payer, order.payee, order.token, order.amount);
+            match known.get(&claim) {
+                Some(first) if first.tenant == order.tenant && says(first) == says(order) => {
+                    order.claim = None;
+                    order.state = State::Same;
+                    order.same_as = Some(first.number);
+                }
+                None if claimed.insert(claim) => {}
+                _ => {
+                    let uetr = order.uetr.clone().unwrap_or_default();
+                    let words = format!(
+                        "{uetr} names another payment already: other payee, amount or currency. Give each payment a UETR of its own"
+                    );
+                    order.refuse(Reason::new("DUPL", words));
+                }
+            }
         }
         Ok(())
     }
@@ -270,7 +281,7 @@ impl Desk {
                     continue;
                 }
             };
-            self.store.answer(&mut work, &answer).await?;
+            self.store.keep_answers(&mut work, &[answer]).await?;
             self.store.commit(work, "answered").await?;
             done = true;
         }

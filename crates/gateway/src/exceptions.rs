@@ -21,16 +21,17 @@ pub(crate) async fn as_they_are(
     work: &mut Work,
     mut orders: Vec<Order>,
 ) -> Result<Vec<Order>, GatewayError> {
-    for order in &mut orders {
-        if let (State::Same, Some(first)) = (order.state, order.same_as) {
-            let first = store.order(work, first).await?;
-            order.state = first.state;
-            order.code = first.code;
-            order.words = first.words;
-            order.path = first.path;
-            order.details.problems = first.details.problems;
-            (order.height, order.settled_ms) = (first.height, first.settled_ms);
-        }
+    let same = orders.iter().filter(|order| order.state == State::Same).filter_map(|order| order.same_as);
+    let firsts = store.orders_numbered(work, same.collect()).await?;
+    for order in orders.iter_mut().filter(|order| order.state == State::Same) {
+        let first = order.same_as.and_then(|first| firsts.get(&first));
+        let first = first.ok_or_else(|| store.damaged(format!("order {} is the same as none", order.number)))?.clone();
+        order.state = first.state;
+        order.code = first.code;
+        order.words = first.words;
+        order.path = first.path;
+        order.details.problems = first.details.problems;
+        (order.height, order.settled_ms) = (first.height, first.settled_ms);
     }
     Ok(orders)
 }
@@ -127,7 +128,9 @@ async fn cancel_order(
     };
     // The payment itself, where the message that names it was a second one.
     let number = order.same_as.unwrap_or(order.number);
-    if order.state.can_be_cancelled() && store.move_order(work, number, order.state, State::Cancelled, None).await? {
+    if order.state.can_be_cancelled()
+        && store.move_orders(work, &[number], (order.state, State::Cancelled), None).await?
+    {
         return Ok(None);
     }
     Ok(match order.state {

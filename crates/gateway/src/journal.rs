@@ -9,7 +9,7 @@ use crate::{
     chain::Chain,
     identity::{Uetr, uetr_prefix, veiled},
     statement::notification,
-    store::{Entry, EntryDetails, Order, OrderKind, Side, Store},
+    store::{Entry, EntryDetails, NewAnswer, Order, OrderKind, Side, Store},
 };
 use alloy_primitives::{Address, B256, Log, U256};
 use alloy_sol_types::SolEvent as _;
@@ -21,7 +21,7 @@ use florin_modules::{
     token::{IToken, batch_items},
 };
 use serde_json::json;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::watch;
 
 /// Blocks that are asked about at once.
@@ -130,24 +130,22 @@ impl Journal {
     }
 
     async fn enter(&mut self, bodies: &[ProvenBody], to: u64, now_ms: u64) -> Result<bool, GatewayError> {
-        let mut work = self.store.write().await?;
         let mut entries = Vec::new();
-        for body in bodies {
-            entries.extend(self.entries(&mut work, body).await?);
+        if !bodies.is_empty() {
+            let mut work = self.store.read().await?;
+            for body in bodies {
+                entries.extend(self.entries(&mut work, body).await?);
+            }
         }
         if entries.is_empty() && to.saturating_sub(self.noted) < NOTED_EVERY {
             self.told(to);
             return Ok(false);
         }
+        // Written before the transaction begins: whoever sends a message does not wait for it.
+        let (entries, notifications) = notifications(self.book.clone(), entries, now_ms).await?;
+        let mut work = self.store.write().await?;
         self.store.add_entries(&mut work, &entries).await?;
-        for entry in entries.iter().filter(|entry| entry.side == Side::Credit) {
-            match notification(&self.book, entry, now_ms) {
-                Ok(Some(answer)) => drop(self.store.answer(&mut work, &answer).await?),
-                Ok(None) => {}
-                // The entry stands, and is in the statement; one notification must never keep the others waiting.
-                Err(error) => tracing::error!(hash = %entry.hash, %error, "gateway.notification"),
-            }
-        }
+        self.store.keep_answers(&mut work, &notifications).await?;
         self.store.read_to(&mut work, to).await?;
         self.store.commit(work, "entered").await?;
         self.noted = to;
@@ -169,13 +167,14 @@ impl Journal {
         for (index, receipt) in body.receipts.iter().enumerate() {
             let logs = receipt.logs();
             let hash = body.hash(index).unwrap_or_default();
+            let batched = self.batched(work, logs).await?;
             for movement in movements(logs, first_log, &self.book) {
                 let sides = [(Side::Debit, movement.from, movement.to), (Side::Credit, movement.to, movement.from)];
                 let sides = sides.map(|(side, holder, other)| (side, self.served(holder), other));
                 if sides.iter().all(|(_, holder, _)| holder.is_none()) {
                     continue;
                 }
-                let (uetr, details) = self.known(work, said(logs, &movement)).await?;
+                let (uetr, details) = self.known(work, said(logs, &movement), &batched).await?;
                 for (side, holder, counterparty) in sides {
                     let Some((holder, tenant)) = holder else { continue };
                     entries.push(Entry {
@@ -206,14 +205,38 @@ impl Journal {
         Some((holder, holder.tenant.as_deref()?))
     }
 
+    /// The orders that were paid in the batches of one transaction, by the beginning of their UETRs.
+    async fn batched(&self, work: &mut Work, logs: &[Log]) -> Result<HashMap<String, Order>, GatewayError> {
+        let mut orders = HashMap::new();
+        for log in logs.iter().filter(|log| log.address == PAYMENT_ADDRESS) {
+            let Ok(event) = IPayment::BatchPaid::decode_log_validate(log) else { continue };
+            let Some(uetr) = Uetr::from_word(event.uetr).map(|uetr| uetr.to_string()) else { continue };
+            for order in self.store.items_paid(work, event.payer, &uetr).await? {
+                if let Some(uetr) = order.uetr.as_deref().and_then(Uetr::parse) {
+                    orders.insert(uetr_prefix(uetr.reference()), order);
+                }
+            }
+        }
+        Ok(orders)
+    }
+
     /// What is known of a payment beside what the ledger says: what its order said, if one of this gateway made it and it is what
     /// the ledger's hashes are of.
-    async fn known(&self, work: &mut Work, said: Said) -> Result<(Option<String>, EntryDetails), GatewayError> {
+    async fn known(
+        &self,
+        work: &mut Work,
+        said: Said,
+        batched: &HashMap<String, Order>,
+    ) -> Result<(Option<String>, EntryDetails), GatewayError> {
         let Said { kind, payer, uetr, prefix, mut details, end_to_end, remittance } = said;
         details.kind = kind.map(|kind| kind.name().into());
         let named = uetr.map(|uetr| uetr.to_string());
-        let Some(name) = named.clone().or(prefix) else { return Ok((named, details)) };
-        let Some(order) = self.store.order_paid(work, payer, &name).await? else { return Ok((named, details)) };
+        let order = match (&named, prefix) {
+            (Some(name), _) => self.store.order_paid(work, payer, name).await?,
+            (None, Some(prefix)) => batched.get(&prefix).cloned(),
+            (None, None) => None,
+        };
+        let Some(order) = order else { return Ok((named, details)) };
         let is_it = kind != Some(OrderKind::Pay) || self.is_it(&order, uetr, end_to_end, remittance);
         if !is_it {
             return Ok((named, details));
@@ -244,6 +267,27 @@ impl Journal {
         let texts = (order.end_to_end.clone().unwrap_or_default(), order.details.remittance.join("\n"));
         (veil(&texts.0), veil(&texts.1)) == (end_to_end, remittance)
     }
+}
+
+/// What is told of credits; written by threads that may take their time.
+async fn notifications(
+    book: Arc<Book>,
+    entries: Vec<Entry>,
+    now_ms: u64,
+) -> Result<(Vec<Entry>, Vec<NewAnswer>), GatewayError> {
+    let write = move || {
+        let credits = entries.iter().filter(|entry| entry.side == Side::Credit);
+        let told = credits.filter_map(|entry| {
+            let written = notification(&book, entry, now_ms);
+            // The entry stands, and is in the statement; one notification must never keep the others waiting.
+            let failed = |error: &GatewayError| tracing::error!(hash = %entry.hash, %error, "gateway.notification");
+            written.inspect_err(failed).ok().flatten()
+        });
+        let told = told.collect();
+        (entries, told)
+    };
+    let written = tokio::task::spawn_blocking(write).await;
+    written.map_err(|error| GatewayError::Answer(error.to_string()))
 }
 
 /// Units of configured tokens that a transaction moved, in the order of its logs.

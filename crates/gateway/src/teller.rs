@@ -21,8 +21,9 @@ use std::{
 
 /// Unfinished transactions of one account.
 const UNFINISHED_MAX: usize = 16;
-/// Orders looked at in one round; a batch is always looked at whole.
-const ORDERS_MAX: u64 = 2_000;
+/// Transactions that are prepared for one account in one round, and orders in them; a batch is always looked at whole.
+const BUNDLES_MAX: u64 = 64;
+const ORDERS_MAX: usize = 24_000;
 /// When what was sent and is not final is sent again.
 const SEND_AGAIN: Duration = Duration::from_secs(2);
 /// When it is asked whether what was sent can still become final.
@@ -42,7 +43,6 @@ pub(crate) struct Teller {
 /// Orders that one transaction pays.
 struct Bundle {
     key: Key,
-    signer: Address,
     orders: Vec<Order>,
 }
 
@@ -54,16 +54,6 @@ enum Recorded {
     Later,
     /// The node has no record of it: it was ordered in another way, or the node keeps no blocks so old.
     Nothing,
-}
-
-/// What became of preparing a bundle.
-enum Prepared {
-    /// The call is good.
-    Call { input: Bytes, gas: u64, key: Key },
-    /// Not now.
-    Later,
-    /// Its orders have their last state already.
-    Done,
 }
 
 impl Teller {
@@ -87,17 +77,25 @@ impl Teller {
     /// keeps no other one waiting.
     async fn sign(&mut self) -> Result<bool, GatewayError> {
         let mut work = self.store.read().await?;
-        let checked = self.store.orders_in(&mut work, State::Checked, 0, ORDERS_MAX).await?;
-        let unfinished = self.store.unfinished(&mut work).await?;
-        let mut by_signer: BTreeMap<Address, Vec<Bundle>> = BTreeMap::new();
-        for bundle in self.bundles(&mut work, checked).await? {
-            by_signer.entry(bundle.signer).or_default().push(bundle);
+        let waiting = self.store.signers(&mut work).await?;
+        let mut desks = Vec::new();
+        if !waiting.is_empty() {
+            let mut unfinished: BTreeMap<Address, Vec<Submission>> = BTreeMap::new();
+            for one in self.store.unfinished(&mut work).await? {
+                unfinished.entry(one.account).or_default().push(one);
+            }
+            for signer in waiting.into_iter().filter_map(|account| self.signers.get(&account)) {
+                let own = unfinished.remove(&signer.address()).unwrap_or_default();
+                if own.len() < UNFINISHED_MAX {
+                    let bundles = self.bundles(&mut work, signer.address(), &own).await?;
+                    desks.push((signer.clone(), bundles, own));
+                }
+            }
         }
         drop(work);
         let (mut done, mut failed) = (false, None);
-        for (account, bundles) in by_signer {
-            let own: Vec<&Submission> = unfinished.iter().filter(|other| other.account == account).collect();
-            match self.sign_for(account, bundles, &own).await {
+        for (signer, bundles, own) in desks {
+            match self.sign_for(&signer, bundles, &own).await {
                 Ok(signed) => done |= signed,
                 Err(error) if error.is_fatal() => return Err(error),
                 Err(error) => failed = Some(error),
@@ -106,25 +104,27 @@ impl Teller {
         failed.filter(|_| !done).map_or(Ok(done), Err)
     }
 
-    /// What one transaction pays, in the order in which the orders came.
+    /// What an account has to sign, a transaction each, in the order in which the orders came; nothing that it is signing already.
     async fn bundles(
         &self,
         work: &mut florin_history::sql::Work,
-        orders: Vec<Order>,
+        account: Address,
+        unfinished: &[Submission],
     ) -> Result<Vec<Bundle>, GatewayError> {
-        let mut bundles: Vec<Bundle> = Vec::new();
-        let mut parts = std::collections::BTreeSet::new();
-        for order in orders {
-            let Some((signer, key)) = key_of(&order) else { continue };
-            if order.kind != OrderKind::Item {
-                bundles.push(Bundle { key, signer, orders: vec![order] });
-            } else if parts.insert((order.message, order.part)) {
-                // Whole, whatever the limit was: a batch in two transactions would be two batches.
-                let all = self.store.orders_of(work, order.message).await?;
-                let of_part = |other: &Order| {
-                    other.part == order.part && other.kind == OrderKind::Item && other.state == State::Checked
-                };
-                bundles.push(Bundle { key, signer, orders: all.into_iter().filter(of_part).collect() });
+        let (mut bundles, mut orders) = (Vec::new(), 0usize);
+        for head in self.store.heads_to_sign(work, account, BUNDLES_MAX).await? {
+            let Some(key) = key_of(&head) else { continue };
+            if unfinished.iter().any(|other| (other.payer, other.uetr) == (key.payer, key.uetr)) {
+                continue;
+            }
+            let bundle = match head.kind {
+                OrderKind::Item => self.store.batch_to_sign(work, head.message, head.part).await?,
+                OrderKind::Pay | OrderKind::Return => vec![head],
+            };
+            orders = orders.saturating_add(bundle.len());
+            bundles.push(Bundle { key, orders: bundle });
+            if orders >= ORDERS_MAX {
+                break;
             }
         }
         Ok(bundles)
@@ -132,39 +132,28 @@ impl Teller {
 
     async fn sign_for(
         &mut self,
-        account: Address,
+        signer: &Signer,
         bundles: Vec<Bundle>,
-        unfinished: &[&Submission],
+        unfinished: &[Submission],
     ) -> Result<bool, GatewayError> {
+        let account = signer.address();
         let room = UNFINISHED_MAX.saturating_sub(unfinished.len());
-        let busy = |key: &Key| unfinished.iter().any(|other| (other.payer, other.uetr) == (key.payer, key.uetr));
-        let bundles: Vec<Bundle> = bundles.into_iter().filter(|bundle| !busy(&bundle.key)).take(room).collect();
-        let Some(signer) = self.signers.get(&account).cloned().filter(|_| !bundles.is_empty()) else {
-            return Ok(false);
-        };
+        let (calls, mut done) = self.calls(bundles, room).await?;
+        let (prepared, resolved) = self.prepare(account, calls).await?;
+        done |= resolved;
+        if prepared.is_empty() {
+            return Ok(done);
+        }
         let after = unfinished.iter().map(|other| other.nonce.saturating_add(1)).max().unwrap_or_default();
-        let mut nonce = self.chain.rpc.next_nonce(account).await?.max(after);
+        let nonce = self.chain.rpc.next_nonce(account).await?.max(after);
         // A block may have a higher price than the one before; what is not used is not paid.
         let price = self.chain.rpc.gas_price().await?.saturating_mul(2);
-        let (mut signed, mut done) = (Vec::new(), false);
-        let mut returning = std::collections::BTreeSet::new();
-        for bundle in bundles {
-            // Numbers of returns of one payment are given one after the other.
-            if bundle.key.kind == OrderKind::Return && !returning.insert((bundle.key.payer, bundle.key.uetr)) {
-                continue;
-            }
-            let (input, gas, key) = match self.prepare(&bundle).await? {
-                Prepared::Call { input, gas, key } => (input, gas, key),
-                Prepared::Later => continue,
-                Prepared::Done => {
-                    done = true;
-                    continue;
-                }
-            };
+        let mut signed = Vec::with_capacity(prepared.len());
+        for ((bundle, input, gas_limit), nonce) in prepared.into_iter().zip(nonce..) {
             let tx = TxEip1559 {
                 chain_id: self.chain.chain_id,
                 nonce,
-                gas_limit: gas,
+                gas_limit,
                 max_fee_per_gas: price,
                 max_priority_fee_per_gas: 0,
                 to: TxKind::Call(PAYMENT_ADDRESS),
@@ -172,13 +161,74 @@ impl Teller {
                 access_list: Default::default(),
                 input,
             };
-            let tx = signer.sign(tx).map_err(ClientError::from)?;
-            signed.push((Bundle { key, ..bundle }, nonce, tx));
-            nonce = nonce.saturating_add(1);
+            signed.push((bundle, nonce, signer.sign(tx).map_err(ClientError::from)?));
         }
-        done |= !signed.is_empty();
         self.keep(account, signed).await?;
-        Ok(done)
+        Ok(true)
+    }
+
+    /// Asks the ledger which of these it knows, in one exchange. Gives the calls of at most `room` that it does not; what it
+    /// has already is taken over. Says whether an order got its last state.
+    async fn calls(&self, bundles: Vec<Bundle>, room: usize) -> Result<(Vec<(Bundle, Bytes)>, bool), GatewayError> {
+        let keys: Vec<Key> = bundles.iter().map(|bundle| bundle.key).collect();
+        let known = self.chain.payments(&keys).await?;
+        let (mut calls, mut done) = (Vec::new(), false);
+        let mut returning = std::collections::BTreeSet::new();
+        for (mut bundle, known) in bundles.into_iter().zip(known) {
+            if calls.len() == room {
+                break;
+            }
+            if bundle.key.kind == OrderKind::Return {
+                // Numbers of returns of one payment are given one after the other.
+                if !returning.insert((bundle.key.payer, bundle.key.uetr)) {
+                    continue;
+                }
+                if known.state != 3 {
+                    let words =
+                        format!("the ledger has the payment in state {}: only what is settled comes back", known.state);
+                    done |= self.refuse(&bundle.orders, Reason::new("NARR", words)).await?;
+                    continue;
+                }
+                bundle.key.returns = u64::from(known.returnCount).saturating_add(1);
+            } else if known.state != 0 {
+                done |= self.take_over(&bundle.key, &bundle.orders, known.state).await?;
+                continue;
+            }
+            let input = self.chain.input(&bundle.key, &bundle.orders)?;
+            calls.push((bundle, input));
+        }
+        Ok((calls, done))
+    }
+
+    /// Asks whether the ledger would take these calls, and for how much gas. What its rules refuse is refused. Says whether an
+    /// order got its last state.
+    async fn prepare(
+        &self,
+        account: Address,
+        calls: Vec<(Bundle, Bytes)>,
+    ) -> Result<(Vec<(Bundle, Bytes, u64)>, bool), GatewayError> {
+        let (mut prepared, mut done) = (Vec::new(), false);
+        let estimates = self.chain.estimates(account, calls.iter().map(|(_, input)| input)).await?;
+        for ((bundle, input), estimate) in calls.into_iter().zip(estimates) {
+            match estimate {
+                Ok(gas) => {
+                    let margin = gas.saturating_mul(GAS_MARGIN_PERCENT) / 100;
+                    prepared.push((bundle, input, gas.saturating_add(margin)));
+                }
+                Err(error) => match Reason::of_failure(&error) {
+                    // It became known meanwhile: the next round sees it.
+                    Some(reason) if is_known_by_now(&reason) => {}
+                    Some(reason) => done |= self.refuse(&bundle.orders, reason).await?,
+                    // The node refuses for a reason that is not the ledger's (its bounds, its pool): no order is refused for it, and
+                    // no other one waits for it.
+                    None if matches!(error, ClientError::Refused { .. }) => {
+                        tracing::warn!(%error, uetr = %bundle.key.uetr, "gateway.estimate");
+                    }
+                    None => return Err(error.into()),
+                },
+            }
+        }
+        Ok((prepared, done))
     }
 
     /// Makes signed bytes durable, with the orders that they pay. An order that somebody else took meanwhile (a cancellation,
@@ -203,76 +253,35 @@ impl Teller {
                 state: SubmissionState::Signed,
             };
             let number = self.store.add_submission(&mut work, &submission).await?;
-            for order in &bundle.orders {
-                let (from, to) = (State::Checked, State::Signed);
-                if !self.store.move_order(&mut work, order.number, from, to, Some(number)).await? {
-                    return Ok(());
-                }
+            let step = (State::Checked, State::Signed);
+            if !self.store.move_orders(&mut work, &numbers(&bundle.orders), step, Some(number)).await? {
+                return Ok(());
             }
         }
         self.store.commit(work, "signed").await
     }
 
-    /// Asks the ledger whether it knows the payment, and whether it would take the call.
-    async fn prepare(&self, bundle: &Bundle) -> Result<Prepared, GatewayError> {
-        let mut key = bundle.key;
-        let known = self.chain.payment(&key).await?;
-        if key.kind == OrderKind::Return {
-            if known.state != 3 {
-                let words =
-                    format!("the ledger has the payment in state {}: only what is settled comes back", known.state);
-                return self.refuse(&bundle.orders, Reason::new("NARR", words)).await;
-            }
-            key.returns = u64::from(known.returnCount).saturating_add(1);
-        } else if known.state != 0 {
-            return self.take_over(&key, &bundle.orders, known.state).await;
-        }
-        let input = self.chain.input(&key, &bundle.orders)?;
-        match self.chain.rpc.estimate_gas(bundle.signer, PAYMENT_ADDRESS, &input).await {
-            Ok(gas) => {
-                let margin = gas.saturating_mul(GAS_MARGIN_PERCENT) / 100;
-                Ok(Prepared::Call { input, gas: gas.saturating_add(margin), key })
-            }
-            Err(error) => match Reason::of_failure(&error) {
-                // It became known meanwhile: the next round sees it.
-                Some(reason) if reason.words.starts_with("UetrUsed") || reason.words.starts_with("ReturnOutOfTurn") => {
-                    Ok(Prepared::Later)
-                }
-                Some(reason) => self.refuse(&bundle.orders, reason).await,
-                // The node refuses for a reason that is not the ledger's (its bounds, its pool): no order is refused for it, and
-                // no other one waits for it.
-                None if matches!(error, ClientError::Refused { .. }) => {
-                    tracing::warn!(%error, uetr = %key.uetr, "gateway.estimate");
-                    Ok(Prepared::Later)
-                }
-                None => Err(error.into()),
-            },
-        }
-    }
-
     /// The ledger has a payment that nobody here remembers signing: its proven receipt says whether it is this one.
-    async fn take_over(&self, key: &Key, orders: &[Order], state: u8) -> Result<Prepared, GatewayError> {
+    /// `false` where that cannot be said now.
+    async fn take_over(&self, key: &Key, orders: &[Order], state: u8) -> Result<bool, GatewayError> {
         // Pending and parked ones were ordered elsewhere, and become something else.
         if matches!(state, 1 | 2) {
-            return Ok(Prepared::Later);
+            return Ok(false);
         }
         let (outcomes, place) = match self.recorded(key, orders).await? {
             Recorded::Found(outcomes, height, time_ms) => (outcomes, Some((height, time_ms))),
-            Recorded::Later => return Ok(Prepared::Later),
+            Recorded::Later => return Ok(false),
             Recorded::Nothing => match self.by_state(key, orders).await? {
                 Some(outcomes) => (outcomes, None),
-                None => return Ok(Prepared::Later),
+                None => return Ok(false),
             },
         };
         let mut work = self.store.write().await?;
-        for (order, outcome) in orders.iter().zip(outcomes) {
-            let place = place.filter(|_| outcome == Outcome::Settled);
-            if !self.store.resolve(&mut work, order.number, State::Checked, &outcome, place).await? {
-                return Ok(Prepared::Later);
-            }
+        if !self.store.resolve(&mut work, &told(orders, outcomes), State::Checked, place).await? {
+            return Ok(false);
         }
         self.store.commit(work, "taken over").await?;
-        Ok(Prepared::Done)
+        Ok(true)
     }
 
     /// What the ledger recorded of a payment, proven.
@@ -307,17 +316,15 @@ impl Teller {
         Ok(Some(orders.iter().map(outcome).collect()))
     }
 
-    /// Nothing was signed, and nothing will be.
-    async fn refuse(&self, orders: &[Order], reason: Reason) -> Result<Prepared, GatewayError> {
+    /// Nothing was signed, and nothing will be. `false` where somebody was first.
+    async fn refuse(&self, orders: &[Order], reason: Reason) -> Result<bool, GatewayError> {
         let mut work = self.store.write().await?;
-        let outcome = Outcome::Refused(reason);
-        for order in orders {
-            if !self.store.resolve(&mut work, order.number, State::Checked, &outcome, None).await? {
-                return Ok(Prepared::Later);
-            }
+        let outcomes = told(orders, vec![Outcome::Refused(reason); orders.len()]);
+        if !self.store.resolve(&mut work, &outcomes, State::Checked, None).await? {
+            return Ok(false);
         }
         self.store.commit(work, "refused").await?;
-        Ok(Prepared::Done)
+        Ok(true)
     }
 
     /// Sends what is signed; and again what is not final after a while.
@@ -406,13 +413,13 @@ impl Teller {
             let mut work = self.store.read().await?;
             let orders = self.store.orders_signed_in(&mut work, one.number).await?;
             drop(work);
-            let told = if receipt.status() {
+            let outcomes = if receipt.status() {
                 outcomes(&key_of_submission(one), &orders, receipt.logs())
             } else {
                 let reason = self.chain.why_reverted(one.hash).await;
                 Some(vec![Outcome::Refused(reason); orders.len()])
             };
-            match told {
+            match outcomes {
                 Some(outcomes) => finished.push((one.number, orders, outcomes)),
                 None => tracing::error!(hash = %one.hash, height, "gateway.receipt: it does not speak of its orders"),
             }
@@ -423,11 +430,8 @@ impl Teller {
         let mut work = self.store.write().await?;
         for (submission, orders, outcomes) in finished {
             self.store.move_submission(&mut work, submission, SubmissionState::Final, Some(height)).await?;
-            for (order, outcome) in orders.iter().zip(outcomes) {
-                let time_ms = body.header.extension().timestamp_ms;
-                let place = (outcome == Outcome::Settled).then_some((height, time_ms));
-                self.store.resolve(&mut work, order.number, State::Signed, &outcome, place).await?;
-            }
+            let place = Some((height, body.header.extension().timestamp_ms));
+            self.store.resolve(&mut work, &told(&orders, outcomes), State::Signed, place).await?;
             self.sent.remove(&submission);
         }
         self.store.commit(work, "final").await?;
@@ -467,15 +471,12 @@ impl Teller {
         }
         match recorded {
             Recorded::Found(outcomes, height, time_ms) => {
-                for (order, outcome) in orders.iter().zip(outcomes) {
-                    let place = (outcome == Outcome::Settled).then_some((height, time_ms));
-                    self.store.resolve(&mut work, order.number, State::Signed, &outcome, place).await?;
-                }
+                let place = Some((height, time_ms));
+                self.store.resolve(&mut work, &told(&orders, outcomes), State::Signed, place).await?;
             }
             Recorded::Later | Recorded::Nothing => {
-                for order in &orders {
-                    self.store.move_order(&mut work, order.number, State::Signed, State::Checked, None).await?;
-                }
+                let step = (State::Signed, State::Checked);
+                self.store.move_orders(&mut work, &numbers(&orders), step, None).await?;
             }
         }
         self.sent.remove(&one.number);
@@ -484,11 +485,25 @@ impl Teller {
     }
 }
 
-/// Who signs for an order, and under what the ledger knows it.
-fn key_of(order: &Order) -> Option<(Address, Key)> {
+fn numbers(orders: &[Order]) -> Vec<u64> {
+    orders.iter().map(|order| order.number).collect()
+}
+
+/// What became of each order, by its number.
+fn told(orders: &[Order], outcomes: Vec<Outcome>) -> Vec<(u64, Outcome)> {
+    orders.iter().map(|order| order.number).zip(outcomes).collect()
+}
+
+/// Whether the ledger refuses a call because it did meanwhile what the call asks for.
+fn is_known_by_now(reason: &Reason) -> bool {
+    reason.words.starts_with("UetrUsed") || reason.words.starts_with("ReturnOutOfTurn")
+}
+
+/// Under what the ledger knows an order.
+fn key_of(order: &Order) -> Option<Key> {
     let name = if order.kind == OrderKind::Item { &order.part_uetr } else { &order.uetr };
     let uetr = name.as_deref().and_then(Uetr::parse)?.word();
-    Some((order.signer?, Key { kind: order.kind, payer: order.payer?, uetr, returns: 0 }))
+    Some(Key { kind: order.kind, payer: order.payer?, uetr, returns: 0 })
 }
 
 fn key_of_submission(one: &Submission) -> Key {

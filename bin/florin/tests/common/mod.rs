@@ -171,6 +171,20 @@ pub struct Running {
 }
 
 impl Running {
+    /// Starts it and waits for its line; `None` where it ends before, as it may while what it needs is away.
+    pub fn try_start(mut command: Command) -> Option<Self> {
+        let said = tempfile::tempfile().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(said.try_clone().unwrap()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let Ok(value) = serde_json::from_str(&line) else {
+            child.wait().unwrap();
+            return None;
+        };
+        Some(Self { child, stdout, said, value })
+    }
+
     /// Starts it and waits for its line.
     pub fn start(mut command: Command) -> Self {
         // What it says goes to a file: nobody reads along, and it must never wait for a reader.

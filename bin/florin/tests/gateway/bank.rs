@@ -29,7 +29,7 @@ pub const IBAN_B: &str = "FR1420041010050500013M02606";
 pub const IBAN_ALMA: &str = "NL91ABNA0417164300";
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A ledger of one validator, and the banks on it.
+/// A ledger, and the banks on it.
 pub struct Ledger {
     pub demo: Running,
     pub directory: TempDir,
@@ -37,8 +37,13 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn start() -> Self {
+        Self::of(1)
+    }
+
+    /// A ledger of so many validators, each a process.
+    pub fn of(validators: usize) -> Self {
         let directory = TempDir::new().unwrap();
-        let demo = Running::demo(&directory.path().join("demo"), &["--validators", "1"]);
+        let demo = Running::demo(&directory.path().join("demo"), &["--validators", &validators.to_string()]);
         Self { demo, directory }
     }
 
@@ -148,6 +153,11 @@ impl Ledger {
 
     /// Configuration of a gateway that is a process of its own; gives its arguments.
     pub fn configured(&self, folder: Option<&str>) -> Vec<String> {
+        self.configured_at(&self.rpc_url(), folder)
+    }
+
+    /// The same, with the node that it uses.
+    pub fn configured_at(&self, rpc_url: &str, folder: Option<&str>) -> Vec<String> {
         let file = |name: &str, content: &str| {
             let path = self.at(name);
             std::fs::write(&path, content).unwrap();
@@ -166,7 +176,7 @@ impl Ledger {
         );
         let config = file("gateway.toml", &config);
         let demo = |name: &str| self.at("demo").join(name).display().to_string();
-        let arguments = ["gateway".into(), "--json".into(), "--config".into(), config, "--rpc".into(), self.rpc_url()];
+        let arguments = ["gateway".into(), "--json".into(), "--config".into(), config, "--rpc".into(), rpc_url.into()];
         let trust = ["--genesis".into(), demo("genesis.json"), "--keystore".into(), demo("keystore")];
         let secret = ["--passphrase-file".into(), demo("passphrase")];
         arguments.into_iter().chain(trust).chain(secret).collect()

@@ -26,7 +26,7 @@ use problem::Problem;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
 
 /// Messages whose bytes are being taken at the same time.
@@ -143,11 +143,11 @@ async fn respond(api: &Api, row: &MessageRow, known: bool, json: bool) -> Answer
         return Err(Problem::refused(row));
     }
     let mut work = api.shared.store.read().await?;
-    let answers = api.shared.store.answers_to(&mut work, row.number).await?;
+    let answer = api.shared.store.answer_to(&mut work, row.number).await?;
     let status = if known { StatusCode::OK } else { StatusCode::ACCEPTED };
     let location = format!("/v1/messages/{}", row.number);
-    let mut response = match answers.last() {
-        Some(answer) => content(answer, json)?,
+    let mut response = match answer {
+        Some(answer) => content(&answer, json)?,
         // Durable, and not read yet.
         None => Json(json!({ "message": row.number, "state": row.state })).into_response(),
     };
@@ -184,11 +184,11 @@ async fn message(
 ) -> Answered {
     let row = find_message(&api, &tenant, number_of(&number)?).await?;
     let mut work = api.shared.store.read().await?;
-    let orders = api.shared.store.orders_of(&mut work, row.number).await?;
-    let orders = as_they_are(&api.shared.store, &mut work, orders).await?;
-    let answers = api.shared.store.answers_to(&mut work, row.number).await?;
-    let mut states: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
-    orders.iter().for_each(|order| *states.entry(order.state.status()).or_default() += 1);
+    let counts = api.shared.store.states_of(&mut work, row.number).await?;
+    let answers = api.shared.store.answers_about(&mut work, row.number).await?;
+    let states: BTreeMap<&str, u64> = counts.iter().map(|(state, count)| (state.name(), *count)).collect();
+    let mut statuses: BTreeMap<&str, u64> = BTreeMap::new();
+    counts.iter().for_each(|(state, count)| *statuses.entry(state.status()).or_default() += count);
     let answers: Vec<Value> = answers.iter().map(about).collect();
     let problem = row.problem.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
     Ok(Json(json!({
@@ -198,8 +198,9 @@ async fn message(
         "message_id": row.message_id,
         "received": time_text(row.received_ms),
         "file": row.file,
-        "orders": orders.len(),
-        "statuses": states,
+        "orders": counts.values().sum::<u64>(),
+        "states": states,
+        "statuses": statuses,
         "answers": answers,
         "problems": problem,
     }))

@@ -37,8 +37,9 @@ pub(crate) struct Answer {
     /// Its own `MsgId`.
     pub(crate) id: String,
     pub(crate) name: String,
-    pub(crate) content: Vec<u8>,
     pub(crate) created_ms: u64,
+    /// Empty where it was not asked for.
+    pub(crate) content: Vec<u8>,
 }
 
 /// One that is about to be.
@@ -55,7 +56,9 @@ pub(crate) struct NewAnswer {
     pub(crate) created_ms: u64,
 }
 
-const READ: &str = "number, tenant, message, purpose, id, name, content, created_ms";
+const READ: &str = "number, tenant, message, purpose, id, name, created_ms, content";
+/// The same without the content, which may be large.
+const READ_HEAD: &str = "number, tenant, message, purpose, id, name, created_ms, NULL";
 
 impl Answer {
     fn read(row: &mut Fields) -> Result<Self, Failure> {
@@ -70,40 +73,47 @@ impl Answer {
             },
             id: row.text()?,
             name: row.text()?,
-            content: row.bytes()?,
             created_ms: row.number()?,
+            content: row.optional(Fields::bytes)?.unwrap_or_default(),
         })
     }
 }
 
 impl Store {
-    /// Keeps an answer.
-    pub(crate) async fn answer(&self, work: &mut Work, answer: &NewAnswer) -> Result<u64, GatewayError> {
-        let given = self.next_number(work, "answers").await?;
+    /// Keeps answers.
+    pub(crate) async fn keep_answers(&self, work: &mut Work, answers: &[NewAnswer]) -> Result<(), GatewayError> {
+        let first = self.next_number(work, "answers").await?;
         let columns =
             ["number", "tenant", "message", "purpose", "claim", "id", "name", "content", "created_ms", "written"];
-        let values = vec![
-            number(given),
-            text(&answer.tenant),
-            optional(answer.message, Kind::Integer, number),
-            text(answer.purpose.name()),
-            clean(&answer.claim),
-            text(&answer.id),
-            text(&answer.name),
-            bytes(&answer.content),
-            number(answer.created_ms),
-            number(0),
-        ];
-        self.run(work, &super::insert("answers", &columns), values).await?;
-        Ok(given)
+        let row = |(answer, given): (&NewAnswer, u64)| {
+            vec![
+                number(given),
+                text(&answer.tenant),
+                optional(answer.message, Kind::Integer, number),
+                text(answer.purpose.name()),
+                clean(&answer.claim),
+                text(&answer.id),
+                text(&answer.name),
+                bytes(&answer.content),
+                number(answer.created_ms),
+                number(0),
+            ]
+        };
+        self.insert(work, "answers", &columns, answers.iter().zip(first..).map(row).collect()).await
     }
 
-    /// Answers to a message, oldest first.
-    pub(crate) async fn answers_to(&self, work: &mut Work, message: u64) -> Result<Vec<Answer>, GatewayError> {
-        self.answers(work, "WHERE message = $1 ORDER BY number", vec![number(message)]).await
+    /// The latest answer to a message.
+    pub(crate) async fn answer_to(&self, work: &mut Work, message: u64) -> Result<Option<Answer>, GatewayError> {
+        let rest = "WHERE message = $1 ORDER BY number DESC LIMIT 1";
+        Ok(self.answers(work, READ, rest, vec![number(message)]).await?.pop())
     }
 
-    /// A tenant's notifications after a number, oldest first.
+    /// Answers to a message, oldest first, without their content.
+    pub(crate) async fn answers_about(&self, work: &mut Work, message: u64) -> Result<Vec<Answer>, GatewayError> {
+        self.answers(work, READ_HEAD, "WHERE message = $1 ORDER BY number", vec![number(message)]).await
+    }
+
+    /// A tenant's notifications after a number, oldest first, without their content.
     pub(crate) async fn notifications(
         &self,
         work: &mut Work,
@@ -113,7 +123,7 @@ impl Store {
     ) -> Result<Vec<Answer>, GatewayError> {
         let rest = "WHERE tenant = $1 AND purpose = $2 AND number > $3 ORDER BY number LIMIT $4";
         let values = vec![text(tenant), text(Purpose::Notification.name()), number(after), number(limit)];
-        self.answers(work, rest, values).await
+        self.answers(work, READ_HEAD, rest, values).await
     }
 
     /// A tenant's answer by its identification.
@@ -123,12 +133,13 @@ impl Store {
         tenant: &str,
         id: &str,
     ) -> Result<Option<Answer>, GatewayError> {
-        Ok(self.answers(work, "WHERE tenant = $1 AND id = $2", vec![text(tenant), clean(id)]).await?.pop())
+        let rest = "WHERE tenant = $1 AND id = $2";
+        Ok(self.answers(work, READ, rest, vec![text(tenant), clean(id)]).await?.pop())
     }
 
     /// Answers that no file has yet, oldest first.
     pub(crate) async fn unwritten(&self, work: &mut Work, limit: u64) -> Result<Vec<Answer>, GatewayError> {
-        self.answers(work, "WHERE written = 0 ORDER BY number LIMIT $1", vec![number(limit)]).await
+        self.answers(work, READ, "WHERE written = 0 ORDER BY number LIMIT $1", vec![number(limit)]).await
     }
 
     /// These have their files.
@@ -137,8 +148,14 @@ impl Store {
         self.run(work, sql, vec![number(upto)]).await.map(drop)
     }
 
-    async fn answers(&self, work: &mut Work, rest: &str, values: Vec<Value>) -> Result<Vec<Answer>, GatewayError> {
-        let query = Statement { sql: format!("SELECT {READ} FROM answers {rest}"), values };
+    async fn answers(
+        &self,
+        work: &mut Work,
+        columns: &str,
+        rest: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Answer>, GatewayError> {
+        let query = Statement { sql: format!("SELECT {columns} FROM answers {rest}"), values };
         let rows = self.rows(work, "answers", query).await?;
         let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Answer::read(&mut row)).collect();
         self.told(rows)

@@ -131,10 +131,10 @@ impl Store {
     /// Keeps movements.
     pub(crate) async fn add_entries(&self, work: &mut Work, entries: &[Entry]) -> Result<(), GatewayError> {
         let first = self.next_number(work, "entries").await?;
-        let sql = super::insert("entries", &COLUMNS);
+        let mut rows = Vec::with_capacity(entries.len());
         for (entry, given) in entries.iter().zip(first..) {
             let details = serde_json::to_string(&entry.details).map_err(|error| self.damaged(error.to_string()))?;
-            let values = vec![
+            rows.push(vec![
                 number(given),
                 text(&entry.tenant),
                 text(&entry.account),
@@ -150,10 +150,9 @@ impl Store {
                 bytes(entry.counterparty),
                 perhaps(entry.uetr.as_deref()),
                 clean(&details),
-            ];
-            self.run(work, &sql, values).await?;
+            ]);
         }
-        Ok(())
+        self.insert(work, "entries", &COLUMNS, rows).await
     }
 
     /// Movements on an account from a time on, in the order of the ledger.

@@ -125,7 +125,7 @@ impl Store {
             number(now_ms),
             text(RECEIVED),
         ];
-        self.run(work, &super::insert("messages", &columns), values).await?;
+        self.insert(work, "messages", &columns, vec![values]).await?;
         Ok(message)
     }
 

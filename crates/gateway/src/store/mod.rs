@@ -22,13 +22,21 @@ use florin_history::{
 };
 use std::time::{Duration, Instant};
 
-const SCHEMA: Schema = Schema { changes: &[(1, "gateway", beginning)], survives_power_cuts: true };
+const SCHEMA: Schema =
+    Schema { changes: &[(1, "gateway", beginning), (4, "mass", many_orders)], survives_power_cuts: true };
+/// Rows of one statement: few different ones, so that each is prepared once.
+const ROWS_AT_ONCE: [usize; 3] = [128, 16, 1];
 /// How long a read may take.
 const READ_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// What a new database is given.
 fn beginning(is_sqlite: bool) -> String {
     typed(include_str!("../../migrations/0001_gateway.sql"), is_sqlite)
+}
+
+/// How many orders are found, counted and followed at once.
+fn many_orders(is_sqlite: bool) -> String {
+    typed(include_str!("../../migrations/0004_mass.sql"), is_sqlite)
 }
 
 /// The gateway's memory. Clones share it.
@@ -122,6 +130,23 @@ impl Store {
         Ok(rows.into_iter().map(|row| Fields::new(table, row)).collect())
     }
 
+    /// Adds rows of a table, many in a statement.
+    async fn insert(
+        &self,
+        work: &mut Work,
+        table: &str,
+        columns: &[&str],
+        rows: Vec<Vec<Value>>,
+    ) -> Result<(), GatewayError> {
+        let mut rows = rows.into_iter();
+        while rows.len() > 0 {
+            let count = portion(rows.len());
+            let values = rows.by_ref().take(count).flatten().collect();
+            self.run(work, &insert(table, columns, count), values).await?;
+        }
+        Ok(())
+    }
+
     /// One number of a row that is always there.
     async fn count(&self, work: &mut Work, sql: &str, values: Vec<Value>) -> Result<u64, GatewayError> {
         let rows = self.rows(work, "count", Statement { sql: sql.into(), values }).await?;
@@ -138,7 +163,7 @@ impl Store {
         result.map_err(|failure| GatewayError::sql(&self.place, failure))
     }
 
-    fn damaged(&self, what: impl Into<String>) -> GatewayError {
+    pub(crate) fn damaged(&self, what: impl Into<String>) -> GatewayError {
         GatewayError::Damaged { place: self.place.clone(), what: what.into() }
     }
 }
@@ -161,8 +186,40 @@ fn minor(row: &mut Fields) -> Result<u128, Failure> {
     u128::try_from(amount).map_err(|_| Failure::Damaged(format!("amount {amount} is beyond the ledger's")))
 }
 
-/// `INSERT INTO table (columns) VALUES ($1, …)`.
-fn insert(table: &str, columns: &[&str]) -> String {
-    let places: Vec<String> = (1..=columns.len()).map(|place| format!("${place}")).collect();
-    format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), places.join(", "))
+/// How many of so many rows go into the next statement; at least one.
+fn portion(left: usize) -> usize {
+    ROWS_AT_ONCE.into_iter().find(|count| *count <= left).unwrap_or(1)
+}
+
+/// `$first, …`: so many places of values.
+fn places(first: usize, count: usize) -> String {
+    let places: Vec<String> = (first..).take(count).map(|place| format!("${place}")).collect();
+    places.join(", ")
+}
+
+/// `INSERT INTO table (columns) VALUES ($1, …), …`, for so many rows.
+fn insert(table: &str, columns: &[&str], rows: usize) -> String {
+    let firsts = (1..).step_by(columns.len().max(1)).take(rows);
+    let rows: Vec<String> = firsts.map(|first| format!("({})", places(first, columns.len()))).collect();
+    format!("INSERT INTO {table} ({}) VALUES {}", columns.join(", "), rows.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_of_every_row_has_a_place_of_its_own() {
+        assert_eq!(insert("t", &["a"], 1), "INSERT INTO t (a) VALUES ($1)");
+        assert_eq!(insert("t", &["a", "b"], 2), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4)");
+        assert_eq!(places(3, 2), "$3, $4");
+    }
+
+    #[test]
+    fn portions_are_never_empty_and_never_more_than_there_is() {
+        for left in 1..1_000 {
+            assert!((1..=left).contains(&portion(left)), "{left}");
+        }
+        assert_eq!((portion(127), portion(128), portion(10_000)), (16, 128, 128));
+    }
 }

@@ -1,6 +1,6 @@
 //! Orders: one payment or return each.
 
-use super::{Store, clean, minor, money, perhaps};
+use super::{Store, clean, minor, money, perhaps, places, portion};
 use crate::{
     GatewayError,
     order::{Outcome, State},
@@ -9,6 +9,7 @@ use crate::{
 use alloy_primitives::Address;
 use florin_history::sql::{Failure, Fields, Kind as SqlKind, Statement, Value, Work, bytes, number, optional, text};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What is done on the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,13 +247,9 @@ impl Store {
     /// Adds orders of one message; each gets its number.
     pub(crate) async fn add_orders(&self, work: &mut Work, orders: &mut [NewOrder]) -> Result<(), GatewayError> {
         let first = self.next_number(work, "orders").await?;
-        let sql = super::insert("orders", &COLUMNS);
-        for (order, number) in orders.iter_mut().zip(first..) {
-            order.number = number;
-            let values = order.values().map_err(|error| self.damaged(error.to_string()))?;
-            self.run(work, &sql, values).await?;
-        }
-        Ok(())
+        orders.iter_mut().zip(first..).for_each(|(order, number)| order.number = number);
+        let rows: Result<Vec<_>, _> = orders.iter().map(Order::values).collect();
+        self.insert(work, "orders", &COLUMNS, rows.map_err(|error| self.damaged(error.to_string()))?).await
     }
 
     /// Orders of a message, in its order.
@@ -260,27 +257,105 @@ impl Store {
         self.orders(work, "WHERE message = $1 ORDER BY item", vec![number(message)]).await
     }
 
-    /// The oldest orders in a state.
-    pub(crate) async fn orders_in(
+    /// How many orders of a message are in each state. One that is the same as another has that one's.
+    pub(crate) async fn states_of(&self, work: &mut Work, message: u64) -> Result<BTreeMap<State, u64>, GatewayError> {
+        let own = "SELECT state, COUNT(*) FROM orders WHERE message = $1 GROUP BY state";
+        let mut counts = self.counts(work, own, message).await?;
+        if counts.remove(&State::Same).is_some() {
+            let of_others = "SELECT first.state, COUNT(*) FROM orders AS mine JOIN orders AS first \
+                             ON first.number = mine.same_as WHERE mine.message = $1 AND mine.state = 'same' \
+                             GROUP BY first.state";
+            for (state, count) in self.counts(work, of_others, message).await? {
+                let known = counts.entry(state).or_default();
+                *known = known.saturating_add(count);
+            }
+        }
+        Ok(counts)
+    }
+
+    async fn counts(&self, work: &mut Work, sql: &str, message: u64) -> Result<BTreeMap<State, u64>, GatewayError> {
+        let rows = self.rows(work, "orders", Statement { sql: sql.into(), values: vec![number(message)] }).await?;
+        let counted = |mut row: Fields| {
+            let name = row.text()?;
+            let unknown = || Failure::Damaged(format!("table orders: state {name:?} is not known"));
+            Ok((State::from_name(&name).ok_or_else(unknown)?, row.number()?))
+        };
+        self.told(rows.into_iter().map(counted).collect())
+    }
+
+    /// Accounts that have something to sign.
+    pub(crate) async fn signers(&self, work: &mut Work) -> Result<Vec<Address>, GatewayError> {
+        let sql = "SELECT DISTINCT signer FROM orders WHERE state = $1 AND signer IS NOT NULL";
+        let values = vec![text(State::Checked.name())];
+        let rows = self.rows(work, "orders", Statement { sql: sql.into(), values }).await?;
+        self.told(rows.into_iter().map(|mut row| row.account()).collect())
+    }
+
+    /// The oldest things that an account has to sign: of each batch the first item, and each other order.
+    pub(crate) async fn heads_to_sign(
         &self,
         work: &mut Work,
-        state: State,
-        after: u64,
+        signer: Address,
         limit: u64,
     ) -> Result<Vec<Order>, GatewayError> {
-        let values = vec![text(state.name()), number(after), number(limit)];
-        self.orders(work, "WHERE state = $1 AND number > $2 ORDER BY number LIMIT $3", values).await
+        let sql = "SELECT MIN(number) AS head FROM orders WHERE state = $1 AND signer = $2 \
+                   GROUP BY message, part, CASE WHEN kind = 'item' THEN 0 ELSE number END ORDER BY head LIMIT $3";
+        let values = vec![text(State::Checked.name()), bytes(signer), number(limit)];
+        let rows = self.rows(work, "orders", Statement { sql: sql.into(), values }).await?;
+        let heads: Result<Vec<u64>, Failure> = rows.into_iter().map(|mut row| row.number()).collect();
+        let heads = self.told(heads)?.into_iter().map(number).collect();
+        let mut orders = self.orders_with(work, "number", heads).await?;
+        orders.sort_by_key(|order| order.number);
+        Ok(orders)
     }
 
-    /// The order that claims this.
-    pub(crate) async fn order_by_claim(&self, work: &mut Work, claim: &str) -> Result<Option<Order>, GatewayError> {
-        Ok(self.orders(work, "WHERE claim = $1", vec![clean(claim)]).await?.pop())
+    /// What is to be signed of a batch, whole: in two transactions it would be two batches.
+    pub(crate) async fn batch_to_sign(
+        &self,
+        work: &mut Work,
+        message: u64,
+        part: u64,
+    ) -> Result<Vec<Order>, GatewayError> {
+        let rest = "WHERE message = $1 AND part = $2 AND kind = $3 AND state = $4 ORDER BY item";
+        let values = vec![number(message), number(part), text(Kind::Item.name()), text(State::Checked.name())];
+        self.orders(work, rest, values).await
     }
 
-    /// One order.
-    pub(crate) async fn order(&self, work: &mut Work, order: u64) -> Result<Order, GatewayError> {
-        let found = self.orders(work, "WHERE number = $1", vec![number(order)]).await?.pop();
-        found.ok_or_else(|| self.damaged(format!("order {order} is gone")))
+    /// Items of a batch that an account paid.
+    pub(crate) async fn items_paid(
+        &self,
+        work: &mut Work,
+        payer: Address,
+        part_uetr: &str,
+    ) -> Result<Vec<Order>, GatewayError> {
+        let rest = "WHERE part_uetr = $1 AND payer = $2 AND claim IS NOT NULL ORDER BY number DESC";
+        self.orders(work, rest, vec![clean(part_uetr), bytes(payer)]).await
+    }
+
+    /// The orders that claim these.
+    pub(crate) async fn orders_by_claim(&self, work: &mut Work, claims: &[&str]) -> Result<Vec<Order>, GatewayError> {
+        self.orders_with(work, "claim", claims.iter().map(|claim| clean(claim)).collect()).await
+    }
+
+    /// Orders with one of these values in a column.
+    async fn orders_with(&self, work: &mut Work, column: &str, values: Vec<Value>) -> Result<Vec<Order>, GatewayError> {
+        let (mut values, mut found) = (values.into_iter(), Vec::new());
+        while values.len() > 0 {
+            let count = portion(values.len());
+            let rest = format!("WHERE {column} IN ({})", places(1, count));
+            found.extend(self.orders(work, &rest, values.by_ref().take(count).collect()).await?);
+        }
+        Ok(found)
+    }
+
+    /// Orders by their numbers.
+    pub(crate) async fn orders_numbered(
+        &self,
+        work: &mut Work,
+        numbers: Vec<u64>,
+    ) -> Result<BTreeMap<u64, Order>, GatewayError> {
+        let found = self.orders_with(work, "number", numbers.into_iter().map(number).collect()).await?;
+        Ok(found.into_iter().map(|order| (order.number, order)).collect())
     }
 
     /// A tenant's orders under a UETR, oldest first.
@@ -294,17 +369,15 @@ impl Store {
             .await
     }
 
-    /// Orders of anybody under a UETR that begins so, which were paid by this account: what the debtor's bank said for the
-    /// creditor.
+    /// The order under a UETR that was paid by this account, whoever gave it: what the debtor's bank said for the creditor.
     pub(crate) async fn order_paid(
         &self,
         work: &mut Work,
         payer: Address,
         uetr: &str,
     ) -> Result<Option<Order>, GatewayError> {
-        let sql = "WHERE uetr >= $1 AND uetr < $2 AND payer = $3 AND claim IS NOT NULL ORDER BY number LIMIT 1";
-        let values = vec![clean(uetr), clean(&format!("{uetr}~")), bytes(payer)];
-        Ok(self.orders(work, sql, values).await?.pop())
+        let rest = "WHERE uetr = $1 AND payer = $2 AND claim IS NOT NULL ORDER BY number LIMIT 1";
+        Ok(self.orders(work, rest, vec![clean(uetr), bytes(payer)]).await?.pop())
     }
 
     /// Orders that a transaction pays.
@@ -312,20 +385,39 @@ impl Store {
         self.orders(work, "WHERE submission = $1 ORDER BY item", vec![number(submission)]).await
     }
 
-    /// Moves an order from one state to another, if it is in it. `false` where somebody was first.
-    pub(crate) async fn move_order(
+    /// Moves orders from one state to another, if all are in it. `false` where somebody was first: the work is to be given up.
+    pub(crate) async fn move_orders(
         &self,
         work: &mut Work,
-        order: u64,
-        from: State,
-        to: State,
+        orders: &[u64],
+        (from, to): (State, State),
         submission: Option<u64>,
     ) -> Result<bool, GatewayError> {
         debug_assert!(from.leads_to(to), "{from:?} to {to:?}");
-        let sql = "UPDATE orders SET state = $1, submission = $2 WHERE number = $3 AND state = $4";
         let submission = optional(submission, SqlKind::Integer, number);
-        let values = vec![text(to.name()), submission, number(order), text(from.name())];
-        Ok(self.run(work, sql, values).await? == 1)
+        self.update(work, "state = $1, submission = $2", vec![text(to.name()), submission], (from, orders)).await
+    }
+
+    /// Sets columns of orders that are in a state; `false` where not all were.
+    async fn update(
+        &self,
+        work: &mut Work,
+        set: &str,
+        values: Vec<Value>,
+        (from, orders): (State, &[u64]),
+    ) -> Result<bool, GatewayError> {
+        let (mut left, mut all) = (orders.iter(), true);
+        let state = values.len().saturating_add(1);
+        while left.len() > 0 {
+            let count = portion(left.len());
+            let numbers = places(state.saturating_add(1), count);
+            let sql = format!("UPDATE orders SET {set} WHERE state = ${state} AND number IN ({numbers})");
+            let mut values = values.clone();
+            values.push(text(from.name()));
+            values.extend(left.by_ref().take(count).map(|order| number(*order)));
+            all &= usize::try_from(self.run(work, &sql, values).await?) == Ok(count);
+        }
+        Ok(all)
     }
 
     /// Whether the day of an order has come.
@@ -341,31 +433,39 @@ impl Store {
         self.run(work, sql, values).await.map(drop)
     }
 
-    /// Says what became of an order, if it is in this state. `false` where that was said.
+    /// Says what became of orders, if they are in this state. `false` where that was said of one of them.
     pub(crate) async fn resolve(
         &self,
         work: &mut Work,
-        order: u64,
+        outcomes: &[(u64, Outcome)],
         from: State,
-        outcome: &Outcome,
         place: Option<(u64, u64)>,
     ) -> Result<bool, GatewayError> {
-        let reason = match outcome {
-            Outcome::Settled => None,
-            Outcome::Refused(reason) => Some(reason),
-        };
-        let sql = "UPDATE orders SET state = $1, code = $2, words = $3, height = $4, settled_ms = $5 \
-                   WHERE number = $6 AND state = $7";
-        let values = vec![
-            text(outcome.state().name()),
-            perhaps(reason.map(|reason| reason.code)),
-            perhaps(reason.map(|reason| reason.words.as_str())),
-            optional(place.map(|(height, _)| height), SqlKind::Integer, number),
-            optional(place.map(|(_, time_ms)| time_ms), SqlKind::Integer, number),
-            number(order),
-            text(from.name()),
-        ];
-        Ok(self.run(work, sql, values).await? == 1)
+        // Few are different: what is settled, and each rule by which a batch's items were refused.
+        let mut alike: Vec<(&Outcome, Vec<u64>)> = Vec::new();
+        for (order, outcome) in outcomes {
+            match alike.iter_mut().find(|(one, _)| *one == outcome) {
+                Some((_, orders)) => orders.push(*order),
+                None => alike.push((outcome, vec![*order])),
+            }
+        }
+        let mut all = true;
+        for (outcome, orders) in alike {
+            let (reason, place) = match outcome {
+                Outcome::Settled => (None, place),
+                Outcome::Refused(reason) => (Some(reason), None),
+            };
+            let values = vec![
+                text(outcome.state().name()),
+                perhaps(reason.map(|reason| reason.code)),
+                perhaps(reason.map(|reason| reason.words.as_str())),
+                optional(place.map(|(height, _)| height), SqlKind::Integer, number),
+                optional(place.map(|(_, time_ms)| time_ms), SqlKind::Integer, number),
+            ];
+            let set = "state = $1, code = $2, words = $3, height = $4, settled_ms = $5";
+            all &= self.update(work, set, values, (from, &orders)).await?;
+        }
+        Ok(all)
     }
 
     /// How many orders are on their way.

@@ -97,7 +97,7 @@ impl Store {
             text(submission.state.name()),
             Value::Null(Kind::Integer),
         ];
-        self.run(work, &super::insert("submissions", &COLUMNS), values).await?;
+        self.insert(work, "submissions", &COLUMNS, vec![values]).await?;
         Ok(given)
     }
 
