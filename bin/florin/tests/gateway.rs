@@ -4,6 +4,8 @@
 #[path = "gateway/bank.rs"]
 mod bank;
 mod common;
+#[path = "gateway/killed.rs"]
+mod killed;
 #[path = "gateway/mass.rs"]
 mod mass;
 #[path = "../../../crates/history/src/tests/server.rs"]
