@@ -1,4 +1,5 @@
 //! The gateway against a real ledger: messages over HTTP and as files, and death at every step.
+#![allow(clippy::print_stdout, reason = "figures, shown with --nocapture")]
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 #[path = "gateway/bank.rs"]

@@ -20,6 +20,10 @@ use std::{collections::HashMap, sync::Arc};
 
 /// Input that is estimated in one exchange: about a batch.
 const EXCHANGE_BYTES_MAX: usize = 64 << 10;
+/// State of a payment that is settled.
+const SETTLED: u8 = 3;
+/// Blocks in which a payment is looked for at once: half of what a node looks through.
+const LOOKED_THROUGH: u64 = 500_000;
 /// Mode of `payBatch`: item by item.
 const ITEM_BY_ITEM: u8 = 1;
 
@@ -109,7 +113,16 @@ impl Chain {
         let ordered = json!([IPayment::PaymentOrdered::SIGNATURE_HASH, payer, uetr]);
         let paid = json!([IPayment::BatchPaid::SIGNATURE_HASH, null, payer, uetr]);
         let topics = if key.kind == OrderKind::Item { paid } else { ordered };
-        self.logs(0, None, json!([PAYMENT_ADDRESS]), topics).await
+        // The newest first: what is asked about was mostly ordered lately.
+        let mut to = self.rpc.block_number().await?;
+        loop {
+            let from = to.saturating_sub(LOOKED_THROUGH - 1);
+            let found = self.logs(from, Some(to), json!([PAYMENT_ADDRESS]), topics.clone()).await?;
+            if !found.is_empty() || from == 0 {
+                return Ok(found);
+            }
+            to = from.saturating_sub(1);
+        }
     }
 
     /// Heights at which there are logs of these addresses with these topics, each once and rising.
@@ -189,6 +202,10 @@ pub(crate) fn outcomes(key: &Key, orders: &[Order], logs: &[Log]) -> Option<Vec<
         OrderKind::Pay => {
             let mut ordered = ours.filter_map(|log| IPayment::PaymentOrdered::decode_log(log).ok());
             let event = ordered.find(|event| (event.payer, event.uetr) == (key.payer, key.uetr))?;
+            // What waited in the ledger then may be settled by now: the state tells.
+            if event.state != SETTLED {
+                return None;
+            }
             Some(orders.iter().map(|order| of_payment(order, &event)).collect())
         }
         OrderKind::Return => {
@@ -216,12 +233,7 @@ fn of_payment(order: &Order, event: &IPayment::PaymentOrdered) -> Outcome {
         let words = "the ledger has another payment under this UETR: other payee, amount or token";
         return Outcome::Refused(Reason::new("DUPL", words));
     }
-    match event.state {
-        3 => Outcome::Settled,
-        state => {
-            Outcome::Refused(Reason::new("NARR", format!("on the ledger it waits in state {state}, ordered elsewhere")))
-        }
-    }
+    Outcome::Settled
 }
 
 /// What an item of a batch is known by: payee, amount and reference.

@@ -9,8 +9,8 @@ use crate::{
     plan,
     reason::Reason,
     store::{
-        MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, NewAnswer, NewOrder, OrderKind, Purpose, ReadAs,
-        Side, Store,
+        Entry, MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, NewAnswer, NewOrder, OrderKind, Purpose,
+        ReadAs, Side, Store,
     },
 };
 use alloy_primitives::Address;
@@ -47,8 +47,14 @@ impl Desk {
         let mut work = self.store.read().await?;
         let unread = self.store.unread(&mut work, ROUND_MESSAGES).await?;
         drop(work);
+        let (mut done, mut failed) = (false, None);
         for row in &unread {
-            self.read_one(row, now_ms).await?;
+            match self.read_one(row, now_ms).await {
+                Ok(()) => done = true,
+                Err(error) if error.is_fatal() => return Err(error),
+                // One message never keeps the others waiting.
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
         let mut work = self.store.read().await?;
         let is_due = self.store.is_any_due(&mut work, now_ms).await?;
@@ -58,7 +64,7 @@ impl Desk {
             self.store.release_held(&mut work, now_ms).await?;
             self.store.commit(work, "released").await?;
         }
-        Ok(!unread.is_empty() || is_due)
+        failed.map_or(Ok(done || is_due), Err)
     }
 
     async fn read_one(&self, row: &MessageRow, now_ms: u64) -> Result<(), GatewayError> {
@@ -206,9 +212,17 @@ impl Desk {
     async fn find_returned(&self, work: &mut Work, order: &mut NewOrder) -> Result<Result<(), Reason>, GatewayError> {
         let uetr = order.uetr.clone().unwrap_or_default();
         let entries = self.store.entries_under(work, &order.tenant, &uetr).await?;
-        let credit = entries
-            .into_iter()
-            .find(|entry| entry.side == Side::Credit && matches!(entry.details.kind.as_deref(), Some("pay" | "item")));
+        let is_credit =
+            |entry: &Entry| entry.side == Side::Credit && matches!(entry.details.kind.as_deref(), Some("pay" | "item"));
+        let mut credits = entries.into_iter().filter(is_credit);
+        let (credit, other) = (credits.next(), credits.next());
+        // Payers name their payments, and two of them may use one name.
+        if other.is_some() {
+            let words = format!(
+                "{uetr} names more than one payment that was received on accounts of this sender: pay it back with a pacs.008"
+            );
+            return Ok(Err(Reason::new("NARR", words)));
+        }
         let Some(credit) = credit else {
             let words = format!("no payment {uetr} was received on an account of this sender");
             return Ok(Err(Reason::new("NARR", words)));

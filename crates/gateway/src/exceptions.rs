@@ -49,8 +49,8 @@ async fn find(
         own.or((!under.is_empty()).then_some(0)).and_then(|place| under.into_iter().nth(place))
     } else {
         let Some(group) = &original.group else { return Ok(None) };
-        let ordered = in_group(store, work, tenant, &group.message_id).await?;
-        ordered.into_iter().find(|order| {
+        let ordered = in_group(store, work, tenant, (&group.message_id, &group.message_name)).await?;
+        let mut named = ordered.into_iter().filter(|order| {
             let said = [
                 (&original.transaction, &order.transaction),
                 (&original.end_to_end, &order.end_to_end),
@@ -58,17 +58,26 @@ async fn find(
             ];
             said.iter().any(|(asked, _)| asked.is_some())
                 && said.iter().all(|(asked, known)| asked.is_none() || asked == known)
-        })
+        });
+        // A reference that several have (NOTPROVIDED may be one) names none of them.
+        let (found, other) = (named.next(), named.next());
+        found.filter(|_| other.is_none())
     };
     Ok(as_they_are(store, work, found.into_iter().collect()).await?.pop())
 }
 
-/// Orders of the tenant's messages of this name.
-async fn in_group(store: &Store, work: &mut Work, tenant: &str, message_id: &str) -> Result<Vec<Order>, GatewayError> {
-    let mut orders = Vec::new();
-    for row in store.messages_named(work, tenant, message_id).await? {
-        orders.extend(store.orders_of(work, row.number).await?);
-    }
+/// Orders of the tenant's message of this identification and name. None where several are called so: then nobody knows which is meant.
+async fn in_group(
+    store: &Store,
+    work: &mut Work,
+    tenant: &str,
+    (message_id, name): (&str, &str),
+) -> Result<Vec<Order>, GatewayError> {
+    let family: String = name.chars().take(8).collect();
+    let mut rows = store.messages_named(work, tenant, message_id).await?;
+    rows.retain(|row| row.name.as_deref().is_some_and(|name| name.starts_with(&family)));
+    let [row] = rows.as_slice() else { return Ok(Vec::new()) };
+    let orders = store.orders_of(work, row.number).await?;
     as_they_are(store, work, orders).await
 }
 
@@ -91,7 +100,7 @@ pub(crate) async fn cancel(
     let mut all = Vec::new();
     for group in &requests.underlying {
         if let Some(whole) = group.group.as_ref().filter(|_| group.requests.is_empty()) {
-            let orders = in_group(store, work, tenant, &whole.message_id).await?;
+            let orders = in_group(store, work, tenant, (&whole.message_id, &whole.message_name)).await?;
             let named = OriginalGroup {
                 message_id: whole.message_id.clone(),
                 message_name: whole.message_name.clone(),
@@ -99,7 +108,8 @@ pub(crate) async fn cancel(
             };
             if orders.is_empty() {
                 let original = OriginalIds { group: Some(named.clone()), ..OriginalIds::default() };
-                let refusal = Some(("NOOR", "no message of this name is known here".to_owned()));
+                let refusal =
+                    Some(("NOOR", "no message, or more than one, is known here under this identification".to_owned()));
                 all.push(Cancelled { request: None, original, refusal });
             }
             for order in orders {
@@ -197,7 +207,7 @@ pub(crate) async fn statuses(
         ..StatusReport::default()
     };
     for group in &requests.groups {
-        let orders = in_group(store, work, tenant, &group.message_id).await?;
+        let orders = in_group(store, work, tenant, (&group.message_id, &group.message_name)).await?;
         if requests.requests.is_empty() {
             let named: Vec<ItemStatus> = orders.iter().map(|order| item_status(order, Some(group.clone()))).collect();
             report.items.extend(named);

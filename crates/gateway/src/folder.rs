@@ -65,10 +65,18 @@ impl Folder {
             for name in files(&work)? {
                 found = true;
                 let path = work.join(&name);
-                let Some(content) = self.read(&path)? else {
-                    let reason = format!("the file has more than {} bytes: divide it\n", self.bytes_max);
-                    self.refuse(tenant, &path, &name, "large", &reason)?;
-                    continue;
+                let content = match self.read(&path) {
+                    Ok(Some(content)) => content,
+                    Ok(None) => {
+                        let reason = format!("the file has more than {} bytes: divide it\n", self.bytes_max);
+                        self.refuse(tenant, &path, &name, "large", &reason)?;
+                        continue;
+                    }
+                    // One file that this user may not read keeps no other one waiting.
+                    Err(error) => {
+                        self.refuse(tenant, &path, &name, "unreadable", &format!("{error}\n"))?;
+                        continue;
+                    }
                 };
                 if receive(&self.store, tenant, &content, name.to_str(), now_ms).await? == Arrival::Busy {
                     return Ok(found);
@@ -84,7 +92,8 @@ impl Folder {
             let work_room = self.room(tenant, "work");
             for name in files(&work_room)? {
                 let path = work_room.join(&name);
-                let Some(content) = self.read(&path)? else { continue };
+                // What cannot be read is refused when it is taken.
+                let Ok(Some(content)) = self.read(&path) else { continue };
                 let mut work = self.store.read().await?;
                 let row = self.store.message_by_digest(&mut work, tenant, digest(&content)).await?;
                 drop(work);

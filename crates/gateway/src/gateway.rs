@@ -49,6 +49,8 @@ pub struct Setup {
     pub book: Book,
     /// Keys, by account.
     pub signers: BTreeMap<Address, Signer>,
+    /// Gas that the ledger's rules allow one transaction.
+    pub transaction_gas_max: u64,
     /// Who may use it.
     pub tenants: Vec<Tenant>,
     /// Watched directory.
@@ -116,7 +118,7 @@ impl Gateway {
         };
         Ok(Self {
             desk: Desk { store: store.clone(), book, limits: setup.limits },
-            teller: Teller::new(store, chain, setup.signers),
+            teller: Teller::new(store, chain, setup.signers, setup.transaction_gas_max),
             journal,
             folder: folder.transpose()?,
             shared: Arc::new(shared),

@@ -42,6 +42,8 @@ pub(crate) struct Journal {
     read_to: watch::Sender<u64>,
     /// How far that is durable.
     noted: u64,
+    /// Blocks that are asked about at once: fewer where the node's answer would be too large.
+    span: u64,
 }
 
 /// Units that moved from one account to another.
@@ -72,7 +74,7 @@ struct Said {
 
 impl Journal {
     pub(crate) fn new(store: Store, chain: Chain, book: Arc<Book>, read_to: u64) -> Self {
-        Self { store, chain, book, read_to: watch::Sender::new(read_to), noted: read_to }
+        Self { store, chain, book, read_to: watch::Sender::new(read_to), noted: read_to, span: BLOCKS_MAX }
     }
 
     /// How far was read, for whoever waits for it.
@@ -87,8 +89,15 @@ impl Journal {
         if head < from {
             return Ok(false);
         }
-        let mut to = head.min(from.saturating_add(BLOCKS_MAX - 1));
-        let mut heights = self.heights(from, to).await?;
+        let mut to = head.min(from.saturating_add(self.span.saturating_sub(1)));
+        let mut heights = match self.heights(from, to).await {
+            Ok(heights) => heights,
+            Err(error) => {
+                self.span = (self.span / 2).max(1);
+                return Err(error);
+            }
+        };
+        self.span = self.span.saturating_mul(2).min(BLOCKS_MAX);
         if let Some(beyond) = heights.get(BODIES_MAX) {
             to = beyond.saturating_sub(1);
             heights.truncate(BODIES_MAX);
@@ -144,6 +153,13 @@ impl Journal {
         // Written before the transaction begins: whoever sends a message does not wait for it.
         let (entries, notifications) = notifications(self.book.clone(), entries, now_ms).await?;
         let mut work = self.store.write().await?;
+        // Another process with this database was first: go on from where it stands.
+        let stored = self.store.stored_read_to(&mut work).await?;
+        if stored > self.noted {
+            self.noted = stored;
+            self.told(stored);
+            return Ok(true);
+        }
         self.store.add_entries(&mut work, &entries).await?;
         self.store.keep_answers(&mut work, &notifications).await?;
         self.store.read_to(&mut work, to).await?;

@@ -30,12 +30,16 @@ const SEND_AGAIN: Duration = Duration::from_secs(2);
 const DOUBT_AFTER: Duration = Duration::from_secs(4);
 /// Gas that is allowed above the estimate, in percent: state may change between estimate and block.
 const GAS_MARGIN_PERCENT: u64 = 25;
+/// Bytes of transactions that are sent in one exchange, as JSON writes them: half of what a node takes.
+const SENT_BYTES_MAX: usize = 1_048_576;
 
 /// Signs and follows. One a database.
 pub(crate) struct Teller {
     store: Store,
     chain: Chain,
     signers: BTreeMap<Address, Signer>,
+    /// Gas that the ledger's rules allow one transaction.
+    transaction_gas_max: u64,
     /// When each transaction was first and last sent by this process.
     sent: HashMap<u64, (Instant, Instant)>,
 }
@@ -44,6 +48,16 @@ pub(crate) struct Teller {
 struct Bundle {
     key: Key,
     orders: Vec<Order>,
+}
+
+/// What the ledger says of orders whose own transaction does not tell.
+enum Verdict {
+    /// What became of them; height and time of the block, where one tells.
+    Known(Vec<Outcome>, Option<(u64, u64)>),
+    /// The ledger does not know them, and nothing refuses them: they are signed anew.
+    Again,
+    /// Nothing yet.
+    Later,
 }
 
 /// What the ledger recorded of a payment.
@@ -57,8 +71,13 @@ enum Recorded {
 }
 
 impl Teller {
-    pub(crate) fn new(store: Store, chain: Chain, signers: BTreeMap<Address, Signer>) -> Self {
-        Self { store, chain, signers, sent: HashMap::new() }
+    pub(crate) fn new(
+        store: Store,
+        chain: Chain,
+        signers: BTreeMap<Address, Signer>,
+        transaction_gas_max: u64,
+    ) -> Self {
+        Self { store, chain, signers, transaction_gas_max, sent: HashMap::new() }
     }
 
     /// One round: sign what is checked, send what is signed, follow what is sent. Says whether anything was done.
@@ -68,9 +87,12 @@ impl Teller {
         if signed.as_ref().is_err_and(GatewayError::is_fatal) {
             return signed;
         }
-        self.send().await?;
+        let sent = self.send().await;
+        if sent.as_ref().is_err_and(GatewayError::is_fatal) {
+            return sent.map(|()| false);
+        }
         let finished = self.follow().await?;
-        signed.map(|signed| signed || finished)
+        sent.and(signed).map(|signed| signed || finished)
     }
 
     /// Signs what is checked, as far as each account may have unfinished transactions. An account whose node does not answer
@@ -213,7 +235,9 @@ impl Teller {
             match estimate {
                 Ok(gas) => {
                     let margin = gas.saturating_mul(GAS_MARGIN_PERCENT) / 100;
-                    prepared.push((bundle, input, gas.saturating_add(margin)));
+                    // Bytes with more than a transaction may have could never count, and would hold up all after them.
+                    let gas_limit = gas.saturating_add(margin).min(self.transaction_gas_max.max(gas));
+                    prepared.push((bundle, input, gas_limit));
                 }
                 Err(error) => match Reason::of_failure(&error) {
                     // It became known meanwhile: the next round sees it.
@@ -268,14 +292,7 @@ impl Teller {
         if matches!(state, 1 | 2) {
             return Ok(false);
         }
-        let (outcomes, place) = match self.recorded(key, orders).await? {
-            Recorded::Found(outcomes, height, time_ms) => (outcomes, Some((height, time_ms))),
-            Recorded::Later => return Ok(false),
-            Recorded::Nothing => match self.by_state(key, orders).await? {
-                Some(outcomes) => (outcomes, None),
-                None => return Ok(false),
-            },
-        };
+        let Verdict::Known(outcomes, place) = self.known(key, orders).await? else { return Ok(false) };
         let mut work = self.store.write().await?;
         if !self.store.resolve(&mut work, &told(orders, outcomes), State::Checked, place).await? {
             return Ok(false);
@@ -284,9 +301,44 @@ impl Teller {
         Ok(true)
     }
 
+    /// What became of orders that the ledger knows, proven: by the block that says so, else by its state.
+    async fn known(&self, key: &Key, orders: &[Order]) -> Result<Verdict, GatewayError> {
+        Ok(match self.recorded(key, orders).await? {
+            Recorded::Found(outcomes, height, time_ms) => Verdict::Known(outcomes, Some((height, time_ms))),
+            Recorded::Later => Verdict::Later,
+            Recorded::Nothing => {
+                self.by_state(key, orders).await?.map_or(Verdict::Later, |it| Verdict::Known(it, None))
+            }
+        })
+    }
+
+    /// What became of orders whose transaction was reverted. It did nothing; but the ledger may know them by another one, of
+    /// another gateway with this account, or of an earlier life of this one.
+    async fn reverted(&self, one: &Submission, orders: &[Order]) -> Result<Verdict, GatewayError> {
+        let key = key_of_submission(one);
+        let reason = self.chain.why_reverted(one.hash).await;
+        if key.kind == OrderKind::Return {
+            let refused = || Verdict::Known(vec![Outcome::Refused(reason.clone()); orders.len()], None);
+            // Another return took its number.
+            return Ok(if is_known_by_now(&reason) { Verdict::Again } else { refused() });
+        }
+        match self.chain.proven_payment(&key).await?.state {
+            0 if is_known_by_now(&reason) => Ok(Verdict::Later),
+            0 => Ok(Verdict::Known(vec![Outcome::Refused(reason); orders.len()], None)),
+            1 | 2 => Ok(Verdict::Later),
+            _ => self.known(&key, orders).await,
+        }
+    }
+
     /// What the ledger recorded of a payment, proven.
     async fn recorded(&self, key: &Key, orders: &[Order]) -> Result<Recorded, GatewayError> {
-        for height in self.chain.heights_of(key).await? {
+        let heights = match self.chain.heights_of(key).await {
+            Ok(heights) => heights,
+            // The node keeps no index so far back: the state tells.
+            Err(ClientError::Refused { .. }) => return Ok(Recorded::Nothing),
+            Err(error) => return Err(error.into()),
+        };
+        for height in heights {
             let Some(body) = self.chain.body(height).await? else { return Ok(Recorded::Later) };
             let done = body.receipts.iter().filter(|receipt| receipt.status());
             let found = done.into_iter().find_map(|receipt| outcomes(key, orders, receipt.logs()));
@@ -341,6 +393,19 @@ impl Teller {
         if due.is_empty() {
             return Ok(());
         }
+        let mut failed = None;
+        for portion in portions(&due) {
+            match self.send_portion(portion, now).await {
+                Err(error) if error.is_fatal() => return Err(error),
+                // What one portion meets keeps no other waiting.
+                Err(error) => failed = failed.or(Some(error)),
+                Ok(()) => {}
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn send_portion(&mut self, due: &[Submission], now: Instant) -> Result<(), GatewayError> {
         let bytes: Vec<SignedTx> =
             due.iter().map(|one| SignedTx { hash: one.hash, bytes: one.content.clone().into() }).collect();
         self.store.pass("sending")?;
@@ -404,7 +469,8 @@ impl Teller {
         let height = body.header.height();
         let places: HashMap<B256, usize> =
             (0..body.transactions.len()).filter_map(|index| Some((body.hash(index)?, index))).collect();
-        let mut finished = Vec::new();
+        let (mut finished, mut again) = (Vec::new(), Vec::new());
+        let in_block = Some((height, body.header.extension().timestamp_ms));
         for one in submissions {
             let Some(receipt) = places.get(&one.hash).and_then(|index| body.receipts.get(*index)) else {
                 tracing::warn!(hash = %one.hash, height, "gateway.receipt: the node names a block that does not contain it");
@@ -413,25 +479,33 @@ impl Teller {
             let mut work = self.store.read().await?;
             let orders = self.store.orders_signed_in(&mut work, one.number).await?;
             drop(work);
-            let outcomes = if receipt.status() {
-                outcomes(&key_of_submission(one), &orders, receipt.logs())
-            } else {
-                let reason = self.chain.why_reverted(one.hash).await;
-                Some(vec![Outcome::Refused(reason); orders.len()])
+            let told = if receipt.status() { outcomes(&key_of_submission(one), &orders, receipt.logs()) } else { None };
+            let verdict = match told {
+                Some(outcomes) => Verdict::Known(outcomes, in_block),
+                None if receipt.status() => self.known(&key_of_submission(one), &orders).await?,
+                None => self.reverted(one, &orders).await?,
             };
-            match outcomes {
-                Some(outcomes) => finished.push((one.number, orders, outcomes)),
-                None => tracing::error!(hash = %one.hash, height, "gateway.receipt: it does not speak of its orders"),
+            match verdict {
+                Verdict::Known(outcomes, place) => finished.push((one.number, orders, outcomes, place.or(in_block))),
+                Verdict::Again => again.push((one.number, orders)),
+                Verdict::Later => {
+                    tracing::warn!(hash = %one.hash, height, "gateway.receipt: the ledger does not yet say what became of its orders")
+                }
             }
         }
-        if finished.is_empty() {
+        if finished.is_empty() && again.is_empty() {
             return Ok(false);
         }
         let mut work = self.store.write().await?;
-        for (submission, orders, outcomes) in finished {
+        for (submission, orders, outcomes, place) in finished {
             self.store.move_submission(&mut work, submission, SubmissionState::Final, Some(height)).await?;
-            let place = Some((height, body.header.extension().timestamp_ms));
             self.store.resolve(&mut work, &told(&orders, outcomes), State::Signed, place).await?;
+            self.sent.remove(&submission);
+        }
+        for (submission, orders) in again {
+            self.store.move_submission(&mut work, submission, SubmissionState::Final, Some(height)).await?;
+            let step = (State::Signed, State::Checked);
+            self.store.move_orders(&mut work, &numbers(&orders), step, None).await?;
             self.sent.remove(&submission);
         }
         self.store.commit(work, "final").await?;
@@ -461,28 +535,41 @@ impl Teller {
         let mut work = self.store.read().await?;
         let orders = self.store.orders_signed_in(&mut work, one.number).await?;
         drop(work);
-        let recorded = if is_unknown { Recorded::Nothing } else { self.recorded(&key, &orders).await? };
-        if !is_unknown && !matches!(recorded, Recorded::Found(..)) {
+        let verdict = if is_unknown { Verdict::Again } else { self.known(&key, &orders).await? };
+        if matches!(verdict, Verdict::Later) {
             return Ok(false);
         }
         let mut work = self.store.write().await?;
         if !self.store.move_submission(&mut work, one.number, SubmissionState::Dead, None).await? {
             return Ok(false);
         }
-        match recorded {
-            Recorded::Found(outcomes, height, time_ms) => {
-                let place = Some((height, time_ms));
-                self.store.resolve(&mut work, &told(&orders, outcomes), State::Signed, place).await?;
-            }
-            Recorded::Later | Recorded::Nothing => {
-                let step = (State::Signed, State::Checked);
-                self.store.move_orders(&mut work, &numbers(&orders), step, None).await?;
-            }
+        if let Verdict::Known(outcomes, place) = verdict {
+            self.store.resolve(&mut work, &told(&orders, outcomes), State::Signed, place).await?;
+        } else {
+            let step = (State::Signed, State::Checked);
+            self.store.move_orders(&mut work, &numbers(&orders), step, None).await?;
         }
         self.sent.remove(&one.number);
         self.store.commit(work, "dead").await?;
         Ok(true)
     }
+}
+
+/// What is sent in one exchange each: as much as a node takes, at least one.
+fn portions(due: &[Submission]) -> Vec<&[Submission]> {
+    let (mut portions, mut rest) = (Vec::new(), due);
+    while !rest.is_empty() {
+        let mut bytes = 0usize;
+        let fits = rest.iter().take_while(|one| {
+            // Two characters a byte, and the call around them.
+            bytes = bytes.saturating_add(one.content.len().saturating_mul(2).saturating_add(200));
+            bytes <= SENT_BYTES_MAX
+        });
+        let (portion, others) = rest.split_at(fits.count().max(1));
+        portions.push(portion);
+        rest = others;
+    }
+    portions
 }
 
 fn numbers(orders: &[Order]) -> Vec<u64> {

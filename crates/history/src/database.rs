@@ -18,7 +18,10 @@ use sqlx::{
         SqliteSynchronous,
     },
 };
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 /// Queries at the same time.
 const READERS_MAX: u32 = 4;
@@ -208,6 +211,7 @@ impl Database {
     pub(crate) async fn remove(location: &Location) -> Result<(), crate::HistoryError> {
         match location {
             Location::Sqlite(file) => {
+                check_own(location, file).await?;
                 for suffix in ["", "-wal", "-shm"] {
                     let mut name = file.as_os_str().to_owned();
                     name.push(suffix);
@@ -383,6 +387,25 @@ fn one<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
 
 fn some<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
     options.max_connections(READERS_MAX).acquire_timeout(WRITER_WAIT)
+}
+
+/// Whoever names another database by mistake keeps it: a history is removed, and nothing else. What is no database any more is
+/// a damaged history.
+async fn check_own(location: &Location, file: &Path) -> Result<(), crate::HistoryError> {
+    if !file.exists() {
+        return Ok(());
+    }
+    let options = SqliteConnectOptions::new().filename(file).read_only(true).disable_statement_logging();
+    let Ok(pool) = one(SqlitePoolOptions::new()).connect_with(options).await else { return Ok(()) };
+    let tables: Result<Vec<String>, _> =
+        sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'").fetch_all(&pool).await;
+    pool.close().await;
+    match tables {
+        Ok(tables) if !tables.is_empty() && !TABLES.iter().all(|table| tables.iter().any(|found| found == table)) => {
+            Err(crate::HistoryError::Foreign { place: location.to_string() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The schema as one database has it.

@@ -88,6 +88,12 @@ pub enum HistoryError {
         /// Genesis hash of this ledger.
         expected: B256,
     },
+    /// The database is none of a history.
+    #[error("{place} is a database of something else: it is not removed. Name a file of its own for the history")]
+    Foreign {
+        /// Database.
+        place: String,
+    },
     /// A block came that is not the one that is told, or does not follow it.
     #[error(
         "block {height} is {found}, where history {place} expects {expected}: two ledgers share a genesis block, or one of the sources is wrong"

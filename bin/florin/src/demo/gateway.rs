@@ -127,6 +127,7 @@ fn set_up(network: &Network) -> Result<Setup, Failure> {
         genesis_hash,
         book,
         signers,
+        transaction_gas_max: genesis.rules.at(0).transaction_gas_max,
         tenants: tenants.collect(),
         folder: Some(root.join("files")),
         read_from: None,

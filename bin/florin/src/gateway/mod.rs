@@ -129,6 +129,7 @@ async fn set_up(command: &GatewayCommand, config: &Config, root: &Path, network:
         .map_err(|error| Failure::usage("gateway.config", error, "correct gateway.database"))?;
     let signers = signers(command, config)?;
     let genesis_hash = crate::genesis::block(&network.genesis)?.hash();
+    let head = network.client.block_number().await.map_err(crate::remote::client_failure)?;
     Ok(Setup {
         location,
         rpc: network.client,
@@ -137,6 +138,7 @@ async fn set_up(command: &GatewayCommand, config: &Config, root: &Path, network:
         genesis_hash,
         book,
         signers,
+        transaction_gas_max: network.genesis.rules.at(head).transaction_gas_max,
         tenants: config.tenants.iter().map(|tenant| open_tenant(tenant, root)).collect::<Result<_, _>>()?,
         folder: section.folder.as_ref().map(|folder| root.join(folder)),
         read_from: section.read_from_block,

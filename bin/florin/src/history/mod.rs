@@ -87,6 +87,7 @@ pub(crate) fn location(directory: &Directory) -> Result<Option<Location>, Failur
 fn failure(error: HistoryError) -> Failure {
     let (exit, code, next) = match &error {
         HistoryError::Url { .. } => (Exit::Input, "history.url", "correct the file that history.url_file names"),
+        HistoryError::Foreign { .. } => (Exit::Input, "history.foreign", "correct history.file in config.toml"),
         HistoryError::Encoding { .. } => (Exit::Input, "history.encoding", "create the database anew, and start again"),
         HistoryError::OtherChain { .. } | HistoryError::OtherBlock { .. } => {
             (Exit::Input, "history.other_chain", "name another database in [history], or rebuild this one")

@@ -138,6 +138,7 @@ impl Ledger {
             genesis_hash,
             book,
             signers,
+            transaction_gas_max: genesis.rules.at(0).transaction_gas_max,
             tenants: vec![tenant("bank-a", KEY_A), tenant("bank-b", KEY_B)],
             folder,
             read_from: None,

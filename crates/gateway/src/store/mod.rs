@@ -116,6 +116,11 @@ impl Store {
         self.run(work, "UPDATE gateway SET read_to = $1", vec![number(height)]).await.map(drop)
     }
 
+    /// How far that is, durably.
+    pub(crate) async fn stored_read_to(&self, work: &mut Work) -> Result<u64, GatewayError> {
+        self.count(work, "SELECT read_to FROM gateway", Vec::new()).await
+    }
+
     /// Ends all connections.
     pub(crate) async fn close(&self) {
         self.database.close().await;

@@ -48,6 +48,27 @@ fn a_server_elsewhere_must_show_a_certificate_for_its_name() {
 }
 
 #[tokio::test]
+async fn only_a_history_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("other.sqlite");
+    let place = Location::parse(file.to_str().unwrap(), None).unwrap();
+    History::remove(&place).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query("CREATE TABLE chain (genesis_hash BLOB)").execute(&pool).await.unwrap();
+    pool.close().await;
+    let error = History::remove(&place).await.unwrap_err();
+    assert!(matches!(error, HistoryError::Foreign { .. }) && file.exists(), "{error}");
+    // What is no database any more, and a history.
+    std::fs::write(&file, "no database").unwrap();
+    History::remove(&place).await.unwrap();
+    assert!(!file.exists());
+    History::open(&place, B256::ZERO, &[]).await.unwrap().close().await;
+    History::remove(&place).await.unwrap();
+    assert!(!file.exists());
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_not_told() {
     let wrong = Location::parse(&server().url("postgres"), Some("battery staple")).unwrap();
     let error = History::open(&wrong, B256::ZERO, &[]).await.unwrap_err();
