@@ -109,6 +109,14 @@ CREATE INDEX answers_by_tenant ON answers (tenant, purpose, number);
 CREATE INDEX answers_by_id ON answers (tenant, id);
 CREATE INDEX answers_by_written ON answers (written, number);
 
+-- Since when the movements of an account in a token are all told: balances before that are not known.
+CREATE TABLE served (
+    holder    {bytes}  NOT NULL,
+    token     {bytes}  NOT NULL,
+    since_ms  BIGINT   NOT NULL
+);
+CREATE UNIQUE INDEX served_by_holder ON served (holder, token);
+
 -- Movements on accounts that are served, in the order of the ledger. side: CRDT or DBIT.
 CREATE TABLE entries (
     number        {key},

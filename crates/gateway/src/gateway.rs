@@ -102,6 +102,13 @@ impl Gateway {
             salt: known.salt.into(),
         };
         let book = Arc::new(setup.book);
+        // Whoever is read from the first block on is known from then on.
+        let since_ms = if known.read_to == 0 { 0 } else { now_ms() };
+        let mut work = store.write().await?;
+        for (holder, token) in book.served().flat_map(|holder| book.tokens().map(move |token| (holder, token))) {
+            store.serve(&mut work, (holder.address, token.address), since_ms).await?;
+        }
+        store.commit(work, "served").await?;
         let journal = Journal::new(store.clone(), chain.clone(), book.clone(), known.read_to);
         let names = setup.tenants.iter().map(|tenant| tenant.name.clone()).collect();
         let folder = setup.folder.map(|root| Folder::open(store.clone(), root, names, setup.limits.bytes_max));

@@ -37,6 +37,8 @@ pub(crate) struct Day<'a> {
     pub(crate) token: &'a TokenEntry,
     /// First moment of the day.
     pub(crate) begins_ms: u64,
+    /// First moment that is told: later where the account came to be served on that day. The opening balance is the one then.
+    pub(crate) from_ms: u64,
     /// Whether it is over.
     pub(crate) is_over: bool,
     pub(crate) opening: u128,
@@ -53,7 +55,7 @@ pub(crate) fn statement(day: &Day<'_>, now_ms: u64) -> Result<String, GatewayErr
     let id = message_id(&["statement", &day.holder.address.to_string(), &day.token.currency, &name, version]);
     let mut told = account_of(day.holder, day.token, &id, now_ms);
     let ends_ms = if day.is_over { day.begins_ms.saturating_add(86_399_999) } else { now_ms };
-    told.from = Some(time_text(day.begins_ms));
+    told.from = Some(time_text(day.from_ms));
     told.to = Some(time_text(ends_ms));
     let balance = |kind: &str, minor: u128| Balance {
         kind: Some(kind.into()),
@@ -230,6 +232,31 @@ mod tests {
         }
         let other = Entry { token: Address::repeat_byte(8), ..entry(Side::Credit, 5) };
         assert!(matches!(notification(&book(), &other, 0), Ok(None)));
+    }
+
+    #[test]
+    fn a_day_that_is_over_is_stated_from_where_it_is_known() {
+        let book = book();
+        let (holder, token) =
+            (book.at(Address::repeat_byte(1)).unwrap(), book.token_at(Address::repeat_byte(9)).unwrap());
+        let begins_ms = 1_767_571_200_000; // 2026-01-05
+        let entries = [entry(Side::Credit, 500), entry(Side::Debit, 300)];
+        let closing = 1_200;
+        let opening = without(closing, &entries).unwrap();
+        let day = |from_ms, is_over| {
+            let day = Day { holder, token, begins_ms, from_ms, is_over, opening, closing, entries: &entries };
+            statement(&day, begins_ms + 3_600_000).unwrap()
+        };
+        let stated = day(begins_ms, true);
+        assert!(stated.contains("camt.053.001.08") && stated.contains("<Cd>CLBD</Cd>"), "{stated}");
+        assert!(
+            stated.contains(r#"<Amt Ccy="EUR">10.00</Amt>"#) && stated.contains(r#"<Amt Ccy="EUR">12.00</Amt>"#),
+            "{stated}"
+        );
+        assert_eq!(stated.matches("<Ntry>").count(), 2);
+        assert!(stated.contains("<FrDtTm>2026-01-05T00:00:00"), "{stated}");
+        assert!(day(begins_ms + 60_000, true).contains("<FrDtTm>2026-01-05T00:01:00"), "from when it is known");
+        assert!(day(begins_ms, false).contains("camt.052.001.08"));
     }
 
     #[test]

@@ -358,6 +358,12 @@ async fn make_statement(
     }
     let mut work = shared.store.read().await?;
     let (holder_address, token_address) = (holder.address, token.address);
+    let since_ms = shared.store.served_since(&mut work, holder_address, token_address).await?;
+    let since_ms = since_ms.ok_or_else(Problem::fault)?;
+    if begins_ms.saturating_add(86_400_000) <= since_ms {
+        let first = crate::identity::day_text(since_ms);
+        return Err(Problem::parameter("day", &format!("{first} or a later day: what was before is not known here")));
+    }
     let entries =
         shared.store.entries_since(&mut work, holder_address, token_address, begins_ms, ENTRIES_MAX + 1).await?;
     if entries.len() as u64 > ENTRIES_MAX {
@@ -369,7 +375,8 @@ async fn make_statement(
     let closing = without(balance, &later).ok_or_else(Problem::fault)?;
     let opening = without(closing, &of_day).ok_or_else(Problem::fault)?;
     let is_over = ends_ms <= now && head.extension().timestamp_ms >= ends_ms;
-    let day = Day { holder, token, begins_ms, is_over, opening, closing, entries: &of_day };
+    let from_ms = begins_ms.max(since_ms);
+    let day = Day { holder, token, begins_ms, from_ms, is_over, opening, closing, entries: &of_day };
     Ok(statement(&day, now)?)
 }
 

@@ -128,6 +128,30 @@ impl Entry {
 }
 
 impl Store {
+    /// Notes since when the movements of an account in a token are told, unless that is known.
+    pub(crate) async fn serve(
+        &self,
+        work: &mut Work,
+        (holder, token): (Address, Address),
+        since_ms: u64,
+    ) -> Result<(), GatewayError> {
+        let sql =
+            "INSERT INTO served (holder, token, since_ms) VALUES ($1, $2, $3) ON CONFLICT (holder, token) DO NOTHING";
+        self.run(work, sql, vec![bytes(holder), bytes(token), number(since_ms)]).await.map(drop)
+    }
+
+    /// Since when they are; `None` where they never were.
+    pub(crate) async fn served_since(
+        &self,
+        work: &mut Work,
+        holder: Address,
+        token: Address,
+    ) -> Result<Option<u64>, GatewayError> {
+        let sql = "SELECT since_ms FROM served WHERE holder = $1 AND token = $2".to_owned();
+        let rows = self.rows(work, "served", Statement { sql, values: vec![bytes(holder), bytes(token)] }).await?;
+        self.told(rows.into_iter().next().map(|mut row| row.number()).transpose())
+    }
+
     /// Keeps movements.
     pub(crate) async fn add_entries(&self, work: &mut Work, entries: &[Entry]) -> Result<(), GatewayError> {
         let first = self.next_number(work, "entries").await?;
