@@ -3,19 +3,23 @@
 use crate::{
     GatewayError,
     book::Book,
+    chain::{Chain, Received},
     exceptions,
+    identity::Uetr,
     order::State,
     outbox::{mark, report, written},
     plan,
     reason::Reason,
     store::{
-        MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, NewAnswer, NewOrder, OrderKind, Purpose, ReadAs,
-        Side, Store,
+        Entry, MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, NewAnswer, NewOrder, OrderKind, Purpose,
+        ReadAs, Side, Store,
     },
 };
-use alloy_primitives::Address;
 use florin_history::sql::Work;
-use florin_iso20022::{Accepted, Kind, Limits, Problem, Rejection, Scope, accept, model::Message};
+use florin_iso20022::{
+    Accepted, Kind, Limits, Problem, Rejection, Scope, accept,
+    model::{Message, PaymentReturns},
+};
 use serde_json::json;
 use std::{
     collections::{HashMap, HashSet},
@@ -30,6 +34,7 @@ const PROBLEMS_MAX: usize = 20;
 /// Reads and answers.
 pub(crate) struct Desk {
     pub(crate) store: Store,
+    pub(crate) chain: Chain,
     pub(crate) book: Arc<Book>,
     pub(crate) limits: Limits,
 }
@@ -47,8 +52,14 @@ impl Desk {
         let mut work = self.store.read().await?;
         let unread = self.store.unread(&mut work, ROUND_MESSAGES).await?;
         drop(work);
+        let mut failed = None;
         for row in &unread {
-            self.read_one(row, now_ms).await?;
+            match self.read_one(row, now_ms).await {
+                Err(error) if error.is_fatal() => return Err(error),
+                // A return that asks a node which does not answer keeps no other message waiting.
+                Err(error) => failed = failed.or(Some(error)),
+                Ok(()) => {}
+            }
         }
         let mut work = self.store.read().await?;
         let is_due = self.store.is_any_due(&mut work, now_ms).await?;
@@ -58,7 +69,7 @@ impl Desk {
             self.store.release_held(&mut work, now_ms).await?;
             self.store.commit(work, "released").await?;
         }
-        Ok(!unread.is_empty() || is_due)
+        failed.map_or(Ok(!unread.is_empty() || is_due), Err)
     }
 
     async fn read_one(&self, row: &MessageRow, now_ms: u64) -> Result<(), GatewayError> {
@@ -69,10 +80,16 @@ impl Desk {
         let accepted = tokio::task::spawn_blocking(move || accept(&content, &limits, None)).await;
         // A panic of the reader is a fault of this program, of which the message is told as of any other.
         let accepted = accepted.unwrap_or_else(|_| Err(unreadable()));
+        let received = match &accepted {
+            Ok(Accepted { message: Message::Returns(returns), .. }) => self.received(row, returns).await?,
+            _ => Some(HashMap::new()),
+        };
+        // The next round knows.
+        let Some(received) = received else { return Ok(()) };
         let mut work = self.store.write().await?;
         let read = match accepted {
             Err(rejection) => self.rejected(row, &rejection, now_ms),
-            Ok(accepted) => match self.accepted(&mut work, row, &accepted, now_ms).await {
+            Ok(accepted) => match self.accepted(&mut work, row, &accepted, &received, now_ms).await {
                 // One message must never keep the others waiting: what could not be answered is refused, and begun anew.
                 Err(GatewayError::Answer(fault)) => {
                     tracing::error!(message = row.number, fault, "gateway.answer");
@@ -120,6 +137,7 @@ impl Desk {
         work: &mut Work,
         row: &MessageRow,
         accepted: &Accepted,
+        received: &HashMap<Uetr, Received>,
         now_ms: u64,
     ) -> Result<Read, GatewayError> {
         let claim = claim_of(accepted);
@@ -146,7 +164,7 @@ impl Desk {
         };
         for order in orders.iter_mut().filter(|order| order.state != State::Refused) {
             if order.kind == OrderKind::Return
-                && let Err(reason) = self.find_returned(work, order).await?
+                && let Err(reason) = self.find_returned(work, order, received).await?
             {
                 order.refuse(reason);
             }
@@ -202,33 +220,66 @@ impl Desk {
         Ok(())
     }
 
-    /// Whose payment comes back, by the entry that the ledger made of it.
-    async fn find_returned(&self, work: &mut Work, order: &mut NewOrder) -> Result<Result<(), Reason>, GatewayError> {
+    /// Payments that come back and of which no entry is here, as the ledger knows them: they came before this database. `None` where
+    /// that cannot be said now.
+    async fn received(
+        &self,
+        row: &MessageRow,
+        returns: &PaymentReturns,
+    ) -> Result<Option<HashMap<Uetr, Received>>, GatewayError> {
+        let mut work = self.store.read().await?;
+        let mut unknown = Vec::new();
+        for uetr in returns.returns.iter().filter_map(|one| Uetr::parse(one.original.uetr.as_deref()?)) {
+            if self.credit(&mut work, &row.tenant, &uetr.to_string()).await?.is_none() {
+                unknown.push(uetr);
+            }
+        }
+        drop(work);
+        let is_meant =
+            |payee| self.book.at(payee).is_some_and(|holder| holder.tenant.as_deref() == Some(row.tenant.as_str()));
+        Ok(self.chain.received(&unknown, is_meant).await?)
+    }
+
+    /// The entry of a tenant's credit under a UETR. What came back under it is none.
+    async fn credit(&self, work: &mut Work, tenant: &str, uetr: &str) -> Result<Option<Entry>, GatewayError> {
+        let entries = self.store.entries_under(work, tenant, uetr).await?;
+        let is_credit =
+            |entry: &Entry| entry.side == Side::Credit && matches!(entry.details.kind.as_deref(), Some("pay" | "item"));
+        Ok(entries.into_iter().find(is_credit))
+    }
+
+    /// Whose payment comes back: by the entry that the ledger made of it, else by what the ledger has of it.
+    async fn find_returned(
+        &self,
+        work: &mut Work,
+        order: &mut NewOrder,
+        received: &HashMap<Uetr, Received>,
+    ) -> Result<Result<(), Reason>, GatewayError> {
         let uetr = order.uetr.clone().unwrap_or_default();
-        let entries = self.store.entries_under(work, &order.tenant, &uetr).await?;
-        let credit = entries
-            .into_iter()
-            .find(|entry| entry.side == Side::Credit && matches!(entry.details.kind.as_deref(), Some("pay" | "item")));
-        let Some(credit) = credit else {
-            let words = format!("no payment {uetr} was received on an account of this sender");
-            return Ok(Err(Reason::new("NARR", words)));
-        };
-        if credit.details.kind.as_deref() == Some("item") {
+        let credit = self.credit(work, &order.tenant, &uetr).await?;
+        if credit.as_ref().is_some_and(|credit| credit.details.kind.as_deref() == Some("item")) {
             let words = format!(
                 "{uetr} came in a batch, whose items have no return on the ledger: pay it back with a pacs.008"
             );
             return Ok(Err(Reason::new("NARR", words)));
         }
-        let currency = self.book.token_at(credit.token).map(|token| token.currency.clone());
+        let entered =
+            credit.map(|entry| Received { payer: entry.counterparty, payee: entry.holder, token: entry.token });
+        let known = entered.or_else(|| received.get(&Uetr::parse(&uetr)?).copied());
+        let Some(Received { payer, payee, token }) = known else {
+            let words = format!("no payment {uetr} was received on an account of this sender");
+            return Ok(Err(Reason::new("NARR", words)));
+        };
+        let currency = self.book.token_at(token).map(|token| token.currency.clone());
         if currency != order.currency {
             let words = format!("{uetr} was paid in {}", currency.unwrap_or_default());
             return Ok(Err(Reason::new("AM03", words)));
         }
-        if !self.book.at(credit.holder).is_some_and(|holder| holder.pays) {
-            return Ok(Err(Reason::new("AC02", format!("there is no key here for account {}", credit.account))));
+        let holder = self.book.at(payee).filter(|holder| holder.pays);
+        if holder.is_none() {
+            return Ok(Err(Reason::new("AC02", format!("there is no key here for account {payee}"))));
         }
-        (order.signer, order.token) = (Some(credit.holder), Some(credit.token));
-        let payer: Address = credit.counterparty;
+        (order.signer, order.token) = (Some(payee), Some(token));
         (order.payer, order.payee) = (Some(payer), Some(payer));
         Ok(Ok(()))
     }

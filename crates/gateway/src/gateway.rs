@@ -115,7 +115,7 @@ impl Gateway {
             trouble: watch::Sender::new(None),
         };
         Ok(Self {
-            desk: Desk { store: store.clone(), book, limits: setup.limits },
+            desk: Desk { store: store.clone(), chain: chain.clone(), book, limits: setup.limits },
             teller: Teller::new(store, chain, setup.signers),
             journal,
             folder: folder.transpose()?,
