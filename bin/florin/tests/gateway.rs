@@ -165,7 +165,7 @@ async fn wherever_it_dies_a_batch_is_paid_once() {
     die_everywhere(&ledger, location, case).await;
 }
 
-/// A return, which the ledger knows by its number alone.
+/// A return, which the ledger knows by its reference.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wherever_it_dies_a_return_is_made_once() {
     let ledger = Ledger::start();
@@ -466,6 +466,49 @@ async fn a_lost_database_pays_nothing_twice() {
         }
         opened.close().await;
     }
+}
+
+/// A gateway that lost its whole memory returns nothing twice: neither does it know the payment that comes back, nor that it came.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_database_returns_nothing_twice() {
+    let ledger = Ledger::start();
+    let uetr = uetr();
+    let before = ledger.balance("bank-a", None).await;
+    let back = pacs_004("RTR-1", &uetr, "1.25");
+    for life in ["first", "second"] {
+        let mut opened = ledger.gateway(&sqlite(&ledger.at(&format!("{life}.sqlite"))), None, Faults::default()).await;
+        let mut ask = async |tenant: &str, key: &str, message: &str| {
+            let number = opened.gateway.receive(tenant, message.as_bytes()).await.unwrap().unwrap().to_string();
+            opened.until(life, |url| final_answer(url, &number, key)).await
+        };
+        if life == "first" {
+            let paid = ask("bank-a", KEY_A, &Transfer::new("MSG-1", &uetr, "3.00").pacs_008()).await;
+            assert_eq!(element(&paid, "TxSts"), Some("ACSC"), "{paid}");
+        }
+        let answer = ask("bank-b", KEY_B, &back).await;
+        assert_eq!((element(&answer, "TxSts"), element(&answer, "StsId")), (Some("ACSC"), Some("R-RTR-1")), "{answer}");
+        assert_eq!(ledger.balance("bank-a", None).await, before - 175, "{life}");
+        opened.close().await;
+    }
+    // Only the ledger remembers that another amount came back under this identification; under another one the rest comes back.
+    let mut third = ledger.gateway(&sqlite(&ledger.at("third.sqlite")), None, Faults::default()).await;
+    for (message, status, code) in [
+        (pacs_004("RTR-1", &uetr, "1.00"), "RJCT", Some("DUPL")),
+        (pacs_004("RTR-2", &uetr, "1.75"), "ACSC", None),
+        (pacs_004("RTR-3", &uetr, "0.01"), "RJCT", Some("AM09")),
+    ] {
+        let number = third.gateway.receive("bank-b", message.as_bytes()).await.unwrap().unwrap().to_string();
+        let answer = third.until("an answer", |url| final_answer(url, &number, KEY_B)).await;
+        let found = element(&answer, "Rsn").and_then(|reason| element(reason, "Cd"));
+        assert_eq!((element(&answer, "TxSts"), found), (Some(status), code), "{answer}");
+    }
+    // Nobody returns what was paid to somebody else.
+    let foreign = pacs_004("RTR-4", &uetr, "0.01");
+    let number = third.gateway.receive("bank-a", foreign.as_bytes()).await.unwrap().unwrap().to_string();
+    let answer = third.until("the refusal", |url| final_answer(url, &number, KEY_A)).await;
+    assert_eq!(element(&answer, "TxSts"), Some("RJCT"), "{answer}");
+    assert_eq!(ledger.balance("bank-a", None).await, before);
+    third.close().await;
 }
 
 /// What the ledger refuses is answered with the code of its rule; what the book does not know, at its place.

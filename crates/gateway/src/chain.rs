@@ -12,7 +12,7 @@ use alloy_sol_types::{SolCall, SolEvent as _};
 use florin_client::{ClientError, ProvenBody, RpcClient, Verifier};
 use florin_modules::{
     PAYMENT_ADDRESS,
-    payment::{IPayment, payment_of},
+    payment::{IPayment, payment_of, return_of},
     token::{IToken, batch_items},
 };
 use serde_json::{Value, json};
@@ -22,8 +22,9 @@ use std::{collections::HashMap, sync::Arc};
 const EXCHANGE_BYTES_MAX: usize = 64 << 10;
 /// State of a payment that is settled.
 const SETTLED: u8 = 3;
-/// Blocks in which a payment is looked for at once: half of what a node looks through.
-const LOOKED_THROUGH: u64 = 500_000;
+/// Blocks whose logs are asked for at once, and UETRs in one filter: below the bounds of a node.
+const LOG_BLOCKS_MAX: u64 = 500_000;
+const UETRS_AT_ONCE: usize = 500;
 /// Mode of `payBatch`: item by item.
 const ITEM_BY_ITEM: u8 = 1;
 
@@ -43,18 +44,69 @@ pub(crate) struct Key {
     pub(crate) kind: OrderKind,
     pub(crate) payer: Address,
     pub(crate) uetr: B256,
-    /// Number of the return; 0 for what is none.
-    pub(crate) returns: u64,
+    /// Reference of the return; zero for what is none.
+    pub(crate) reference: B256,
 }
 
 /// What is known of a payment.
 pub(crate) type Payment = IPayment::paymentOfReturn;
+/// What is known of a return; number 0 where there is none.
+pub(crate) type Returned = IPayment::returnOfReturn;
+
+/// What somebody received in a payment, by which a return finds its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Received {
+    pub(crate) payer: Address,
+    pub(crate) payee: Address,
+    pub(crate) token: Address,
+}
 
 impl Chain {
     /// What the node says of payments, in one exchange.
     pub(crate) async fn payments(&self, keys: &[Key]) -> Result<Vec<Payment>, ClientError> {
         let call = |key: &Key| IPayment::paymentOfCall { payer: key.payer, uetr: key.uetr };
         self.ask(keys.iter().map(call)).await
+    }
+
+    /// What the node says of returns, in one exchange.
+    pub(crate) async fn returns(&self, keys: &[Key]) -> Result<Vec<Returned>, ClientError> {
+        let call =
+            |key: &Key| IPayment::returnOfCall { payer: key.payer, uetr: key.uetr, returnReference: key.reference };
+        self.ask(keys.iter().map(call)).await
+    }
+
+    /// What is proven of a return, in the latest final state.
+    pub(crate) async fn proven_return(&self, key: &Key) -> Result<Returned, ClientError> {
+        let (payer, uetr, reference) = (key.payer, key.uetr, key.reference);
+        let (_, returned) =
+            self.verifier.query(&self.rpc, move |context| return_of(context, payer, uetr, reference)).await?;
+        Ok(returned)
+    }
+
+    /// Payments under these UETRs to payees that are meant, proven: what a return needs where nobody here remembers them. `None`
+    /// while a block that has one is not shown to be final.
+    pub(crate) async fn received(
+        &self,
+        uetrs: &[Uetr],
+        is_meant: impl Fn(Address) -> bool,
+    ) -> Result<Option<HashMap<Uetr, Received>>, ClientError> {
+        let mut found = HashMap::new();
+        for uetrs in uetrs.chunks(UETRS_AT_ONCE) {
+            let words: Vec<B256> = uetrs.iter().map(|uetr| uetr.word()).collect();
+            let topics = json!([IPayment::PaymentOrdered::SIGNATURE_HASH, null, words]);
+            for height in self.logs_of_all_times(json!([PAYMENT_ADDRESS]), topics).await? {
+                let Some(body) = self.body(height).await? else { return Ok(None) };
+                let logs = body.receipts.iter().flat_map(|receipt| receipt.logs());
+                for log in logs.filter(|log| log.address == PAYMENT_ADDRESS) {
+                    let Ok(event) = IPayment::PaymentOrdered::decode_log(log) else { continue };
+                    let uetr = Uetr::from_word(event.uetr).filter(|uetr| uetrs.contains(uetr));
+                    let Some(uetr) = uetr.filter(|_| is_meant(event.payee)) else { continue };
+                    let received = Received { payer: event.payer, payee: event.payee, token: event.token };
+                    found.entry(uetr).or_insert(received);
+                }
+            }
+        }
+        Ok(Some(found))
     }
 
     /// Many questions to the payment module in one exchange.
@@ -112,29 +164,37 @@ impl Chain {
         let (payer, uetr) = (key.payer.into_word(), key.uetr);
         let ordered = json!([IPayment::PaymentOrdered::SIGNATURE_HASH, payer, uetr]);
         let paid = json!([IPayment::BatchPaid::SIGNATURE_HASH, null, payer, uetr]);
-        let topics = if key.kind == OrderKind::Item { paid } else { ordered };
-        // The newest first: what is asked about was mostly ordered lately.
-        let mut to = self.rpc.block_number().await?;
-        loop {
-            let from = to.saturating_sub(LOOKED_THROUGH - 1);
-            let found = self.logs(from, Some(to), json!([PAYMENT_ADDRESS]), topics.clone()).await?;
-            if !found.is_empty() || from == 0 {
-                return Ok(found);
-            }
-            to = from.saturating_sub(1);
+        let returned = json!([IPayment::PaymentReturned::SIGNATURE_HASH, payer, uetr, key.reference]);
+        let topics = match key.kind {
+            OrderKind::Pay => ordered,
+            OrderKind::Item => paid,
+            OrderKind::Return => returned,
+        };
+        self.logs_of_all_times(json!([PAYMENT_ADDRESS]), topics).await
+    }
+
+    /// Heights of all final blocks that have such logs, rising; in as many exchanges as the node's bound of one asks for.
+    async fn logs_of_all_times(&self, addresses: Value, topics: Value) -> Result<Vec<u64>, ClientError> {
+        let head = self.rpc.block_number().await?;
+        let (mut heights, mut from) = (Vec::new(), 0u64);
+        while from <= head {
+            let to = from.saturating_add(LOG_BLOCKS_MAX - 1).min(head);
+            heights.extend(self.logs(from, to, addresses.clone(), topics.clone()).await?);
+            from = to.saturating_add(1);
         }
+        Ok(heights)
     }
 
     /// Heights at which there are logs of these addresses with these topics, each once and rising.
     pub(crate) async fn logs(
         &self,
         from: u64,
-        to: Option<u64>,
+        to: u64,
         addresses: Value,
         topics: Value,
     ) -> Result<Vec<u64>, ClientError> {
-        let to = to.map_or(json!("latest"), |to| json!(U256::from(to)));
-        let filter = json!([{ "fromBlock": U256::from(from), "toBlock": to, "address": addresses, "topics": topics }]);
+        let (from, to) = (U256::from(from), U256::from(to));
+        let filter = json!([{ "fromBlock": from, "toBlock": to, "address": addresses, "topics": topics }]);
         let found: Vec<Value> = self.rpc.call("eth_getLogs", filter).await?;
         let mut heights: Vec<u64> = found.iter().filter_map(|log| quantity(&log["blockNumber"])).collect();
         heights.sort_unstable();
@@ -165,8 +225,8 @@ impl Chain {
         let amount = U256::from(first.amount.ok_or_else(incomplete)?);
         if key.kind == OrderKind::Return {
             let reason = code(first.details.return_reason.as_deref().or(Some("NARR")));
-            let number = u32::try_from(key.returns).unwrap_or(u32::MAX);
-            let call = IPayment::returnPaymentCall { payer: key.payer, uetr: key.uetr, number, amount, reason };
+            let (payer, uetr, reference) = (key.payer, key.uetr, key.reference);
+            let call = IPayment::returnPaymentCall { payer, uetr, returnReference: reference, amount, reason };
             return Ok(call.abi_encode().into());
         }
         let token = first.token.ok_or_else(incomplete)?;
@@ -211,9 +271,10 @@ pub(crate) fn outcomes(key: &Key, orders: &[Order], logs: &[Log]) -> Option<Vec<
         OrderKind::Return => {
             let mut returned = ours.filter_map(|log| IPayment::PaymentReturned::decode_log(log).ok());
             let is_ours = |event: &Log<IPayment::PaymentReturned>| {
-                (event.payer, event.uetr, u64::from(event.number)) == (key.payer, key.uetr, key.returns)
+                (event.payer, event.uetr, event.returnReference) == (key.payer, key.uetr, key.reference)
             };
-            returned.find(is_ours).map(|_| vec![Outcome::Settled; orders.len()])
+            let event = returned.find(is_ours)?;
+            Some(orders.iter().map(|order| of_return(order, event.amount)).collect())
         }
         OrderKind::Item => {
             let mut paid = ours.filter_map(|log| IPayment::BatchPaid::decode_log(log).ok());
@@ -234,6 +295,15 @@ fn of_payment(order: &Order, event: &IPayment::PaymentOrdered) -> Outcome {
         return Outcome::Refused(Reason::new("DUPL", words));
     }
     Outcome::Settled
+}
+
+/// A return is known by its reference; what went back under it says whether it is this one.
+pub(crate) fn of_return(order: &Order, amount: U256) -> Outcome {
+    if order.amount.map(U256::from) == Some(amount) {
+        return Outcome::Settled;
+    }
+    let words = format!("the ledger has a return under this identification already, of {amount} minor units");
+    Outcome::Refused(Reason::new("DUPL", words))
 }
 
 /// What an item of a batch is known by: payee, amount and reference.

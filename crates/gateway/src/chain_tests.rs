@@ -49,7 +49,8 @@ fn order(kind: OrderKind, uetr: Uetr, amount: u128) -> Order {
 }
 
 fn key(kind: OrderKind, uetr: Uetr) -> Key {
-    Key { kind, payer: PAYER, uetr: uetr.word(), returns: if kind == OrderKind::Return { 2 } else { 0 } }
+    let reference = if kind == OrderKind::Return { B256::with_last_byte(2) } else { B256::ZERO };
+    Key { kind, payer: PAYER, uetr: uetr.word(), reference }
 }
 
 fn log(address: Address, event: &impl SolEvent) -> Log {
@@ -142,19 +143,21 @@ fn items_have_their_own_results_and_strangers_have_none() {
 }
 
 #[test]
-fn a_return_is_known_by_its_number() {
+fn a_return_is_known_by_its_reference() {
     let uetr = Uetr::derive(&["1"]);
     let orders = [order(OrderKind::Return, uetr, 5)];
-    let say = |number| {
+    let say = |reference, amount| {
         let event = IPayment::PaymentReturned {
             payer: PAYER,
             uetr: uetr.word(),
-            number,
-            amount: U256::from(5),
+            returnReference: B256::with_last_byte(reference),
+            number: 1,
+            amount: U256::from(amount),
             reason: FixedBytes::ZERO,
         };
         codes(outcomes(&key(OrderKind::Return, uetr), &orders, &[log(PAYMENT_ADDRESS, &event)]))
     };
-    assert_eq!((say(1), say(3)), (None, None));
-    assert_eq!(say(2).unwrap(), ["settled"]);
+    assert_eq!((say(1, 5), say(3, 5)), (None, None));
+    assert_eq!(say(2, 5).unwrap(), ["settled"]);
+    assert_eq!(say(2, 6).unwrap(), ["DUPL"]);
 }

@@ -3,7 +3,9 @@
 use crate::{
     GatewayError,
     book::Book,
+    chain::{Chain, Received},
     exceptions,
+    identity::Uetr,
     order::State,
     outbox::{mark, report, written},
     plan,
@@ -13,9 +15,11 @@ use crate::{
         ReadAs, Side, Store,
     },
 };
-use alloy_primitives::Address;
 use florin_history::sql::Work;
-use florin_iso20022::{Accepted, Kind, Limits, Problem, Rejection, Scope, accept, model::Message};
+use florin_iso20022::{
+    Accepted, Kind, Limits, Problem, Rejection, Scope, accept,
+    model::{Message, PaymentReturns},
+};
 use serde_json::json;
 use std::{
     collections::{HashMap, HashSet},
@@ -30,6 +34,7 @@ const PROBLEMS_MAX: usize = 20;
 /// Reads and answers.
 pub(crate) struct Desk {
     pub(crate) store: Store,
+    pub(crate) chain: Chain,
     pub(crate) book: Arc<Book>,
     pub(crate) limits: Limits,
 }
@@ -75,10 +80,16 @@ impl Desk {
         let accepted = tokio::task::spawn_blocking(move || accept(&content, &limits, None)).await;
         // A panic of the reader is a fault of this program, of which the message is told as of any other.
         let accepted = accepted.unwrap_or_else(|_| Err(unreadable()));
+        let received = match &accepted {
+            Ok(Accepted { message: Message::Returns(returns), .. }) => self.received(row, returns).await?,
+            _ => Some(HashMap::new()),
+        };
+        // The next round knows.
+        let Some(received) = received else { return Ok(()) };
         let mut work = self.store.write().await?;
         let read = match accepted {
             Err(rejection) => self.rejected(row, &rejection, now_ms),
-            Ok(accepted) => match self.accepted(&mut work, row, &accepted, now_ms).await {
+            Ok(accepted) => match self.accepted(&mut work, row, &accepted, &received, now_ms).await {
                 // One message must never keep the others waiting: what could not be answered is refused, and begun anew.
                 Err(GatewayError::Answer(fault)) => {
                     tracing::error!(message = row.number, fault, "gateway.answer");
@@ -126,6 +137,7 @@ impl Desk {
         work: &mut Work,
         row: &MessageRow,
         accepted: &Accepted,
+        received: &HashMap<Uetr, Received>,
         now_ms: u64,
     ) -> Result<Read, GatewayError> {
         let claim = claim_of(accepted);
@@ -152,7 +164,7 @@ impl Desk {
         };
         for order in orders.iter_mut().filter(|order| order.state != State::Refused) {
             if order.kind == OrderKind::Return
-                && let Err(reason) = self.find_returned(work, order).await?
+                && let Err(reason) = self.find_returned(work, order, received).await?
             {
                 order.refuse(reason);
             }
@@ -208,41 +220,74 @@ impl Desk {
         Ok(())
     }
 
-    /// Whose payment comes back, by the entry that the ledger made of it.
-    async fn find_returned(&self, work: &mut Work, order: &mut NewOrder) -> Result<Result<(), Reason>, GatewayError> {
-        let uetr = order.uetr.clone().unwrap_or_default();
-        let entries = self.store.entries_under(work, &order.tenant, &uetr).await?;
+    /// Payments that come back and of which no entry is here, as the ledger knows them: they came before this database. `None` where
+    /// that cannot be said now.
+    async fn received(
+        &self,
+        row: &MessageRow,
+        returns: &PaymentReturns,
+    ) -> Result<Option<HashMap<Uetr, Received>>, GatewayError> {
+        let mut work = self.store.read().await?;
+        let mut unknown = Vec::new();
+        for uetr in returns.returns.iter().filter_map(|one| Uetr::parse(one.original.uetr.as_deref()?)) {
+            if self.credits(&mut work, &row.tenant, &uetr.to_string()).await?.is_empty() {
+                unknown.push(uetr);
+            }
+        }
+        drop(work);
+        let is_meant =
+            |payee| self.book.at(payee).is_some_and(|holder| holder.tenant.as_deref() == Some(row.tenant.as_str()));
+        Ok(self.chain.received(&unknown, is_meant).await?)
+    }
+
+    /// The entries of a tenant's credits under a UETR. What came back under it is none.
+    async fn credits(&self, work: &mut Work, tenant: &str, uetr: &str) -> Result<Vec<Entry>, GatewayError> {
+        let entries = self.store.entries_under(work, tenant, uetr).await?;
         let is_credit =
             |entry: &Entry| entry.side == Side::Credit && matches!(entry.details.kind.as_deref(), Some("pay" | "item"));
-        let mut credits = entries.into_iter().filter(is_credit);
-        let (credit, other) = (credits.next(), credits.next());
+        Ok(entries.into_iter().filter(is_credit).collect())
+    }
+
+    /// Whose payment comes back: by the entry that the ledger made of it, else by what the ledger has of it.
+    async fn find_returned(
+        &self,
+        work: &mut Work,
+        order: &mut NewOrder,
+        received: &HashMap<Uetr, Received>,
+    ) -> Result<Result<(), Reason>, GatewayError> {
+        let uetr = order.uetr.clone().unwrap_or_default();
+        let credits = self.credits(work, &order.tenant, &uetr).await?;
         // Payers name their payments, and two of them may use one name.
-        if other.is_some() {
+        if credits.len() > 1 {
             let words = format!(
                 "{uetr} names more than one payment that was received on accounts of this sender: pay it back with a pacs.008"
             );
             return Ok(Err(Reason::new("NARR", words)));
         }
-        let Some(credit) = credit else {
-            let words = format!("no payment {uetr} was received on an account of this sender");
-            return Ok(Err(Reason::new("NARR", words)));
-        };
-        if credit.details.kind.as_deref() == Some("item") {
+        let credit = credits.into_iter().next();
+        if credit.as_ref().is_some_and(|credit| credit.details.kind.as_deref() == Some("item")) {
             let words = format!(
                 "{uetr} came in a batch, whose items have no return on the ledger: pay it back with a pacs.008"
             );
             return Ok(Err(Reason::new("NARR", words)));
         }
-        let currency = self.book.token_at(credit.token).map(|token| token.currency.clone());
+        let entered =
+            credit.map(|entry| Received { payer: entry.counterparty, payee: entry.holder, token: entry.token });
+        let known = entered.or_else(|| received.get(&Uetr::parse(&uetr)?).copied());
+        let Some(Received { payer, payee, token }) = known else {
+            let words = format!("no payment {uetr} was received on an account of this sender");
+            return Ok(Err(Reason::new("NARR", words)));
+        };
+        let currency = self.book.token_at(token).map(|token| token.currency.clone());
         if currency != order.currency {
             let words = format!("{uetr} was paid in {}", currency.unwrap_or_default());
             return Ok(Err(Reason::new("AM03", words)));
         }
-        if !self.book.at(credit.holder).is_some_and(|holder| holder.pays) {
-            return Ok(Err(Reason::new("AC02", format!("there is no key here for account {}", credit.account))));
+        let holder = self.book.at(payee).filter(|holder| holder.pays);
+        if holder.is_none() {
+            return Ok(Err(Reason::new("AC02", format!("there is no key here for account {payee}"))));
         }
-        (order.signer, order.token) = (Some(credit.holder), Some(credit.token));
-        let payer: Address = credit.counterparty;
+        (order.signer, order.token) = (Some(payee), Some(token));
         (order.payer, order.payee) = (Some(payer), Some(payer));
         Ok(Ok(()))
     }

@@ -124,7 +124,7 @@ impl Gateway {
             trouble: watch::Sender::new(None),
         };
         Ok(Self {
-            desk: Desk { store: store.clone(), book, limits: setup.limits },
+            desk: Desk { store: store.clone(), chain: chain.clone(), book, limits: setup.limits },
             teller: Teller::new(store, chain, setup.signers, setup.transaction_gas_max),
             journal,
             folder: folder.transpose()?,

@@ -95,6 +95,11 @@ pub(crate) fn message_id(parts: &[&str]) -> String {
     format!("FLR{}", digits.get(..32).unwrap_or_default())
 }
 
+/// Under what the ledger knows a return: the same for what claims to be the same return, on every machine and for ever.
+pub(crate) fn return_reference(claim: &str) -> B256 {
+    digest_of(b"florin.gateway.return", &[claim])
+}
+
 /// What stands on the ledger for a text that is nobody else's business: a hash under the order's own salt. Zero where there is
 /// no text.
 pub(crate) fn veiled(salt: &[u8], uetr: Uetr, text: &str) -> B256 {

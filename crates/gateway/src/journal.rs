@@ -131,7 +131,7 @@ impl Journal {
         };
         let mut heights = Vec::new();
         for topics in filters {
-            heights.extend(self.chain.logs(from, Some(to), json!(tokens), topics).await?);
+            heights.extend(self.chain.logs(from, to, json!(tokens), topics).await?);
         }
         heights.sort_unstable();
         heights.dedup();

@@ -57,8 +57,8 @@ fn code_of(name: &str) -> &'static str {
         "PartyInvalid" | "ERC20InvalidReceiver" => "AC03",
         "AgentInvalid" => "RC01",
         "PurposeInvalid" => "FF07",
-        "UetrUsed" => "DUPL",
-        "UetrInvalid" | "ReasonInvalid" => "CH16",
+        "UetrUsed" | "ReturnReferenceUsed" => "DUPL",
+        "UetrInvalid" | "ReasonInvalid" | "ReturnReferenceMissing" => "CH16",
         "ReturnExceeded" => "AM09",
         _ => "NARR",
     }

@@ -4,8 +4,8 @@
 
 use crate::{
     GatewayError,
-    chain::{Chain, Key, outcomes, quantity},
-    identity::Uetr,
+    chain::{Chain, Key, of_return, outcomes, quantity},
+    identity::{Uetr, return_reference},
     order::{Outcome, State},
     reason::Reason,
     store::{Order, OrderKind, Store, Submission, SubmissionState},
@@ -136,7 +136,7 @@ impl Teller {
         let (mut bundles, mut orders) = (Vec::new(), 0usize);
         for head in self.store.heads_to_sign(work, account, BUNDLES_MAX).await? {
             let Some(key) = key_of(&head) else { continue };
-            if unfinished.iter().any(|other| (other.payer, other.uetr) == (key.payer, key.uetr)) {
+            if unfinished.iter().any(|other| key_of_submission(other) == key) {
                 continue;
             }
             let bundle = match head.kind {
@@ -194,15 +194,16 @@ impl Teller {
     async fn calls(&self, bundles: Vec<Bundle>, room: usize) -> Result<(Vec<(Bundle, Bytes)>, bool), GatewayError> {
         let keys: Vec<Key> = bundles.iter().map(|bundle| bundle.key).collect();
         let known = self.chain.payments(&keys).await?;
+        let returns: Vec<Key> = keys.into_iter().filter(|key| key.kind == OrderKind::Return).collect();
+        let mut returned = self.chain.returns(&returns).await?.into_iter();
         let (mut calls, mut done) = (Vec::new(), false);
-        let mut returning = std::collections::BTreeSet::new();
-        for (mut bundle, known) in bundles.into_iter().zip(known) {
+        for (bundle, known) in bundles.into_iter().zip(known) {
             if calls.len() == room {
                 break;
             }
             if bundle.key.kind == OrderKind::Return {
-                // Numbers of returns of one payment are given one after the other.
-                if !returning.insert((bundle.key.payer, bundle.key.uetr)) {
+                if returned.next().is_some_and(|returned| returned.number != 0) {
+                    done |= self.take_over(&bundle.key, &bundle.orders, known.state).await?;
                     continue;
                 }
                 if known.state != 3 {
@@ -211,7 +212,6 @@ impl Teller {
                     done |= self.refuse(&bundle.orders, Reason::new("NARR", words)).await?;
                     continue;
                 }
-                bundle.key.returns = u64::from(known.returnCount).saturating_add(1);
             } else if known.state != 0 {
                 done |= self.take_over(&bundle.key, &bundle.orders, known.state).await?;
                 continue;
@@ -263,7 +263,7 @@ impl Teller {
         }
         let mut work = self.store.write().await?;
         for (bundle, nonce, tx) in signed {
-            let Key { kind, payer, uetr, returns } = bundle.key;
+            let Key { kind, payer, uetr, reference } = bundle.key;
             let submission = Submission {
                 number: 0,
                 account,
@@ -273,7 +273,7 @@ impl Teller {
                 kind,
                 payer,
                 uetr,
-                returns,
+                reference,
                 state: SubmissionState::Signed,
             };
             let number = self.store.add_submission(&mut work, &submission).await?;
@@ -352,6 +352,10 @@ impl Teller {
     /// What became of orders by the proven state alone, where the node has no blocks that tell. Nothing of a batch: the state
     /// does not know its items.
     async fn by_state(&self, key: &Key, orders: &[Order]) -> Result<Option<Vec<Outcome>>, GatewayError> {
+        if key.kind == OrderKind::Return {
+            let returned = self.chain.proven_return(key).await?;
+            return Ok(Some(orders.iter().map(|order| of_return(order, returned.amount)).collect()));
+        }
         let payment = self.chain.proven_payment(key).await?;
         if key.kind == OrderKind::Item && payment.payee.is_zero() {
             tracing::warn!(uetr = %key.uetr, "gateway.batch: it is paid, and this node keeps no block that tells its items");
@@ -523,15 +527,10 @@ impl Teller {
             return Ok(false);
         }
         let key = key_of_submission(one);
-        let payment = self.chain.proven_payment(&key).await?;
         let is_unknown = match key.kind {
-            OrderKind::Return => u64::from(payment.returnCount) < key.returns,
-            OrderKind::Pay | OrderKind::Item => payment.state == 0,
+            OrderKind::Return => self.chain.proven_return(&key).await?.number == 0,
+            OrderKind::Pay | OrderKind::Item => self.chain.proven_payment(&key).await?.state == 0,
         };
-        if !is_unknown && key.kind == OrderKind::Return {
-            tracing::warn!(hash = %one.hash, "gateway.return: another transaction took its number; a person has to look");
-            return Ok(false);
-        }
         let mut work = self.store.read().await?;
         let orders = self.store.orders_signed_in(&mut work, one.number).await?;
         drop(work);
@@ -583,16 +582,20 @@ fn told(orders: &[Order], outcomes: Vec<Outcome>) -> Vec<(u64, Outcome)> {
 
 /// Whether the ledger refuses a call because it did meanwhile what the call asks for.
 fn is_known_by_now(reason: &Reason) -> bool {
-    reason.words.starts_with("UetrUsed") || reason.words.starts_with("ReturnOutOfTurn")
+    reason.words.starts_with("UetrUsed") || reason.words.starts_with("ReturnReferenceUsed")
 }
 
 /// Under what the ledger knows an order.
 fn key_of(order: &Order) -> Option<Key> {
     let name = if order.kind == OrderKind::Item { &order.part_uetr } else { &order.uetr };
     let uetr = name.as_deref().and_then(Uetr::parse)?.word();
-    Some(Key { kind: order.kind, payer: order.payer?, uetr, returns: 0 })
+    let reference = match order.kind {
+        OrderKind::Return => return_reference(order.claim.as_deref()?),
+        OrderKind::Pay | OrderKind::Item => B256::ZERO,
+    };
+    Some(Key { kind: order.kind, payer: order.payer?, uetr, reference })
 }
 
 fn key_of_submission(one: &Submission) -> Key {
-    Key { kind: one.kind, payer: one.payer, uetr: one.uetr, returns: one.returns }
+    Key { kind: one.kind, payer: one.payer, uetr: one.uetr, reference: one.reference }
 }

@@ -41,7 +41,7 @@ use crate::{
     payment::IPayment::{
         acceptCall, collectCall, createMandateCall, createStandingOrderCall, executeCall as executeStandingOrderCall,
         expireCall, payBatchCall, payCall, paymentOfCall, postCall, releaseCall as releaseParkedCall,
-        requestPaymentCall, reserveCall, returnPaymentCall, voidPaymentCall,
+        requestPaymentCall, reserveCall, returnOfCall, returnPaymentCall, voidPaymentCall,
     },
     permission,
     permission::IPermission::{addNodeCall, mayTransactCall, setListedCall},

@@ -52,7 +52,14 @@ fn payment_slots(sender: Address, input: &[u8], slots: &mut Vec<(Address, U256)>
         Ok(IPaymentCalls::release(c)) => return slots.push(record(c.payer, c.uetr)),
         Ok(IPaymentCalls::voidPayment(c)) => return slots.push(record(c.payer, c.uetr)),
         Ok(IPaymentCalls::expire(c)) => return slots.push(record(c.payer, c.uetr)),
-        Ok(IPaymentCalls::returnPayment(c)) => return slots.push(record(c.payer, c.uetr)),
+        Ok(IPaymentCalls::returnPayment(c)) => {
+            let returned = layout.payments.of(&c.payer).of(&c.uetr);
+            return slots.extend([
+                returned.head.place(),
+                returned.amounts.place(),
+                returned.returns.of(&c.returnReference).place(),
+            ]);
+        }
         Ok(IPaymentCalls::collect(c)) => return slots.push(layout.mandates.of(&c.mandateId).terms.place()),
         Ok(IPaymentCalls::execute(c)) => return slots.push(layout.mandates.of(&c.mandateId).terms.place()),
         Ok(IPaymentCalls::accept(c)) => return slots.push(layout.requests.of(&c.requestId).asker.place()),

@@ -135,9 +135,9 @@ impl Caller<'_> {
             }
             9 => {
                 let payer = self.anyone();
-                let (uetr, number) = (self.uetr(payer), self.dice.random_range(0..3));
-                let reason = FixedBytes(*b"AC04");
-                encoded(IPayment::returnPaymentCall { payer, uetr, number, amount: self.amount(), reason })
+                let (uetr, reference) = (self.uetr(payer), B256::with_last_byte(self.dice.random_range(0..3)));
+                let (amount, reason) = (self.amount(), FixedBytes(*b"AC04"));
+                encoded(IPayment::returnPaymentCall { payer, uetr, returnReference: reference, amount, reason })
             }
             10 => {
                 let count = self.dice.random_range(1..40);

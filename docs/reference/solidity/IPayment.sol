@@ -20,11 +20,14 @@ interface IPayment {
     function expire(address payer, bytes32 uetr) external;
     /// Expires what is due among at most 128 payments, each a payer and its UETR, and passes over the others. Anyone.
     function sweep(address[] calldata payers, bytes32[] calldata uetrs) external returns (uint256 expired);
-    /// Pays back part or all of what was received. The number is 1 for the first return of the payment, then 2, and so on. The payee.
-    function returnPayment(address payer, bytes32 uetr, uint32 number, uint256 amount, bytes4 reason) external;
+    /// Pays back part or all of what was received, and answers the number of the return: 1 for the first of the payment. Each reference is used once for a payment. The payee.
+    function returnPayment(address payer, bytes32 uetr, bytes32 returnReference, uint256 amount, bytes4 reason) external returns (uint32 number);
 
     /// A payment. State: 0 none, 1 pending, 2 parked, 3 settled, 4 voided, 5 expired. Reserved is what is on hold for it now; a batch has no payee.
     function paymentOf(address payer, bytes32 uetr) external view returns (uint8 state, address token, address payee, uint256 received, uint256 returned, uint32 returnCount, uint256 reserved, uint64 holdId, uint64 expiryMs, address poster);
+
+    /// What was returned of a payment under a reference. The number is 0 where it was never used.
+    function returnOf(address payer, bytes32 uetr, bytes32 returnReference) external view returns (uint32 number, uint256 amount);
 
     /// A payment was ordered and is now in this state. Zero stands for what the order does not name.
     event PaymentOrdered(address indexed payer, bytes32 indexed uetr, address indexed payee, address token, uint256 amount, uint8 state, bytes11 debtorAgent, bytes11 creditorAgent, bytes32 endToEnd, bytes4 purpose, bytes32 remittance, uint8 priority);
@@ -39,7 +42,7 @@ interface IPayment {
     /// A pending or parked payment ran out of time.
     event PaymentExpired(address indexed payer, bytes32 indexed uetr, uint256 freed);
     /// Units came back to the payer.
-    event PaymentReturned(address indexed payer, bytes32 indexed uetr, uint32 number, uint256 amount, bytes4 reason);
+    event PaymentReturned(address indexed payer, bytes32 indexed uetr, bytes32 indexed returnReference, uint32 number, uint256 amount, bytes4 reason);
 
     // ----- batches -----------------------------------------------------------------------------------------------
 
@@ -133,8 +136,10 @@ interface IPayment {
     error PaymentNotLate(address payer, bytes32 uetr, uint64 expiryMs, uint64 nowMs);
     /// A sweep names as many payers as UETRs, at most 128. Split it.
     error SweepInvalid(uint256 payers, uint256 uetrs, uint256 lengthMax);
-    /// Returns of a payment are numbered one after the other; a smaller number was paid already. Read paymentOf before you go on.
-    error ReturnOutOfTurn(uint32 number, uint32 next);
+    /// A return has a reference that is not zero. Give every return one of its own and keep it when you try again.
+    error ReturnReferenceMissing();
+    /// This reference was used for the return of this number, of so many units. Read it with returnOf, and do not return again.
+    error ReturnReferenceUsed(address payer, bytes32 uetr, bytes32 returnReference, uint32 number, uint256 amount);
     /// A payment has at most this many returns. Pay back with a new payment.
     error ReturnsExhausted(uint32 returnsMax);
     /// All returns together would exceed what was received. Return at most the difference.

@@ -190,11 +190,12 @@ async fn ordered(ledger: &Ledger) -> BTreeMap<(Address, B256), Vec<(u8, U256)>> 
     ordered
 }
 
-/// Files of a tenant's answers, of this message.
+/// What a tenant was given as files whose names begin so; not those that are being written.
 fn written(ledger: &Ledger, bank: usize, name: &str) -> Vec<String> {
     let room = ledger.at("files").join(BANKS[bank].0).join("out");
     let files = fs::read_dir(room).unwrap().map(|entry| entry.unwrap());
-    let files = files.filter(|file| file.file_name().to_string_lossy().starts_with(name));
+    let is_one = |file: &str| file.starts_with(name) && !file.starts_with('.');
+    let files = files.filter(|file| is_one(&file.file_name().to_string_lossy()));
     files.map(|file| fs::read_to_string(file.path()).unwrap()).collect()
 }
 

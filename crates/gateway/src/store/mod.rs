@@ -34,7 +34,7 @@ fn beginning(is_sqlite: bool) -> String {
     typed(include_str!("../../migrations/0001_gateway.sql"), is_sqlite)
 }
 
-/// How many orders are found, counted and followed at once.
+/// How many orders are found, counted and followed at once; returns by their references.
 fn many_orders(is_sqlite: bool) -> String {
     typed(include_str!("../../migrations/0004_mass.sql"), is_sqlite)
 }

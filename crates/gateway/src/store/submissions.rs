@@ -48,13 +48,13 @@ pub(crate) struct Submission {
     /// Payer and UETR under which the ledger knows what it does.
     pub(crate) payer: Address,
     pub(crate) uetr: B256,
-    /// Number of the return; 0 for what is none.
-    pub(crate) returns: u64,
+    /// Reference of the return; zero for what is none.
+    pub(crate) reference: B256,
     pub(crate) state: SubmissionState,
 }
 
 const COLUMNS: [&str; 11] =
-    ["number", "account", "nonce", "hash", "content", "kind", "payer", "uetr", "returns", "state", "height"];
+    ["number", "account", "nonce", "hash", "content", "kind", "payer", "uetr", "reference", "state", "height"];
 
 impl Submission {
     fn read(row: &mut Fields) -> Result<Self, Failure> {
@@ -71,7 +71,7 @@ impl Submission {
             },
             payer: row.account()?,
             uetr: row.hash()?,
-            returns: row.number()?,
+            reference: row.optional(Fields::hash)?.unwrap_or_default(),
             state: {
                 let name = row.text()?;
                 SubmissionState::from_name(&name).ok_or_else(|| unknown(&name))?
@@ -93,7 +93,7 @@ impl Store {
             text(submission.kind.name()),
             bytes(submission.payer),
             bytes(submission.uetr),
-            number(submission.returns),
+            optional(Some(submission.reference).filter(|one| !one.is_zero()), Kind::Bytes, bytes),
             text(submission.state.name()),
             Value::Null(Kind::Integer),
         ];

@@ -276,6 +276,7 @@ async fn steps_tell_what_became_of_a_payment(store: &Store) {
     let returned = |number: u32, amount: u64| IPayment::PaymentReturned {
         payer,
         uetr,
+        returnReference: U256::from(number).into(),
         number,
         amount: U256::from(amount),
         reason: (*b"AC04").into(),

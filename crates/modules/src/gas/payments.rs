@@ -8,7 +8,9 @@ impl Meter {
         let usd = token_address(2);
         let uetr = B256::with_last_byte;
         self.note("payment", "at once, policy of 1 list", ALICE, PAYMENT_ADDRESS, order(usd, 1));
-        let back = returnPaymentCall { payer: ALICE, uetr: uetr(1), number: 1, amount: TEN, reason: (*b"CUST").into() };
+        let (payer, reference) = (ALICE, B256::repeat_byte(7));
+        let reason = (*b"CUST").into();
+        let back = returnPaymentCall { payer, uetr: uetr(1), returnReference: reference, amount: TEN, reason };
         self.note("payment", "first", ADMIN, PAYMENT_ADDRESS, back);
         for number in 2..5 {
             self.note("payment", "no poster, policy of 1 list", ALICE, PAYMENT_ADDRESS, reservation(usd, number));
@@ -19,6 +21,8 @@ impl Meter {
         self.note("payment", "pending", ADMIN, PAYMENT_ADDRESS, voidPaymentCall { payer: ALICE, uetr: uetr(4) });
         self.parked(usd);
         self.note("payment", "settled", BOB, PAYMENT_ADDRESS, paymentOfCall { payer: ALICE, uetr: uetr(1) });
+        let returned = returnOfCall { payer, uetr: uetr(1), returnReference: reference };
+        self.note("payment", "used reference", BOB, PAYMENT_ADDRESS, returned);
         self.batches();
         self.agreements(usd);
     }

@@ -55,10 +55,11 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
         Call::expire(c) => mutate::<expireCall, _>(context, |x| pending::expire(x, c.payer, c.uetr)),
         Call::sweep(c) => mutate::<sweepCall, _>(context, |x| pending::sweep(x, &c.payers, &c.uetrs).map(U256::from)),
         Call::returnPayment(c) => mutate::<returnPaymentCall, _>(context, |x| {
-            let back = Return { number: c.number, amount: c.amount, reason: c.reason };
+            let back = Return { reference: c.returnReference, amount: c.amount, reason: c.reason };
             returns::return_payment(x, c.payer, c.uetr, back)
         }),
         Call::paymentOf(c) => view::<paymentOfCall>(payment_of(context, c.payer, c.uetr)?),
+        Call::returnOf(c) => view::<returnOfCall>(return_of(context, c.payer, c.uetr, c.returnReference)?),
 
         // Batches
         Call::payBatch(c) => mutate::<payBatchCall, _>(context, |x| {
@@ -131,7 +132,6 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
     }
 }
 
-/// What is known of a payment; zeros where the UETR was never used.
 /// What `paymentOf` answers, for whoever reads proven state: zeros where the UETR was never used.
 pub fn payment_of(context: &mut Context<'_>, payer: Address, uetr: B256) -> Result<paymentOfReturn, Failure> {
     let Some(payment) = Payment::find(context, payer, uetr)? else {
@@ -153,6 +153,18 @@ pub fn payment_of(context: &mut Context<'_>, payer: Address, uetr: B256) -> Resu
         expiryMs: pending.expiry_ms,
         poster: payment.place.poster.read(context)?,
     })
+}
+
+/// What `returnOf` answers, for whoever reads proven state: zeros where the reference was never used.
+pub fn return_of(
+    context: &mut Context<'_>,
+    payer: Address,
+    uetr: B256,
+    reference: B256,
+) -> Result<returnOfReturn, Failure> {
+    let Some(payment) = Payment::find(context, payer, uetr)? else { return Ok((0, U256::ZERO).into()) };
+    let returned = payment.place.returns.at(context, &reference)?.read(context)?;
+    Ok(returnOfReturn { number: returned.number, amount: U256::from(returned.amount) })
 }
 
 fn mandate_of(context: &mut Context<'_>, number: u64) -> Result<mandateOfReturn, Failure> {

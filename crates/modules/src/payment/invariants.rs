@@ -31,6 +31,8 @@ pub struct PaymentBook {
     payments: BTreeMap<(Address, B256), Told>,
     /// Payer and reference of every mandate and standing order.
     mandates: BTreeSet<(Address, B256)>,
+    /// Payer, UETR and reference of every return.
+    returns: BTreeSet<(Address, B256, B256)>,
 }
 
 impl PaymentBook {
@@ -66,10 +68,20 @@ impl PaymentBook {
             let found = format!("{payer} created a mandate under reference {reference} again");
             return Err(Violation { invariant: "payment.mandate_created_once", found });
         }
-        if let Ok(event) = IPayment::PaymentReturned::decode_log(log)
-            && let Some(told) = self.payments.get_mut(&(event.payer, event.uetr))
-        {
-            told.returned = told.returned.saturating_add(event.amount);
+        if let Ok(event) = IPayment::PaymentReturned::decode_log(log) {
+            return self.take_back(&event);
+        }
+        Ok(())
+    }
+
+    fn take_back(&mut self, event: &IPayment::PaymentReturned) -> Result<(), Violation> {
+        let IPayment::PaymentReturned { payer, uetr, returnReference: reference, amount, .. } = *event;
+        if !self.returns.insert((payer, uetr, reference)) {
+            let found = format!("payment {uetr} of {payer} was returned under reference {reference} again");
+            return Err(Violation { invariant: "payment.returned_once", found });
+        }
+        if let Some(told) = self.payments.get_mut(&(payer, uetr)) {
+            told.returned = told.returned.saturating_add(amount);
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
 //! Where the payment module keeps what it knows. A payment at once costs two slots, a pending one a third and, with a
-//! poster, a fourth; all else that an order says is in its event.
+//! poster, a fourth, and each return one more; all else that an order says is in its event.
 
 use alloy_primitives::{Address, B256, U256};
 
@@ -33,6 +33,16 @@ packed! {
 }
 
 packed! {
+    /// A return of a payment.
+    pub struct Returned {
+        /// Units that went back.
+        pub amount: u128 = 0..16,
+        /// From 1; 0 where the reference was never used.
+        pub number: u32 = 16..20,
+    }
+}
+
+packed! {
     /// What a payment waits with.
     pub struct Pending {
         /// The token's number of the hold.
@@ -55,6 +65,8 @@ layout! {
         pub pending: Slot<Pending> = 2,
         /// Who may post instead of the payee; zero where nobody is named.
         pub poster: Slot<Address> = 3,
+        /// Its returns, by their references.
+        pub returns: Mapping<B256, Slot<Returned>> = 4,
     }
 }
 

@@ -7,7 +7,8 @@
 //! **State.** Two slots a payment by payer and UETR, two more while it waits; mandates and requests by number. See
 //! [`layout`]. Units stay with their owners: what waits is a hold of the token.
 //!
-//! **Invariants.** A payer uses a UETR once; what waits is resolved once; returns are at most what was received; what
+//! **Invariants.** A payer uses a UETR once; what waits is resolved once; a payment is returned once under each reference,
+//! and returns are at most what was received; what
 //! this module keeps on hold is what its waiting payments reserve; nobody collects beyond a mandate.
 //!
 //! **Failures.** Typed reverts of [`IPayment`], then those of the token. The idempotency key is looked up first: an order
@@ -35,7 +36,7 @@ mod returns;
 
 pub use abi::IPayment;
 pub use batches::{BatchMode, PaidBatch, pay_batch};
-pub use dispatch::payment_of;
+pub use dispatch::{payment_of, return_of};
 pub use mandates::{Agreement, cancel_mandate, collect, create_mandate, create_standing_order, execute, mandate_uetr};
 pub use orders::{EXPIRY_AHEAD_MS_MAX, Order, PRIORITY_MAX, pay, reserve};
 pub use pending::{SWEEP_MAX, expire, post, release, sweep, void};

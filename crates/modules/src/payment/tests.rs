@@ -96,8 +96,20 @@ fn release_call(number: u8) -> releaseCall {
     releaseCall { payer: PAYER, uetr: uetr(number) }
 }
 
-fn return_call(number: u8, index: u32, amount: u128) -> returnPaymentCall {
-    returnPaymentCall { payer: PAYER, uetr: uetr(number), number: index, amount: units(amount), reason: code("CUST") }
+/// A reference of a return; 0 is none.
+fn reference(number: u32) -> B256 {
+    B256::left_padding_from(&number.to_be_bytes())
+}
+
+fn return_call(number: u8, back: u32, amount: u128) -> returnPaymentCall {
+    let (uetr, reference, amount) = (uetr(number), reference(back), units(amount));
+    returnPaymentCall { payer: PAYER, uetr, returnReference: reference, amount, reason: code("CUST") }
+}
+
+fn return_of(ledger: &mut Ledger, number: u8, back: u32) -> (u32, U256) {
+    let call = returnOfCall { payer: PAYER, uetr: uetr(number), returnReference: reference(back) };
+    let found = ledger.ok(STRANGER, TO, call);
+    (found.number, found.amount)
 }
 
 fn payment(ledger: &mut Ledger, number: u8) -> paymentOfReturn {

@@ -170,8 +170,13 @@ fn an_exchange_without_a_uetr_is_no_payment() {
     let call = executing(&mut ledger, full, order(units(100)));
     ledger.ok(TAKER, TO, call);
     let unknown = PaymentUnknown { payer: TAKER, uetr: B256::ZERO };
-    let back =
-        returnPaymentCall { payer: TAKER, uetr: B256::ZERO, number: 1, amount: units(1), reason: (*b"CUST").into() };
+    let back = returnPaymentCall {
+        payer: TAKER,
+        uetr: B256::ZERO,
+        returnReference: B256::with_last_byte(1),
+        amount: units(1),
+        reason: (*b"CUST").into(),
+    };
     ledger.reverts(PAYEE, PAYMENT_ADDRESS, back, unknown);
     assert!(!ledger.storage.logs.iter().any(|log| PaymentOrdered::decode_log(log).is_ok()));
 }
@@ -262,7 +267,7 @@ fn a_return_goes_back_in_what_was_received() {
     let back = |number, amount| returnPaymentCall {
         payer: TAKER,
         uetr: UETR,
-        number,
+        returnReference: B256::with_last_byte(number),
         amount: units(amount),
         reason: (*b"AC04").into(),
     };

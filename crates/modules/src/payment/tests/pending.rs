@@ -374,19 +374,55 @@ fn a_parked_payment_is_released_in_full_or_not_at_all() {
 fn returns_come_in_parts_and_never_exceed_what_was_received() {
     let mut ledger = world();
     ledger.ok(PAYER, TO, order(400, 1));
-    ledger.ok(PAYEE, TO, return_call(1, 1, 150));
-    let returned = PaymentReturned { payer: PAYER, uetr: uetr(1), number: 1, amount: units(150), reason: code("CUST") };
+    assert_eq!(ledger.ok(PAYEE, TO, return_call(1, 7, 150)), 1);
+    let returned = PaymentReturned {
+        payer: PAYER,
+        uetr: uetr(1),
+        returnReference: reference(7),
+        number: 1,
+        amount: units(150),
+        reason: code("CUST"),
+    };
     assert_eq!(ledger.last_event::<PaymentReturned>().1, returned);
-    ledger.reverts(PAYEE, TO, return_call(1, 1, 150), ReturnOutOfTurn { number: 1, next: 2 });
-    ledger.reverts(PAYEE, TO, return_call(1, 3, 150), ReturnOutOfTurn { number: 3, next: 2 });
     let exceeded = ReturnExceeded { received: units(400), returned: units(150), amount: units(251) };
     ledger.reverts(PAYEE, TO, return_call(1, 2, 251), exceeded);
-    ledger.ok(PAYEE, TO, return_call(1, 2, 250));
+    assert_eq!(ledger.ok(PAYEE, TO, return_call(1, 2, 250)), 2);
     let found = payment(&mut ledger, 1);
     assert_eq!((found.received, found.returned, found.returnCount), (units(400), units(400), 2));
     let exceeded = ReturnExceeded { received: units(400), returned: units(400), amount: units(1) };
     ledger.reverts(PAYEE, TO, return_call(1, 3, 1), exceeded);
     assert_eq!((balance(&mut ledger, PAYER), balance(&mut ledger, PAYEE)), (1_000, 0));
+    assert_sound(&mut ledger);
+}
+
+/// A payee that lost the answer sends again: the payer would get part of its payment twice.
+#[test]
+fn a_reference_returns_once_whatever_the_second_one_says() {
+    let mut ledger = world();
+    ledger.ok(PAYER, TO, order(400, 1));
+    ledger.ok(PAYER, TO, order(100, 2));
+    ledger.reverts(PAYEE, TO, return_call(1, 0, 150), ReturnReferenceMissing {});
+    assert_eq!(return_of(&mut ledger, 1, 7), (0, U256::ZERO));
+    ledger.ok(PAYEE, TO, return_call(1, 7, 150));
+    let used = |number, amount| ReturnReferenceUsed {
+        payer: PAYER,
+        uetr: uetr(1),
+        returnReference: reference(7),
+        number,
+        amount: units(amount),
+    };
+    ledger.reverts(PAYEE, TO, return_call(1, 7, 150), used(1, 150));
+    ledger.reverts(PAYEE, TO, return_call(1, 7, 1), used(1, 150));
+    // The same reference of another payment is another one, and of a payment that nobody ordered there is none.
+    assert_eq!(ledger.ok(PAYEE, TO, return_call(2, 7, 100)), 1);
+    let found = [(1, 7), (2, 7), (1, 8), (9, 7)].map(|(number, back)| return_of(&mut ledger, number, back));
+    assert_eq!(found, [(1, units(150)), (1, units(100)), (0, U256::ZERO), (0, U256::ZERO)]);
+    // What failed has used nothing.
+    ledger.ok(PAUSER, eur(), pauseCall {});
+    ledger.reverts(PAYEE, TO, return_call(1, 8, 1), EnforcedPause {});
+    ledger.ok(PAUSER, eur(), unpauseCall {});
+    assert_eq!(ledger.ok(PAYEE, TO, return_call(1, 8, 1)), 2);
+    assert_eq!(balance(&mut ledger, PAYEE), 500 - 251);
     assert_sound(&mut ledger);
 }
 
@@ -485,9 +521,10 @@ fn the_book_refuses_what_happens_twice() {
     let call = reservation(&ledger, 200, 1);
     ledger.ok(PAYER, TO, call);
     ledger.ok(PAYEE, TO, post_call(1, U256::MAX));
+    ledger.ok(PAYEE, TO, return_call(1, 1, 50));
     let mut book = PaymentBook::default();
     ledger.storage.logs.iter().for_each(|log| book.apply(log).unwrap());
     let again: Vec<_> = ledger.storage.logs.iter().filter_map(|log| book.clone().apply(log).err()).collect();
     let names: Vec<_> = again.iter().map(|violation| violation.invariant).collect();
-    assert_eq!(names, ["payment.ordered_once", "payment.resolved_once"]);
+    assert_eq!(names, ["payment.ordered_once", "payment.resolved_once", "payment.returned_once"]);
 }

@@ -147,16 +147,20 @@ fn errors_of_a_return_come_in_the_promised_order() {
     let waiting = reservation(&ledger, 10, 1);
     ledger.ok(PAYER, TO, waiting);
     ledger.ok(PAYER, TO, order(10, 2));
-    let bad = |number, index, amount| returnPaymentCall { reason: code("cust"), ..return_call(number, index, amount) };
-    ledger.reverts(PAYER, TO, bad(1, 7, 0), CallerForbidden { caller: PAYER, expected: PAYEE });
-    ledger.reverts(PAYEE, TO, bad(1, 7, 0), PaymentStateForbids { payer: PAYER, uetr: uetr(1), state: 1 });
-    ledger.reverts(PAYEE, TO, bad(2, 7, 0), ReturnOutOfTurn { number: 7, next: 1 });
+    let bad = |number, back, amount| returnPaymentCall { reason: code("cust"), ..return_call(number, back, amount) };
+    ledger.reverts(PAYER, TO, bad(1, 0, 0), CallerForbidden { caller: PAYER, expected: PAYEE });
+    ledger.reverts(PAYEE, TO, bad(1, 0, 0), PaymentStateForbids { payer: PAYER, uetr: uetr(1), state: 1 });
+    ledger.reverts(PAYEE, TO, bad(2, 0, 0), ReturnReferenceMissing {});
+    ledger.ok(PAYEE, TO, return_call(2, 7, 1));
+    let (uetr, reference) = (uetr(2), reference(7));
+    let used = ReturnReferenceUsed { payer: PAYER, uetr, returnReference: reference, number: 1, amount: units(1) };
+    ledger.reverts(PAYEE, TO, bad(2, 7, 0), used);
     ledger.reverts(PAYEE, TO, bad(2, 1, 0), AmountInvalid { amount: U256::ZERO });
     ledger.reverts(PAYEE, TO, bad(2, 1, 11), ReasonInvalid { reason: code("cust") });
     ledger.ok(PAUSER, eur(), pauseCall {});
-    let exceeded = ReturnExceeded { received: units(10), returned: U256::ZERO, amount: units(11) };
-    ledger.reverts(PAYEE, TO, return_call(2, 1, 11), exceeded);
-    ledger.reverts(PAYEE, TO, return_call(2, 1, 10), EnforcedPause {});
+    let exceeded = ReturnExceeded { received: units(10), returned: units(1), amount: units(10) };
+    ledger.reverts(PAYEE, TO, return_call(2, 1, 10), exceeded);
+    ledger.reverts(PAYEE, TO, return_call(2, 1, 9), EnforcedPause {});
 }
 
 #[test]
