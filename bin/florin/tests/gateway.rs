@@ -1,6 +1,8 @@
 //! The gateway against a real ledger: messages over HTTP and as files, and death at every step.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+#[path = "gateway/access.rs"]
+mod access;
 #[path = "gateway/bank.rs"]
 mod bank;
 mod common;

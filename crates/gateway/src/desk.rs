@@ -4,6 +4,7 @@ use crate::{
     GatewayError,
     book::Book,
     exceptions,
+    office::Office,
     order::State,
     outbox::{mark, report, written},
     plan,
@@ -29,6 +30,7 @@ pub(crate) struct Desk {
     pub(crate) store: Store,
     pub(crate) book: Arc<Book>,
     pub(crate) limits: Limits,
+    pub(crate) office: Office,
 }
 
 /// What reading a message leads to.
@@ -52,7 +54,7 @@ impl Desk {
         drop(work);
         if is_due {
             let mut work = self.store.write().await?;
-            self.store.release_held(&mut work, now_ms).await?;
+            self.store.release_held(&mut work, self.office.after_approval(), now_ms).await?;
             self.store.commit(work, "released").await?;
         }
         Ok(!unread.is_empty() || is_due)
@@ -151,6 +153,7 @@ impl Desk {
             }
             self.claim(work, order).await?;
         }
+        self.office.enter(&mut orders);
         let goes_on = orders.iter().any(|order| !order.state.is_last());
         let (state, purpose) = if goes_on { (MESSAGE_OPEN, Purpose::Taken) } else { (MESSAGE_FINAL, Purpose::Final) };
         read.state = state;

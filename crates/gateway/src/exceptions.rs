@@ -128,6 +128,9 @@ async fn cancel_order(
     // The payment itself, where the message that names it was a second one.
     let number = order.same_as.unwrap_or(order.number);
     if order.state.can_be_cancelled() && store.move_order(work, number, order.state, State::Cancelled, None).await? {
+        // Others of its batch may have waited for its screening.
+        let cancelled = store.order(work, number).await?;
+        store.release_screened(work, &cancelled).await?;
         return Ok(None);
     }
     Ok(match order.state {
