@@ -2,7 +2,7 @@
 
 use crate::{
     Faults, GatewayError,
-    access::{Access, OidcConfig, PROCESS, Tenant, Throttle, check_tenants},
+    access::{Access, CALLS_PER_SECOND, OidcConfig, PROCESS, Tenant, Throttle, check_tenants},
     audit::{Anchor, AnchorConfig, AuditLog},
     book::Book,
     chain::Chain,
@@ -19,6 +19,7 @@ use florin_history::Location;
 use florin_iso20022::Limits;
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -42,6 +43,8 @@ pub struct Controls {
     pub screening: Option<ScreeningConfig>,
     /// Who commits the audit log to the ledger.
     pub anchor: Option<AnchorConfig>,
+    /// Calls that one caller has in a second; five times as many at once. Without it, [`CALLS_PER_SECOND`].
+    pub calls_per_second: Option<NonZeroU32>,
 }
 
 /// What a gateway works with.
@@ -134,7 +137,7 @@ impl Gateway {
             book: book.clone(),
             access: Access::new(setup.tenants, setup.controls.oidc)
                 .map_err(|error| GatewayError::Config { field: format!("oidc.{}", error.field), rule: error.rule })?,
-            throttle: Throttle::default(),
+            throttle: Throttle::new(setup.controls.calls_per_second.unwrap_or(CALLS_PER_SECOND)),
             office: office.clone(),
             audit: AuditLog::start(store.clone()),
             limits: setup.limits.clone(),

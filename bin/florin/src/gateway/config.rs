@@ -3,13 +3,14 @@
 use crate::{failure::Failure, files};
 use alloy_primitives::Address;
 use florin_gateway::{
-    access::OidcConfig,
+    access::{CALLS_PER_SECOND, OidcConfig},
     book::{CurrencyConfig, HolderConfig},
 };
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -60,6 +61,8 @@ pub(crate) struct Section {
     pub(crate) tls_key: Option<PathBuf>,
     /// Height after which movements are told, when the database is new. Not set: from the first start on.
     pub(crate) read_from_block: Option<u64>,
+    /// Calls that one caller has in a second; five times as many at once.
+    pub(crate) calls_per_second: NonZeroU32,
 }
 
 impl Default for Section {
@@ -72,6 +75,7 @@ impl Default for Section {
             tls_certificate: None,
             tls_key: None,
             read_from_block: None,
+            calls_per_second: CALLS_PER_SECOND,
         }
     }
 }
@@ -225,6 +229,7 @@ mod tests {
             ("'bank-a', key_file", "'', key_file", "tenants[0].name"),
             ("'bank-a', key_file", "'..', key_file", "tenants[0].name"),
             ("[[accounts]]", "[gateway]\ntls_key = 'x'\n[[accounts]]", "gateway.tls_certificate"),
+            ("[[accounts]]", "[gateway]\ncalls_per_second = 0\n[[accounts]]", "gateway.calls_per_second"),
             ("[[accounts]]", "[gateway]\nlisten = 'x'\n[[accounts]]", "gateway.listen"),
             ("0x3C44", "0x3C", "accounts[0].address"),
             ("tenants = [{ name = 'bank-a', key_file = 'bank-a.key' }]", "tenants = []", "tenants"),

@@ -256,7 +256,12 @@ fn controls(command: &GatewayCommand, config: &Config, book: &Book, root: &Path)
             book.token(&section.currency).map_err(|reason| wrong(format!("field audit.currency: {}", reason.words)))?;
         Ok(AnchorConfig { signer, token: token.address })
     });
-    Ok(Controls { oidc: config.oidc.clone(), screening: screening.transpose()?, anchor: anchor.transpose()? })
+    Ok(Controls {
+        oidc: config.oidc.clone(),
+        screening: screening.transpose()?,
+        anchor: anchor.transpose()?,
+        calls_per_second: Some(config.gateway.calls_per_second),
+    })
 }
 
 fn open_tenant(place: usize, tenant: &TenantConfig, tokens: &[TokenEntry], root: &Path) -> Result<Tenant, Failure> {

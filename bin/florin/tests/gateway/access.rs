@@ -9,10 +9,14 @@ use axum::{Json, Router, routing::post};
 use florin_gateway::{
     Controls, Faults, ScreeningConfig,
     access::{ROUTES, Role, Tenant},
+    audit::{AnchorConfig, verify_audit},
 };
 use serde_json::{Value, json};
 use sqlx::Connection as _;
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// Everybody at bank A, each with one role; their keys are made of their names.
 const STAFF: [(&str, &[Role], &str); 4] = [
@@ -320,4 +324,62 @@ fn what_was_done_is_in_the_audit_log_and_its_head_on_the_ledger() {
     change(&format!("DELETE FROM audit WHERE number >= {covered}"));
     let (_, failure) = fail(&verify);
     assert!(failure.to_string().contains(&format!("rows after {} were deleted", covered - 1)), "{failure}");
+}
+
+/// Stopped before and after everything that is durable, and begun again: the head is committed, and fits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wherever_it_dies_the_audit_logs_head_is_committed() {
+    let ledger = Ledger::start();
+    let genesis =
+        florin_types::Genesis::from_json(&std::fs::read_to_string(ledger.at("demo/genesis.json")).unwrap()).unwrap();
+    let genesis_hash = ledger.rpc().node_status().await.unwrap().genesis_hash;
+    // An account for each database. The first two places are before and after the database's beginning, where nothing is audited.
+    for (place, name) in (2..).zip(["alma", "bruno", "chiara", "bank-c", "developer"]) {
+        let location = sqlite(&ledger.at(&format!("gateway-{place}.sqlite")));
+        let (signer, account) = (ledger.signer(name), ledger.address(name));
+        let open = async |faults| {
+            let anchor = Some(AnchorConfig { signer: signer.clone(), token: ledger.token() });
+            let controls = Controls { anchor, ..Controls::default() };
+            ledger.governed(&location, None, faults, vec![bank_a(), bank_b()], controls).await
+        };
+        let audited = async || {
+            let verifier = florin_client::Verifier::from_genesis(&genesis, genesis_hash).unwrap();
+            let anchor = Some((account, ledger.token()));
+            verify_audit(&location, genesis_hash, (ledger.rpc(), verifier), anchor).await.unwrap().unwrap()
+        };
+        let mut opened = open(Faults::stop_at(place)).await.unwrap();
+        let url = opened.url.clone();
+        tokio::task::block_in_place(|| get(&url, "/v1/approvals", CLARA));
+        let begun = std::time::Instant::now();
+        let death = loop {
+            assert!(begun.elapsed() < PATIENCE, "place {place}: neither death nor commitment");
+            match opened.gateway.round().await {
+                Err(error) if error.is_fatal() => break Some(error.to_string()),
+                _ if place >= 6 && audited().await.commitments > 0 => break None,
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        opened.close().await;
+        let expected = match place {
+            2 | 3 => Some("stopped at anchor signed"),
+            4 | 5 => Some("stopped at anchor final"),
+            _ => None,
+        };
+        assert_eq!(death.as_deref(), expected, "place {place}");
+        let mut opened = open(Faults::default()).await.unwrap();
+        let url = opened.url.clone();
+        tokio::task::block_in_place(|| get(&url, "/v1/approvals", CLARA));
+        let begun = std::time::Instant::now();
+        while audited().await.commitments == 0 {
+            opened.gateway.round().await.unwrap();
+            assert!(begun.elapsed() < PATIENCE, "place {place}: nothing was committed");
+        }
+        // Followed to its end, and not committed again on the same day.
+        let begun = std::time::Instant::now();
+        opened.until("more rounds", |_| (begun.elapsed().as_millis() > 500).then_some(())).await;
+        let told = audited().await;
+        assert_eq!(told.commitments, 1, "place {place}");
+        assert!((1..=2).contains(&told.rows), "place {place}: {told:?}");
+        opened.close().await;
+    }
 }

@@ -19,6 +19,7 @@ mod throttle;
 pub(crate) use oidc::check_url;
 pub use oidc::{OidcConfig, OidcError};
 pub use rights::{ROUTES, Right, Role, Route, right_of};
+pub use throttle::CALLS_PER_SECOND;
 pub(crate) use throttle::Throttle;
 
 use alloy_primitives::B256;

@@ -11,9 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Calls of one caller in a second, and at once.
-const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).expect("it is above zero");
-const CALLS_AT_ONCE: NonZeroU32 = NonZeroU32::new(1_000).expect("it is above zero");
+/// Calls of one caller in a second where nothing else is configured, and how many times as many at once.
+pub const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).expect("it is above zero");
+const AT_ONCE: NonZeroU32 = NonZeroU32::new(5).expect("it is above zero");
 /// Failed attempts of one address in a minute, and at once.
 const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("it is above zero");
 const FAILURES_AT_ONCE: NonZeroU32 = NonZeroU32::new(10).expect("it is above zero");
@@ -30,17 +30,17 @@ pub(crate) struct Throttle {
     shut_out: Mutex<BTreeMap<IpAddr, Instant>>,
 }
 
-impl Default for Throttle {
-    fn default() -> Self {
+impl Throttle {
+    /// With this allowance of each caller.
+    pub(crate) fn new(calls_per_second: NonZeroU32) -> Self {
+        let at_once = calls_per_second.saturating_mul(AT_ONCE);
         Self {
-            calls: RateLimiter::keyed(Quota::per_second(CALLS_PER_SECOND).allow_burst(CALLS_AT_ONCE)),
+            calls: RateLimiter::keyed(Quota::per_second(calls_per_second).allow_burst(at_once)),
             failures: RateLimiter::keyed(Quota::per_minute(FAILURES_PER_MINUTE).allow_burst(FAILURES_AT_ONCE)),
             shut_out: Mutex::default(),
         }
     }
-}
 
-impl Throttle {
     /// Counts a call. Says how long to wait where there were too many.
     pub(crate) fn call(&self, tenant: &str, name: &str) -> Result<(), Duration> {
         if self.calls.len() >= KNOWN_MAX {
@@ -90,8 +90,8 @@ mod tests {
 
     #[test]
     fn a_caller_has_its_allowance_and_takes_from_no_other() {
-        let throttle = Throttle::default();
-        let refused = (0..=CALLS_AT_ONCE.get() + 500).find_map(|_| throttle.call("bank-a", "anna").err());
+        let throttle = Throttle::new(CALLS_PER_SECOND);
+        let refused = (0..=10 * CALLS_PER_SECOND.get()).find_map(|_| throttle.call("bank-a", "anna").err());
         assert!(refused.is_some_and(|wait| wait <= Duration::from_secs(1)), "{refused:?}");
         assert_eq!(throttle.call("bank-a", "bert"), Ok(()));
         assert_eq!(throttle.call("bank-b", "anna"), Ok(()), "the same name elsewhere is somebody else");
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn who_fails_too_often_is_not_listened_to_and_others_are() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(CALLS_PER_SECOND);
         let (one, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         for _ in 0..FAILURES_AT_ONCE.get() {
             assert!(!throttle.failure(one));
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(CALLS_PER_SECOND);
         for last in 0..=FAILURES_AT_ONCE.get() {
             throttle.failure(format!("2001:db8::{last:x}").parse().unwrap());
         }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn no_number_of_addresses_fills_the_memory() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(CALLS_PER_SECOND);
         for number in 0..40_000u32 {
             let address = IpAddr::V4(number.into());
             throttle.failure(address);

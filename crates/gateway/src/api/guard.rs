@@ -18,6 +18,9 @@ use zeroize::Zeroizing;
 /// Target of events that look like an intrusion. Their codes stand in docs/security.md.
 const INTRUSION: &str = "intrusion";
 
+/// Characters of a reason that are logged.
+const REASON_CHARS_MAX: usize = 200;
+
 /// Finds the caller and its right, or ends the call.
 pub(super) async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
@@ -76,7 +79,7 @@ async fn recognised(
     let recognised = api.shared.access.recognise(authorization.as_ref().map(|text| text.as_str())).await;
     let caller = recognised.map_err(|stranger| turned_away(api, stranger, peer))?;
     if let Err(wait) = api.shared.throttle.call(&caller.tenant, &caller.name) {
-        let detail = "a caller has 200 calls a second, and 1,000 at once";
+        let detail = "the caller used up its calls of a second";
         return Err(Problem::too_many("access.calls", detail, wait).into_response());
     }
     Ok(caller)
@@ -105,6 +108,8 @@ fn turned_away(api: &Api, stranger: Stranger, peer: Option<IpAddr>) -> Response 
         }
         Stranger::Silent => "a key or token is needed",
         Stranger::Unknown(why) => {
+            // A library may repeat what it was sent.
+            let why: String = why.chars().take(REASON_CHARS_MAX).collect();
             tracing::warn!(target: INTRUSION, code = "gateway_stranger", client, reason = why, "somebody came with a key or token that is nobody's");
             if peer.is_some_and(|peer| api.shared.throttle.failure(peer)) {
                 tracing::warn!(target: INTRUSION, code = "gateway_shut_out", client, "an address failed too often and is not listened to for a minute");
