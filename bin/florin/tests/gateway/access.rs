@@ -269,6 +269,23 @@ fn who_guesses_keys_is_not_listened_to_for_a_while() {
     assert!(gateway.stop().success());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_calls_too_often_is_told_when_to_come_again() {
+    let ledger = Ledger::start();
+    let location = sqlite(&ledger.at("gateway.sqlite"));
+    let controls = Controls { calls_per_second: std::num::NonZeroU32::new(1), ..Controls::default() };
+    let opened = ledger.governed(&location, None, Faults::default(), vec![bank_a(), bank_b()], controls).await.unwrap();
+    let url = opened.url.clone();
+    tokio::task::block_in_place(|| {
+        let refused = (0..100).map(|_| get(&url, "/v1/approvals", CLARA)).find(|answer| answer.status != 200).unwrap();
+        assert_eq!(code(&refused), (429, "access.calls".into()), "{refused:?}");
+        assert!(refused.head.to_lowercase().contains("retry-after: "), "{refused:?}");
+        assert!(refused.head.contains("application/problem+json"), "{refused:?}");
+        assert_eq!(get(&url, "/v1/approvals", ANNA).status, 200, "another caller has an allowance of its own");
+    });
+    opened.close().await;
+}
+
 /// Every call is a row, the ledger has the last one's hash, and a row that was changed or deleted is found by the program.
 #[test]
 fn what_was_done_is_in_the_audit_log_and_its_head_on_the_ledger() {

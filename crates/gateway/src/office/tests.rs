@@ -80,9 +80,13 @@ impl Place {
     }
 
     async fn open(&self) -> Store {
+        self.open_with(Faults::default()).await
+    }
+
+    async fn open_with(&self, faults: Faults) -> Store {
         let path = self.directory.path().join("gateway.sqlite");
         let location = Location::parse(path.to_str().unwrap(), None).unwrap();
-        Store::open(&location, B256::ZERO, 0, Faults::default()).await.unwrap().0
+        Store::open(&location, B256::ZERO, 0, faults).await.unwrap().0
     }
 
     /// With a message of `anna`, and these orders of it.
@@ -305,12 +309,52 @@ async fn a_service_that_is_down_lets_nothing_pass_and_is_asked_again() {
     for number in 1..=40 {
         assert_eq!(state(&store, number).await, State::Screening);
     }
+    // Whoever asked dies; what was not decided is asked by the next.
+    drop(screening);
+    store.close().await;
+    let store = place.open().await;
+    let mut screening = service.screening(&store);
     service.is_down.store(false, Ordering::Relaxed);
     for number in 1..=40 {
         assert_eq!(screened(&mut screening, &store, number).await, State::Checked);
     }
     let asked = service.asked.lock().unwrap().len();
     assert_eq!(asked, 40, "each order was decided once");
+}
+
+/// Stopped right before and right after it is durable: it was decided once, or not at all and is decided then.
+#[tokio::test]
+async fn a_death_at_a_decision_leaves_it_whole_or_not_there() {
+    // The first two places are those of opening the database.
+    for (stop, was_decided) in [(2, false), (3, true)] {
+        let place = Place::new();
+        let orders = vec![
+            NewOrder { state: State::Screening, ..order(0, OrderKind::Pay, 1) },
+            NewOrder { state: State::Waiting, ..order(1, OrderKind::Pay, 5_000) },
+        ];
+        place.with(orders).await.close().await;
+        let said = screening::Said { verdict: Verdict::Pass, code: None, words: None };
+        let bert = caller("bank-a", "bert", &[Role::Checker]);
+
+        let store = place.open_with(Faults::stop_at(stop)).await;
+        assert!(screening::keep(&store, 1, &said, NOW_MS).await.is_err());
+        store.close().await;
+        let store = place.open_with(Faults::stop_at(stop)).await;
+        assert!(office(false).decide(&store, &bert, 2, &approve(), NOW_MS).await.is_err());
+        store.close().await;
+
+        let store = place.open().await;
+        let expected = if was_decided { [State::Checked; 2] } else { [State::Screening, State::Waiting] };
+        assert_eq!([state(&store, 1).await, state(&store, 2).await], expected);
+        assert_eq!(screening::keep(&store, 1, &said, NOW_MS).await.unwrap(), !was_decided);
+        let again = office(false).decide(&store, &bert, 2, &approve(), NOW_MS).await.unwrap();
+        assert_eq!(again, if was_decided { Err(Refusal::Over(State::Checked)) } else { Ok(()) });
+        for number in [1, 2] {
+            assert_eq!(state(&store, number).await, State::Checked);
+            let decisions = store.decisions_over(&mut store.read().await.unwrap(), "bank-a", number).await.unwrap();
+            assert_eq!(decisions.len(), 1, "stopped at {stop}");
+        }
+    }
 }
 
 #[tokio::test]
