@@ -198,6 +198,10 @@ impl Oidc {
         if !found.is_empty() && age.is_some_and(|age| age < FRESH) {
             return Ok(found);
         }
+        // Whose key is known and still believed waits for nobody else's fetch.
+        if !found.is_empty() && age.is_some_and(|age| age < BELIEVED) && self.fetching.try_lock().is_err() {
+            return Ok(found);
+        }
         self.fetch().await;
         let (set, fetched) = self.known().await;
         match fetched {

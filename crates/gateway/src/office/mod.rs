@@ -43,6 +43,15 @@ pub(crate) enum Answer {
     Refuse { code: Option<&'static str>, words: String },
 }
 
+/// A person's act.
+#[derive(Clone, Copy)]
+struct Act<'a> {
+    stage: Stage,
+    caller: &'a Caller,
+    answer: &'a Answer,
+    now_ms: u64,
+}
+
 /// Why a person cannot decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -115,8 +124,9 @@ impl Office {
         if maker.is_some_and(|maker| is_same_person(&maker, &caller.name)) {
             return Ok(Err(Refusal::Own));
         }
+        let act = Act { stage, caller, answer, now_ms };
         for order in together(store, &mut work, order, stage).await? {
-            if !self.step(store, &mut work, &order, stage, caller, answer, now_ms).await? {
+            if !self.step(store, &mut work, &order, &act).await? {
                 return Ok(Err(Refusal::Over(store.order(&mut work, number).await?.state)));
             }
         }
@@ -125,17 +135,8 @@ impl Office {
     }
 
     /// `false` where somebody else was first.
-    #[allow(clippy::too_many_arguments)]
-    async fn step(
-        &self,
-        store: &Store,
-        work: &mut Work,
-        order: &Order,
-        stage: Stage,
-        caller: &Caller,
-        answer: &Answer,
-        now_ms: u64,
-    ) -> Result<bool, GatewayError> {
+    async fn step(&self, store: &Store, work: &mut Work, order: &Order, act: &Act<'_>) -> Result<bool, GatewayError> {
+        let Act { stage, caller, answer, now_ms } = *act;
         let (verdict, code, words) = match answer {
             Answer::Approve { words } => (Verdict::Pass, None, words.as_deref()),
             Answer::Refuse { code, words } => {

@@ -107,7 +107,7 @@ impl Store {
         let sql = "SELECT number, day, row_number, hash, account, nonce, tx_hash, content, state FROM anchors WHERE state <> \
                    'dead' ORDER BY number DESC LIMIT 1";
         let Some(mut row) = self.rows(work, "anchors", Statement::new(sql)).await?.pop() else { return Ok(None) };
-        let read = || {
+        let mut read = || {
             Ok(AnchorRow {
                 number: row.number()?,
                 day: row.number()?,
@@ -120,7 +120,6 @@ impl Store {
                 is_final: row.text()? == "final",
             })
         };
-        let mut read = read;
         self.told(read()).map(Some)
     }
 
