@@ -2,6 +2,8 @@
 #![allow(clippy::print_stdout, reason = "figures, shown with --nocapture")]
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+#[path = "gateway/access.rs"]
+mod access;
 #[path = "gateway/bank.rs"]
 mod bank;
 mod common;

@@ -5,7 +5,11 @@ use crate::{
     tls::{self, Roots},
 };
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::{Request, Response, Uri, body::Bytes, body::Incoming, header::CONTENT_TYPE};
+use hyper::{
+    Request, Response, Uri,
+    body::{Bytes, Incoming},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -54,12 +58,43 @@ pub async fn get_text(url: &str, config: &RpcConfig, roots: &Roots) -> Result<St
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
+/// An address on the web that is not a node's: asked within the bounds of an [`RpcConfig`], one exchange at a time, never again by
+/// itself.
+pub struct Endpoint(Http);
+
+impl Endpoint {
+    /// The address; `bearer` goes with every request and into no log.
+    pub fn new(url: &str, config: &RpcConfig, roots: &Roots, bearer: Option<&str>) -> Result<Self, ClientError> {
+        let mut http = Http::new(url, config, roots)?;
+        if let Some(bearer) = bearer {
+            let value = zeroize::Zeroizing::new(format!("Bearer {bearer}"));
+            let wrong =
+                |_| ClientError::Url { url: url.into(), reason: "its key has characters that no header takes".into() };
+            let mut value = HeaderValue::from_str(&value).map_err(wrong)?;
+            value.set_sensitive(true);
+            http.authorization = Some(value);
+        }
+        Ok(Self(http))
+    }
+
+    /// What lies there.
+    pub async fn get(&self) -> Result<Vec<u8>, ClientError> {
+        Ok(self.0.within_time("GET", self.0.get()).await?.to_vec())
+    }
+
+    /// Posts JSON; what is answered with a status of success.
+    pub async fn post(&self, json: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        Ok(self.0.post("POST", json).await?.to_vec())
+    }
+}
+
 pub(crate) struct Http {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     uri: Uri,
     url: String,
     timeout_ms: u64,
     answer_bytes_max: usize,
+    authorization: Option<HeaderValue>,
 }
 
 impl Http {
@@ -85,7 +120,7 @@ impl Http {
         let client =
             Client::builder(TokioExecutor::new()).pool_max_idle_per_host(config.idle_connections_max).build(connector);
         let (timeout_ms, answer_bytes_max) = (config.timeout_ms, config.answer_bytes_max);
-        Ok(Self { client, uri, url: url.into(), timeout_ms, answer_bytes_max })
+        Ok(Self { client, uri, url: url.into(), timeout_ms, answer_bytes_max, authorization: None })
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -122,7 +157,10 @@ impl Http {
         self.send(method, request).await
     }
 
-    async fn send(&self, method: &str, request: Request<Full<Bytes>>) -> Result<Bytes, ClientError> {
+    async fn send(&self, method: &str, mut request: Request<Full<Bytes>>) -> Result<Bytes, ClientError> {
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
         let response = self.client.request(request).await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let answer = self.read(method, response).await;

@@ -174,7 +174,7 @@ impl Chain {
     }
 
     /// Heights of all final blocks that have such logs, rising; in as many exchanges as the node's bound of one asks for.
-    async fn logs_of_all_times(&self, addresses: Value, topics: Value) -> Result<Vec<u64>, ClientError> {
+    pub(crate) async fn logs_of_all_times(&self, addresses: Value, topics: Value) -> Result<Vec<u64>, ClientError> {
         let head = self.rpc.block_number().await?;
         let (mut heights, mut from) = (Vec::new(), 0u64);
         while from <= head {

@@ -6,6 +6,7 @@ use crate::{
     chain::{Chain, Received},
     exceptions,
     identity::Uetr,
+    office::Office,
     order::State,
     outbox::{mark, report, written},
     plan,
@@ -37,6 +38,7 @@ pub(crate) struct Desk {
     pub(crate) chain: Chain,
     pub(crate) book: Arc<Book>,
     pub(crate) limits: Limits,
+    pub(crate) office: Office,
 }
 
 /// What reading a message leads to.
@@ -66,7 +68,7 @@ impl Desk {
         drop(work);
         if is_due {
             let mut work = self.store.write().await?;
-            self.store.release_held(&mut work, now_ms).await?;
+            self.store.release_held(&mut work, self.office.after_approval(), now_ms).await?;
             self.store.commit(work, "released").await?;
         }
         failed.map_or(Ok(done || is_due), Err)
@@ -170,6 +172,7 @@ impl Desk {
             }
         }
         self.claim(work, &mut orders).await?;
+        self.office.enter(&mut orders);
         let goes_on = orders.iter().any(|order| !order.state.is_last());
         let (state, purpose) = if goes_on { (MESSAGE_OPEN, Purpose::Taken) } else { (MESSAGE_FINAL, Purpose::Final) };
         read.state = state;

@@ -141,6 +141,9 @@ async fn cancel_order(
     if order.state.can_be_cancelled()
         && store.move_orders(work, &[number], (order.state, State::Cancelled), None).await?
     {
+        // Others of its batch may have waited for its screening.
+        let cancelled = store.order(work, number).await?;
+        store.release_screened(work, &cancelled).await?;
         return Ok(None);
     }
     Ok(match order.state {

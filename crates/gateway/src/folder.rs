@@ -10,9 +10,10 @@
 
 use crate::{
     GatewayError,
+    access::FILES,
     identity::digest,
     inbox::{Arrival, receive},
-    store::{MESSAGE_REFUSED, MessageRow, Store},
+    store::{MESSAGE_REFUSED, MessageRow, Sender, Store},
 };
 use std::{
     ffi::OsString,
@@ -78,7 +79,8 @@ impl Folder {
                         continue;
                     }
                 };
-                if receive(&self.store, tenant, &content, name.to_str(), now_ms).await? == Arrival::Busy {
+                let sender = Sender { tenant, maker: FILES, file: name.to_str() };
+                if receive(&self.store, &sender, &content, now_ms).await? == Arrival::Busy {
                     return Ok(found);
                 }
             }

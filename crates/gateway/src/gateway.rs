@@ -1,7 +1,16 @@
 //! The gateway as a whole: opened on a database, then round after round.
 
 use crate::{
-    Faults, GatewayError, book::Book, chain::Chain, desk::Desk, folder::Folder, journal::Journal, store::Store,
+    Faults, GatewayError,
+    access::{Access, CALLS_PER_SECOND, OidcConfig, PROCESS, Tenant, Throttle, check_tenants},
+    audit::{Anchor, AnchorConfig, AuditLog},
+    book::Book,
+    chain::Chain,
+    desk::Desk,
+    folder::Folder,
+    journal::Journal,
+    office::{Office, Screening, ScreeningConfig},
+    store::Store,
     teller::Teller,
 };
 use alloy_primitives::{Address, B256};
@@ -10,6 +19,7 @@ use florin_history::Location;
 use florin_iso20022::Limits;
 use std::{
     collections::BTreeMap,
+    num::NonZeroU32,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -24,13 +34,17 @@ const IDLE_ROUNDS: u32 = 100;
 /// Pause after a failure that may pass.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
-/// Who may use it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tenant {
-    /// Name.
-    pub name: String,
-    /// SHA-256 of its key.
-    pub key_digest: B256,
+/// Who decides beside the ledger. Without any of it callers have keys, and nobody is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Controls {
+    /// Whose access tokens are taken.
+    pub oidc: Option<OidcConfig>,
+    /// Who is asked about every order before it is signed.
+    pub screening: Option<ScreeningConfig>,
+    /// Who commits the audit log to the ledger.
+    pub anchor: Option<AnchorConfig>,
+    /// Calls that one caller has in a second; five times as many at once. Without it, [`CALLS_PER_SECOND`].
+    pub calls_per_second: Option<NonZeroU32>,
 }
 
 /// What a gateway works with.
@@ -53,6 +67,8 @@ pub struct Setup {
     pub transaction_gas_max: u64,
     /// Who may use it.
     pub tenants: Vec<Tenant>,
+    /// Who decides.
+    pub controls: Controls,
     /// Watched directory.
     pub folder: Option<PathBuf>,
     /// Height after which movements are told, when the database is new. `None`: from now on.
@@ -66,7 +82,10 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) chain: Chain,
     pub(crate) book: Arc<Book>,
-    pub(crate) tenants: Vec<Tenant>,
+    pub(crate) access: Access,
+    pub(crate) throttle: Throttle,
+    pub(crate) office: Office,
+    pub(crate) audit: AuditLog,
     pub(crate) limits: Limits,
     /// Something arrived.
     pub(crate) arrived: Notify,
@@ -82,6 +101,8 @@ pub(crate) struct Shared {
 pub struct Gateway {
     shared: Arc<Shared>,
     desk: Desk,
+    screening: Option<Screening>,
+    anchor: Option<Anchor>,
     teller: Teller,
     journal: Journal,
     folder: Option<Folder>,
@@ -90,6 +111,10 @@ pub struct Gateway {
 impl Gateway {
     /// Opens it on its database, which is made where there is none. `faults` is [`Faults::default`] outside of tests.
     pub async fn open(setup: Setup, faults: Faults) -> Result<Self, GatewayError> {
+        check_tenants(&setup.tenants).map_err(|(place, field, rule)| GatewayError::Config {
+            field: format!("tenants[{place}].{field}"),
+            rule,
+        })?;
         let read_from = match setup.read_from {
             Some(height) => height,
             None => setup.rpc.block_number().await?,
@@ -112,11 +137,18 @@ impl Gateway {
         let journal = Journal::new(store.clone(), chain.clone(), book.clone(), known.read_to);
         let names = setup.tenants.iter().map(|tenant| tenant.name.clone()).collect();
         let folder = setup.folder.map(|root| Folder::open(store.clone(), root, names, setup.limits.bytes_max));
+        let screening = setup.controls.screening.as_ref();
+        let office = Office::new(&setup.tenants, screening.is_some());
+        let screening = screening.map(|config| Screening::new(store.clone(), book.clone(), config)).transpose()?;
         let shared = Shared {
             store: store.clone(),
             chain: chain.clone(),
             book: book.clone(),
-            tenants: setup.tenants,
+            access: Access::new(setup.tenants, setup.controls.oidc)
+                .map_err(|error| GatewayError::Config { field: format!("oidc.{}", error.field), rule: error.rule })?,
+            throttle: Throttle::new(setup.controls.calls_per_second.unwrap_or(CALLS_PER_SECOND)),
+            office: office.clone(),
+            audit: AuditLog::start(store.clone()),
             limits: setup.limits.clone(),
             arrived: Notify::new(),
             changed: watch::Sender::new(0),
@@ -124,7 +156,9 @@ impl Gateway {
             trouble: watch::Sender::new(None),
         };
         Ok(Self {
-            desk: Desk { store: store.clone(), chain: chain.clone(), book, limits: setup.limits },
+            desk: Desk { store: store.clone(), chain: chain.clone(), book, limits: setup.limits, office },
+            screening,
+            anchor: setup.controls.anchor.map(|config| Anchor::new(store.clone(), chain.clone(), config)),
             teller: Teller::new(store, chain, setup.signers, setup.transaction_gas_max),
             journal,
             folder: folder.transpose()?,
@@ -139,8 +173,12 @@ impl Gateway {
 
     /// Makes a message durable, as HTTP does; for callers in the same process. `None` where too much waits.
     pub async fn receive(&self, tenant: &str, content: &[u8]) -> Result<Option<u64>, GatewayError> {
-        use crate::inbox::{Arrival, receive};
-        Ok(match receive(&self.shared.store, tenant, content, None, now_ms()).await? {
+        use crate::{
+            inbox::{Arrival, receive},
+            store::Sender,
+        };
+        let sender = Sender { tenant, maker: PROCESS, file: None };
+        Ok(match receive(&self.shared.store, &sender, content, now_ms()).await? {
             Arrival::New(number) | Arrival::Known(number) => Some(number),
             Arrival::Busy => None,
         })
@@ -156,9 +194,15 @@ impl Gateway {
             outcome.take(folder.collect(now).await)?;
         }
         outcome.take(self.desk.read(now).await)?;
+        if let Some(screening) = &mut self.screening {
+            outcome.take(screening.round(now).await)?;
+        }
         outcome.take(self.teller.round().await)?;
         outcome.take(self.desk.answer(now).await)?;
         outcome.take(self.journal.round(now).await)?;
+        if let Some(anchor) = &mut self.anchor {
+            outcome.take(anchor.round(now).await)?;
+        }
         if let Some(folder) = &self.folder {
             outcome.take(folder.settle().await.map(|()| false))?;
         }

@@ -1,6 +1,10 @@
 //! The inbox: what arrives is durable before anybody says that it arrived.
 
-use crate::{GatewayError, identity::digest, store::Store};
+use crate::{
+    GatewayError,
+    identity::digest,
+    store::{Sender, Store},
+};
 
 /// Messages that wait to be read.
 const UNREAD_MAX: u64 = 1_000;
@@ -21,21 +25,20 @@ pub(crate) enum Arrival {
 /// Makes bytes durable, or finds them.
 pub(crate) async fn receive(
     store: &Store,
-    tenant: &str,
+    sender: &Sender<'_>,
     content: &[u8],
-    file: Option<&str>,
     now_ms: u64,
 ) -> Result<Arrival, GatewayError> {
     let digest = digest(content);
     let mut work = store.write().await?;
-    if let Some(row) = store.message_by_digest(&mut work, tenant, digest).await? {
+    if let Some(row) = store.message_by_digest(&mut work, sender.tenant, digest).await? {
         return Ok(Arrival::Known(row.number));
     }
     let unread = store.unread_count(&mut work).await?;
     if unread >= UNREAD_MAX || store.waiting_count(&mut work).await? >= WAITING_MAX {
         return Ok(Arrival::Busy);
     }
-    let number = store.receive(&mut work, tenant, content, digest, file, now_ms).await?;
+    let number = store.receive(&mut work, sender, content, digest, now_ms).await?;
     store.commit(work, "received").await?;
     Ok(Arrival::New(number))
 }

@@ -3,9 +3,9 @@
 //! **Place in the way of a payment.** Before its first step and after its last: a message becomes signed bytes, and what is
 //! final becomes its answer.
 //!
-//! **Rooms.** `inbox` and `folder` make what arrives durable; the desk reads it and decides which orders it is; the [`book`]
+//! **Rooms.** [`access`] says who calls and what it may; `inbox` and `folder` make what arrives durable; the desk reads it and decides which orders it is; the [`book`]
 //! says who is meant; the teller signs, sends and follows; the journal reads what happened on accounts that are served; `outbox`
-//! and `statement` write; `api` is HTTP. A [`Gateway`] is all of them, round after round.
+//! and `statement` write; `api` is HTTP; [`audit`] keeps who did what. A [`Gateway`] is all of them, round after round.
 //!
 //! **State.** One database (SQLite or PostgreSQL): messages, orders, what was signed, answers, entries. It owns no balance.
 //!
@@ -17,7 +17,9 @@
 //! **Limits.** See `specs/gateway.md`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod access;
 mod api;
+pub mod audit;
 pub mod book;
 mod chain;
 #[cfg(test)]
@@ -31,6 +33,7 @@ mod gateway;
 mod identity;
 mod inbox;
 mod journal;
+mod office;
 mod order;
 mod outbox;
 mod plan;
@@ -43,7 +46,8 @@ mod teller;
 
 pub use error::GatewayError;
 pub use faults::Faults;
-pub use gateway::{Gateway, Setup, Tenant};
+pub use gateway::{Controls, Gateway, Setup};
 pub use identity::Uetr;
+pub use office::ScreeningConfig;
 pub use order::{Outcome, State, group_status};
 pub use reason::Reason;

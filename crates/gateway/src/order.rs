@@ -7,7 +7,13 @@ use crate::reason::Reason;
 pub enum State {
     /// Its day has not come.
     Held,
-    /// It is known who pays whom; nothing is signed.
+    /// It is above the tenant's limit: somebody else than its maker approves it.
+    Waiting,
+    /// The screening service is asked.
+    Screening,
+    /// Screening stopped it: compliance decides.
+    Review,
+    /// It is known who pays whom, and whoever is asked let it pass; nothing is signed.
     Checked,
     /// The bytes of its transaction are durable. Only what is final leads on.
     Signed,
@@ -23,13 +29,26 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 7] =
-        [Self::Held, Self::Checked, Self::Signed, Self::Settled, Self::Refused, Self::Cancelled, Self::Same];
+    pub const ALL: [Self; 10] = [
+        Self::Held,
+        Self::Waiting,
+        Self::Screening,
+        Self::Review,
+        Self::Checked,
+        Self::Signed,
+        Self::Settled,
+        Self::Refused,
+        Self::Cancelled,
+        Self::Same,
+    ];
 
     /// Its name in the database and for programs. Permanent.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Held => "held",
+            Self::Waiting => "waiting",
+            Self::Screening => "screening",
+            Self::Review => "review",
             Self::Checked => "checked",
             Self::Signed => "signed",
             Self::Settled => "settled",
@@ -47,7 +66,7 @@ impl State {
     /// The status that messages give: `ExternalPaymentTransactionStatus1Code`. What is the same as another has that one's.
     pub const fn status(self) -> &'static str {
         match self {
-            Self::Held => "PDNG",
+            Self::Held | Self::Waiting | Self::Screening | Self::Review => "PDNG",
             Self::Checked | Self::Same => "ACTC",
             Self::Signed => "ACSP",
             Self::Settled => "ACSC",
@@ -61,15 +80,27 @@ impl State {
         matches!(self, Self::Settled | Self::Refused | Self::Cancelled)
     }
 
+    /// The names of the states of orders that go on, as SQL lists them.
+    pub(crate) fn going_on() -> String {
+        let going_on = Self::ALL.into_iter().filter(|state| !state.is_last() && *state != Self::Same);
+        going_on.map(|state| format!("'{}'", state.name())).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether it can still be cancelled here: nobody has signed anything.
     pub const fn can_be_cancelled(self) -> bool {
-        matches!(self, Self::Held | Self::Checked)
+        matches!(self, Self::Held | Self::Waiting | Self::Screening | Self::Review | Self::Checked)
     }
 
     /// Whether `next` may follow. A signed order goes back to checked only when its transaction is proven dead.
     pub const fn leads_to(self, next: Self) -> bool {
         match self {
-            Self::Held => matches!(next, Self::Checked | Self::Cancelled),
+            Self::Waiting => {
+                matches!(next, Self::Held | Self::Screening | Self::Checked | Self::Refused | Self::Cancelled)
+            }
+            Self::Held => matches!(next, Self::Screening | Self::Checked | Self::Cancelled),
+            Self::Screening => matches!(next, Self::Review | Self::Checked | Self::Refused | Self::Cancelled),
+            // An item that is released waits for the others of its batch.
+            Self::Review => matches!(next, Self::Screening | Self::Refused | Self::Cancelled),
             Self::Checked => matches!(next, Self::Signed | Self::Settled | Self::Refused | Self::Cancelled),
             Self::Signed => matches!(next, Self::Settled | Self::Refused | Self::Checked),
             Self::Settled | Self::Refused | Self::Cancelled | Self::Same => false,
@@ -131,13 +162,17 @@ mod tests {
         for state in State::ALL {
             assert_eq!(state.can_be_cancelled(), state.leads_to(State::Cancelled), "{state:?}");
         }
-        assert!(!State::Held.leads_to(State::Signed), "its day has not come");
+        for state in [State::Held, State::Waiting, State::Screening, State::Review] {
+            assert!(!state.leads_to(State::Signed), "{state:?}: somebody or some day is waited for");
+            assert_eq!(state.status(), "PDNG");
+        }
+        assert_eq!(State::going_on(), "'held', 'waiting', 'screening', 'review', 'checked', 'signed'");
     }
 
     /// A payment is signed at most once at a time, however the states are walked.
     #[test]
     fn every_way_to_a_second_signature_passes_a_dead_transaction() {
-        let mut ways = vec![vec![State::Held], vec![State::Checked]];
+        let mut ways = vec![vec![State::Held], vec![State::Checked], vec![State::Waiting], vec![State::Screening]];
         while let Some(way) = ways.pop() {
             let last = *way.last().unwrap();
             let signed = way.iter().filter(|state| **state == State::Signed).count();

@@ -57,6 +57,12 @@ pub fn currency_digits(code: &str) -> Option<u8> {
     reference::currency_digits(code).flatten()
 }
 
+/// The code of `ExternalStatusReason1Code` that is written so; `None` where ISO's list has no such code.
+pub fn status_reason(code: &str) -> Option<&'static str> {
+    let codes = schema::external("ExternalStatusReason1Code")?;
+    codes.iter().copied().find(|known| *known == code)
+}
+
 /// The messages of CBPR+ and HVPS+, in the versions that are written here.
 pub const CBPR_PLUS: &[&str] = &[
     "pain.001.001.09",

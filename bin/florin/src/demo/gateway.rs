@@ -10,20 +10,19 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    gateway::gateway_failure,
+    gateway::{gateway_failure, router},
     genesis,
     node::monitoring,
     remote::{client_failure, connect},
 };
-use alloy_primitives::B256;
 use florin_client::{ClientError, Verifier};
 use florin_gateway::{
-    Faults, Gateway, Setup, Tenant,
+    Controls, Faults, Gateway, Setup,
+    access::{Key, Role, Tenant},
     book::{Book, HolderConfig, TokenEntry},
 };
 use florin_history::Location;
 use florin_iso20022::Limits;
-use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
@@ -62,7 +61,7 @@ impl DemoGateway {
     pub(crate) async fn start(network: &Network, port: u16) -> Result<Self, Failure> {
         let gateway = Gateway::open(set_up(network)?, Faults::default()).await.map_err(gateway_failure)?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let address = monitoring::serve_router("gateway", listen, None, gateway.router()).await?;
+        let address = monitoring::serve_router("gateway", listen, None, router(&gateway)).await?;
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             let stopped = async {
@@ -116,8 +115,8 @@ fn set_up(network: &Network) -> Result<Setup, Failure> {
     let euro = TokenEntry { currency: CURRENCY.into(), address: network.token, digits };
     let book = Book::new(&holders, vec![euro], &banks.map(String::from).into()).map_err(|error| wrong(&error))?;
     let tenants = banks.iter().map(|bank| {
-        let key_digest = B256::new(Sha256::digest(key_of(bank).as_bytes()).into());
-        Tenant { name: (*bank).into(), key_digest }
+        let keys = vec![Key::new(bank, Role::ALL, &key_of(bank))];
+        Tenant { name: (*bank).into(), keys, ..Tenant::default() }
     });
     Ok(Setup {
         location: Location::parse(&place, None).map_err(|error| wrong(&error))?,
@@ -129,6 +128,7 @@ fn set_up(network: &Network) -> Result<Setup, Failure> {
         signers,
         transaction_gas_max: genesis.rules.at(0).transaction_gas_max,
         tenants: tenants.collect(),
+        controls: Controls::default(),
         folder: Some(root.join("files")),
         read_from: None,
         limits: Limits::default(),

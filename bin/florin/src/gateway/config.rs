@@ -1,16 +1,26 @@
 //! The configuration of a gateway: one TOML file. Paths in it are relative to the file.
 
 use crate::{failure::Failure, files};
-use florin_gateway::book::{CurrencyConfig, HolderConfig};
+use alloy_primitives::Address;
+use florin_gateway::{
+    access::{CALLS_PER_SECOND, OidcConfig},
+    book::{CurrencyConfig, HolderConfig},
+};
 use serde::Deserialize;
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
 /// Most tenants of one gateway, and accounts of all of them.
 const TENANTS_MAX: usize = 1_000;
 const ACCOUNTS_MAX: usize = 100_000;
+/// Longest time that the screening service may take.
+const SCREENING_TIMEOUT_MS_MAX: u64 = 60_000;
+/// Most keys of one tenant.
+const KEYS_MAX: usize = 1_000;
 
 /// The file.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,6 +33,12 @@ pub(crate) struct Config {
     pub(crate) tenants: Vec<TenantConfig>,
     /// Which tokens currencies mean.
     pub(crate) currencies: Vec<CurrencyConfig>,
+    /// Whose access tokens are taken. Not set: nobody's.
+    pub(crate) oidc: Option<OidcConfig>,
+    /// Who is asked about every order before it is signed. Not set: nobody.
+    pub(crate) screening: Option<ScreeningSection>,
+    /// Who commits the audit log to the ledger once a day. Not set: nobody.
+    pub(crate) audit: Option<AuditSection>,
     /// Who is who on the ledger.
     pub(crate) accounts: Vec<HolderConfig>,
 }
@@ -45,6 +61,8 @@ pub(crate) struct Section {
     pub(crate) tls_key: Option<PathBuf>,
     /// Height after which movements are told, when the database is new. Not set: from the first start on.
     pub(crate) read_from_block: Option<u64>,
+    /// Calls that one caller has in a second; five times as many at once.
+    pub(crate) calls_per_second: NonZeroU32,
 }
 
 impl Default for Section {
@@ -57,6 +75,7 @@ impl Default for Section {
             tls_certificate: None,
             tls_key: None,
             read_from_block: None,
+            calls_per_second: CALLS_PER_SECOND,
         }
     }
 }
@@ -67,8 +86,57 @@ impl Default for Section {
 pub(crate) struct TenantConfig {
     /// Name: letters, digits, `-` and `_`. It names the tenant's directory, too.
     pub(crate) name: String,
-    /// File with its key, at least 16 characters, readable by this user alone.
-    pub(crate) key_file: PathBuf,
+    /// File with the key of the tenant's only caller, which is called as the tenant and has every role.
+    pub(crate) key_file: Option<PathBuf>,
+    /// Callers with keys.
+    #[serde(default)]
+    pub(crate) keys: Vec<KeyConfig>,
+    /// Above which amount an order waits for a checker: by currency, as messages write both.
+    #[serde(default)]
+    pub(crate) approval_above: BTreeMap<String, String>,
+}
+
+/// The screening service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScreeningSection {
+    /// Where orders are posted. `https://`; `http://` only to this machine.
+    pub(crate) url: String,
+    /// File with the key that goes with every question.
+    pub(crate) key_file: Option<PathBuf>,
+    /// How long an answer may take, in milliseconds.
+    #[serde(default = "default_screening_timeout_ms")]
+    pub(crate) timeout_ms: u64,
+    /// Certificates in PEM that are trusted to name the service. Not set: this machine's own.
+    pub(crate) tls_roots: Option<PathBuf>,
+}
+
+fn default_screening_timeout_ms() -> u64 {
+    10_000
+}
+
+/// Who commits the audit log to the ledger.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuditSection {
+    /// The account, which is used for nothing else.
+    pub(crate) account: Address,
+    /// Key that signs for it: a name in the keystore, or of a device.
+    pub(crate) key: String,
+    /// The currency whose token carries the commitment. No unit moves.
+    pub(crate) currency: String,
+}
+
+/// A caller with a key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyConfig {
+    /// The caller's permanent name. One caller may have several keys.
+    pub(crate) name: String,
+    /// What it may do: maker, checker, treasurer, compliance, auditor, read-only.
+    pub(crate) roles: Vec<String>,
+    /// File with the key, at least 16 characters, readable by this user alone.
+    pub(crate) file: PathBuf,
 }
 
 impl Config {
@@ -99,9 +167,30 @@ impl Config {
             if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
                 return Err((field, format!("{name:?} is not 1 to 64 letters, digits, - and _")));
             }
+            if tenant.keys.len() > KEYS_MAX {
+                return Err((format!("tenants[{place}].keys"), format!("a tenant has at most {KEYS_MAX} keys")));
+            }
+            if tenant.key_file.is_none() && tenant.keys.is_empty() && self.oidc.is_none() {
+                return Err((format!("tenants[{place}].keys"), "without keys and [oidc] nobody could use it".into()));
+            }
             if self.tenants.iter().take(place).any(|other| other.name == *name) {
                 return Err((field, format!("{name:?} is there twice")));
             }
+        }
+        if let Some(audit) = &self.audit {
+            if self.accounts.iter().any(|account| account.address == audit.account) {
+                let rule = format!("{} is an account that pays or is paid: commit from one of its own", audit.account);
+                return Err(("audit.account".into(), rule));
+            }
+            if !self.currencies.iter().any(|currency| currency.code == audit.currency) {
+                return Err(("audit.currency".into(), format!("{:?} is no configured currency", audit.currency)));
+            }
+        }
+        if let Some(screening) = &self.screening
+            && !(1..=SCREENING_TIMEOUT_MS_MAX).contains(&screening.timeout_ms)
+        {
+            let rule = format!("an answer takes 1 to {SCREENING_TIMEOUT_MS_MAX} milliseconds");
+            return Err(("screening.timeout_ms".into(), rule));
         }
         if self.gateway.tls_certificate.is_some() != self.gateway.tls_key.is_some() {
             return Err(("gateway.tls_certificate".into(), "a certificate and its key are set together".into()));
@@ -140,9 +229,24 @@ mod tests {
             ("'bank-a', key_file", "'', key_file", "tenants[0].name"),
             ("'bank-a', key_file", "'..', key_file", "tenants[0].name"),
             ("[[accounts]]", "[gateway]\ntls_key = 'x'\n[[accounts]]", "gateway.tls_certificate"),
+            ("[[accounts]]", "[gateway]\ncalls_per_second = 0\n[[accounts]]", "gateway.calls_per_second"),
             ("[[accounts]]", "[gateway]\nlisten = 'x'\n[[accounts]]", "gateway.listen"),
             ("0x3C44", "0x3C", "accounts[0].address"),
             ("tenants = [{ name = 'bank-a', key_file = 'bank-a.key' }]", "tenants = []", "tenants"),
+            ("'bank-a', key_file = 'bank-a.key'", "'bank-a'", "tenants[0].keys"),
+            ("key_file = 'bank-a.key'", "keys = [{ name = 'anna', file = 'x' }]", "roles"),
+            (
+                "[[accounts]]",
+                "[audit]\naccount = '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC'\nkey = 'x'\ncurrency = 'EUR'\n[[accounts]]",
+                "audit.account",
+            ),
+            (
+                "[[accounts]]",
+                "[audit]\naccount = '0x90F79bf6EB2c4f870365E785982E1f101E93b906'\nkey = 'x'\ncurrency = 'USD'\n[[accounts]]",
+                "audit.currency",
+            ),
+            ("[[accounts]]", "[screening]\nurl = 'https://x'\ntimeout_ms = 0\n[[accounts]]", "screening.timeout_ms"),
+            ("[[accounts]]", "[oidc]\nissuer = 'https://x'\n[[accounts]]", "audience"),
         ] {
             assert!(GOOD.contains(from), "{from}");
             let failure = load(&GOOD.replacen(from, to, 1)).unwrap_err();

@@ -1,5 +1,6 @@
 //! `florin gateway`: what a bank's systems talk to, beside a node.
 
+mod audit;
 pub(crate) mod config;
 
 use crate::{
@@ -14,38 +15,46 @@ use crate::{
     remote::client_failure,
     telemetry::Telemetry,
 };
-use alloy_primitives::{Address, B256};
-use clap::Args;
-use config::{Config, TenantConfig};
+use alloy_primitives::Address;
+use clap::{Args, Subcommand};
+use config::{Config, KeyConfig, Section, TenantConfig};
 use florin_client::Signer;
 use florin_gateway::{
-    Faults, Gateway, GatewayError, Setup, Tenant,
+    Controls, Faults, Gateway, GatewayError, ScreeningConfig, Setup,
+    access::{Key, Peer, Role, Tenant},
+    audit::AnchorConfig,
     book::{Book, TokenEntry},
 };
 use florin_history::Location;
 use florin_iso20022::Limits;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 use tokio::runtime::Builder;
+use zeroize::Zeroizing;
 
-/// Fewest characters of a tenant's key.
+/// Fewest characters of a caller's key.
 const KEY_CHARS_MIN: usize = 16;
 
 /// Takes ISO 20022 messages of banks, pays what they order, and answers them.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   florin gateway --config gateway.toml --genesis genesis.json
   florin gateway --config gateway.toml --genesis genesis.json --passphrase-file passphrase --json
+  florin gateway audit verify --config gateway.toml --genesis genesis.json
   curl -H 'Authorization: Bearer KEY' -H 'Prefer: wait=10' --data-binary @pacs008.xml http://127.0.0.1:8600/v1/messages
 
 The file says who may use it, which tokens currencies mean, and who is who on the ledger; specs/gateway.md has every field.
-What it remembers is in its database: back it up. It can be killed at any moment and started again.")]
+What it remembers is in its database: back it up. It can be killed at any moment and started again."
+)]
 pub(crate) struct GatewayCommand {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// The gateway's configuration, TOML.
     #[arg(long, value_name = "FILE", default_value = "gateway.toml")]
     config: PathBuf,
@@ -57,8 +66,21 @@ pub(crate) struct GatewayCommand {
     passphrase: PassphraseSource,
 }
 
+/// What else is done with a gateway's files.
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// The audit log: who did and saw what.
+    Audit {
+        #[command(subcommand)]
+        action: audit::AuditAction,
+    },
+}
+
 /// Runs `florin gateway` until it is told to stop.
 pub(crate) fn run(command: &GatewayCommand, output: Output) -> Result<(), Failure> {
+    if let Some(Action::Audit { action }) = &command.action {
+        return audit::run(action, output);
+    }
     let config = Config::load(&command.config)?;
     let telemetry = Telemetry::start(&NodeConfig::default(), "gateway")?;
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
@@ -84,7 +106,7 @@ async fn serve(command: &GatewayCommand, config: &Config, output: Output) -> Res
     let section = &config.gateway;
     let certificate = tls::open(&root, "gateway", (&section.tls_certificate, &section.tls_key))?;
     let scheme = if certificate.is_some() { "https" } else { "http" };
-    let address = monitoring::serve_router("gateway", section.listen, certificate, gateway.router()).await?;
+    let address = monitoring::serve_router("gateway", section.listen, certificate, router(&gateway)).await?;
     let stop = crate::node::stop_request(None)?;
     let url = format!("{scheme}://{address}");
     let value = json!({ "url": url, "database": database, "accounts": accounts, "tenants": tenants });
@@ -97,6 +119,18 @@ async fn serve(command: &GatewayCommand, config: &Config, output: Output) -> Res
         ])
     })?;
     gateway.run(stop).await.map_err(gateway_failure)
+}
+
+/// The gateway's HTTP, which is told where each request comes from.
+pub(crate) fn router(gateway: &Gateway) -> axum::Router {
+    use axum::extract::{ConnectInfo, Request};
+    gateway.router().layer(axum::middleware::map_request(async |mut request: Request| {
+        let client = request.extensions().get::<ConnectInfo<monitoring::Client>>().map(|ConnectInfo(client)| client.0);
+        if let Some(client) = client {
+            request.extensions_mut().insert(Peer(client.ip()));
+        }
+        request
+    }))
 }
 
 async fn set_up(command: &GatewayCommand, config: &Config, root: &Path, network: Network) -> Result<Setup, Failure> {
@@ -113,21 +147,14 @@ async fn set_up(command: &GatewayCommand, config: &Config, root: &Path, network:
     for (place, token) in tokens.iter().enumerate() {
         check_digits(place, token)?;
     }
+    let opened = config.tenants.iter().enumerate().map(|(place, tenant)| open_tenant(place, tenant, &tokens, root));
+    let tenants = opened.collect::<Result<_, _>>()?;
     let names = config.tenants.iter().map(|tenant| tenant.name.clone()).collect();
     let book = Book::new(&config.accounts, tokens, &names)
         .map_err(|error| Failure::usage("gateway.config", error, "mend the field; every account is named once"))?;
-    let password =
-        section.database_password_file.as_ref().map(|file| files::read_secret(&root.join(file))).transpose()?;
-    let is_server = section.database.starts_with("postgres");
-    let place = if is_server {
-        section.database.clone()
-    } else {
-        let file = section.database.strip_prefix("sqlite:").unwrap_or(&section.database);
-        root.join(file).display().to_string()
-    };
-    let location = Location::parse(&place, password.as_ref().map(|text| text.trim()))
-        .map_err(|error| Failure::usage("gateway.config", error, "correct gateway.database"))?;
+    let location = location(section, root)?;
     let signers = signers(command, config)?;
+    let controls = controls(command, config, &book, root)?;
     let genesis_hash = crate::genesis::block(&network.genesis)?.hash();
     let head = network.client.block_number().await.map_err(crate::remote::client_failure)?;
     Ok(Setup {
@@ -139,11 +166,27 @@ async fn set_up(command: &GatewayCommand, config: &Config, root: &Path, network:
         book,
         signers,
         transaction_gas_max: network.genesis.rules.at(head).transaction_gas_max,
-        tenants: config.tenants.iter().map(|tenant| open_tenant(tenant, root)).collect::<Result<_, _>>()?,
+        tenants,
+        controls,
         folder: section.folder.as_ref().map(|folder| root.join(folder)),
         read_from: section.read_from_block,
         limits: Limits::default(),
     })
+}
+
+/// Where the gateway remembers.
+fn location(section: &Section, root: &Path) -> Result<Location, Failure> {
+    let password =
+        section.database_password_file.as_ref().map(|file| files::read_secret(&root.join(file))).transpose()?;
+    let is_server = section.database.starts_with("postgres");
+    let place = if is_server {
+        section.database.clone()
+    } else {
+        let file = section.database.strip_prefix("sqlite:").unwrap_or(&section.database);
+        root.join(file).display().to_string()
+    };
+    Location::parse(&place, password.as_ref().map(|text| text.trim()))
+        .map_err(|error| Failure::usage("gateway.config", error, "correct gateway.database"))
 }
 
 /// A token whose digits are not the currency's would pay a hundred times too much, or too little.
@@ -189,17 +232,86 @@ fn signers(command: &GatewayCommand, config: &Config) -> Result<BTreeMap<Address
     Ok(signers)
 }
 
-fn open_tenant(tenant: &TenantConfig, root: &Path) -> Result<Tenant, Failure> {
-    let text = files::read_secret(&root.join(&tenant.key_file))?;
-    let key = text.trim();
+/// Who decides beside the ledger.
+fn controls(command: &GatewayCommand, config: &Config, book: &Book, root: &Path) -> Result<Controls, Failure> {
+    let screening = config.screening.as_ref().map(|section| {
+        let key = section.key_file.as_ref().map(|file| files::read_secret(&root.join(file))).transpose()?;
+        Ok::<_, Failure>(ScreeningConfig {
+            url: section.url.clone(),
+            key: key.map(|key| Zeroizing::new(key.trim().to_owned())),
+            timeout_ms: section.timeout_ms,
+            roots: crate::network::roots(section.tls_roots.as_ref().map(|file| root.join(file)).as_deref())?,
+        })
+    });
+    let anchor = config.audit.as_ref().map(|section| {
+        let store = accounts::Store::open(&command.keystore)?;
+        let signer = accounts::named(&section.key, &store, &command.passphrase)?;
+        let other = signer.address();
+        let wrong = |rule: String| Failure::usage("gateway.config", rule, "name the account's own key");
+        if other != section.account {
+            return Err(wrong(format!(
+                "field audit.key: {:?} is the key of {other}, not of {}",
+                section.key, section.account
+            )));
+        }
+        let token =
+            book.token(&section.currency).map_err(|reason| wrong(format!("field audit.currency: {}", reason.words)))?;
+        Ok(AnchorConfig { signer, token: token.address })
+    });
+    Ok(Controls {
+        oidc: config.oidc.clone(),
+        screening: screening.transpose()?,
+        anchor: anchor.transpose()?,
+        calls_per_second: Some(config.gateway.calls_per_second),
+    })
+}
+
+fn open_tenant(place: usize, tenant: &TenantConfig, tokens: &[TokenEntry], root: &Path) -> Result<Tenant, Failure> {
+    let mut keys = Vec::new();
+    if let Some(file) = &tenant.key_file {
+        keys.push(Key::new(&tenant.name, Role::ALL, &open_key(&tenant.name, &root.join(file))?));
+    }
+    for KeyConfig { name, roles, file } in &tenant.keys {
+        let known = roles.iter().map(|role| Role::from_name(role).ok_or(role)).collect::<Result<Vec<_>, _>>();
+        let roles = known.map_err(|role| {
+            let names = Role::ALL.map(Role::name).join(", ");
+            let message = format!("tenant {}, key of {name:?}: {role:?} is no role", tenant.name);
+            Failure::usage("gateway.config", message, format_args!("write some of: {names}"))
+        })?;
+        keys.push(Key::new(name, roles, &open_key(name, &root.join(file))?));
+    }
+    let mut approval_above = BTreeMap::new();
+    for (currency, amount) in &tenant.approval_above {
+        let token = tokens.iter().find(|token| token.currency == *currency);
+        let parsed = token.and_then(|token| {
+            let currency = florin_types::Currency::new(currency, token.digits).ok()?;
+            florin_types::Amount::parse(amount, currency).ok()
+        });
+        let Some(limit) = parsed else {
+            return Err(Failure::usage(
+                "gateway.config",
+                format_args!(
+                    "field tenants[{place}].approval_above: {currency} = {amount:?} is no amount of a configured currency"
+                ),
+                "write it as messages do, such as EUR = \"10000.00\"",
+            ));
+        };
+        approval_above.insert(currency.clone(), limit.minor());
+    }
+    Ok(Tenant { name: tenant.name.clone(), keys, approval_above })
+}
+
+fn open_key(name: &str, file: &Path) -> Result<Zeroizing<String>, Failure> {
+    let text = files::read_secret(file)?;
+    let key = Zeroizing::new(text.trim().to_owned());
     if key.chars().count() < KEY_CHARS_MIN {
         return Err(Failure::usage(
             "gateway.key",
-            format_args!("the key of tenant {} has fewer than {KEY_CHARS_MIN} characters", tenant.name),
+            format_args!("the key of {name} has fewer than {KEY_CHARS_MIN} characters"),
             "make one with `openssl rand -hex 32`",
         ));
     }
-    Ok(Tenant { name: tenant.name.clone(), key_digest: B256::new(Sha256::digest(key.as_bytes()).into()) })
+    Ok(key)
 }
 
 /// The gateway's own trouble, for people.

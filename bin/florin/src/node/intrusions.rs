@@ -44,6 +44,11 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ("peer_malformed", "a node sent a message that cannot be read"),
     ("peer_flood", "a node sent more transactions than a peer may, and they were dropped"),
     ("equivocation", "a validator signed two votes that contradict one another; the file is the evidence"),
+    ("gateway_stranger", "somebody came to the gateway with a key or token that is nobody's"),
+    (
+        "gateway_shut_out",
+        "an address failed too often to say who it is, and the gateway does not listen to it for a minute",
+    ),
     ("admin_act", "someone used a power over the ledger: a role, freeze, pause, seizure, policy, node or cap changed"),
 ];
 

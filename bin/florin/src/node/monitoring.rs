@@ -8,11 +8,11 @@
 use crate::failure::Failure;
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{State, connect_info::Connected},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
-    serve::Listener,
+    serve::{IncomingStream, Listener},
 };
 use florin_rpc::{Ban, Tls, TlsStream};
 use serde::Serialize;
@@ -80,7 +80,8 @@ pub(crate) async fn serve<N: Observed>(
     serve_router("monitoring", listen, tls, router(node)).await
 }
 
-/// Serves these answers through the door until the program ends. `section` of the configuration names the address.
+/// Serves these answers through the door until the program ends. `section` of the configuration names the address. Each request has
+/// its client's address as a [`Client`].
 pub(crate) async fn serve_router(
     section: &'static str,
     listen: SocketAddr,
@@ -97,11 +98,22 @@ pub(crate) async fn serve_router(
     let listener = TcpListener::bind(listen).await.map_err(taken)?;
     let address = listener.local_addr().map_err(taken)?;
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(Door::new(listener, address, tls), router).await {
+        let service = router.into_make_service_with_connect_info::<Client>();
+        if let Err(error) = axum::serve(Door::new(listener, address, tls), service).await {
             tracing::error!(%error, section, "it is no longer served");
         }
     });
     Ok(address)
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client(pub(crate) SocketAddr);
+
+impl Connected<IncomingStream<'_, Door>> for Client {
+    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+        Self(*stream.remote_addr())
+    }
 }
 
 /// A connection, with its place among all and with TLS where the port has a certificate.

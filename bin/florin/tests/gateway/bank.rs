@@ -4,7 +4,8 @@ use crate::common::{Running, text};
 use alloy_primitives::{Address, U256};
 use florin_client::{RpcClient, Signer, Verifier};
 use florin_gateway::{
-    Faults, Gateway, Setup, Tenant,
+    Controls, Faults, Gateway, Setup,
+    access::{Key, Role, Tenant},
     book::{Book, HolderConfig, TokenEntry},
 };
 use florin_history::Location;
@@ -12,7 +13,6 @@ use florin_iso20022::Limits;
 use florin_modules::token::IToken;
 use florin_types::Genesis;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
     io::{Read as _, Write as _},
@@ -116,6 +116,20 @@ impl Ledger {
         folder: Option<PathBuf>,
         faults: Faults,
     ) -> Result<Opened, florin_gateway::GatewayError> {
+        let tenants =
+            [("bank-a", KEY_A), ("bank-b", KEY_B)].map(|(name, key)| tenant(name, &[(name, &Role::ALL, key)]));
+        self.governed(location, folder, faults, tenants.into(), Controls::default()).await
+    }
+
+    /// The same with these callers, limits and controls.
+    pub async fn governed(
+        &self,
+        location: &Location,
+        folder: Option<PathBuf>,
+        faults: Faults,
+        tenants: Vec<Tenant>,
+        controls: Controls,
+    ) -> Result<Opened, florin_gateway::GatewayError> {
         let genesis = std::fs::read_to_string(self.at("demo/genesis.json")).unwrap();
         let genesis = Genesis::from_json(&genesis).unwrap();
         let rpc = self.rpc();
@@ -126,10 +140,6 @@ impl Ledger {
         let book = Book::new(&self.holders(), vec![euro], &names.map(String::from).into()).unwrap();
         let signers: BTreeMap<Address, Signer> =
             names.iter().map(|name| (self.address(name), self.signer(name))).collect();
-        let tenant = |name: &str, key: &str| Tenant {
-            name: name.into(),
-            key_digest: alloy_primitives::B256::new(Sha256::digest(key.as_bytes()).into()),
-        };
         let setup = Setup {
             location: location.clone(),
             rpc,
@@ -139,7 +149,8 @@ impl Ledger {
             book,
             signers,
             transaction_gas_max: genesis.rules.at(0).transaction_gas_max,
-            tenants: vec![tenant("bank-a", KEY_A), tenant("bank-b", KEY_B)],
+            tenants,
+            controls,
             folder,
             read_from: None,
             limits: Limits::default(),
@@ -222,6 +233,12 @@ impl Opened {
         self.serving.abort();
         self.gateway.close().await;
     }
+}
+
+/// A tenant whose callers have these names, roles and keys.
+pub fn tenant(name: &str, callers: &[(&str, &[Role], &str)]) -> Tenant {
+    let key = |(name, roles, key): &(&str, &[Role], &str)| Key::new(name, roles.iter().copied(), key);
+    Tenant { name: name.into(), keys: callers.iter().map(key).collect(), ..Tenant::default() }
 }
 
 /// SQLite in this file.

@@ -1,23 +1,26 @@
-//! HTTP: messages in, answers and what is known out. Every call names its tenant by its key.
+//! HTTP: messages in, answers and what is known out. Every call is a caller's, whose tenant decides what it sees.
 
+mod approvals;
+mod audit;
+mod guard;
 mod problem;
 
 use crate::{
+    access::Caller,
     book::{Holder, TokenEntry},
     exceptions::as_they_are,
-    gateway::{Shared, Tenant, now_ms},
+    gateway::{Shared, now_ms},
     identity::{day_begins_ms, day_text, time_text},
     inbox::{Arrival, receive},
     statement::{Day, statement, without},
-    store::{Answer, MESSAGE_REFUSED, MessageRow, Order},
+    store::{Answer, MESSAGE_REFUSED, MessageRow, Order, Sender},
 };
-use alloy_primitives::B256;
 use axum::{
     Json, Router,
     body::Body,
-    extract::{Path, Query, Request, State},
+    extract::{Path, Query, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    middleware::{self, Next},
+    middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -25,7 +28,6 @@ use florin_iso20022::{Limits, parse};
 use problem::Problem;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::Instant};
 
@@ -61,7 +63,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/notifications", get(notifications))
         .route("/v1/notifications/{id}", get(notification))
         .route("/v1/accounts/{number}/statement", get(account_statement))
-        .route_layer(middleware::from_fn_with_state(api.clone(), admit))
+        .route("/v1/approvals", get(approvals::list))
+        .route("/v1/approvals/{order}", post(approvals::decide))
+        .route("/v1/audit", get(audit::list))
+        .route_layer(middleware::from_fn_with_state(api.clone(), guard::admit))
         .route("/healthz", get(health))
         .fallback(async || {
             Problem::new(StatusCode::NOT_FOUND, "path.unknown", "there is nothing here", "see specs/gateway.md")
@@ -69,31 +74,9 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .with_state(api)
 }
 
-/// Finds the tenant by its key, or ends the call.
-async fn admit(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let key = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = key.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
-    let digest = key.map(|key| B256::new(Sha256::digest(key.as_bytes()).into()));
-    // Digests are compared, so that the time says nothing about a key.
-    let tenant = digest.and_then(|digest| api.shared.tenants.iter().find(|tenant| tenant.key_digest == digest));
-    match tenant {
-        Some(tenant) => {
-            request.extensions_mut().insert(tenant.clone());
-            next.run(request).await
-        }
-        None => {
-            let what = if key.is_some() { "the key is not known" } else { "a key is needed" };
-            let next = "send the tenant's key in the header Authorization, as: Bearer KEY";
-            let mut response = Problem::new(StatusCode::UNAUTHORIZED, "access.key", what, next).into_response();
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            response
-        }
-    }
-}
-
 async fn take_message(
     State(api): State<Api>,
-    axum::Extension(tenant): axum::Extension<Tenant>,
+    axum::Extension(caller): axum::Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Answered {
@@ -102,7 +85,8 @@ async fn take_message(
     let bytes_max = api.shared.limits.bytes_max;
     let read = tokio::time::timeout(BODY_TIME_MAX, axum::body::to_bytes(body, bytes_max)).await;
     let content = read.map_err(|_| Problem::slow())?.map_err(|_| Problem::large(bytes_max))?;
-    let (number, known) = match receive(&api.shared.store, &tenant.name, &content, None, now_ms()).await? {
+    let sender = Sender { tenant: &caller.tenant, maker: &caller.name, file: None };
+    let (number, known) = match receive(&api.shared.store, &sender, &content, now_ms()).await? {
         Arrival::New(number) => (number, false),
         Arrival::Known(number) => (number, true),
         Arrival::Busy => return Err(busy()),
@@ -114,7 +98,7 @@ async fn take_message(
     let final_deadline = Instant::now() + wait.unwrap_or(Duration::ZERO);
     let mut changed = api.shared.changed.subscribe();
     loop {
-        let row = find_message(&api, &tenant, number).await?;
+        let row = find_message(&api, &caller, number).await?;
         let is_over = row.is_read() && (row.state != crate::store::MESSAGE_OPEN || Instant::now() >= final_deadline);
         if is_over || Instant::now() >= deadline {
             return respond(&api, &row, known, wants_json(&headers)).await;
@@ -167,9 +151,9 @@ fn content(answer: &Answer, json: bool) -> Answered {
     Ok(([(header::CONTENT_TYPE, "application/xml")], answer.content.clone()).into_response())
 }
 
-async fn find_message(api: &Api, tenant: &Tenant, number: u64) -> Result<MessageRow, Problem> {
+async fn find_message(api: &Api, caller: &Caller, number: u64) -> Result<MessageRow, Problem> {
     let mut work = api.shared.store.read().await?;
-    let found = api.shared.store.message(&mut work, &tenant.name, number).await?;
+    let found = api.shared.store.message(&mut work, &caller.tenant, number).await?;
     found.ok_or_else(|| Problem::unknown("message", &number.to_string()))
 }
 
@@ -179,10 +163,10 @@ fn number_of(text: &str) -> Result<u64, Problem> {
 
 async fn message(
     State(api): State<Api>,
-    axum::Extension(tenant): axum::Extension<Tenant>,
+    axum::Extension(caller): axum::Extension<Caller>,
     Path(number): Path<String>,
 ) -> Answered {
-    let row = find_message(&api, &tenant, number_of(&number)?).await?;
+    let row = find_message(&api, &caller, number_of(&number)?).await?;
     let mut work = api.shared.store.read().await?;
     let counts = api.shared.store.states_of(&mut work, row.number).await?;
     let answers = api.shared.store.answers_about(&mut work, row.number).await?;
@@ -219,28 +203,33 @@ fn about(answer: &Answer) -> Value {
 
 async fn answer(
     State(api): State<Api>,
-    axum::Extension(tenant): axum::Extension<Tenant>,
+    axum::Extension(caller): axum::Extension<Caller>,
     Path(number): Path<String>,
     headers: HeaderMap,
 ) -> Answered {
-    let row = find_message(&api, &tenant, number_of(&number)?).await?;
+    let row = find_message(&api, &caller, number_of(&number)?).await?;
     respond(&api, &row, true, wants_json(&headers)).await
 }
 
 async fn payment(
     State(api): State<Api>,
-    axum::Extension(tenant): axum::Extension<Tenant>,
+    axum::Extension(caller): axum::Extension<Caller>,
     Path(uetr): Path<String>,
 ) -> Answered {
     let named = crate::Uetr::parse(&uetr).ok_or_else(|| Problem::unknown("payment", &uetr))?.to_string();
     let mut work = api.shared.store.read().await?;
-    let orders = api.shared.store.orders_under(&mut work, &tenant.name, &named).await?;
+    let orders = api.shared.store.orders_under(&mut work, &caller.tenant, &named).await?;
     let orders = as_they_are(&api.shared.store, &mut work, orders).await?;
-    let entries = api.shared.store.entries_under(&mut work, &tenant.name, &named).await?;
+    let entries = api.shared.store.entries_under(&mut work, &caller.tenant, &named).await?;
     if orders.is_empty() && entries.is_empty() {
         return Err(Problem::unknown("payment", &named));
     }
-    let orders: Vec<Value> = orders.iter().map(|order| told_order(&api, order)).collect();
+    let mut told = Vec::with_capacity(orders.len());
+    for order in &orders {
+        let mut value = told_order(&api, order);
+        approvals::add_decisions(&api, &mut work, order, &mut value).await?;
+        told.push(value);
+    }
     let entries: Vec<Value> = entries
         .iter()
         .map(|entry| {
@@ -255,7 +244,7 @@ async fn payment(
             })
         })
         .collect();
-    Ok(Json(json!({ "uetr": named, "orders": orders, "entries": entries })).into_response())
+    Ok(Json(json!({ "uetr": named, "orders": told, "entries": entries })).into_response())
 }
 
 fn told_order(api: &Api, order: &Order) -> Value {
@@ -289,24 +278,24 @@ struct After {
 
 async fn notifications(
     State(api): State<Api>,
-    axum::Extension(tenant): axum::Extension<Tenant>,
+    axum::Extension(caller): axum::Extension<Caller>,
     query: Result<Query<After>, axum::extract::rejection::QueryRejection>,
 ) -> Answered {
     let Query(After { after }) = query.map_err(|_| Problem::parameter("after", "a whole number, as `number` says"))?;
     let mut work = api.shared.store.read().await?;
-    let found = api.shared.store.notifications(&mut work, &tenant.name, after, PAGE_MAX).await?;
+    let found = api.shared.store.notifications(&mut work, &caller.tenant, after, PAGE_MAX).await?;
     let told: Vec<Value> = found.iter().map(about).collect();
     Ok(Json(json!({ "notifications": told })).into_response())
 }
 
 async fn notification(
     State(api): State<Api>,
-    axum::Extension(tenant): axum::Extension<Tenant>,
+    axum::Extension(caller): axum::Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Answered {
     let mut work = api.shared.store.read().await?;
-    let found = api.shared.store.answer_by_id(&mut work, &tenant.name, &id).await?;
+    let found = api.shared.store.answer_by_id(&mut work, &caller.tenant, &id).await?;
     content(&found.ok_or_else(|| Problem::unknown("notification", &id))?, wants_json(&headers))
 }
 
@@ -318,13 +307,13 @@ struct Asked {
 
 async fn account_statement(
     State(api): State<Api>,
-    axum::Extension(tenant): axum::Extension<Tenant>,
+    axum::Extension(caller): axum::Extension<Caller>,
     Path(number): Path<String>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
 ) -> Answered {
     let Query(asked) = asked.map_err(|_| Problem::parameter("day", "a day that has begun, as YYYY-MM-DD"))?;
     let book = &api.shared.book;
-    let holder = book.of(&tenant.name, &number).ok_or_else(|| Problem::unknown("account", &number))?;
+    let holder = book.of(&caller.tenant, &number).ok_or_else(|| Problem::unknown("account", &number))?;
     let token = match &asked.currency {
         Some(currency) => book.token(currency).ok(),
         None => book.tokens().next(),

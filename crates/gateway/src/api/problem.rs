@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// A refused call.
 #[derive(Debug)]
@@ -16,11 +17,20 @@ pub(crate) struct Problem {
     detail: String,
     next: String,
     errors: Value,
+    /// Seconds after which it makes sense to ask again.
+    retry_after: Option<u64>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &str, detail: impl Into<String>, next: &str) -> Self {
-        Self { status, code: code.into(), detail: detail.into(), next: next.into(), errors: Value::Null }
+        Self {
+            status,
+            code: code.into(),
+            detail: detail.into(),
+            next: next.into(),
+            errors: Value::Null,
+            retry_after: None,
+        }
     }
 
     pub(crate) fn unknown(what: &str, name: &str) -> Self {
@@ -41,6 +51,11 @@ impl Problem {
 
     pub(crate) fn busy(what: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", what, "ask again in a moment: nothing was taken")
+    }
+
+    pub(crate) fn too_many(code: &str, detail: &str, wait: Duration) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail, "wait as long as Retry-After says");
+        Self { retry_after: Some(wait.as_secs().saturating_add(1)), ..problem }
     }
 
     pub(crate) fn slow() -> Self {
@@ -99,8 +114,9 @@ impl IntoResponse for Problem {
         }
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, kind, body.to_string()).into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let is_busy = self.status == StatusCode::SERVICE_UNAVAILABLE;
+        if let Some(seconds) = self.retry_after.or(is_busy.then_some(1)) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -1,7 +1,7 @@
 //! What arrived.
 
 use super::{Store, clean, perhaps};
-use crate::GatewayError;
+use crate::{GatewayError, order::State};
 use alloy_primitives::B256;
 use florin_history::sql::{Failure, Fields, Statement, Value, Work, bytes, number, text};
 
@@ -15,6 +15,16 @@ const RECEIVED: &str = "received";
 
 const COLUMNS: &str =
     "number, tenant, received_ms, state, name, message_id, created, count, control_sum, problem, file";
+
+/// Where a message comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sender<'a> {
+    pub(crate) tenant: &'a str,
+    /// Who made what it orders: a caller's permanent name, or what no caller is called.
+    pub(crate) maker: &'a str,
+    /// Name of the file that it came in.
+    pub(crate) file: Option<&'a str>,
+}
 
 /// A message without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,22 +118,22 @@ impl Store {
     pub(crate) async fn receive(
         &self,
         work: &mut Work,
-        tenant: &str,
+        sender: &Sender<'_>,
         content: &[u8],
         digest: B256,
-        file: Option<&str>,
         now_ms: u64,
     ) -> Result<u64, GatewayError> {
         let message = self.next_number(work, "messages").await?;
-        let columns = ["number", "tenant", "digest", "content", "file", "received_ms", "state"];
+        let columns = ["number", "tenant", "digest", "content", "file", "received_ms", "state", "maker"];
         let values = vec![
             number(message),
-            text(tenant),
+            text(sender.tenant),
             bytes(digest),
             Value::Bytes(content.to_vec()),
-            perhaps(file),
+            perhaps(sender.file),
             number(now_ms),
             text(RECEIVED),
+            clean(sender.maker),
         ];
         self.insert(work, "messages", &columns, vec![values]).await?;
         Ok(message)
@@ -148,11 +158,12 @@ impl Store {
 
     /// Open messages that have no order on its way of their own, oldest first.
     pub(crate) async fn messages_over(&self, work: &mut Work, limit: u64) -> Result<Vec<MessageRow>, GatewayError> {
+        let going_on = State::going_on();
         let sql = format!(
             "SELECT {COLUMNS} FROM messages WHERE state = $1 AND NOT EXISTS (SELECT 1 FROM orders WHERE \
-             orders.message = messages.number AND orders.state IN ('held', 'checked', 'signed')) AND NOT EXISTS \
+             orders.message = messages.number AND orders.state IN ({going_on})) AND NOT EXISTS \
              (SELECT 1 FROM orders AS mine JOIN orders AS first ON first.number = mine.same_as WHERE \
-             mine.message = messages.number AND first.state IN ('held', 'checked', 'signed')) ORDER BY number LIMIT $2"
+             mine.message = messages.number AND first.state IN ({going_on})) ORDER BY number LIMIT $2"
         );
         self.messages(work, sql, vec![text(MESSAGE_OPEN), number(limit)]).await
     }

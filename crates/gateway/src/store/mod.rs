@@ -1,14 +1,18 @@
 //! What is durable. Every function is a few statements; whoever calls decides what is one SQL transaction.
 
 mod answers;
+mod audit;
+mod decisions;
 mod entries;
 mod messages;
 mod orders;
 mod submissions;
 
 pub(crate) use answers::{Answer, NewAnswer, Purpose};
+pub(crate) use audit::{AnchorRow, AuditRow};
+pub(crate) use decisions::{Decision, DecisionRow, Stage, Verdict};
 pub(crate) use entries::{Entry, EntryDetails, Side};
-pub(crate) use messages::{MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, ReadAs};
+pub(crate) use messages::{MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, ReadAs, Sender};
 pub(crate) use orders::{Details, Kind as OrderKind, NewOrder, Order, Told};
 pub(crate) use submissions::{Submission, SubmissionState};
 
@@ -22,8 +26,10 @@ use florin_history::{
 };
 use std::time::{Duration, Instant};
 
-const SCHEMA: Schema =
-    Schema { changes: &[(1, "gateway", beginning), (4, "mass", many_orders)], survives_power_cuts: true };
+const SCHEMA: Schema = Schema {
+    changes: &[(1, "gateway", beginning), (3, "access", access), (4, "mass", many_orders)],
+    survives_power_cuts: true,
+};
 /// Rows of one statement: few different ones, so that each is prepared once.
 const ROWS_AT_ONCE: [usize; 3] = [128, 16, 1];
 /// How long a read may take.
@@ -32,6 +38,11 @@ const READ_TIME_MAX: Duration = Duration::from_secs(20);
 /// What a new database is given.
 fn beginning(is_sqlite: bool) -> String {
     typed(include_str!("../../migrations/0001_gateway.sql"), is_sqlite)
+}
+
+/// Who made what, and who decided.
+fn access(is_sqlite: bool) -> String {
+    typed(include_str!("../../migrations/0003_access.sql"), is_sqlite)
 }
 
 /// How many orders are found, counted and followed at once; returns by their references.
@@ -104,6 +115,11 @@ impl Store {
         self.faults.pass(step)?;
         self.told(work.commit().await)?;
         self.faults.pass(step)
+    }
+
+    /// The same for what is no step of a round: tests do not stop there.
+    pub(crate) async fn commit_aside(&self, work: Work) -> Result<(), GatewayError> {
+        self.told(work.commit().await)
     }
 
     /// Passes a place at which a test may stop.

@@ -358,6 +358,12 @@ impl Store {
         Ok(found.into_iter().map(|order| (order.number, order)).collect())
     }
 
+    /// One order.
+    pub(crate) async fn order(&self, work: &mut Work, order: u64) -> Result<Order, GatewayError> {
+        let found = self.orders(work, "WHERE number = $1", vec![number(order)]).await?.pop();
+        found.ok_or_else(|| self.damaged(format!("order {order} is gone")))
+    }
+
     /// A tenant's orders under a UETR, oldest first.
     pub(crate) async fn orders_under(
         &self,
@@ -427,9 +433,10 @@ impl Store {
     }
 
     /// Lets go the orders whose day has come, whole batches at once.
-    pub(crate) async fn release_held(&self, work: &mut Work, now_ms: u64) -> Result<(), GatewayError> {
+    pub(crate) async fn release_held(&self, work: &mut Work, to: State, now_ms: u64) -> Result<(), GatewayError> {
+        debug_assert!(State::Held.leads_to(to), "{to:?}");
         let sql = "UPDATE orders SET state = $1 WHERE state = $2 AND due_ms <= $3";
-        let values = vec![text(State::Checked.name()), text(State::Held.name()), number(now_ms)];
+        let values = vec![text(to.name()), text(State::Held.name()), number(now_ms)];
         self.run(work, sql, values).await.map(drop)
     }
 
@@ -470,11 +477,16 @@ impl Store {
 
     /// How many orders are on their way.
     pub(crate) async fn waiting_count(&self, work: &mut Work) -> Result<u64, GatewayError> {
-        let states = vec![text(State::Held.name()), text(State::Checked.name()), text(State::Signed.name())];
-        self.count(work, "SELECT COUNT(*) FROM orders WHERE state IN ($1, $2, $3)", states).await
+        let sql = format!("SELECT COUNT(*) FROM orders WHERE state IN ({})", State::going_on());
+        self.count(work, &sql, Vec::new()).await
     }
 
-    async fn orders(&self, work: &mut Work, rest: &str, values: Vec<Value>) -> Result<Vec<Order>, GatewayError> {
+    pub(super) async fn orders(
+        &self,
+        work: &mut Work,
+        rest: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Order>, GatewayError> {
         let sql = format!("SELECT {} FROM orders {rest}", COLUMNS.join(", "));
         let rows = self.rows(work, "orders", Statement { sql, values }).await?;
         let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Order::read(&mut row)).collect();

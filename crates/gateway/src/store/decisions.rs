@@ -1,0 +1,194 @@
+//! Decisions over orders: of checkers, of the screening service, of compliance. Nothing here is ever changed.
+
+use super::{OrderKind, Store, clean, perhaps};
+use crate::{GatewayError, order::State, store::Order};
+use florin_history::sql::{Failure, Fields, Statement, Work, number, text};
+
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// A checker.
+    Approval,
+    /// The screening service.
+    Screening,
+    /// Somebody of compliance.
+    Review,
+}
+
+impl Stage {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Approval => "approval",
+            Self::Screening => "screening",
+            Self::Review => "review",
+        }
+    }
+}
+
+/// What was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Pass,
+    Refuse,
+    Hold,
+}
+
+impl Verdict {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Refuse => "refuse",
+            Self::Hold => "hold",
+        }
+    }
+}
+
+/// A decision, as it is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Decision<'a> {
+    pub(crate) stage: Stage,
+    pub(crate) verdict: Verdict,
+    pub(crate) code: Option<&'a str>,
+    pub(crate) words: Option<&'a str>,
+    /// Who decided; the service is nobody.
+    pub(crate) who: Option<&'a str>,
+    pub(crate) decided_ms: u64,
+}
+
+/// A decision, as it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DecisionRow {
+    pub(crate) stage: String,
+    pub(crate) verdict: String,
+    pub(crate) code: Option<String>,
+    pub(crate) words: Option<String>,
+    pub(crate) who: Option<String>,
+    pub(crate) decided_ms: u64,
+}
+
+/// An order that waits for a person, with its maker.
+pub(crate) struct Waiting {
+    pub(crate) order: Order,
+    pub(crate) maker: Option<String>,
+}
+
+/// Whether screening, or compliance after it, let an order pass.
+const PASSED: &str = "EXISTS (SELECT 1 FROM decisions WHERE decisions.order_number = orders.number AND \
+                      decisions.stage <> 'approval' AND decisions.verdict = 'pass')";
+
+impl Store {
+    /// Keeps a decision over an order.
+    pub(crate) async fn decide(
+        &self,
+        work: &mut Work,
+        order: &Order,
+        decision: &Decision<'_>,
+    ) -> Result<(), GatewayError> {
+        let next = self.next_number(work, "decisions").await?;
+        let columns = ["number", "tenant", "order_number", "stage", "verdict", "code", "words", "who", "decided_ms"];
+        let values = vec![
+            number(next),
+            text(&order.tenant),
+            number(order.number),
+            text(decision.stage.name()),
+            text(decision.verdict.name()),
+            perhaps(decision.code),
+            perhaps(decision.words),
+            perhaps(decision.who),
+            number(decision.decided_ms),
+        ];
+        self.insert(work, "decisions", &columns, vec![values]).await
+    }
+
+    /// What was decided over a tenant's order, oldest first.
+    pub(crate) async fn decisions_over(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        order: u64,
+    ) -> Result<Vec<DecisionRow>, GatewayError> {
+        let sql = "SELECT stage, verdict, code, words, who, decided_ms FROM decisions WHERE tenant = $1 AND \
+                   order_number = $2 ORDER BY number LIMIT 20";
+        let query = Statement { sql: sql.into(), values: vec![text(tenant), number(order)] };
+        let rows = self.rows(work, "decisions", query).await?;
+        let read = |mut row: Fields| {
+            Ok(DecisionRow {
+                stage: row.text()?,
+                verdict: row.text()?,
+                code: row.optional(Fields::text)?,
+                words: row.optional(Fields::text)?,
+                who: row.optional(Fields::text)?,
+                decided_ms: row.number()?,
+            })
+        };
+        let rows: Result<Vec<_>, Failure> = rows.into_iter().map(read).collect();
+        self.told(rows)
+    }
+
+    /// Who sent a message. Nothing for one that came before makers were kept.
+    pub(crate) async fn maker_of(&self, work: &mut Work, message: u64) -> Result<Option<String>, GatewayError> {
+        let sql = "SELECT maker FROM messages WHERE number = $1";
+        let query = Statement { sql: sql.into(), values: vec![number(message)] };
+        let row = self.rows(work, "messages", query).await?.pop();
+        let mut row = row.ok_or_else(|| self.damaged(format!("message {message} is gone")))?;
+        self.told(row.optional(Fields::text))
+    }
+
+    /// A tenant's orders that wait for a person, oldest first.
+    pub(crate) async fn waiting_for_people(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<Waiting>, GatewayError> {
+        let sql = "WHERE tenant = $1 AND state IN ($2, $3) AND number > $4 ORDER BY number LIMIT $5";
+        let (one, other) = (State::Waiting.name(), State::Review.name());
+        let values = vec![clean(tenant), text(one), text(other), number(after), number(limit)];
+        let mut waiting = Vec::new();
+        for order in self.orders(work, sql, values).await? {
+            let maker = self.maker_of(work, order.message).await?;
+            waiting.push(Waiting { order, maker });
+        }
+        Ok(waiting)
+    }
+
+    /// One of a tenant's orders.
+    pub(crate) async fn order_of(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        order: u64,
+    ) -> Result<Option<Order>, GatewayError> {
+        let values = vec![clean(tenant), number(order)];
+        Ok(self.orders(work, "WHERE tenant = $1 AND number = $2", values).await?.pop())
+    }
+
+    /// The oldest orders that the screening service was not heard about.
+    pub(crate) async fn unscreened(&self, work: &mut Work, limit: u64) -> Result<Vec<Order>, GatewayError> {
+        let sql = "WHERE state = $1 AND NOT EXISTS (SELECT 1 FROM decisions WHERE decisions.order_number = \
+                   orders.number AND decisions.stage <> 'approval') ORDER BY number LIMIT $2";
+        self.orders(work, sql, vec![text(State::Screening.name()), number(limit)]).await
+    }
+
+    /// Lets go what one transaction pays together, when screening let all of it pass: an order, or a batch's part.
+    pub(crate) async fn release_screened(&self, work: &mut Work, order: &Order) -> Result<(), GatewayError> {
+        let (from, to) = (State::Screening, State::Checked);
+        if order.kind != OrderKind::Item {
+            let sql = format!("UPDATE orders SET state = $1 WHERE number = $2 AND state = $3 AND {PASSED}");
+            return self
+                .run(work, &sql, vec![text(to.name()), number(order.number), text(from.name())])
+                .await
+                .map(drop);
+        }
+        let part = "message = $1 AND part = $2 AND kind = 'item'";
+        let sql = format!("SELECT COUNT(*) FROM orders WHERE {part} AND (state = $3 OR (state = $4 AND NOT {PASSED}))");
+        let (message, number_of_part) = (number(order.message), number(order.part));
+        let values = vec![message.clone(), number_of_part.clone(), text(State::Review.name()), text(from.name())];
+        if self.count(work, &sql, values).await? > 0 {
+            return Ok(());
+        }
+        let sql = format!("UPDATE orders SET state = $3 WHERE {part} AND state = $4");
+        self.run(work, &sql, vec![message, number_of_part, text(to.name()), text(from.name())]).await.map(drop)
+    }
+}
