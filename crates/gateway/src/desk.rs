@@ -173,7 +173,7 @@ impl Desk {
     }
 
     /// An order is one payment: what is known under its name is it, or is a reason to refuse this one.
-    async fn claim(&self, work: &mut Work, order: &mut NewOrder) -> Result<(), GatewayError> {
+    pub(crate) async fn claim(&self, work: &mut Work, order: &mut NewOrder) -> Result<(), GatewayError> {
         let Some(claim) = order.claim.clone() else { return Ok(()) };
         let Some(first) = self.store.order_by_claim(work, &claim).await? else { return Ok(()) };
         let says = |order: &NewOrder| (order.payer, order.payee, order.token, order.amount);

@@ -1,6 +1,7 @@
 //! The inbox: what arrives is durable before anybody says that it arrived.
 
 use crate::{GatewayError, identity::digest, store::Store};
+use florin_history::sql::Work;
 
 /// Messages that wait to be read.
 const UNREAD_MAX: u64 = 1_000;
@@ -26,16 +27,31 @@ pub(crate) async fn receive(
     file: Option<&str>,
     now_ms: u64,
 ) -> Result<Arrival, GatewayError> {
-    let digest = digest(content);
     let mut work = store.write().await?;
-    if let Some(row) = store.message_by_digest(&mut work, tenant, digest).await? {
+    let arrival = keep(store, &mut work, tenant, content, file, now_ms).await?;
+    if let Arrival::New(_) = arrival {
+        store.commit(work, "received").await?;
+    }
+    Ok(arrival)
+}
+
+/// The same within a transaction that makes more durable.
+pub(crate) async fn keep(
+    store: &Store,
+    work: &mut Work,
+    tenant: &str,
+    content: &[u8],
+    file: Option<&str>,
+    now_ms: u64,
+) -> Result<Arrival, GatewayError> {
+    let digest = digest(content);
+    if let Some(row) = store.message_by_digest(work, tenant, digest).await? {
         return Ok(Arrival::Known(row.number));
     }
-    let unread = store.unread_count(&mut work).await?;
-    if unread >= UNREAD_MAX || store.waiting_count(&mut work).await? >= WAITING_MAX {
+    let unread = store.unread_count(work).await?;
+    if unread >= UNREAD_MAX || store.waiting_count(work).await? >= WAITING_MAX {
         return Ok(Arrival::Busy);
     }
-    let number = store.receive(&mut work, tenant, content, digest, file, now_ms).await?;
-    store.commit(work, "received").await?;
+    let number = store.receive(work, tenant, content, digest, file, now_ms).await?;
     Ok(Arrival::New(number))
 }

@@ -37,10 +37,12 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod reason;
+mod request;
 mod statement;
 mod store;
 mod teller;
 
+pub use api::openapi_json;
 pub use error::GatewayError;
 pub use faults::Faults;
 pub use gateway::{Gateway, Setup, Tenant};

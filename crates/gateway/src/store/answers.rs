@@ -137,7 +137,12 @@ impl Store {
         self.run(work, sql, vec![number(upto)]).await.map(drop)
     }
 
-    async fn answers(&self, work: &mut Work, rest: &str, values: Vec<Value>) -> Result<Vec<Answer>, GatewayError> {
+    pub(super) async fn answers(
+        &self,
+        work: &mut Work,
+        rest: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Answer>, GatewayError> {
         let query = Statement { sql: format!("SELECT {READ} FROM answers {rest}"), values };
         let rows = self.rows(work, "answers", query).await?;
         let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Answer::read(&mut row)).collect();

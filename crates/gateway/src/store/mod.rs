@@ -2,14 +2,18 @@
 
 mod answers;
 mod entries;
+mod events;
 mod messages;
 mod orders;
+mod search;
 mod submissions;
 
 pub(crate) use answers::{Answer, NewAnswer, Purpose};
 pub(crate) use entries::{Entry, EntryDetails, Side};
+pub(crate) use events::{Event, Requested, Subject};
 pub(crate) use messages::{MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, ReadAs};
 pub(crate) use orders::{Details, Kind as OrderKind, NewOrder, Order, Told};
+pub(crate) use search::Search;
 pub(crate) use submissions::{Submission, SubmissionState};
 
 use crate::{Faults, GatewayError};
@@ -22,13 +26,23 @@ use florin_history::{
 };
 use std::time::{Duration, Instant};
 
-const SCHEMA: Schema = Schema { changes: &[(1, "gateway", beginning)], survives_power_cuts: true };
+const SCHEMA: Schema = Schema { changes: &[(1, "gateway", beginning), (2, "rest", rest)], survives_power_cuts: true };
 /// How long a read may take.
 const READ_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// What a new database is given.
 fn beginning(is_sqlite: bool) -> String {
     typed(include_str!("../../migrations/0001_gateway.sql"), is_sqlite)
+}
+
+/// What JSON needs beside messages.
+fn rest(is_sqlite: bool) -> String {
+    let triggers = if is_sqlite {
+        include_str!("../../migrations/0002_rest_sqlite.sql")
+    } else {
+        include_str!("../../migrations/0002_rest_postgres.sql")
+    };
+    typed(include_str!("../../migrations/0002_rest.sql"), is_sqlite) + triggers
 }
 
 /// The gateway's memory. Clones share it.

@@ -374,7 +374,12 @@ impl Store {
         self.count(work, "SELECT COUNT(*) FROM orders WHERE state IN ($1, $2, $3)", states).await
     }
 
-    async fn orders(&self, work: &mut Work, rest: &str, values: Vec<Value>) -> Result<Vec<Order>, GatewayError> {
+    pub(super) async fn orders(
+        &self,
+        work: &mut Work,
+        rest: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Order>, GatewayError> {
         let sql = format!("SELECT {} FROM orders {rest}", COLUMNS.join(", "));
         let rows = self.rows(work, "orders", Statement { sql, values }).await?;
         let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Order::read(&mut row)).collect();
