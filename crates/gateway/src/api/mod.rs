@@ -2,12 +2,16 @@
 //!
 //! A route exists by its handler's own description, from which the OpenAPI document is made: neither can be without the other.
 
+mod accounts;
 mod document;
+mod events;
+mod journey;
 mod messages;
 mod parts;
 mod payments;
 mod preview;
 mod problem;
+mod search;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -45,6 +49,7 @@ struct Api {
     shared: Arc<Shared>,
     bodies: Arc<Semaphore>,
     document: Arc<str>,
+    listeners: events::Listeners,
 }
 
 type Answered = Result<Response, Problem>;
@@ -56,10 +61,16 @@ fn of_tenants() -> OpenApiRouter<Api> {
         .routes(routes!(messages::message))
         .routes(routes!(messages::answer))
         .routes(routes!(payments::order_payment))
+        .routes(routes!(search::payments))
         .routes(routes!(payment))
+        .routes(routes!(journey::journey))
         .routes(routes!(messages::notifications))
         .routes(routes!(messages::notification))
+        .routes(routes!(accounts::accounts))
+        .routes(routes!(accounts::account))
         .routes(routes!(statements::account_statement))
+        .routes(routes!(accounts::participants))
+        .routes(routes!(events::events))
 }
 
 /// Routes that name nobody.
@@ -82,7 +93,7 @@ pub fn openapi_json() -> String {
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let document = openapi_json().into();
-    let api = Api { shared, bodies: Arc::new(Semaphore::new(BODIES_MAX)), document };
+    let api = Api { shared, bodies: Arc::new(Semaphore::new(BODIES_MAX)), document, listeners: Default::default() };
     let (closed, _) = of_tenants().split_for_parts();
     let (open, _) = of_everybody().split_for_parts();
     closed

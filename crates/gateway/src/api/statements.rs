@@ -3,16 +3,22 @@
 use super::{
     Answered, Api, READ_WAIT,
     document::{Read, Unknown},
-    parts::{Asked, Named},
+    parts::{Asked, Named, accepts},
     problem::Problem,
+    told::decimal,
 };
 use crate::{
-    book::{Holder, TokenEntry},
+    book::{Book, Holder, TokenEntry},
     gateway::{Tenant, now_ms},
-    identity::{day_begins_ms, day_text},
+    identity::{day_begins_ms, day_text, time_text},
     statement::{Day, statement, without},
+    store::Side,
 };
-use axum::{extract::State, http::header, response::IntoResponse};
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+    response::IntoResponse,
+};
 use serde::Deserialize;
 
 /// Movements of one statement.
@@ -34,13 +40,14 @@ pub(super) struct Which {
         ("day" = Option<String>, Query, description = "YYYY-MM-DD, UTC; today where it is left out", format = "date"),
         ("currency" = Option<String>, Query, description = "Code of ISO 4217; the first configured one where it is left out")
     ),
-    responses((status = 200, description = "The statement", body = String, content_type = "application/xml"), Read, Unknown)
+    responses((status = 200, description = "XML, or lines where `Accept` says csv", content((String = "application/xml"), (String = "text/csv"))), Read, Unknown)
 )]
 pub(super) async fn account_statement(
     State(api): State<Api>,
     axum::Extension(tenant): axum::Extension<Tenant>,
     Named(number): Named,
     Asked(asked): Asked<Which>,
+    headers: HeaderMap,
 ) -> Answered {
     let book = &api.shared.book;
     let holder = book.of(&tenant.name, &number).ok_or_else(|| Problem::unknown("account", &number))?;
@@ -53,7 +60,11 @@ pub(super) async fn account_statement(
     let day = asked.day.unwrap_or_else(|| day_text(now));
     let begins_ms = day_begins_ms(&day).filter(|begins| *begins <= now && day.len() == 10);
     let begins_ms = begins_ms.ok_or_else(|| Problem::parameter("day", "a day that has begun, as YYYY-MM-DD"))?;
-    let xml = make_statement(&api, holder, token, begins_ms, now).await?;
+    if accepts(&headers, "csv") {
+        let lines = make_statement(&api, holder, token, begins_ms, now, |day| csv(&api.shared.book, day)).await?;
+        return Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], lines).into_response());
+    }
+    let xml = make_statement(&api, holder, token, begins_ms, now, |day| Ok(statement(day, now)?)).await?;
     Ok(([(header::CONTENT_TYPE, "application/xml")], xml).into_response())
 }
 
@@ -64,6 +75,7 @@ async fn make_statement(
     token: &TokenEntry,
     begins_ms: u64,
     now: u64,
+    write: impl FnOnce(&Day<'_>) -> Result<String, Problem>,
 ) -> Result<String, Problem> {
     let shared = &api.shared;
     let proven = shared.chain.verifier.token_balance(&shared.chain.rpc, token.address, holder.address).await;
@@ -89,5 +101,66 @@ async fn make_statement(
     let opening = without(closing, &of_day).ok_or_else(Problem::fault)?;
     let is_over = ends_ms <= now && head.extension().timestamp_ms >= ends_ms;
     let day = Day { holder, token, begins_ms, is_over, opening, closing, entries: &of_day };
-    Ok(statement(&day, now)?)
+    write(&day)
+}
+
+/// A day as lines: the opening balance, the movements, the closing balance.
+fn csv(book: &Book, day: &Day<'_>) -> Result<String, Problem> {
+    let currency = day.token.currency.as_str();
+    let money = |minor| decimal(book, currency, minor).ok_or_else(Problem::fault);
+    let mut lines = String::from(
+        "line,time,side,amount,currency,uetr,end_to_end_id,counterparty,counterparty_number,remittance,block,transaction\n",
+    );
+    let mut write = |fields: [&str; 12]| {
+        let fields: Vec<String> = fields.into_iter().map(quoted).collect();
+        lines.push_str(&fields.join(","));
+        lines.push('\n');
+    };
+    let (begins, closing) = (time_text(day.begins_ms), money(day.closing)?);
+    write(["opening", &begins, "", &money(day.opening)?, currency, "", "", "", "", "", "", ""]);
+    for entry in day.entries {
+        let details = &entry.details;
+        let (name, number) = match entry.side {
+            Side::Credit => (&details.debtor, &details.debtor_account),
+            Side::Debit => (&details.creditor, &details.creditor_account),
+        };
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (time, amount) = (time_text(entry.time_ms), money(entry.amount)?);
+        let (block, hash) = (entry.height.to_string(), entry.hash.to_string());
+        let remittance = details.remittance.join(" ");
+        let [uetr, reference, name, number] = [&entry.uetr, &details.end_to_end, name, number].map(text);
+        let side = entry.side.name();
+        write(["entry", &time, side, &amount, currency, &uetr, &reference, &name, &number, &remittance, &block, &hash]);
+    }
+    write(["closing", "", "", &closing, currency, "", "", "", "", "", "", ""]);
+    Ok(lines)
+}
+
+/// A field of a line. What others wrote never begins as a formula does, which a spreadsheet would run.
+fn quoted(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_one_field_and_no_formula() {
+        for (text, field) in [
+            ("plain", "plain"),
+            ("a,b", "\"a,b\""),
+            ("say \"no\"", "\"say \"\"no\"\"\""),
+            ("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@x", "'@x"),
+            ("two\nlines", "\"two\nlines\""),
+            ("", ""),
+        ] {
+            assert_eq!(quoted(text), field, "{text}");
+        }
+    }
 }
