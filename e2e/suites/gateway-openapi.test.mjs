@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
-import { demo, onFlorinOnly } from "../lib/network.mjs";
+import { E2E_DIR, demo, onFlorinOnly } from "../lib/network.mjs";
 import { PYTHON, run } from "../lib/tools.mjs";
 
 const KEY = "demo-key-of-bank-a";
@@ -14,6 +14,13 @@ describe("gateway's OpenAPI document", { skip: onFlorinOnly }, () => {
   let net;
   before(async () => (net = await demo({ validators: 1, extraArguments: ["--gateway-port", "0"] })));
   after(() => net?.stop());
+
+  it("gives a client that works", async () => {
+    const env = { GATEWAY_URL: net.gatewayUrl, GATEWAY_KEY: KEY };
+    const { code, stderr } = await run(PYTHON, ["-m", "unittest", "-v", "test_gateway_client"], { env, cwd: path.join(E2E_DIR, "python") });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /Ran 2 tests/);
+  });
 
   it("is kept by every answer to schemathesis", async () => {
     const program = path.join(path.dirname(PYTHON), "schemathesis");

@@ -54,6 +54,32 @@ pub async fn get_text(url: &str, config: &RpcConfig, roots: &Roots) -> Result<St
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
+/// Posts bytes with these headers, and gives the status of the answer, whichever it is; the rest of the answer is read within
+/// the bounds of `config` and dropped. Redirects are not followed. A certificate is checked against `roots`.
+pub async fn post(
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+    config: &RpcConfig,
+    roots: &Roots,
+) -> Result<u16, ClientError> {
+    let http = Http::new(url, config, roots)?;
+    let mut request = Request::post(http.uri.clone());
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(Bytes::from(body))).map_err(|error| http.unreachable(&error))?;
+    let exchange = async {
+        let response = http.client.request(request).await.map_err(|error| http.unreachable(&error))?;
+        let status = response.status().as_u16();
+        // What it says beside its status is nobody's business here.
+        let _ = http.read("POST", response).await;
+        Ok(Bytes::copy_from_slice(&status.to_be_bytes()))
+    };
+    let status = http.within_time("POST", exchange).await?;
+    Ok(status.iter().fold(0u16, |status, byte| (status << 8) | u16::from(*byte)))
+}
+
 pub(crate) struct Http {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     uri: Uri,

@@ -41,7 +41,7 @@ pub use alloy_rpc_types_eth::TransactionReceipt;
 pub use audit::{Audit, audit};
 pub use error::ClientError;
 pub use florin_modules::Explanation;
-pub use http::{RpcConfig, get_text};
+pub use http::{RpcConfig, get_text, post};
 pub use inclusion::{ProvenBlock, ProvenBody, ProvenReceipt};
 pub use modules::Modules;
 pub use rpc::{BlockSummary, RpcClient};

@@ -24,6 +24,14 @@ CREATE TABLE events (
 CREATE INDEX events_by_tenant ON events (tenant, number);
 CREATE INDEX events_by_reference ON events (reference, subject);
 
+-- How far each tenant's own server was told: the last event that it has, failures since then, when it is tried again.
+CREATE TABLE webhooks (
+    tenant    {text}  NOT NULL PRIMARY KEY,
+    event     BIGINT  NOT NULL,
+    failures  BIGINT  NOT NULL,
+    next_ms   BIGINT  NOT NULL
+);
+
 CREATE INDEX orders_by_tenant ON orders (tenant, number);
 CREATE INDEX orders_by_end_to_end ON orders (tenant, end_to_end);
 CREATE INDEX submissions_by_hash ON submissions (hash);

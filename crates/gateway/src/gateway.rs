@@ -1,8 +1,15 @@
 //! The gateway as a whole: opened on a database, then round after round.
 
 use crate::{
-    Faults, GatewayError, book::Book, chain::Chain, desk::Desk, folder::Folder, journal::Journal, store::Store,
+    Faults, GatewayError,
+    book::Book,
+    chain::Chain,
+    desk::Desk,
+    folder::Folder,
+    journal::Journal,
+    store::Store,
     teller::Teller,
+    webhook::{Webhook, deliver},
 };
 use alloy_primitives::{Address, B256};
 use florin_client::{RpcClient, Signer, Verifier};
@@ -14,7 +21,10 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
 
 /// Pause between rounds; new messages end it.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -51,6 +61,8 @@ pub struct Setup {
     pub signers: BTreeMap<Address, Signer>,
     /// Who may use it.
     pub tenants: Vec<Tenant>,
+    /// Servers of tenants that are told what happens, one a tenant.
+    pub webhooks: Vec<Webhook>,
     /// Watched directory.
     pub folder: Option<PathBuf>,
     /// Height after which movements are told, when the database is new. `None`: from now on.
@@ -65,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) chain: Chain,
     pub(crate) book: Arc<Book>,
     pub(crate) tenants: Vec<Tenant>,
+    pub(crate) webhooks: Vec<Webhook>,
     pub(crate) limits: Limits,
     /// Something arrived.
     pub(crate) arrived: Notify,
@@ -108,6 +121,7 @@ impl Gateway {
             chain: chain.clone(),
             book: book.clone(),
             tenants: setup.tenants,
+            webhooks: setup.webhooks,
             limits: setup.limits.clone(),
             arrived: Notify::new(),
             changed: watch::Sender::new(0),
@@ -162,6 +176,7 @@ impl Gateway {
     /// Round after round until `stop`. Ends early only with what a person has to look at.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), GatewayError> {
         tokio::pin!(stop);
+        let mut deliveries = self.deliveries();
         let (mut said, mut idle) = (None, 0u32);
         loop {
             let pause = match self.round().await {
@@ -192,8 +207,19 @@ impl Gateway {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+        // Each is stopped between two steps, before the database goes.
+        deliveries.shutdown().await;
         self.shared.store.close().await;
         Ok(())
+    }
+
+    /// Tells tenants' servers, beside the rounds: one that does not answer keeps nobody waiting.
+    fn deliveries(&self) -> JoinSet<()> {
+        let mut deliveries = JoinSet::new();
+        for webhook in self.shared.webhooks.clone() {
+            deliveries.spawn(deliver(self.shared.clone(), webhook));
+        }
+        deliveries
     }
 
     /// Ends all connections to the database.

@@ -41,6 +41,7 @@ mod request;
 mod statement;
 mod store;
 mod teller;
+mod webhook;
 
 pub use api::openapi_json;
 pub use error::GatewayError;
@@ -49,3 +50,4 @@ pub use gateway::{Gateway, Setup, Tenant};
 pub use identity::Uetr;
 pub use order::{Outcome, State, group_status};
 pub use reason::Reason;
+pub use webhook::Webhook;

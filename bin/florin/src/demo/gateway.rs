@@ -128,6 +128,7 @@ fn set_up(network: &Network) -> Result<Setup, Failure> {
         book,
         signers,
         tenants: tenants.collect(),
+        webhooks: Vec::new(),
         folder: Some(root.join("files")),
         read_from: None,
         limits: Limits::default(),

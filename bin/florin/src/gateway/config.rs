@@ -69,6 +69,20 @@ pub(crate) struct TenantConfig {
     pub(crate) name: String,
     /// File with its key, at least 16 characters, readable by this user alone.
     pub(crate) key_file: PathBuf,
+    /// Its server that is told what happens to its payments.
+    pub(crate) webhook: Option<WebhookConfig>,
+}
+
+/// A tenant's server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebhookConfig {
+    /// `https://` or, within a machine, `http://`.
+    pub(crate) url: String,
+    /// File with the secret that deliveries are signed with, at least 16 characters, readable by this user alone.
+    pub(crate) secret_file: PathBuf,
+    /// Roots in PEM that its certificate is checked against. Not set: the system's.
+    pub(crate) tls_roots: Option<PathBuf>,
 }
 
 impl Config {
@@ -98,6 +112,13 @@ impl Config {
             let (field, name) = (format!("tenants[{place}].name"), &tenant.name);
             if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
                 return Err((field, format!("{name:?} is not 1 to 64 letters, digits, - and _")));
+            }
+            let is_address =
+                |url: &str| ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) && url.len() <= 1_000;
+            if let Some(webhook) = tenant.webhook.as_ref().filter(|webhook| !is_address(&webhook.url)) {
+                let rule =
+                    format!("{:?} begins with neither https:// nor http://, or is longer than 1,000", webhook.url);
+                return Err((format!("tenants[{place}].webhook.url"), rule));
             }
             if self.tenants.iter().take(place).any(|other| other.name == *name) {
                 return Err((field, format!("{name:?} is there twice")));
@@ -142,6 +163,11 @@ mod tests {
             ("[[accounts]]", "[gateway]\ntls_key = 'x'\n[[accounts]]", "gateway.tls_certificate"),
             ("[[accounts]]", "[gateway]\nlisten = 'x'\n[[accounts]]", "gateway.listen"),
             ("0x3C44", "0x3C", "accounts[0].address"),
+            (
+                "'bank-a.key' }]",
+                "'bank-a.key', webhook = { url = 'ftp://x', secret_file = 's' } }]",
+                "tenants[0].webhook.url",
+            ),
             ("tenants = [{ name = 'bank-a', key_file = 'bank-a.key' }]", "tenants = []", "tenants"),
         ] {
             assert!(GOOD.contains(from), "{from}");

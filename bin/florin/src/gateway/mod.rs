@@ -19,7 +19,7 @@ use clap::Args;
 use config::{Config, TenantConfig};
 use florin_client::Signer;
 use florin_gateway::{
-    Faults, Gateway, GatewayError, Setup, Tenant,
+    Faults, Gateway, GatewayError, Setup, Tenant, Webhook,
     book::{Book, TokenEntry},
 };
 use florin_history::Location;
@@ -138,6 +138,11 @@ async fn set_up(command: &GatewayCommand, config: &Config, root: &Path, network:
         book,
         signers,
         tenants: config.tenants.iter().map(|tenant| open_tenant(tenant, root)).collect::<Result<_, _>>()?,
+        webhooks: config
+            .tenants
+            .iter()
+            .filter_map(|tenant| open_webhook(tenant, root).transpose())
+            .collect::<Result<_, _>>()?,
         folder: section.folder.as_ref().map(|folder| root.join(folder)),
         read_from: section.read_from_block,
         limits: Limits::default(),
@@ -198,6 +203,25 @@ fn open_tenant(tenant: &TenantConfig, root: &Path) -> Result<Tenant, Failure> {
         ));
     }
     Ok(Tenant { name: tenant.name.clone(), key_digest: B256::new(Sha256::digest(key.as_bytes()).into()) })
+}
+
+/// A tenant's server, with the secret that it shares.
+fn open_webhook(tenant: &TenantConfig, root: &Path) -> Result<Option<Webhook>, Failure> {
+    let Some(webhook) = &tenant.webhook else { return Ok(None) };
+    let secret = files::read_secret(&root.join(&webhook.secret_file))?;
+    if secret.trim().chars().count() < KEY_CHARS_MIN {
+        return Err(Failure::usage(
+            "gateway.webhook",
+            format_args!("the webhook's secret of tenant {} has fewer than {KEY_CHARS_MIN} characters", tenant.name),
+            "make one with `openssl rand -hex 32`",
+        ));
+    }
+    Ok(Some(Webhook {
+        tenant: tenant.name.clone(),
+        url: webhook.url.clone(),
+        secret: secret.trim().as_bytes().to_vec(),
+        roots: crate::network::roots(webhook.tls_roots.as_ref().map(|file| root.join(file)).as_deref())?,
+    }))
 }
 
 /// The gateway's own trouble, for people.

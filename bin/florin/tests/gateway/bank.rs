@@ -24,6 +24,7 @@ use tempfile::TempDir;
 
 pub const KEY_A: &str = "a key of bank A that nobody else knows";
 pub const KEY_B: &str = "a key of bank B that nobody else knows";
+pub const SECRET: &str = "a secret that bank A shares";
 pub const IBAN_A: &str = "DE89370400440532013000";
 pub const IBAN_B: &str = "FR1420041010050500013M02606";
 pub const IBAN_ALMA: &str = "NL91ABNA0417164300";
@@ -134,6 +135,7 @@ impl Ledger {
             book,
             signers,
             tenants: vec![tenant("bank-a", KEY_A), tenant("bank-b", KEY_B)],
+            webhooks: Vec::new(),
             folder,
             read_from: None,
             limits: Limits::default(),
@@ -148,6 +150,11 @@ impl Ledger {
 
     /// Configuration of a gateway that is a process of its own; gives its arguments.
     pub fn configured(&self, folder: Option<&str>) -> Vec<String> {
+        self.configured_with(folder, "")
+    }
+
+    /// The same, with more in the table of bank A.
+    pub fn configured_with(&self, folder: Option<&str>, tenant: &str) -> Vec<String> {
         let file = |name: &str, content: &str| {
             let path = self.at(name);
             std::fs::write(&path, content).unwrap();
@@ -157,11 +164,12 @@ impl Ledger {
         };
         file("bank-a.key", KEY_A);
         file("bank-b.key", KEY_B);
+        file("webhook.secret", SECRET);
         let folder = folder.map(|folder| format!("folder = '{folder}'")).unwrap_or_default();
         let accounts: String = self.holders().iter().map(account_text).collect();
         let config = format!(
             "currencies = [{{ code = 'EUR', token = 'DEUR' }}]\n\
-             tenants = [{{ name = 'bank-a', key_file = 'bank-a.key' }}, {{ name = 'bank-b', key_file = 'bank-b.key' }}]\n\
+             tenants = [{{ name = 'bank-a', key_file = 'bank-a.key'{tenant} }}, {{ name = 'bank-b', key_file = 'bank-b.key' }}]\n\
              [gateway]\nlisten = '127.0.0.1:0'\ndatabase = 'gateway.sqlite'\n{folder}\n{accounts}"
         );
         let config = file("gateway.toml", &config);

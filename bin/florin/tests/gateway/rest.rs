@@ -28,7 +28,9 @@ fn get_as(url: &str, path: &str, key: &str, more: &str) -> Http {
 
 fn header<'a>(answer: &'a Http, name: &str) -> Option<&'a str> {
     let mut lines = answer.head.lines();
-    lines.find_map(|line| line.split_once(": ").filter(|(found, _)| found.eq_ignore_ascii_case(name))).map(|(_, value)| value)
+    lines
+        .find_map(|line| line.split_once(": ").filter(|(found, _)| found.eq_ignore_ascii_case(name)))
+        .map(|(_, value)| value)
 }
 
 fn code(answer: &Http) -> String {
@@ -133,7 +135,8 @@ fn found_in_every_way(url: &str, uetr: &str) {
         assert_eq!(count(query, KEY_B), found, "{query}");
     }
     let journey = get(url, &format!("{path}/journey"), KEY_A).json();
-    let steps: Vec<&str> = journey["steps"].as_array().unwrap().iter().map(|one| one["step"].as_str().unwrap()).collect();
+    let steps: Vec<&str> =
+        journey["steps"].as_array().unwrap().iter().map(|one| one["step"].as_str().unwrap()).collect();
     for step in ["received", "checked", "signed", "settled", "answered", "entered"] {
         assert!(steps.contains(&step), "{step}: {journey}");
     }
@@ -147,7 +150,10 @@ fn found_in_every_way(url: &str, uetr: &str) {
 
 fn statements_and_accounts(url: &str, uetr: &str) {
     let accounts = get(url, "/v1/accounts", KEY_A).json();
-    assert_eq!((accounts["accounts"].as_array().unwrap().len(), &accounts["accounts"][0]["number"]), (1, &json!(IBAN_A)));
+    assert_eq!(
+        (accounts["accounts"].as_array().unwrap().len(), &accounts["accounts"][0]["number"]),
+        (1, &json!(IBAN_A))
+    );
     let account = get(url, &format!("/v1/accounts/{IBAN_A}"), KEY_A).json();
     let balance = &account["balances"][0];
     assert_eq!((&balance["currency"], &balance["balance"]), (&json!("EUR"), &balance["free"]), "{account}");
@@ -170,14 +176,21 @@ fn pages_are_stable_while_payments_come() {
     let gateway = Running::start(florin(ledger.configured(None)));
     let url = gateway.text("url");
     let add = |number: u32| {
-        let answer = post(&url, "/v1/payments", KEY_A, &format!("Idempotency-Key: {number}\r\n"), &payment("1.00", &format!("E-{number}")));
+        let answer = post(
+            &url,
+            "/v1/payments",
+            KEY_A,
+            &format!("Idempotency-Key: {number}\r\n"),
+            &payment("1.00", &format!("E-{number}")),
+        );
         assert_eq!(answer.status, 201, "{answer:?}");
     };
     (0..7).for_each(add);
     let (mut seen, mut cursor) = (Vec::new(), String::new());
     for round in 0..4 {
         let page = get(&url, &format!("/v1/payments?limit=2{cursor}"), KEY_A).json();
-        let references = page["payments"].as_array().unwrap().iter().map(|one| one["end_to_end_id"].as_str().unwrap().to_owned());
+        let references =
+            page["payments"].as_array().unwrap().iter().map(|one| one["end_to_end_id"].as_str().unwrap().to_owned());
         seen.extend(references);
         match page["next"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
@@ -190,7 +203,9 @@ fn pages_are_stable_while_payments_come() {
     // A cursor belongs to its tenant and its search.
     let page = get(&url, "/v1/payments?limit=1", KEY_A).json();
     let cursor = page["next"].as_str().unwrap();
-    for (path, key) in [(format!("/v1/payments?cursor={cursor}"), KEY_B), (format!("/v1/payments?state=held&cursor={cursor}"), KEY_A)] {
+    for (path, key) in
+        [(format!("/v1/payments?cursor={cursor}"), KEY_B), (format!("/v1/payments?state=held&cursor={cursor}"), KEY_A)]
+    {
         assert_eq!((get(&url, &path, key).status, code(&get(&url, &path, key)).as_str()), (400, "parameter"));
     }
     listening(&url);
@@ -212,11 +227,15 @@ fn listening(url: &str) {
     assert_eq!(later["events"].as_array().unwrap()[..], all[all.len() - 2..]);
     // The stream itself, up to the events that are there.
     let stream = read_until(url, KEY_A, &format!("Last-Event-ID: {from}\r\n"), 2);
-    assert!(stream.contains("text/event-stream") && stream.contains(&format!("id: {}", numbers[numbers.len() - 1])), "{stream}");
+    assert!(
+        stream.contains("text/event-stream") && stream.contains(&format!("id: {}", numbers[numbers.len() - 1])),
+        "{stream}"
+    );
     assert!(!stream.contains(&format!("id: {from}\n")), "{stream}");
     // Bank B hears of its own credits alone.
     let told = get_as(url, "/v1/events", KEY_B, "Accept: application/json\r\n").json();
-    let kinds: std::collections::BTreeSet<&str> = told["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+    let kinds: std::collections::BTreeSet<&str> =
+        told["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["notification"]);
     assert_eq!(get_as(url, "/v1/events", KEY_A, "Last-Event-ID: x\r\n").status, 400);
 }
@@ -229,7 +248,8 @@ fn read_until(url: &str, key: &str, more: &str, events: usize) -> String {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "GET /v1/events HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n{more}\r\n").unwrap();
     let mut told = Vec::new();
-    while count(&String::from_utf8_lossy(&told), "\nid: ") + count(&String::from_utf8_lossy(&told), "\r\nid: ") < events {
+    while count(&String::from_utf8_lossy(&told), "\nid: ") + count(&String::from_utf8_lossy(&told), "\r\nid: ") < events
+    {
         let mut part = [0u8; 1_024];
         let length = stream.read(&mut part).unwrap();
         assert!(length > 0, "{}", String::from_utf8_lossy(&told));
@@ -267,7 +287,8 @@ fn what_does_not_fit_is_told_by_code_and_field() {
     ] {
         let answer = order(&url, KEY_A, "k", &body);
         assert_eq!((answer.status, code(&answer).as_str()), (422, "payment.invalid"), "{body}: {answer:?}");
-        let paths: Vec<Value> = answer.json()["errors"].as_array().unwrap().iter().map(|one| one["path"].clone()).collect();
+        let paths: Vec<Value> =
+            answer.json()["errors"].as_array().unwrap().iter().map(|one| one["path"].clone()).collect();
         assert!(paths.contains(&json!(path)), "{body}: {paths:?}");
     }
     let raw = |more: &str, path: &str, body: &[u8]| try_http(&url, "POST", path, KEY_A, more, body).unwrap();
@@ -276,7 +297,13 @@ fn what_does_not_fit_is_told_by_code_and_field() {
     let body = good.to_string();
     for (more, path, body, status, expected) in [
         (json_kind, "/v1/payments", body.as_bytes(), 400, "idempotency.missing"),
-        (&format!("{json_kind}Idempotency-Key: {}\r\n", "x".repeat(256)), "/v1/payments", body.as_bytes(), 400, "parameter"),
+        (
+            &format!("{json_kind}Idempotency-Key: {}\r\n", "x".repeat(256)),
+            "/v1/payments",
+            body.as_bytes(),
+            400,
+            "parameter",
+        ),
         (&format!("{with_key}Idempotency-Key: j\r\n"), "/v1/payments", body.as_bytes(), 400, "parameter"),
         ("Idempotency-Key: k\r\n", "/v1/payments", body.as_bytes(), 415, "body.kind"),
         (&with_key, "/v1/payments?dry_run=maybe", body.as_bytes(), 400, "parameter"),
@@ -288,11 +315,24 @@ fn what_does_not_fit_is_told_by_code_and_field() {
         assert_eq!((answer.status, code(&answer).as_str()), (status, expected), "{path}: {answer:?}");
     }
     for path in [
-        "/v1/payments?limit=0", "/v1/payments?limit=201", "/v1/payments?limit=x", "/v1/payments?state=paid", "/v1/payments?direction=up",
-        "/v1/payments?amount_min=1.00", "/v1/payments?currency=EUR&amount_min=1.001", "/v1/payments?currency=XXX",
-        "/v1/payments?from=yesterday", "/v1/payments?transaction=0x12", "/v1/payments?cursor=zz", "/v1/payments?end_to_end_id=",
-        "/v1/payments?stat=held", "/v1/accounts?after=-1", "/v1/notifications?after=18446744073709551615",
-        "/v1/payments/%ff", "/v1/events?after=18446744073709551615",
+        "/v1/payments?limit=0",
+        "/v1/payments?limit=201",
+        "/v1/payments?limit=x",
+        "/v1/payments?state=paid",
+        "/v1/payments?direction=up",
+        "/v1/payments?amount_min=1.00",
+        "/v1/payments?currency=EUR&amount_min=1.001",
+        "/v1/payments?currency=XXX",
+        "/v1/payments?from=yesterday",
+        "/v1/payments?transaction=0x12",
+        "/v1/payments?cursor=zz",
+        "/v1/payments?end_to_end_id=",
+        "/v1/payments?stat=held",
+        "/v1/accounts?after=-1",
+        "/v1/participants?after=1000001",
+        "/v1/notifications?after=18446744073709551615",
+        "/v1/payments/%ff",
+        "/v1/events?after=18446744073709551615",
     ] {
         let answer = get(&url, path, KEY_A);
         assert_eq!((answer.status, code(&answer).as_str()), (400, "parameter"), "{path}: {answer:?}");
@@ -314,11 +354,107 @@ fn documented(url: &str) {
             if !is_open && !(path == "/v1/events") {
                 let answer = http(url, &method.to_uppercase(), &at, KEY_A, b"");
                 assert!(!answer.body.contains("path.unknown") && !answer.body.contains("method.unknown"), "{answer:?}");
-                assert!(!operation["responses"][answer.status.to_string()].is_null(), "{method} {path}: {}", answer.status);
+                assert!(
+                    !operation["responses"][answer.status.to_string()].is_null(),
+                    "{method} {path}: {}",
+                    answer.status
+                );
             }
         }
         let wrong = http(url, "DELETE", &at, KEY_A, b"");
         assert_eq!((wrong.status, code(&wrong).as_str()), (405, "method.unknown"), "{path}");
     }
     assert_eq!(code(&get(url, "/v1/nothing", KEY_A)), "path.unknown");
+}
+
+/// A tenant's server: refuses the first deliveries, then takes them; gives each request's head and body.
+fn tenants_server(refusals: usize) -> (String, std::sync::mpsc::Receiver<(String, String)>) {
+    use std::io::{BufRead as _, Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/florin", listener.local_addr().unwrap());
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let mut reader = std::io::BufReader::new(stream.try_clone().unwrap());
+            let mut head = String::new();
+            while reader.read_line(&mut head).unwrap_or(0) > 2 {}
+            let lines = head.lines().map(str::to_lowercase);
+            let length = lines
+                .filter_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok())
+                .next()
+                .unwrap_or(0);
+            let mut body = vec![0u8; length];
+            reader.read_exact(&mut body).unwrap();
+            let status = if number < refusals { "503 Service Unavailable" } else { "204 No Content" };
+            stream
+                .write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes())
+                .unwrap();
+            if number >= refusals && send.send((head, String::from_utf8(body).unwrap())).is_err() {
+                return;
+            }
+        }
+    });
+    (url, receive)
+}
+
+/// Events are posted in order until they are taken, over failures and restarts, and again when that is asked for.
+#[test]
+fn a_tenants_server_is_told_everything_signed_and_again_on_demand() {
+    let ledger = Ledger::start();
+    let (server, posted) = tenants_server(2);
+    let webhook = format!(", webhook = {{ url = '{server}', secret_file = 'webhook.secret' }}");
+    let arguments = ledger.configured_with(None, &webhook);
+    let gateway = Running::start(florin(arguments.iter()));
+    let url = gateway.text("url");
+    wait_for("the webhook", || (get(&url, "/v1/webhooks", KEY_A).status == 200).then_some(()));
+    assert_eq!(code(&get(&url, "/v1/webhooks", KEY_B)), "webhook.unknown");
+    assert_eq!(code(&http(&url, "POST", "/v1/webhooks/replay?after=0", KEY_B, b"")), "webhook.unknown");
+    assert_eq!(order(&url, KEY_A, "one", &payment("1.00", "E-1")).status, 201);
+    // Whatever was refused comes again, after a restart too.
+    assert!(gateway.stop().success());
+    let gateway = Running::start(florin(arguments.iter()));
+    let url = gateway.text("url");
+    let mut told = Vec::new();
+    let mut kinds = Vec::new();
+    while kinds.last().map(String::as_str) != Some("payment.settled") {
+        let (head, body) = posted.recv_timeout(PATIENCE).unwrap();
+        assert!(is_signed(&head, &body), "{head}{body}");
+        let events: Value = serde_json::from_str(&body).unwrap();
+        for event in events["events"].as_array().unwrap() {
+            told.push(event["number"].as_u64().unwrap());
+            kinds.push(event["type"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(kinds, ["payment.checked", "payment.signed", "payment.settled"]);
+    assert!(told.windows(2).all(|pair| pair[0] < pair[1]), "{told:?}");
+    // Again from the first one on.
+    let replay = http(&url, "POST", &format!("/v1/webhooks/replay?after={}", told[0]), KEY_A, b"");
+    assert_eq!((replay.status, &replay.json()["event"]), (202, &json!(told[0])), "{replay:?}");
+    let (_, body) = posted.recv_timeout(PATIENCE).unwrap();
+    let events: Value = serde_json::from_str(&body).unwrap();
+    let again: Vec<u64> =
+        events["events"].as_array().unwrap().iter().map(|event| event["number"].as_u64().unwrap()).collect();
+    assert_eq!(again, told[1..]);
+    wait_for("the end", || (get(&url, "/v1/webhooks", KEY_A).json()["event"] == told[2]).then_some(()));
+    assert_eq!(code(&http(&url, "POST", "/v1/webhooks/replay", KEY_A, b"")), "parameter");
+    assert!(gateway.stop().success());
+}
+
+/// As the tenant's server checks it, with a program of somebody else.
+fn is_signed(head: &str, body: &str) -> bool {
+    let field = |name: &str| {
+        head.lines().find_map(|line| line.split_once(": ").filter(|(found, _)| found.eq_ignore_ascii_case(name)))
+    };
+    let (_, time) = field("florin-timestamp").unwrap();
+    let (_, signature) = field("florin-signature").unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{time}.{body}")).unwrap();
+    let output = std::process::Command::new("openssl")
+        .args(["dgst", "-sha256", "-r", "-hmac", SECRET])
+        .arg(file.path())
+        .output()
+        .unwrap();
+    let digest = crate::common::text(&output.stdout);
+    signature == format!("v1={}", digest.split(' ').next().unwrap())
 }

@@ -22,6 +22,8 @@ use utoipa::ToSchema;
 
 /// Accounts and participants of one answer.
 const PAGE_MAX: usize = 200;
+/// Largest place at which a page begins; a gateway has fewer accounts.
+const AFTER_MAX: u32 = 1_000_000;
 
 /// An account of the tenant.
 #[derive(Serialize, ToSchema)]
@@ -97,11 +99,17 @@ pub(super) struct ParticipantsTold {
 }
 
 /// Where a page begins.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[derive(Default)]
-pub(super) struct From {
+pub(super) struct Begins {
     after: u32,
+}
+
+impl Begins {
+    fn checked(&self) -> Result<u32, Problem> {
+        let after = Some(self.after).filter(|after| *after <= AFTER_MAX);
+        after.ok_or_else(|| Problem::parameter("after", "`next` of the page before"))
+    }
 }
 
 /// A page of what there is.
@@ -116,14 +124,15 @@ fn page<T>(all: impl Iterator<Item = T>, after: u32) -> (Vec<T>, Option<u64>) {
 /// Accounts of the tenant, in the order of the configuration
 #[utoipa::path(
     get, path = "/v1/accounts", tag = "accounts", operation_id = "accounts", security(("key" = [])),
-    params(("after" = Option<u32>, Query, description = "`next` of the page before")),
+    params(("after" = Option<u32>, Query, description = "`next` of the page before", maximum = 1_000_000)),
     responses((status = 200, description = "At most 200", body = AccountsTold), Read)
 )]
 pub(super) async fn accounts(
     State(api): State<Api>,
     axum::Extension(tenant): axum::Extension<Tenant>,
-    Asked(From { after }): Asked<From>,
+    Asked(begins): Asked<Begins>,
 ) -> Answered {
+    let after = begins.checked()?;
     let own = api.shared.book.served().filter(|holder| holder.tenant.as_deref() == Some(&tenant.name));
     let (accounts, next) = page(own.map(AccountTold::new), after);
     Ok(Json(AccountsTold { accounts, next }).into_response())
@@ -171,14 +180,15 @@ async fn balance(api: &Api, holder: Address, token: &TokenEntry) -> Result<Balan
 /// Accounts of other tenants' customers are not told: whoever pays one knows its number.
 #[utoipa::path(
     get, path = "/v1/participants", tag = "accounts", operation_id = "participants", security(("key" = [])),
-    params(("after" = Option<u32>, Query, description = "`next` of the page before")),
+    params(("after" = Option<u32>, Query, description = "`next` of the page before", maximum = 1_000_000)),
     responses((status = 200, description = "At most 200", body = ParticipantsTold), Read)
 )]
 pub(super) async fn participants(
     State(api): State<Api>,
     axum::Extension(tenant): axum::Extension<Tenant>,
-    Asked(From { after }): Asked<From>,
+    Asked(begins): Asked<Begins>,
 ) -> Answered {
+    let after = begins.checked()?;
     let book = &api.shared.book;
     let is_own = |holder: &Holder| holder.tenant.as_deref() == Some(&tenant.name);
     let told = book.holders().filter(|holder| holder.bic.is_some() || is_own(holder)).map(|holder| ParticipantTold {

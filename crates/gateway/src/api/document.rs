@@ -76,7 +76,7 @@ problems! {
         "503": "`busy`, `gateway.database` and others: ask again, after `Retry-After` seconds",
     }
     /// Of a route that names one thing.
-    Unknown { "404": "`message.unknown`, `payment.unknown`, `account.unknown`, `notification.unknown`: this tenant has none", }
+    Unknown { "404": "`message.unknown`, `payment.unknown`, `account.unknown`, `notification.unknown`, `webhook.unknown`: this tenant has none", }
     /// Of a route that takes a message.
     Message {
         "408": "`body.slow`: the body did not arrive in time",

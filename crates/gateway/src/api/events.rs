@@ -10,7 +10,7 @@ use super::{
 use crate::{
     GatewayError,
     exceptions::as_they_are,
-    gateway::Tenant,
+    gateway::{Shared, Tenant},
     identity::time_text,
     order::State as OrderState,
     store::{Event, Subject},
@@ -103,7 +103,7 @@ pub(super) struct EventTold {
 /// Events, oldest first.
 #[derive(Serialize, ToSchema)]
 pub(super) struct EventsTold {
-    events: Vec<EventTold>,
+    pub(super) events: Vec<EventTold>,
 }
 
 #[derive(Default, Deserialize)]
@@ -137,7 +137,7 @@ pub(super) async fn events(
         return Err(wrong());
     }
     if accepts(&headers, "json") && !accepts(&headers, "event-stream") {
-        let events = read(&api, &tenant, last.unwrap_or_default()).await?;
+        let events = read(&api.shared, &tenant.name, last.unwrap_or_default()).await?;
         return Ok(Json(EventsTold { events }).into_response());
     }
     let place = api.listeners.enter(&tenant.name).ok_or_else(|| Problem::busy("too many listen already"))?;
@@ -188,7 +188,7 @@ impl Listener {
             if self.begun.elapsed() >= LISTEN_TIME_MAX {
                 return None;
             }
-            let found = read(&self.api, &self.tenant, self.after).await.ok()?;
+            let found = read(&self.api.shared, &self.tenant.name, self.after).await.ok()?;
             if let Some(last) = found.last() {
                 self.after = last.number;
                 self.waiting = found.into();
@@ -203,22 +203,22 @@ impl Listener {
 }
 
 /// Events after a number, with what they are about.
-pub(super) async fn read(api: &Api, tenant: &Tenant, after: u64) -> Result<Vec<EventTold>, GatewayError> {
-    let store = &api.shared.store;
+pub(super) async fn read(shared: &Shared, tenant: &str, after: u64) -> Result<Vec<EventTold>, GatewayError> {
+    let store = &shared.store;
     let mut work = store.read().await?;
     let mut told = Vec::new();
     for Event { number, time_ms, subject, reference, state } in
-        store.events_after(&mut work, &tenant.name, after, PAGE_MAX).await?
+        store.events_after(&mut work, tenant, after, PAGE_MAX).await?
     {
         let (kind, status, order, notification) = match subject {
             Subject::Payment => {
                 let order = store.order(&mut work, reference).await?;
                 let order = as_they_are(store, &mut work, vec![order]).await?.pop();
-                let order = order.map(|order| OrderTold::new(&api.shared.book, &order));
+                let order = order.map(|order| OrderTold::new(&shared.book, &order));
                 (format!("payment.{state}"), OrderState::from_name(&state).map(OrderState::status), order, None)
             }
             Subject::Notification => {
-                let answer = store.answer_numbered(&mut work, &tenant.name, reference).await?;
+                let answer = store.answer_numbered(&mut work, tenant, reference).await?;
                 (state, None, None, answer.as_ref().map(AnswerTold::new))
             }
         };

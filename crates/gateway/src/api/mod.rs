@@ -16,8 +16,12 @@ mod statements;
 #[cfg(test)]
 mod tests;
 mod told;
+mod webhooks;
 
-use crate::gateway::{Shared, Tenant};
+use crate::{
+    GatewayError,
+    gateway::{Shared, Tenant},
+};
 use alloy_primitives::B256;
 use axum::{
     Json, Router,
@@ -71,6 +75,8 @@ fn of_tenants() -> OpenApiRouter<Api> {
         .routes(routes!(statements::account_statement))
         .routes(routes!(accounts::participants))
         .routes(routes!(events::events))
+        .routes(routes!(webhooks::webhook))
+        .routes(routes!(webhooks::replay))
 }
 
 /// Routes that name nobody.
@@ -89,6 +95,18 @@ fn description() -> OpenApi {
 pub fn openapi_json() -> String {
     let value = serde_json::to_value(description()).unwrap_or_default();
     format!("{value:#}\n")
+}
+
+/// A tenant's events after a number, as they are posted, and the number of the last of them. Nothing where there are none.
+pub(crate) async fn events_json(
+    shared: &Shared,
+    tenant: &str,
+    after: u64,
+) -> Result<Option<(Vec<u8>, u64)>, GatewayError> {
+    let told = events::read(shared, tenant, after).await?;
+    let Some(last) = told.last().map(|event| event.number) else { return Ok(None) };
+    let body = serde_json::to_vec(&events::EventsTold { events: told });
+    body.map(|body| Some((body, last))).map_err(|error| GatewayError::Answer(error.to_string()))
 }
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {

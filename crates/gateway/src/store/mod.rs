@@ -7,6 +7,7 @@ mod messages;
 mod orders;
 mod search;
 mod submissions;
+mod webhooks;
 
 pub(crate) use answers::{Answer, NewAnswer, Purpose};
 pub(crate) use entries::{Entry, EntryDetails, Side};
@@ -15,6 +16,7 @@ pub(crate) use messages::{MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageR
 pub(crate) use orders::{Details, Kind as OrderKind, NewOrder, Order, Told};
 pub(crate) use search::Search;
 pub(crate) use submissions::{Submission, SubmissionState};
+pub(crate) use webhooks::Told as TellState;
 
 use crate::{Faults, GatewayError};
 use alloy_primitives::{B256, U256};
