@@ -125,11 +125,16 @@ impl PaymentRequest {
         wrong
     }
 
+    /// What the payment is called: as it was sent, else by what the call is known by.
+    pub(crate) fn uetr_under(&self, tenant: &str, name: &str) -> Uetr {
+        let sent = self.uetr.as_deref().and_then(Uetr::parse);
+        sent.unwrap_or_else(|| Uetr::derive(&[tenant, "payment", name]))
+    }
+
     /// The message for it. `name` is what the call is known by: it gives identification and, where none was sent, UETR, so that
     /// the same call orders the same payment even from a gateway without memory.
     pub(crate) fn message(&self, book: &Book, tenant: &str, name: &str, now_ms: u64) -> (String, Uetr) {
-        let sent = self.uetr.as_deref().and_then(Uetr::parse);
-        let uetr = sent.unwrap_or_else(|| Uetr::derive(&[tenant, "payment", name]));
+        let uetr = self.uetr_under(tenant, name);
         let id = message_id(&[tenant, "payment", name]);
         let payer = book.of(tenant, &self.payer);
         let own_name = payer.and_then(|holder| holder.name.clone()).unwrap_or_else(|| self.payer.clone());

@@ -45,7 +45,6 @@ pub(super) struct Asking {
     /// What the call is known by.
     name: String,
     content: String,
-    uetr: crate::Uetr,
     pub(super) accepted: Accepted,
     pub(super) now_ms: u64,
 }
@@ -89,20 +88,19 @@ pub(super) async fn order_payment(
         (None, Some(uetr)) => format!("uetr:{uetr}"),
         (None, None) => return Err(Problem::no_key()),
     };
+    let uetr = request.uetr_under(&tenant.name, &name);
     if !how.dry_run
         && let Some(number) = find(&api, &tenant, &name, &request).await?
     {
-        return respond(&api, &tenant, number, true, &headers).await;
+        return respond(&api, &tenant, (number, true), uetr, &headers).await;
     }
     let asking = hold_to_rules(&api, &tenant, name, &request)?;
     if how.dry_run {
         return Ok(Json(preview::preview(&api, &tenant, &asking).await?).into_response());
     }
     let (number, known) = take(&api, &tenant, &asking, &request).await?;
-    let uetr = asking.uetr;
     drop(asking);
-    tracing::debug!(message = number, %uetr, "gateway.payment");
-    respond(&api, &tenant, number, known, &headers).await
+    respond(&api, &tenant, (number, known), uetr, &headers).await
 }
 
 /// Either of the two answers that have status 200.
@@ -155,7 +153,7 @@ fn same(known: Option<Requested>, request: &PaymentRequest) -> Result<Option<u64
 
 fn hold_to_rules(api: &Api, tenant: &Tenant, name: String, request: &PaymentRequest) -> Result<Asking, Problem> {
     let now_ms = now_ms();
-    let (content, uetr) = request.message(&api.shared.book, &tenant.name, &name, now_ms);
+    let (content, _) = request.message(&api.shared.book, &tenant.name, &name, now_ms);
     let told = |problems: &[florin_iso20022::Problem]| {
         Problem::flawed(problems.iter().take(20).map(|problem| flaw(&of_message(problem))).collect())
     };
@@ -164,7 +162,7 @@ fn hold_to_rules(api: &Api, tenant: &Tenant, name: String, request: &PaymentRequ
     if let Some(problems) = accepted.refused.values().next() {
         return Err(told(problems));
     }
-    Ok(Asking { name, content, uetr, accepted, now_ms })
+    Ok(Asking { name, content, accepted, now_ms })
 }
 
 /// Makes the call and its message durable, in one.
@@ -187,34 +185,35 @@ async fn take(api: &Api, tenant: &Tenant, asking: &Asking, request: &PaymentRequ
     Ok((number, known))
 }
 
-/// The payment as it stands; a problem where it was refused.
-async fn respond(api: &Api, tenant: &Tenant, number: u64, known: bool, headers: &HeaderMap) -> Answered {
+/// The payment as it stands; a problem where it was refused. Of the message: its number, and whether it was known.
+async fn respond(
+    api: &Api,
+    tenant: &Tenant,
+    (number, known): (u64, bool),
+    uetr: crate::Uetr,
+    headers: &HeaderMap,
+) -> Answered {
     let row = wait_for(api, tenant, number, headers).await?;
     let store = &api.shared.store;
     let mut work = store.read().await?;
     let orders = store.orders_of(&mut work, number).await?;
     let order = as_they_are(store, &mut work, orders).await?.pop();
-    let Some(order) = order else {
-        if row.is_read() {
-            return Err(Problem::refused(&row));
-        }
-        // Durable; whoever asks again with the same key is told more.
-        let told = PaymentTold { uetr: String::new(), orders: Vec::new(), entries: Vec::new() };
-        return Ok((StatusCode::ACCEPTED, Json(told)).into_response());
-    };
     drop(work);
-    let told = OrderTold::new(&api.shared.book, &order);
-    if order.state == OrderState::Refused {
-        return Err(Problem::not_paid(told));
-    }
-    let uetr = order.uetr.unwrap_or_default();
-    let location = format!("/v1/payments/{uetr}");
-    let entries =
-        super::told::payment(api, &tenant.name, &uetr).await.map(|payment| payment.entries).unwrap_or_default();
-    let status = if known { StatusCode::OK } else { StatusCode::CREATED };
-    let mut response = (status, Json(PaymentTold { uetr, orders: vec![told], entries })).into_response();
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    let uetr = uetr.to_string();
+    let location = HeaderValue::from_str(&format!("/v1/payments/{uetr}")).map_err(|_| Problem::fault())?;
+    let (status, told) = match order {
+        None if row.is_read() => return Err(Problem::refused(&row)),
+        // Durable, and not read yet: whoever asks again is told more.
+        None => (StatusCode::ACCEPTED, PaymentTold { uetr, orders: Vec::new(), entries: Vec::new() }),
+        Some(order) => {
+            let told = OrderTold::new(&api.shared.book, &order);
+            if order.state == OrderState::Refused {
+                return Err(Problem::not_paid(told));
+            }
+            let status = if known { StatusCode::OK } else { StatusCode::CREATED };
+            let payment = super::told::payment(api, &tenant.name, &uetr).await?;
+            (status, PaymentTold { uetr, orders: vec![told], entries: payment.entries })
+        }
+    };
+    Ok((status, [(header::LOCATION, location)], Json(told)).into_response())
 }

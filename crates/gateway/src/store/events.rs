@@ -125,3 +125,55 @@ impl Store {
         self.told(rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Faults, order::State};
+    use florin_history::{
+        Location,
+        sql::{Database, Schema},
+    };
+
+    const FIRST: Schema = Schema { changes: &[(1, "gateway", crate::store::beginning)], survives_power_cuts: true };
+
+    /// A database from before there were events goes on; from then on every change of an order is an event, and nothing else is.
+    #[tokio::test]
+    async fn a_database_of_the_first_version_goes_on_and_tells_every_change_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::parse(directory.path().join("g.sqlite").to_str().unwrap(), None).unwrap();
+        let genesis = B256::repeat_byte(1);
+        let old = Database::open(&location, &FIRST).await.unwrap();
+        let mut work = old.write().await.unwrap();
+        let order = |order: u64| {
+            let sql = "INSERT INTO orders (number, message, item, tenant, kind, part, details, state, due_ms) \
+                       VALUES ($1, $1, 0, 'a', 'pay', 0, '{}', 'checked', 0)";
+            Statement { sql: sql.into(), values: vec![number(order)] }
+        };
+        work.execute(order(1)).await.unwrap();
+        let sql = "INSERT INTO gateway (genesis_hash, salt, read_to) VALUES ($1, $2, 7)".into();
+        work.execute(Statement { sql, values: vec![bytes(genesis), bytes([2u8; 32])] }).await.unwrap();
+        work.commit().await.unwrap();
+        old.close().await;
+
+        let (store, known) = Store::open(&location, genesis, 0, Faults::default()).await.unwrap();
+        assert_eq!((known.read_to, known.salt), (7, vec![2u8; 32]));
+        let mut work = store.write().await.unwrap();
+        assert_eq!(store.last_event(&mut work).await.unwrap(), 0);
+        work.execute(order(2)).await.unwrap();
+        for order in [1, 2] {
+            assert!(store.move_order(&mut work, order, State::Checked, State::Signed, Some(5)).await.unwrap());
+        }
+        // What changes something else, or nothing, is no event.
+        work.execute(Statement::new("UPDATE orders SET state = 'signed', code = 'X'")).await.unwrap();
+        let told = store.events_after(&mut work, "a", 0, 10).await.unwrap();
+        let told: Vec<_> = told.iter().map(|event| (event.number, event.reference, event.state.as_str())).collect();
+        assert_eq!(told, [(1, 2, "checked"), (2, 1, "signed"), (3, 2, "signed")]);
+        assert_eq!(store.events_after(&mut work, "a", 2, 10).await.unwrap().len(), 1);
+        assert_eq!(store.events_after(&mut work, "b", 0, 10).await.unwrap(), []);
+        // What is taken back is not told, and leaves no gap that somebody could wait for.
+        drop(work);
+        let mut work = store.write().await.unwrap();
+        assert_eq!(store.last_event(&mut work).await.unwrap(), 0);
+    }
+}
