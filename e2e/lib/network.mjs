@@ -94,6 +94,7 @@ function describe(line) {
   if (!developer) throw new Error(`no account is named developer: ${JSON.stringify(line.accounts)}`);
   return {
     rpcUrl: line.rpc_url,
+    gatewayUrl: line.gateway_url,
     wsUrl: line.ws_url,
     chainId: Number(line.chain_id),
     developer,

@@ -18,7 +18,7 @@ const ROUND_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// Suites whose nodes are machines of their own.
 const WITH_MACHINES: &[&str] = &["committee", "faults", "stake"];
 /// Suites that are a Python program.
-const WITH_PYTHON: &[&str] = &["iso20022", "web3py"];
+const WITH_PYTHON: &[&str] = &["gateway-openapi", "iso20022", "web3py"];
 const NODE_VERSION_MIN: u32 = 20;
 const SUITE_ENDING: &str = ".test.mjs";
 

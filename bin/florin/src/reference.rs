@@ -40,6 +40,8 @@ enum Kind {
     Rpc,
     /// JSON-RPC methods as an OpenRPC document.
     Openrpc,
+    /// The gateway's HTTP interface as an OpenAPI document.
+    GatewayOpenapi,
 }
 
 /// Runs `florin reference`.
@@ -74,6 +76,7 @@ fn pages() -> Result<Vec<(String, String)>, Failure> {
         ("docs/reference/doctor.md", Kind::Doctor),
         ("docs/reference/rpc.md", Kind::Rpc),
         ("docs/reference/openrpc.json", Kind::Openrpc),
+        ("docs/reference/gateway-openapi.json", Kind::GatewayOpenapi),
     ];
     let mut pages = florin_modules::references();
     for (path, kind) in own {
@@ -90,6 +93,7 @@ fn page(kind: Kind) -> Result<String, Failure> {
         Kind::Doctor => doctor::reference(),
         Kind::Rpc => florin_rpc::reference(),
         Kind::Openrpc => format!("{:#}\n", florin_rpc::openrpc()),
+        Kind::GatewayOpenapi => florin_gateway::openapi_json(),
     })
 }
 

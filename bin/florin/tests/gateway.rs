@@ -11,6 +11,8 @@ mod common;
 mod killed;
 #[path = "gateway/mass.rs"]
 mod mass;
+#[path = "gateway/rest.rs"]
+mod rest;
 #[path = "../../../crates/history/src/tests/server.rs"]
 mod server;
 
@@ -92,7 +94,10 @@ fn a_pacs_008_by_http_is_settled_answered_and_told_to_the_creditor() {
     assert!(notifications(&url, KEY_A).is_empty());
     let payment = get(&url, &format!("/v1/payments/{uetr}"), KEY_A).json();
     assert_eq!(payment["orders"][0]["status"], "ACSC");
-    assert_eq!(payment["orders"][0]["amount"], "1250.75 EUR");
+    assert_eq!(
+        (&payment["orders"][0]["amount"], &payment["orders"][0]["currency"]),
+        (&"1250.75".into(), &"EUR".into())
+    );
     // What is another's is not found.
     assert_eq!(get(&url, &format!("/v1/messages/{}", paid.message()), KEY_B).status, 404);
     let wrong = Transfer { from: IBAN_A, to: IBAN_B, ..Transfer::new("MSG-9", &uetr, "5.00") }.pacs_008();

@@ -86,6 +86,25 @@ impl Endpoint {
     pub async fn post(&self, json: Vec<u8>) -> Result<Vec<u8>, ClientError> {
         Ok(self.0.post("POST", json).await?.to_vec())
     }
+
+    /// Posts bytes with these headers, and gives the status of the answer, whichever it is; the rest of the answer is read within the
+    /// bounds and dropped. Redirects are not followed.
+    pub async fn tell(&self, headers: &[(&str, &str)], body: Vec<u8>) -> Result<u16, ClientError> {
+        let http = &self.0;
+        let mut request = Request::post(http.uri.clone());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(body))).map_err(|error| http.unreachable(&error))?;
+        let exchange = async {
+            let response = http.client.request(request).await.map_err(|error| http.unreachable(&error))?;
+            let status = response.status().as_u16();
+            // What it says beside its status is nobody's business here.
+            let _ = http.read("POST", response).await;
+            Ok(status)
+        };
+        http.within_time("POST", exchange).await
+    }
 }
 
 pub(crate) struct Http {
@@ -132,11 +151,11 @@ impl Http {
         self.within_time(method, self.exchange(method, body)).await
     }
 
-    async fn within_time(
+    async fn within_time<T>(
         &self,
         method: &str,
-        exchange: impl Future<Output = Result<Bytes, ClientError>>,
-    ) -> Result<Bytes, ClientError> {
+        exchange: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
         tokio::time::timeout(Duration::from_millis(self.timeout_ms), exchange).await.unwrap_or_else(|_| {
             let (url, method) = (self.url.clone(), method.into());
             Err(ClientError::Timeout { url, method, timeout_ms: self.timeout_ms })

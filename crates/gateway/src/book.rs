@@ -208,8 +208,18 @@ impl Book {
 
     /// The account of a tenant under this number or BIC.
     pub fn of(&self, tenant: &str, number: &str) -> Option<&Holder> {
+        self.named(number).filter(|holder| holder.tenant.as_deref() == Some(tenant))
+    }
+
+    /// Whose account has this number or BIC, whoever it is.
+    pub fn named(&self, number: &str) -> Option<&Holder> {
         let index = self.by_number.get(&folded(number)).or_else(|| self.by_bic.get(&folded_bic(number).ok()?));
-        index.and_then(|index| self.holders.get(*index)).filter(|holder| holder.tenant.as_deref() == Some(tenant))
+        index.and_then(|index| self.holders.get(*index))
+    }
+
+    /// Everybody, in the order of the configuration.
+    pub fn holders(&self) -> impl Iterator<Item = &Holder> {
+        self.holders.iter()
     }
 
     /// Accounts whose tenants are told what happens on them.

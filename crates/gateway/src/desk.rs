@@ -171,7 +171,7 @@ impl Desk {
                 order.refuse(reason);
             }
         }
-        self.claim(work, &mut orders).await?;
+        claim_orders(&self.store, work, &mut orders).await?;
         self.office.enter(&mut orders);
         let goes_on = orders.iter().any(|order| !order.state.is_last());
         let (state, purpose) = if goes_on { (MESSAGE_OPEN, Purpose::Taken) } else { (MESSAGE_FINAL, Purpose::Final) };
@@ -192,35 +192,6 @@ impl Desk {
         let message = report(&as_read, &orders, &mark);
         let answer = written(&message, &row.tenant, Some(row.number), purpose, claim, &mark.message_id, now_ms)?;
         Ok(Read { read, orders, answers: vec![answer] })
-    }
-
-    /// An order is one payment: what is known under its name is it, or is a reason to refuse this one.
-    async fn claim(&self, work: &mut Work, orders: &mut [NewOrder]) -> Result<(), GatewayError> {
-        let claims: Vec<&str> = orders.iter().filter_map(|order| order.claim.as_deref()).collect();
-        let known = self.store.orders_by_claim(work, &claims).await?;
-        let known: HashMap<String, NewOrder> =
-            known.into_iter().filter_map(|order| Some((order.claim.clone()?, order))).collect();
-        let mut claimed = HashSet::new();
-        for order in orders {
-            let Some(claim) = order.claim.clone() else { continue };
-            let says = |order: &NewOrder| (order.payer, order.payee, order.token, order.amount);
-            match known.get(&claim) {
-                Some(first) if first.tenant == order.tenant && says(first) == says(order) => {
-                    order.claim = None;
-                    order.state = State::Same;
-                    order.same_as = Some(first.number);
-                }
-                None if claimed.insert(claim) => {}
-                _ => {
-                    let uetr = order.uetr.clone().unwrap_or_default();
-                    let words = format!(
-                        "{uetr} names another payment already: other payee, amount or currency. Give each payment a UETR of its own"
-                    );
-                    order.refuse(Reason::new("DUPL", words));
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Payments that come back and of which no entry is here, as the ledger knows them: they came before this database. `None` where
@@ -349,6 +320,35 @@ impl Desk {
         }
         Ok(done)
     }
+}
+
+/// An order is one payment: what is known under its name is it, or is a reason to refuse this one.
+pub(crate) async fn claim_orders(store: &Store, work: &mut Work, orders: &mut [NewOrder]) -> Result<(), GatewayError> {
+    let claims: Vec<&str> = orders.iter().filter_map(|order| order.claim.as_deref()).collect();
+    let known = store.orders_by_claim(work, &claims).await?;
+    let known: HashMap<String, NewOrder> =
+        known.into_iter().filter_map(|order| Some((order.claim.clone()?, order))).collect();
+    let mut claimed = HashSet::new();
+    for order in orders {
+        let Some(claim) = order.claim.clone() else { continue };
+        let says = |order: &NewOrder| (order.payer, order.payee, order.token, order.amount);
+        match known.get(&claim) {
+            Some(first) if first.tenant == order.tenant && says(first) == says(order) => {
+                order.claim = None;
+                order.state = State::Same;
+                order.same_as = Some(first.number);
+            }
+            None if claimed.insert(claim) => {}
+            _ => {
+                let uetr = order.uetr.clone().unwrap_or_default();
+                let words = format!(
+                    "{uetr} names another payment already: other payee, amount or currency. Give each payment a UETR of its own"
+                );
+                order.refuse(Reason::new("DUPL", words));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What makes a message one: who sent it, what family it is of, and what it is called.

@@ -12,6 +12,7 @@ use crate::{
     office::{Office, Screening, ScreeningConfig},
     store::Store,
     teller::Teller,
+    webhook::{Webhook, deliver},
 };
 use alloy_primitives::{Address, B256};
 use florin_client::{RpcClient, Signer, Verifier};
@@ -24,7 +25,10 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
 
 /// Pause between rounds; new messages end it.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -67,6 +71,8 @@ pub struct Setup {
     pub transaction_gas_max: u64,
     /// Who may use it.
     pub tenants: Vec<Tenant>,
+    /// Servers of tenants that are told what happens, one a tenant.
+    pub webhooks: Vec<Webhook>,
     /// Who decides.
     pub controls: Controls,
     /// Watched directory.
@@ -86,6 +92,7 @@ pub(crate) struct Shared {
     pub(crate) throttle: Throttle,
     pub(crate) office: Office,
     pub(crate) audit: AuditLog,
+    pub(crate) webhooks: Vec<Webhook>,
     pub(crate) limits: Limits,
     /// Something arrived.
     pub(crate) arrived: Notify,
@@ -149,6 +156,7 @@ impl Gateway {
             throttle: Throttle::new(setup.controls.calls_per_second.unwrap_or(CALLS_PER_SECOND)),
             office: office.clone(),
             audit: AuditLog::start(store.clone()),
+            webhooks: setup.webhooks,
             limits: setup.limits.clone(),
             arrived: Notify::new(),
             changed: watch::Sender::new(0),
@@ -215,6 +223,7 @@ impl Gateway {
     /// Round after round until `stop`. Ends early only with what a person has to look at.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), GatewayError> {
         tokio::pin!(stop);
+        let mut deliveries = self.deliveries();
         let (mut said, mut idle) = (None, 0u32);
         loop {
             let pause = match self.round().await {
@@ -245,8 +254,19 @@ impl Gateway {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+        // Each is stopped between two steps, before the database goes.
+        deliveries.shutdown().await;
         self.shared.store.close().await;
         Ok(())
+    }
+
+    /// Tells tenants' servers, beside the rounds: one that does not answer keeps nobody waiting.
+    fn deliveries(&self) -> JoinSet<()> {
+        let mut deliveries = JoinSet::new();
+        for webhook in self.shared.webhooks.clone() {
+            deliveries.spawn(deliver(self.shared.clone(), webhook));
+        }
+        deliveries
     }
 
     /// Ends all connections to the database.

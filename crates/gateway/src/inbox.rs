@@ -5,6 +5,7 @@ use crate::{
     identity::digest,
     store::{Sender, Store},
 };
+use florin_history::sql::Work;
 
 /// Messages that wait to be read.
 const UNREAD_MAX: u64 = 1_000;
@@ -29,16 +30,30 @@ pub(crate) async fn receive(
     content: &[u8],
     now_ms: u64,
 ) -> Result<Arrival, GatewayError> {
-    let digest = digest(content);
     let mut work = store.write().await?;
-    if let Some(row) = store.message_by_digest(&mut work, sender.tenant, digest).await? {
+    let arrival = keep(store, &mut work, sender, content, now_ms).await?;
+    if let Arrival::New(_) = arrival {
+        store.commit(work, "received").await?;
+    }
+    Ok(arrival)
+}
+
+/// The same within a transaction that makes more durable.
+pub(crate) async fn keep(
+    store: &Store,
+    work: &mut Work,
+    sender: &Sender<'_>,
+    content: &[u8],
+    now_ms: u64,
+) -> Result<Arrival, GatewayError> {
+    let digest = digest(content);
+    if let Some(row) = store.message_by_digest(work, sender.tenant, digest).await? {
         return Ok(Arrival::Known(row.number));
     }
-    let unread = store.unread_count(&mut work).await?;
-    if unread >= UNREAD_MAX || store.waiting_count(&mut work).await? >= WAITING_MAX {
+    let unread = store.unread_count(work).await?;
+    if unread >= UNREAD_MAX || store.waiting_count(work).await? >= WAITING_MAX {
         return Ok(Arrival::Busy);
     }
-    let number = store.receive(&mut work, sender, content, digest, now_ms).await?;
-    store.commit(work, "received").await?;
+    let number = store.receive(work, sender, content, digest, now_ms).await?;
     Ok(Arrival::New(number))
 }

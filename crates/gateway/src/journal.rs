@@ -194,6 +194,7 @@ impl Journal {
                 for (side, holder, counterparty) in sides {
                     let Some((holder, tenant)) = holder else { continue };
                     entries.push(Entry {
+                        number: 0,
                         tenant: tenant.into(),
                         account: holder.number.clone(),
                         holder: holder.address,

@@ -40,10 +40,13 @@ mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod reason;
+mod request;
 mod statement;
 mod store;
 mod teller;
+mod webhook;
 
+pub use api::openapi_json;
 pub use error::GatewayError;
 pub use faults::Faults;
 pub use gateway::{Controls, Gateway, Setup};
@@ -51,3 +54,4 @@ pub use identity::Uetr;
 pub use office::ScreeningConfig;
 pub use order::{Outcome, State, group_status};
 pub use reason::Reason;
+pub use webhook::Webhook;

@@ -96,7 +96,7 @@ fn account_of(holder: &Holder, token: &TokenEntry, id: &str, now_ms: u64) -> Acc
 }
 
 /// An account by its number: an IBAN where it looks like one.
-fn account(number: &str) -> Account {
+pub(crate) fn account(number: &str) -> Account {
     let compact: String = number.chars().filter(|character| !character.is_whitespace()).collect();
     let is_iban = compact.len() >= 15
         && compact.bytes().take(2).all(|byte| byte.is_ascii_uppercase())
@@ -181,6 +181,7 @@ mod tests {
 
     fn entry(side: Side, amount: u128) -> Entry {
         Entry {
+            number: 0,
             tenant: "a".into(),
             account: "1".into(),
             holder: Address::repeat_byte(1),

@@ -129,6 +129,7 @@ fn set_up(network: &Network) -> Result<Setup, Failure> {
         transaction_gas_max: genesis.rules.at(0).transaction_gas_max,
         tenants: tenants.collect(),
         controls: Controls::default(),
+        webhooks: Vec::new(),
         folder: Some(root.join("files")),
         read_from: None,
         limits: Limits::default(),

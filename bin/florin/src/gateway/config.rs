@@ -94,6 +94,8 @@ pub(crate) struct TenantConfig {
     /// Above which amount an order waits for a checker: by currency, as messages write both.
     #[serde(default)]
     pub(crate) approval_above: BTreeMap<String, String>,
+    /// Its server that is told what happens to its payments.
+    pub(crate) webhook: Option<WebhookConfig>,
 }
 
 /// The screening service.
@@ -139,6 +141,18 @@ pub(crate) struct KeyConfig {
     pub(crate) file: PathBuf,
 }
 
+/// A tenant's server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebhookConfig {
+    /// `https://` or, within a machine, `http://`.
+    pub(crate) url: String,
+    /// File with the secret that deliveries are signed with, at least 16 characters, readable by this user alone.
+    pub(crate) secret_file: PathBuf,
+    /// Roots in PEM that its certificate is checked against. Not set: the system's.
+    pub(crate) tls_roots: Option<PathBuf>,
+}
+
 impl Config {
     /// Reads a file.
     pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
@@ -172,6 +186,13 @@ impl Config {
             }
             if tenant.key_file.is_none() && tenant.keys.is_empty() && self.oidc.is_none() {
                 return Err((format!("tenants[{place}].keys"), "without keys and [oidc] nobody could use it".into()));
+            }
+            let is_address =
+                |url: &str| ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) && url.len() <= 1_000;
+            if let Some(webhook) = tenant.webhook.as_ref().filter(|webhook| !is_address(&webhook.url)) {
+                let rule =
+                    format!("{:?} begins with neither https:// nor http://, or is longer than 1,000", webhook.url);
+                return Err((format!("tenants[{place}].webhook.url"), rule));
             }
             if self.tenants.iter().take(place).any(|other| other.name == *name) {
                 return Err((field, format!("{name:?} is there twice")));
@@ -232,6 +253,11 @@ mod tests {
             ("[[accounts]]", "[gateway]\ncalls_per_second = 0\n[[accounts]]", "gateway.calls_per_second"),
             ("[[accounts]]", "[gateway]\nlisten = 'x'\n[[accounts]]", "gateway.listen"),
             ("0x3C44", "0x3C", "accounts[0].address"),
+            (
+                "'bank-a.key' }]",
+                "'bank-a.key', webhook = { url = 'ftp://x', secret_file = 's' } }]",
+                "tenants[0].webhook.url",
+            ),
             ("tenants = [{ name = 'bank-a', key_file = 'bank-a.key' }]", "tenants = []", "tenants"),
             ("'bank-a', key_file = 'bank-a.key'", "'bank-a'", "tenants[0].keys"),
             ("key_file = 'bank-a.key'", "keys = [{ name = 'anna', file = 'x' }]", "roles"),

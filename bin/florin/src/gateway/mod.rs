@@ -20,7 +20,7 @@ use clap::{Args, Subcommand};
 use config::{Config, KeyConfig, Section, TenantConfig};
 use florin_client::Signer;
 use florin_gateway::{
-    Controls, Faults, Gateway, GatewayError, ScreeningConfig, Setup,
+    Controls, Faults, Gateway, GatewayError, ScreeningConfig, Setup, Webhook,
     access::{Key, Peer, Role, Tenant},
     audit::AnchorConfig,
     book::{Book, TokenEntry},
@@ -167,6 +167,11 @@ async fn set_up(command: &GatewayCommand, config: &Config, root: &Path, network:
         signers,
         transaction_gas_max: network.genesis.rules.at(head).transaction_gas_max,
         tenants,
+        webhooks: config
+            .tenants
+            .iter()
+            .filter_map(|tenant| open_webhook(tenant, root).transpose())
+            .collect::<Result<_, _>>()?,
         controls,
         folder: section.folder.as_ref().map(|folder| root.join(folder)),
         read_from: section.read_from_block,
@@ -312,6 +317,25 @@ fn open_key(name: &str, file: &Path) -> Result<Zeroizing<String>, Failure> {
         ));
     }
     Ok(key)
+}
+
+/// A tenant's server, with the secret that it shares.
+fn open_webhook(tenant: &TenantConfig, root: &Path) -> Result<Option<Webhook>, Failure> {
+    let Some(webhook) = &tenant.webhook else { return Ok(None) };
+    let secret = files::read_secret(&root.join(&webhook.secret_file))?;
+    if secret.trim().chars().count() < KEY_CHARS_MIN {
+        return Err(Failure::usage(
+            "gateway.webhook",
+            format_args!("the webhook's secret of tenant {} has fewer than {KEY_CHARS_MIN} characters", tenant.name),
+            "make one with `openssl rand -hex 32`",
+        ));
+    }
+    Ok(Some(Webhook {
+        tenant: tenant.name.clone(),
+        url: webhook.url.clone(),
+        secret: secret.trim().as_bytes().to_vec(),
+        roots: crate::network::roots(webhook.tls_roots.as_ref().map(|file| root.join(file)).as_deref())?,
+    }))
 }
 
 /// The gateway's own trouble, for people.

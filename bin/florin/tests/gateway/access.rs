@@ -75,7 +75,11 @@ async fn every_route_is_open_to_the_roles_of_the_table_and_to_nobody_else() {
         for route in ROUTES {
             let path: Vec<&str> =
                 route.path.split('/').map(|part| if part.starts_with('{') { "7" } else { part }).collect();
-            let path = path.join("/");
+            let mut path = path.join("/");
+            if path == "/v1/events" {
+                // Whoever may listen would listen for long.
+                path.push_str("?after=none");
+            }
             for (role, key) in &keys {
                 let answer = http(&url, route.method, &path, key, b"{}");
                 let is_refused = code(&answer) == (403, "access.right".into());
@@ -248,8 +252,8 @@ async fn nothing_is_paid_that_screening_did_not_let_pass() {
         told["decisions"].as_array().unwrap().iter().map(|one| one["stage"].as_str().unwrap()).collect();
     assert_eq!(stages, ["screening", "review"], "{told}");
     assert_eq!(ledger.balance("bank-a", None).await, before - 400);
-    let asked = asked.lock().unwrap();
-    assert_eq!((&asked[0]["debtor"]["name"], &asked[0]["currency"]), (&json!("Anna Debtor"), &json!("EUR")));
+    let first = asked.lock().unwrap()[0].clone();
+    assert_eq!((&first["debtor"]["name"], &first["currency"]), (&json!("Anna Debtor"), &json!("EUR")));
     opened.close().await;
 }
 

@@ -24,6 +24,7 @@ use tempfile::TempDir;
 
 pub const KEY_A: &str = "a key of bank A that nobody else knows";
 pub const KEY_B: &str = "a key of bank B that nobody else knows";
+pub const SECRET: &str = "a secret that bank A shares";
 pub const IBAN_A: &str = "DE89370400440532013000";
 pub const IBAN_B: &str = "FR1420041010050500013M02606";
 pub const IBAN_ALMA: &str = "NL91ABNA0417164300";
@@ -150,6 +151,7 @@ impl Ledger {
             signers,
             transaction_gas_max: genesis.rules.at(0).transaction_gas_max,
             tenants,
+            webhooks: Vec::new(),
             controls,
             folder,
             read_from: None,
@@ -165,11 +167,11 @@ impl Ledger {
 
     /// Configuration of a gateway that is a process of its own; gives its arguments.
     pub fn configured(&self, folder: Option<&str>) -> Vec<String> {
-        self.configured_at(&self.rpc_url(), folder)
+        self.configured_at(&self.rpc_url(), folder, "")
     }
 
-    /// The same, with the node that it uses.
-    pub fn configured_at(&self, rpc_url: &str, folder: Option<&str>) -> Vec<String> {
+    /// The same, with the node that it uses, and more in the table of bank A.
+    pub fn configured_at(&self, rpc_url: &str, folder: Option<&str>, tenant: &str) -> Vec<String> {
         let file = |name: &str, content: &str| {
             let path = self.at(name);
             std::fs::write(&path, content).unwrap();
@@ -179,11 +181,12 @@ impl Ledger {
         };
         file("bank-a.key", KEY_A);
         file("bank-b.key", KEY_B);
+        file("webhook.secret", SECRET);
         let folder = folder.map(|folder| format!("folder = '{folder}'")).unwrap_or_default();
         let accounts: String = self.holders().iter().map(account_text).collect();
         let config = format!(
             "currencies = [{{ code = 'EUR', token = 'DEUR' }}]\n\
-             tenants = [{{ name = 'bank-a', key_file = 'bank-a.key' }}, {{ name = 'bank-b', key_file = 'bank-b.key' }}]\n\
+             tenants = [{{ name = 'bank-a', key_file = 'bank-a.key'{tenant} }}, {{ name = 'bank-b', key_file = 'bank-b.key' }}]\n\
              [gateway]\nlisten = '127.0.0.1:0'\ndatabase = 'gateway.sqlite'\n{folder}\n{accounts}"
         );
         let config = file("gateway.toml", &config);

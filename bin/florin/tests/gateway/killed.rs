@@ -309,7 +309,7 @@ async fn killed_with_its_node_at_any_moment_every_payment_is_made_once_and_told_
     let mut random = StdRng::seed_from_u64(seed);
     let ledger = Arc::new(Ledger::of(4));
     let mut node = Node::of(&ledger);
-    let arguments = ledger.configured_at(&node.url, Some("files"));
+    let arguments = ledger.configured_at(&node.url, Some("files"), "");
     let messages = Arc::new(messages(&mut random, usize::try_from(payments).unwrap()));
     let mut before = BTreeMap::new();
     for name in ["bank-a", "bank-b", "alma"] {

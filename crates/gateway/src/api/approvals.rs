@@ -1,118 +1,131 @@
 //! What waits for a person, and what persons decide.
 
-use super::{Answered, Api, Problem, told_order};
+use super::{
+    Answered, Api,
+    document::{Decided, Read, Unknown},
+    messages::take_body,
+    parts::{Asked, Named},
+    problem::Problem,
+    told::{DecidedTold, decided},
+};
 use crate::{
     access::Caller,
     gateway::now_ms,
-    identity::time_text,
     office::{Answer, Refusal, WORDS_CHARS_MAX},
-    order::State,
-    store::{DecisionRow, Order},
+    order::State as OrderState,
 };
-use axum::{
-    Extension, Json,
-    body::Body,
-    extract::{Path, Query, State as Shared, rejection::QueryRejection},
-    http::StatusCode,
-    response::IntoResponse as _,
-};
-use florin_history::sql::Work;
+use axum::{Extension, Json, body::Body, extract::State, http::StatusCode, response::IntoResponse as _};
 use florin_iso20022::status_reason;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Orders of one answer.
 const PAGE_MAX: u64 = 100;
 /// Bytes of a decision.
 const BODY_BYTES_MAX: usize = 16 * 1024;
 
+/// An order that waits for a person.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ApprovalTold {
+    /// Its number, by which it is decided.
+    order: u64,
+    /// `checker` or `compliance`.
+    waits_for: &'static str,
+    /// The caller who sent it; nobody for one that came before makers were kept.
+    maker: Option<String>,
+    #[serde(flatten)]
+    told: DecidedTold,
+}
+
+/// Orders that wait for a person, oldest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ApprovalsTold {
+    approvals: Vec<ApprovalTold>,
+}
+
+/// An order that was decided over.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DecisionMade {
+    /// Its number.
+    order: u64,
+    #[serde(flatten)]
+    told: DecidedTold,
+}
+
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct After {
     #[serde(default)]
     after: u64,
 }
 
-/// What waits for a person, oldest first.
-pub(super) async fn list(
-    Shared(api): Shared<Api>,
+/// What waits for a person, oldest first
+#[utoipa::path(
+    get, path = "/v1/approvals", tag = "approvals", operation_id = "approvals", security(("key" = [])),
+    params(("after" = Option<u64>, Query, description = "Number of the last order that is known", maximum = 9223372036854775807_i64)),
+    responses((status = 200, description = "At most 100", body = ApprovalsTold), Read)
+)]
+pub(super) async fn approvals(
+    State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    query: Result<Query<After>, QueryRejection>,
+    Asked(After { after }): Asked<After>,
 ) -> Answered {
-    let after = query.ok().map(|Query(query)| query.after).filter(|after| i64::try_from(*after).is_ok());
-    let after = after.ok_or_else(|| Problem::parameter("after", "a whole number, as `order` says"))?;
+    if i64::try_from(after).is_err() {
+        return Err(Problem::parameter("after", "a whole number, as `order` says"));
+    }
     let store = &api.shared.store;
     let mut work = store.read().await?;
-    let waiting = store.waiting_for_people(&mut work, &caller.tenant, after, PAGE_MAX).await?;
-    let mut told = Vec::with_capacity(waiting.len());
-    for waiting in &waiting {
-        let (order, details) = (&waiting.order, &waiting.order.details);
-        let mut value = told_order(&api, order);
-        value["order"] = order.number.into();
-        value["uetr"] = json!(order.uetr);
-        value["waits_for"] = if order.state == State::Waiting { "checker" } else { "compliance" }.into();
-        value["maker"] = json!(waiting.maker);
-        value["debtor"] = json!({ "name": details.debtor, "account": details.debtor_account });
-        value["creditor"] = json!({ "name": details.creditor, "account": details.creditor_account });
-        value["remittance"] = json!(details.remittance);
-        add_decisions(&api, &mut work, order, &mut value).await?;
-        told.push(value);
+    let mut approvals = Vec::new();
+    for waiting in store.waiting_for_people(&mut work, &caller.tenant, after, PAGE_MAX).await? {
+        let told = decided(&api, &mut work, &waiting.order).await?;
+        let waits_for = if waiting.order.state == OrderState::Waiting { "checker" } else { "compliance" };
+        approvals.push(ApprovalTold { order: waiting.order.number, waits_for, maker: waiting.maker, told });
     }
-    Ok(Json(json!({ "approvals": told })).into_response())
+    Ok(Json(ApprovalsTold { approvals }).into_response())
 }
 
-/// Adds what was decided over an order to what is told of it.
-pub(super) async fn add_decisions(api: &Api, work: &mut Work, order: &Order, value: &mut Value) -> Result<(), Problem> {
-    let number = order.same_as.unwrap_or(order.number);
-    let decisions = api.shared.store.decisions_over(work, &order.tenant, number).await?;
-    value["decisions"] = decisions.iter().map(told_decision).collect();
-    Ok(())
-}
-
-fn told_decision(decision: &DecisionRow) -> Value {
-    json!({
-        "stage": decision.stage,
-        "verdict": decision.verdict,
-        "code": decision.code,
-        "words": decision.words,
-        "who": decision.who,
-        "decided": time_text(decision.decided_ms),
-    })
-}
-
-#[derive(Deserialize)]
+/// What a person decides.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Decided {
+pub(super) struct Decision {
+    /// `approve` or `refuse`.
     decision: String,
+    /// Code of a refusal, of ISO 20022's ExternalStatusReason1Code.
     code: Option<String>,
+    /// At most 300 characters in one line; needed with a refusal.
     words: Option<String>,
 }
 
-/// Approves or refuses an order that waits.
+/// Approves or refuses an order that waits
+///
+/// A batch's orders that wait are decided together. Nobody decides over what they sent themselves.
+#[utoipa::path(
+    post, path = "/v1/approvals/{order}", tag = "approvals", operation_id = "decide", security(("key" = [])),
+    params(("order" = String, Path, description = "`order` of the list")),
+    request_body = Decision,
+    responses((status = 200, description = "It is durable: the order as it stands", body = DecisionMade), Read, Unknown, Decided)
+)]
 pub(super) async fn decide(
-    Shared(api): Shared<Api>,
+    State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Path(order): Path<String>,
+    Named(order): Named,
     body: Body,
 ) -> Answered {
     let number: Option<u64> = order.parse().ok().filter(|number| i64::try_from(*number).is_ok());
     let number = number.ok_or_else(|| Problem::unknown("order", &order))?;
-    let read = tokio::time::timeout(super::BODY_TIME_MAX, axum::body::to_bytes(body, BODY_BYTES_MAX)).await;
-    let content = read.map_err(|_| Problem::slow())?.map_err(|_| Problem::large(BODY_BYTES_MAX))?;
-    let answer = read_answer(&content)?;
-    let decided = api.shared.office.decide(&api.shared.store, &caller, number, &answer, now_ms()).await?;
-    decided.map_err(|refusal| refused(&refusal, number, &caller))?;
+    let answer = read_answer(&take_body(&api, body, BODY_BYTES_MAX).await?)?;
+    let outcome = api.shared.office.decide(&api.shared.store, &caller, number, &answer, now_ms()).await?;
+    outcome.map_err(|refusal| refused(&refusal, number, &caller))?;
     api.shared.arrived.notify_one();
     api.shared.changed.send_modify(|count| *count = count.wrapping_add(1));
     let mut work = api.shared.store.read().await?;
     let order = api.shared.store.order_of(&mut work, &caller.tenant, number).await?.ok_or_else(Problem::fault)?;
-    let mut value = told_order(&api, &order);
-    value["order"] = number.into();
-    add_decisions(&api, &mut work, &order, &mut value).await?;
-    Ok(Json(value).into_response())
+    let told = decided(&api, &mut work, &order).await?;
+    Ok(Json(DecisionMade { order: number, told }).into_response())
 }
 
 fn read_answer(content: &[u8]) -> Result<Answer, Problem> {
-    let decided: Decided = serde_json::from_slice(content).map_err(|error| {
+    let decided: Decision = serde_json::from_slice(content).map_err(|error| {
         let detail = format!("the body is {{\"decision\": \"approve\" or \"refuse\", \"words\": …}}: {error}");
         Problem::new(StatusCode::BAD_REQUEST, "approval.body", detail, "correct it and send it again")
     })?;

@@ -1,49 +1,79 @@
 //! The audit log, for a tenant's auditors.
 
-use super::{Answered, Api, Problem};
+use super::{Answered, Api, document::Read, parts::Asked, problem::Problem};
 use crate::{access::Caller, identity::time_text, store::AuditRow};
-use axum::{
-    Extension, Json,
-    extract::{Query, State, rejection::QueryRejection},
-    response::IntoResponse as _,
-};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use axum::{Extension, Json, extract::State, response::IntoResponse as _};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Rows of one answer.
 const PAGE_MAX: u64 = 1_000;
 
+/// A call of somebody of the tenant.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CallTold {
+    number: u64,
+    /// When it came.
+    time: String,
+    /// The caller.
+    who: String,
+    /// Roles that the caller had then.
+    roles: String,
+    method: String,
+    path: String,
+    /// Status of the answer.
+    status: u64,
+    /// Hash of the row before, of whichever tenant.
+    previous: String,
+    /// SHA-256 over that and the rest of the row.
+    hash: String,
+}
+
+/// Calls, oldest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditTold {
+    audit: Vec<CallTold>,
+}
+
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct After {
     #[serde(default)]
     after: u64,
 }
 
-/// Rows after one, oldest first. They are the tenant's own; the chain is everybody's.
-pub(super) async fn list(
+/// What the tenant's callers did and saw, oldest first
+///
+/// The rows are the tenant's own; the chain of hashes is everybody's.
+#[utoipa::path(
+    get, path = "/v1/audit", tag = "audit", operation_id = "audit", security(("key" = [])),
+    params(("after" = Option<u64>, Query, description = "Number of the last row that is known", maximum = 9223372036854775807_i64)),
+    responses((status = 200, description = "At most 1,000", body = AuditTold), Read)
+)]
+pub(super) async fn audit(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    query: Result<Query<After>, QueryRejection>,
+    Asked(After { after }): Asked<After>,
 ) -> Answered {
-    let after = query.ok().map(|Query(query)| query.after).filter(|after| i64::try_from(*after).is_ok());
-    let after = after.ok_or_else(|| Problem::parameter("after", "a whole number, as `number` says"))?;
+    if i64::try_from(after).is_err() {
+        return Err(Problem::parameter("after", "a whole number, as `number` says"));
+    }
     let mut work = api.shared.store.read().await?;
     let rows = api.shared.store.audit_after(&mut work, Some(&caller.tenant), after, PAGE_MAX).await?;
-    let told: Vec<Value> = rows.iter().map(told).collect();
-    Ok(Json(json!({ "audit": told })).into_response())
+    Ok(Json(AuditTold { audit: rows.into_iter().map(told).collect() }).into_response())
 }
 
-fn told(row: &AuditRow) -> Value {
-    let entry = &row.entry;
-    json!({
-        "number": row.number,
-        "time": time_text(entry.time_ms),
-        "who": entry.who,
-        "roles": entry.roles,
-        "method": entry.method,
-        "path": entry.path,
-        "status": entry.status,
-        "previous": row.previous,
-        "hash": row.hash,
-    })
+fn told(row: AuditRow) -> CallTold {
+    let AuditRow { number, entry, previous, hash } = row;
+    CallTold {
+        number,
+        time: time_text(entry.time_ms),
+        who: entry.who,
+        roles: entry.roles,
+        method: entry.method,
+        path: entry.path,
+        status: entry.status,
+        previous: previous.to_string(),
+        hash: hash.to_string(),
+    }
 }

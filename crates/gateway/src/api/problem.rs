@@ -1,13 +1,48 @@
 //! What a caller is told when it cannot have what it asked for: problem details (RFC 9457) with a permanent code, the rule with
 //! its values, and the next step.
 
+use super::told::OrderTold;
 use crate::{GatewayError, store::MessageRow};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;
+use utoipa::ToSchema;
+
+/// Problem details (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "it is the shape of what is written below, for the OpenAPI document")]
+pub(crate) struct ProblemDetails {
+    /// Always `about:blank`: the code says more.
+    r#type: String,
+    /// The status in words.
+    title: String,
+    status: u16,
+    /// Permanent: programs may depend on it.
+    code: String,
+    /// The rule that was broken, with its values.
+    detail: String,
+    /// What to do now.
+    next: String,
+    /// Where fields are wrong: which, and why.
+    errors: Option<Vec<Flaw>>,
+}
+
+/// One thing that is wrong with what was sent.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Flaw {
+    /// A code of ISO 20022's list, such as `AC01`.
+    pub(crate) code: String,
+    /// The field: a JSON pointer, or the path in a message.
+    pub(crate) path: String,
+    /// The rule.
+    pub(crate) text: String,
+    /// What was found.
+    pub(crate) value: Option<String>,
+}
 
 /// A refused call.
 #[derive(Debug)]
@@ -15,22 +50,15 @@ pub(crate) struct Problem {
     status: StatusCode,
     code: String,
     detail: String,
-    next: String,
+    next: &'static str,
     errors: Value,
     /// Seconds after which it makes sense to ask again.
     retry_after: Option<u64>,
 }
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, code: &str, detail: impl Into<String>, next: &str) -> Self {
-        Self {
-            status,
-            code: code.into(),
-            detail: detail.into(),
-            next: next.into(),
-            errors: Value::Null,
-            retry_after: None,
-        }
+    pub(crate) fn new(status: StatusCode, code: &str, detail: impl Into<String>, next: &'static str) -> Self {
+        Self { status, code: code.into(), detail: detail.into(), next, errors: Value::Null, retry_after: None }
     }
 
     pub(crate) fn unknown(what: &str, name: &str) -> Self {
@@ -47,6 +75,11 @@ impl Problem {
     pub(crate) fn parameter(name: &str, expected: &str) -> Self {
         let detail = format!("parameter {name} is {expected}");
         Self::new(StatusCode::BAD_REQUEST, "parameter", detail, "correct it and ask again")
+    }
+
+    /// What the query says, in the words of whoever read it.
+    pub(crate) fn parameters(what: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "parameter", what, "correct the query and ask again")
     }
 
     pub(crate) fn busy(what: &str) -> Self {
@@ -71,6 +104,51 @@ impl Problem {
     pub(crate) fn fault() -> Self {
         let detail = "what is recorded does not fit together";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "gateway.fault", detail, "report it: the operator's log says more")
+    }
+
+    pub(crate) fn kind(expected: &str) -> Self {
+        let detail = format!("the body is {expected}, and the header Content-Type says so");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body.kind", detail, "set the header and send it again")
+    }
+
+    pub(crate) fn no_key() -> Self {
+        let detail = "a payment has an Idempotency-Key or a UETR, so that it is made once however often it is sent";
+        let next = "send the header Idempotency-Key, or `uetr` in the body; the same ones when you try again";
+        Self::new(StatusCode::BAD_REQUEST, "idempotency.missing", detail, next)
+    }
+
+    pub(crate) fn reused() -> Self {
+        let detail = "this key or UETR is known with another body: nothing was taken";
+        let next = "send the first body to see its payment; give another payment another key";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency.reused", detail, next)
+    }
+
+    /// Fields that are wrong; nothing was stored.
+    pub(crate) fn flawed(flaws: Vec<Flaw>) -> Self {
+        let detail = flaws.first().map(|flaw| format!("{}: {}", flaw.path, flaw.text)).unwrap_or_default();
+        let next = "mend what `errors` names, and send it again: nothing was stored";
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "payment.invalid", detail, next);
+        Self { errors: serde_json::to_value(flaws).unwrap_or_default(), ..problem }
+    }
+
+    /// A payment that was ordered and is refused.
+    pub(crate) fn not_paid(order: OrderTold) -> Self {
+        let reason = order.reason.map(|reason| Flaw {
+            code: reason.code,
+            path: reason.path.unwrap_or_default(),
+            text: reason.text.unwrap_or_default(),
+            value: None,
+        });
+        let flaw = reason.unwrap_or_else(|| Flaw {
+            code: "NARR".into(),
+            path: String::new(),
+            text: String::new(),
+            value: None,
+        });
+        let detail = format!("payment {} is refused: {} {}", order.uetr.unwrap_or_default(), flaw.code, flaw.text);
+        let next = "see `errors`; order another payment under another key: this one is refused for ever";
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "payment.refused", detail, next);
+        Self { errors: json!([flaw]), ..problem }
     }
 
     /// A message of which no answer could be made.

@@ -126,6 +126,17 @@ impl Store {
         self.answers(work, READ_HEAD, rest, values).await
     }
 
+    /// A tenant's answer by its number, without its content.
+    pub(crate) async fn answer_numbered(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        answer: u64,
+    ) -> Result<Option<Answer>, GatewayError> {
+        let rest = "WHERE tenant = $1 AND number = $2";
+        Ok(self.answers(work, READ_HEAD, rest, vec![text(tenant), number(answer)]).await?.pop())
+    }
+
     /// A tenant's answer by its identification.
     pub(crate) async fn answer_by_id(
         &self,

@@ -59,6 +59,8 @@ pub(crate) struct EntryDetails {
 /// One movement on one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
+    /// 0 while it is not kept.
+    pub(crate) number: u64,
     pub(crate) tenant: String,
     /// Number or BIC of the account.
     pub(crate) account: String,
@@ -100,8 +102,8 @@ const COLUMNS: [&str; 15] = [
 impl Entry {
     fn read(row: &mut Fields) -> Result<Self, Failure> {
         let unknown = |value: &str| Failure::Damaged(format!("table entries: {value:?} is not known"));
-        row.number()?;
         Ok(Self {
+            number: row.number()?,
             tenant: row.text()?,
             account: row.text()?,
             holder: row.account()?,
@@ -204,7 +206,12 @@ impl Store {
         self.entries(work, rest, vec![clean(uetr), text(tenant)]).await
     }
 
-    async fn entries(&self, work: &mut Work, rest: &str, values: Vec<Value>) -> Result<Vec<Entry>, GatewayError> {
+    pub(super) async fn entries(
+        &self,
+        work: &mut Work,
+        rest: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Entry>, GatewayError> {
         let query = Statement { sql: format!("SELECT {} FROM entries {rest}", COLUMNS.join(", ")), values };
         let rows = self.rows(work, "entries", query).await?;
         let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Entry::read(&mut row)).collect();

@@ -4,17 +4,23 @@ mod answers;
 mod audit;
 mod decisions;
 mod entries;
+mod events;
 mod messages;
 mod orders;
+mod search;
 mod submissions;
+mod webhooks;
 
 pub(crate) use answers::{Answer, NewAnswer, Purpose};
 pub(crate) use audit::{AnchorRow, AuditRow};
 pub(crate) use decisions::{Decision, DecisionRow, Stage, Verdict};
 pub(crate) use entries::{Entry, EntryDetails, Side};
+pub(crate) use events::{Event, Requested, Subject};
 pub(crate) use messages::{MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, ReadAs, Sender};
 pub(crate) use orders::{Details, Kind as OrderKind, NewOrder, Order, Told};
+pub(crate) use search::Search;
 pub(crate) use submissions::{Submission, SubmissionState};
+pub(crate) use webhooks::Told as TellState;
 
 use crate::{Faults, GatewayError};
 use alloy_primitives::{B256, U256};
@@ -27,7 +33,7 @@ use florin_history::{
 use std::time::{Duration, Instant};
 
 const SCHEMA: Schema = Schema {
-    changes: &[(1, "gateway", beginning), (3, "access", access), (4, "mass", many_orders)],
+    changes: &[(1, "gateway", beginning), (2, "rest", rest), (3, "access", access), (4, "mass", many_orders)],
     survives_power_cuts: true,
 };
 /// Rows of one statement: few different ones, so that each is prepared once.
@@ -38,6 +44,16 @@ const READ_TIME_MAX: Duration = Duration::from_secs(20);
 /// What a new database is given.
 fn beginning(is_sqlite: bool) -> String {
     typed(include_str!("../../migrations/0001_gateway.sql"), is_sqlite)
+}
+
+/// What JSON needs beside messages.
+fn rest(is_sqlite: bool) -> String {
+    let triggers = if is_sqlite {
+        include_str!("../../migrations/0002_rest_sqlite.sql")
+    } else {
+        include_str!("../../migrations/0002_rest_postgres.sql")
+    };
+    typed(include_str!("../../migrations/0002_rest.sql"), is_sqlite) + triggers
 }
 
 /// Who made what, and who decided.

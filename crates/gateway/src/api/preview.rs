@@ -1,0 +1,118 @@
+//! A dry run: what would become of a payment that were ordered now. Nothing is stored.
+
+use super::{
+    Api,
+    payments::Asking,
+    problem::Problem,
+    told::{OrderTold, ReasonTold, decimal},
+};
+use crate::{
+    GatewayError, Uetr,
+    access::Caller,
+    chain::Key,
+    desk::claim_orders,
+    order::State,
+    plan,
+    reason::Reason,
+    store::{NewOrder, OrderKind},
+};
+use alloy_primitives::B256;
+use florin_client::ClientError;
+use florin_modules::{PAYMENT_ADDRESS, token::spendable_units};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What the ledger takes for it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct FeeTold {
+    /// Gas that the transaction needs.
+    gas: u64,
+    /// Price of gas now, in wei of the ledger's native unit. Zero unless the genesis file says otherwise.
+    gas_price_wei: String,
+    /// Both multiplied.
+    total_wei: String,
+}
+
+/// Whether a payment would be taken, and what is known about it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PreviewTold {
+    /// Always `true`: nothing was stored.
+    dry_run: bool,
+    would_be_taken: bool,
+    /// The payment is known already: ordering it again would be the same payment.
+    is_known: bool,
+    /// Why not, by the gateway's rules or the ledger's.
+    reason: Option<ReasonTold>,
+    /// Units that the payer may spend now, proven. Nothing where the payer is not known.
+    free: Option<String>,
+    /// Nothing where the ledger would refuse it.
+    fee: Option<FeeTold>,
+    /// Who is meant, and how it would begin.
+    order: OrderTold,
+}
+
+pub(super) async fn preview(api: &Api, caller: &Caller, asking: &Asking) -> Result<PreviewTold, Problem> {
+    let shared = &api.shared;
+    let context = plan::Context { book: &shared.book, tenant: &caller.tenant, message: 0, now_ms: asking.now_ms };
+    let order = plan::orders(&asking.accepted, &context).and_then(|mut orders| orders.pop());
+    let mut order = order.ok_or_else(Problem::fault)?;
+    if order.state != State::Refused {
+        let mut work = shared.store.read().await?;
+        claim_orders(&shared.store, &mut work, std::slice::from_mut(&mut order)).await?;
+    }
+    let is_known = order.state == State::Same;
+    let free = free(api, &order).await?;
+    let mut fee = None;
+    if matches!(order.state, State::Checked | State::Held) {
+        match on_ledger(api, &order).await? {
+            Ok(told) => fee = Some(told),
+            Err(reason) => order.refuse(reason),
+        }
+    }
+    shared.office.enter(std::slice::from_mut(&mut order));
+    let told = OrderTold::new(&shared.book, &order);
+    Ok(PreviewTold {
+        dry_run: true,
+        would_be_taken: order.state != State::Refused,
+        is_known,
+        reason: told.reason.clone(),
+        free,
+        fee,
+        order: told,
+    })
+}
+
+/// What the payer may spend, proven.
+async fn free(api: &Api, order: &NewOrder) -> Result<Option<String>, Problem> {
+    let Some(((payer, token), currency)) = order.payer.zip(order.token).zip(order.currency.as_deref()) else {
+        return Ok(None);
+    };
+    let chain = &api.shared.chain;
+    let query = chain.verifier.query(&chain.rpc, move |context| spendable_units(context, token, payer)).await;
+    let (_, free) = query.map_err(GatewayError::from)?;
+    Ok(decimal(&api.shared.book, currency, free))
+}
+
+/// What the ledger would say: the node's word, as everything is that was not signed.
+async fn on_ledger(api: &Api, order: &NewOrder) -> Result<Result<FeeTold, Reason>, Problem> {
+    let chain = &api.shared.chain;
+    let uetr = order.uetr.as_deref().and_then(Uetr::parse);
+    let Some(((payer, signer), uetr)) = order.payer.zip(order.signer).zip(uetr) else { return Err(Problem::fault()) };
+    let key = Key { kind: OrderKind::Pay, payer, uetr: uetr.word(), reference: B256::ZERO };
+    let input = chain.input(&key, std::slice::from_ref(order))?;
+    let gas = match chain.rpc.estimate_gas(signer, PAYMENT_ADDRESS, &input).await {
+        Ok(gas) => gas,
+        Err(error) => {
+            return match Reason::of_failure(&error) {
+                Some(reason) => Ok(Err(reason)),
+                None if matches!(error, ClientError::Refused { .. }) => {
+                    Ok(Err(Reason::new("NARR", "the node does not say what it would cost; the payment would wait")))
+                }
+                None => Err(GatewayError::from(error).into()),
+            };
+        }
+    };
+    let price = chain.rpc.gas_price().await.map_err(GatewayError::from)?;
+    let total = u128::from(gas).saturating_mul(price);
+    Ok(Ok(FeeTold { gas, gas_price_wei: price.to_string(), total_wei: total.to_string() }))
+}

@@ -1,0 +1,316 @@
+//! What is told in JSON.
+
+use super::{Api, problem::Problem};
+use crate::{
+    book::Book,
+    identity::time_text,
+    order::State,
+    store::{Answer, DecisionRow, Entry, MessageRow, Order, OrderKind},
+};
+use alloy_primitives::Address;
+use florin_history::sql::Work;
+use florin_types::{Amount, Currency};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// What became of a message.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MessageTold {
+    /// Its number at this gateway.
+    pub(super) message: u64,
+    /// `received`, `open` (orders go on), `final`, or `refused` (no answer could be made).
+    pub(super) state: String,
+    /// Such as `pacs.008.001.08`.
+    pub(super) name: Option<String>,
+    /// Its `MsgId`.
+    pub(super) message_id: Option<String>,
+    /// When it was durable here.
+    pub(super) received: String,
+    /// The file that it came in.
+    pub(super) file: Option<String>,
+    /// How many orders it is.
+    pub(super) orders: u64,
+    /// How many of them are in which state now.
+    pub(super) states: BTreeMap<&'static str, u64>,
+    /// How many of them have which status.
+    pub(super) statuses: BTreeMap<&'static str, u64>,
+    /// Answers to it, oldest first.
+    pub(super) answers: Vec<AnswerTold>,
+    /// What is wrong with it: code, path, text, value.
+    #[schema(value_type = Option<Vec<super::problem::Flaw>>)]
+    pub(super) problems: Option<Value>,
+}
+
+impl MessageTold {
+    pub(super) fn new(row: MessageRow, counts: &BTreeMap<State, u64>, answers: &[Answer]) -> Self {
+        let mut statuses: BTreeMap<&'static str, u64> = BTreeMap::new();
+        counts.iter().for_each(|(state, count)| *statuses.entry(state.status()).or_default() += count);
+        Self {
+            message: row.number,
+            state: row.state,
+            name: row.name,
+            message_id: row.message_id,
+            received: time_text(row.received_ms),
+            file: row.file,
+            orders: counts.values().sum(),
+            states: counts.iter().map(|(state, count)| (state.name(), *count)).collect(),
+            statuses,
+            answers: answers.iter().map(AnswerTold::new).collect(),
+            problems: row.problem.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+        }
+    }
+}
+
+/// A message that the gateway wrote.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AnswerTold {
+    /// In the order in which they were written.
+    pub(super) number: u64,
+    /// Its own `MsgId`.
+    pub(super) id: String,
+    /// Such as `pacs.002.001.10`.
+    pub(super) name: String,
+    /// `taken`, `final` or `notification`.
+    pub(super) purpose: &'static str,
+    /// When it was written.
+    pub(super) created: String,
+}
+
+impl AnswerTold {
+    pub(super) fn new(answer: &Answer) -> Self {
+        Self {
+            number: answer.number,
+            id: answer.id.clone(),
+            name: answer.name.clone(),
+            purpose: answer.purpose.name(),
+            created: time_text(answer.created_ms),
+        }
+    }
+}
+
+/// Notifications, oldest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct NotificationsTold {
+    pub(super) notifications: Vec<AnswerTold>,
+}
+
+/// Why an order was refused.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct ReasonTold {
+    /// A code of ISO 20022's list, such as `AM04`.
+    pub(super) code: String,
+    /// In words, with the values.
+    pub(super) text: Option<String>,
+    /// The field of the message.
+    pub(super) path: Option<String>,
+}
+
+/// An account as a payment names it.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub(super) struct PartyTold {
+    /// Name, as the message said it.
+    pub(super) name: Option<String>,
+    /// Account number.
+    pub(super) number: Option<String>,
+    /// BIC of the bank.
+    pub(super) bic: Option<String>,
+    /// Account on the ledger.
+    #[schema(value_type = Option<String>)]
+    pub(super) address: Option<Address>,
+}
+
+/// One order.
+#[derive(Serialize, ToSchema)]
+pub(super) struct OrderTold {
+    /// UETR under which the ledger knows it.
+    pub(super) uetr: Option<String>,
+    /// The message that it came in.
+    pub(super) message: u64,
+    /// Its place there, from 0.
+    pub(super) item: u64,
+    /// `pay`, `item` (of a batch) or `return`.
+    pub(super) kind: &'static str,
+    /// `held`, `waiting` (for a checker), `screening`, `review` (by compliance), `checked`, `signed`, `settled`, `refused`, `cancelled` or
+    /// `same`.
+    pub(super) state: &'static str,
+    /// The same as ISO 20022 says it: `PDNG`, `ACTC`, `ACSP`, `ACSC`, `RJCT` or `CANC`.
+    pub(super) status: &'static str,
+    pub(super) reason: Option<ReasonTold>,
+    /// Decimal, such as `1250.75`.
+    pub(super) amount: Option<String>,
+    /// Code of ISO 4217.
+    pub(super) currency: Option<String>,
+    pub(super) end_to_end_id: Option<String>,
+    pub(super) debtor: PartyTold,
+    pub(super) creditor: PartyTold,
+    /// What it is for.
+    pub(super) remittance: Vec<String>,
+    /// The day before which nothing is paid, where it waits for one.
+    pub(super) due: Option<String>,
+    /// Height of the block that settled it.
+    pub(super) block: Option<u64>,
+    /// Time of that block.
+    pub(super) settled: Option<String>,
+}
+
+impl OrderTold {
+    pub(super) fn new(book: &Book, order: &Order) -> Self {
+        let details = &order.details;
+        let reason = order.code.as_ref().map(|code| ReasonTold {
+            code: code.clone(),
+            text: order.words.clone(),
+            path: order.path.clone(),
+        });
+        let party = |name: &Option<String>, number: &Option<String>, bic: &Option<String>, address| PartyTold {
+            name: name.clone(),
+            number: number.clone(),
+            bic: bic.clone(),
+            address,
+        };
+        // Of a return, the payer is who gets the money back.
+        let from = if order.kind == OrderKind::Return { order.signer } else { order.payer };
+        Self {
+            uetr: order.uetr.clone(),
+            message: order.message,
+            item: order.item,
+            kind: order.kind.name(),
+            state: order.state.name(),
+            status: order.state.status(),
+            reason,
+            amount: order
+                .currency
+                .as_deref()
+                .zip(order.amount)
+                .and_then(|(currency, minor)| decimal(book, currency, minor)),
+            currency: order.currency.clone(),
+            end_to_end_id: order.end_to_end.clone(),
+            debtor: party(&details.debtor, &details.debtor_account, &details.debtor_agent, from),
+            creditor: party(&details.creditor, &details.creditor_account, &details.creditor_agent, order.payee),
+            remittance: details.remittance.clone(),
+            due: (order.due_ms > 0).then(|| crate::identity::day_text(order.due_ms)),
+            block: order.height,
+            settled: order.settled_ms.map(time_text),
+        }
+    }
+}
+
+/// A decision over an order: a checker's, the screening service's, or compliance's.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DecisionTold {
+    /// `approval`, `screening` or `review`.
+    stage: String,
+    /// `pass`, `refuse` or `hold`.
+    verdict: String,
+    /// Code of a refusal.
+    code: Option<String>,
+    words: Option<String>,
+    /// Who decided; nobody where the service did.
+    who: Option<String>,
+    /// When.
+    decided: String,
+}
+
+impl From<DecisionRow> for DecisionTold {
+    fn from(row: DecisionRow) -> Self {
+        let DecisionRow { stage, verdict, code, words, who, decided_ms } = row;
+        Self { stage, verdict, code, words, who, decided: time_text(decided_ms) }
+    }
+}
+
+/// An order with what was decided over it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DecidedTold {
+    #[serde(flatten)]
+    pub(super) order: OrderTold,
+    /// Decisions, oldest first.
+    pub(super) decisions: Vec<DecisionTold>,
+}
+
+/// An order with what was decided over it.
+pub(super) async fn decided(api: &Api, work: &mut Work, order: &Order) -> Result<DecidedTold, Problem> {
+    let number = order.same_as.unwrap_or(order.number);
+    let decisions = api.shared.store.decisions_over(work, &order.tenant, number).await?;
+    let order = OrderTold::new(&api.shared.book, order);
+    Ok(DecidedTold { order, decisions: decisions.into_iter().map(DecisionTold::from).collect() })
+}
+
+/// One movement on an account of the tenant.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EntryTold {
+    pub(super) uetr: Option<String>,
+    /// Number or BIC of the tenant's account.
+    pub(super) account: String,
+    /// `CRDT` (to the account) or `DBIT`.
+    pub(super) side: &'static str,
+    /// Decimal.
+    pub(super) amount: Option<String>,
+    pub(super) currency: Option<String>,
+    /// Account on the ledger at the other end.
+    #[schema(value_type = String)]
+    pub(super) counterparty: Address,
+    pub(super) end_to_end_id: Option<String>,
+    pub(super) remittance: Vec<String>,
+    /// Time of the block.
+    pub(super) booked: String,
+    /// Height of the block.
+    pub(super) block: u64,
+    /// Hash of the transaction on the ledger.
+    pub(super) transaction: String,
+    /// `pay`, `item` or `return`; nothing for a movement that no payment made.
+    pub(super) kind: Option<String>,
+}
+
+impl EntryTold {
+    pub(super) fn new(book: &Book, entry: &Entry) -> Self {
+        let currency = book.token_at(entry.token).map(|token| token.currency.clone());
+        Self {
+            uetr: entry.uetr.clone(),
+            account: entry.account.clone(),
+            side: entry.side.name(),
+            amount: currency.as_deref().and_then(|currency| decimal(book, currency, entry.amount)),
+            currency,
+            counterparty: entry.counterparty,
+            end_to_end_id: entry.details.end_to_end.clone(),
+            remittance: entry.details.remittance.clone(),
+            booked: time_text(entry.time_ms),
+            block: entry.height,
+            transaction: entry.hash.to_string(),
+            kind: entry.details.kind.clone(),
+        }
+    }
+}
+
+/// A payment: the orders and the movements under its UETR that this tenant may see.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PaymentTold {
+    pub(super) uetr: String,
+    pub(super) orders: Vec<DecidedTold>,
+    pub(super) entries: Vec<EntryTold>,
+}
+
+/// Units as a decimal text in a configured currency.
+pub(super) fn decimal(book: &Book, currency: &str, minor: u128) -> Option<String> {
+    let digits = book.token(currency).ok()?.digits;
+    let text = Amount::new(minor, Currency::new(currency, digits).ok()?).to_string();
+    text.split(' ').next().map(String::from)
+}
+
+/// The orders and movements under a UETR; a problem where there are none.
+pub(super) async fn payment(api: &Api, tenant: &str, uetr: &str) -> Result<PaymentTold, Problem> {
+    let store = &api.shared.store;
+    let mut work = store.read().await?;
+    let orders = store.orders_under(&mut work, tenant, uetr).await?;
+    let orders = crate::exceptions::as_they_are(store, &mut work, orders).await?;
+    let entries = store.entries_under(&mut work, tenant, uetr).await?;
+    if orders.is_empty() && entries.is_empty() {
+        return Err(Problem::unknown("payment", uetr));
+    }
+    let mut told = Vec::with_capacity(orders.len());
+    for order in &orders {
+        told.push(decided(api, &mut work, order).await?);
+    }
+    let entries = entries.iter().map(|entry| EntryTold::new(&api.shared.book, entry)).collect();
+    Ok(PaymentTold { uetr: uetr.into(), orders: told, entries })
+}
