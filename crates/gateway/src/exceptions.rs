@@ -2,6 +2,7 @@
 
 use crate::{
     GatewayError,
+    office::release,
     order::State,
     outbox::item_status,
     store::{Order, OrderKind, Store},
@@ -143,7 +144,7 @@ async fn cancel_order(
     {
         // Others of its batch may have waited for its screening.
         let cancelled = store.order(work, number).await?;
-        store.release_screened(work, &cancelled).await?;
+        release(store, work, &cancelled).await?;
         return Ok(None);
     }
     Ok(match order.state {

@@ -13,6 +13,8 @@ pub enum State {
     Screening,
     /// Screening stopped it: compliance decides.
     Review,
+    /// An item that screening let pass, or compliance after it: the rest of its batch is waited for.
+    Passed,
     /// It is known who pays whom, and whoever is asked let it pass; nothing is signed.
     Checked,
     /// The bytes of its transaction are durable. Only what is final leads on.
@@ -29,11 +31,12 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Held,
         Self::Waiting,
         Self::Screening,
         Self::Review,
+        Self::Passed,
         Self::Checked,
         Self::Signed,
         Self::Settled,
@@ -49,6 +52,7 @@ impl State {
             Self::Waiting => "waiting",
             Self::Screening => "screening",
             Self::Review => "review",
+            Self::Passed => "passed",
             Self::Checked => "checked",
             Self::Signed => "signed",
             Self::Settled => "settled",
@@ -66,7 +70,7 @@ impl State {
     /// The status that messages give: `ExternalPaymentTransactionStatus1Code`. What is the same as another has that one's.
     pub const fn status(self) -> &'static str {
         match self {
-            Self::Held | Self::Waiting | Self::Screening | Self::Review => "PDNG",
+            Self::Held | Self::Waiting | Self::Screening | Self::Review | Self::Passed => "PDNG",
             Self::Checked | Self::Same => "ACTC",
             Self::Signed => "ACSP",
             Self::Settled => "ACSC",
@@ -88,7 +92,7 @@ impl State {
 
     /// Whether it can still be cancelled here: nobody has signed anything.
     pub const fn can_be_cancelled(self) -> bool {
-        matches!(self, Self::Held | Self::Waiting | Self::Screening | Self::Review | Self::Checked)
+        !self.is_last() && !matches!(self, Self::Signed | Self::Same)
     }
 
     /// Whether `next` may follow. A signed order goes back to checked only when its transaction is proven dead.
@@ -98,9 +102,11 @@ impl State {
                 matches!(next, Self::Held | Self::Screening | Self::Checked | Self::Refused | Self::Cancelled)
             }
             Self::Held => matches!(next, Self::Screening | Self::Checked | Self::Cancelled),
-            Self::Screening => matches!(next, Self::Review | Self::Checked | Self::Refused | Self::Cancelled),
-            // An item that is released waits for the others of its batch.
-            Self::Review => matches!(next, Self::Screening | Self::Refused | Self::Cancelled),
+            Self::Screening => {
+                matches!(next, Self::Review | Self::Passed | Self::Checked | Self::Refused | Self::Cancelled)
+            }
+            Self::Review => matches!(next, Self::Passed | Self::Checked | Self::Refused | Self::Cancelled),
+            Self::Passed => matches!(next, Self::Checked | Self::Cancelled),
             Self::Checked => matches!(next, Self::Signed | Self::Settled | Self::Refused | Self::Cancelled),
             Self::Signed => matches!(next, Self::Settled | Self::Refused | Self::Checked),
             Self::Settled | Self::Refused | Self::Cancelled | Self::Same => false,
@@ -162,11 +168,11 @@ mod tests {
         for state in State::ALL {
             assert_eq!(state.can_be_cancelled(), state.leads_to(State::Cancelled), "{state:?}");
         }
-        for state in [State::Held, State::Waiting, State::Screening, State::Review] {
+        for state in [State::Held, State::Waiting, State::Screening, State::Review, State::Passed] {
             assert!(!state.leads_to(State::Signed), "{state:?}: somebody or some day is waited for");
             assert_eq!(state.status(), "PDNG");
         }
-        assert_eq!(State::going_on(), "'held', 'waiting', 'screening', 'review', 'checked', 'signed'");
+        assert_eq!(State::going_on(), "'held', 'waiting', 'screening', 'review', 'passed', 'checked', 'signed'");
     }
 
     /// A payment is signed at most once at a time, however the states are walked.

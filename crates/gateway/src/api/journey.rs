@@ -235,6 +235,7 @@ const fn words(state: OrderState) -> &'static str {
         OrderState::Waiting => "it waits for a checker",
         OrderState::Screening => "the screening service is asked",
         OrderState::Review => "compliance looks at it",
+        OrderState::Passed => "it was let pass; the rest of its batch is waited for",
         OrderState::Checked => "it was checked: it is known who pays whom",
         OrderState::Signed => "it is signed and on its way to the ledger",
         OrderState::Settled => "it is paid, finally",
@@ -251,7 +252,7 @@ fn for_customer(steps: Vec<StepTold>) -> Vec<StepTold> {
         let text = match step.step.as_str() {
             "received" => "We have received the payment order.",
             "held" => "The payment waits for its day.",
-            "waiting" | "screening" | "review" => "The payment is being checked.",
+            "waiting" | "screening" | "review" | "passed" => "The payment is being checked.",
             "signed" => "The payment is on its way.",
             "settled" => "The payment was made. It is final.",
             "refused" => "The payment was refused. Nothing was taken from the account.",

@@ -132,7 +132,7 @@ pub(super) struct OrderTold {
     pub(super) item: u64,
     /// `pay`, `item` (of a batch) or `return`.
     pub(super) kind: &'static str,
-    /// `held`, `waiting` (for a checker), `screening`, `review` (by compliance), `checked`, `signed`, `settled`, `refused`, `cancelled` or
+    /// `held`, `waiting` (for a checker), `screening`, `review` (by compliance), `passed` (the rest of its batch is waited for), `checked`, `signed`, `settled`, `refused`, `cancelled` or
     /// `same`.
     pub(super) state: &'static str,
     /// The same as ISO 20022 says it: `PDNG`, `ACTC`, `ACSP`, `ACSC`, `RJCT` or `CANC`.

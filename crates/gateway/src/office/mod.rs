@@ -155,15 +155,28 @@ impl Office {
                 let next = match stage {
                     Stage::Approval if order.due_ms > now_ms => State::Held,
                     Stage::Approval => self.after_approval(),
-                    Stage::Screening | Stage::Review => State::Screening,
+                    Stage::Screening | Stage::Review => after_screening(order),
                 };
                 store.move_orders(work, &[order.number], (order.state, next), None).await?
             }
         };
         if stage == Stage::Review {
-            store.release_screened(work, order).await?;
+            release(store, work, order).await?;
         }
         Ok(moved)
+    }
+}
+
+/// What passed is to be signed; an item, with all of its batch.
+fn after_screening(order: &Order) -> State {
+    if order.kind == OrderKind::Item { State::Passed } else { State::Checked }
+}
+
+/// Lets go the batch of an order about which somebody decided, or which nobody has to decide about any more.
+pub(crate) async fn release(store: &Store, work: &mut Work, order: &Order) -> Result<(), GatewayError> {
+    match order.kind {
+        OrderKind::Item => store.release_batch(work, order.message, order.part).await,
+        OrderKind::Pay | OrderKind::Return => Ok(()),
     }
 }
 

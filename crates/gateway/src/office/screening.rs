@@ -8,7 +8,7 @@
 //!
 //! **Limits.** [`ASKED_MAX`] questions at once; 10 seconds and 64 KiB an answer where nothing else is configured.
 
-use super::WORDS_CHARS_MAX;
+use super::{WORDS_CHARS_MAX, after_screening, release};
 use crate::{
     GatewayError,
     access::check_url,
@@ -222,7 +222,7 @@ pub(super) async fn keep(store: &Store, number: u64, said: &Said, now_ms: u64) -
     store.decide(&mut work, &order, &decision).await?;
     let from = State::Screening;
     match verdict {
-        Verdict::Pass => {}
+        Verdict::Pass => drop(store.move_orders(&mut work, &[number], (from, after_screening(&order)), None).await?),
         Verdict::Hold => drop(store.move_orders(&mut work, &[number], (from, State::Review), None).await?),
         Verdict::Refuse => {
             let words = format!("screening refuses it: {}", words.unwrap_or("no words"));
@@ -230,7 +230,7 @@ pub(super) async fn keep(store: &Store, number: u64, said: &Said, now_ms: u64) -
             store.resolve(&mut work, &[(number, refused)], from, None).await?;
         }
     }
-    store.release_screened(&mut work, &order).await?;
+    release(store, &mut work, &order).await?;
     store.commit(work, "screened").await?;
     Ok(true)
 }

@@ -192,7 +192,7 @@ async fn a_batch_is_approved_as_one_and_goes_on_when_all_of_it_passed() {
     for (number, verdict) in [(1, Verdict::Pass), (2, Verdict::Hold), (3, Verdict::Pass)] {
         assert!(screening::keep(&store, number, &said(verdict), NOW_MS).await.unwrap());
     }
-    assert_eq!(states().await, [State::Screening, State::Review, State::Screening], "it is paid whole");
+    assert_eq!(states().await, [State::Passed, State::Review, State::Passed], "it is paid whole");
     let clara = caller("bank-a", "clara", &[Role::Compliance]);
     let refused = office(true).decide(&store, &bert, 2, &approve(), NOW_MS).await.unwrap();
     assert_eq!(refused, Err(Refusal::Role(Role::Compliance)));

@@ -72,10 +72,6 @@ pub(crate) struct Waiting {
     pub(crate) maker: Option<String>,
 }
 
-/// Whether screening, or compliance after it, let an order pass.
-const PASSED: &str = "EXISTS (SELECT 1 FROM decisions WHERE decisions.order_number = orders.number AND \
-                      decisions.stage <> 'approval' AND decisions.verdict = 'pass')";
-
 impl Store {
     /// Keeps a decision over an order.
     pub(crate) async fn decide(
@@ -166,29 +162,20 @@ impl Store {
 
     /// The oldest orders that the screening service was not heard about.
     pub(crate) async fn unscreened(&self, work: &mut Work, limit: u64) -> Result<Vec<Order>, GatewayError> {
-        let sql = "WHERE state = $1 AND NOT EXISTS (SELECT 1 FROM decisions WHERE decisions.order_number = \
-                   orders.number AND decisions.stage <> 'approval') ORDER BY number LIMIT $2";
-        self.orders(work, sql, vec![text(State::Screening.name()), number(limit)]).await
+        let values = vec![text(State::Screening.name()), number(limit)];
+        self.orders(work, "WHERE state = $1 ORDER BY number LIMIT $2", values).await
     }
 
-    /// Lets go what one transaction pays together, when screening let all of it pass: an order, or a batch's part.
-    pub(crate) async fn release_screened(&self, work: &mut Work, order: &Order) -> Result<(), GatewayError> {
-        let (from, to) = (State::Screening, State::Checked);
-        if order.kind != OrderKind::Item {
-            let sql = format!("UPDATE orders SET state = $1 WHERE number = $2 AND state = $3 AND {PASSED}");
-            return self
-                .run(work, &sql, vec![text(to.name()), number(order.number), text(from.name())])
-                .await
-                .map(drop);
-        }
-        let part = "message = $1 AND part = $2 AND kind = 'item'";
-        let sql = format!("SELECT COUNT(*) FROM orders WHERE {part} AND (state = $3 OR (state = $4 AND NOT {PASSED}))");
-        let (message, number_of_part) = (number(order.message), number(order.part));
-        let values = vec![message.clone(), number_of_part.clone(), text(State::Review.name()), text(from.name())];
-        if self.count(work, &sql, values).await? > 0 {
+    /// Lets go the items of a batch that passed, when nobody is waited for who decides over another of them.
+    pub(crate) async fn release_batch(&self, work: &mut Work, message: u64, part: u64) -> Result<(), GatewayError> {
+        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM orders WHERE message = $1 AND part = $2 AND kind = $3 AND \
+                   state IN ($4, $5) LIMIT 1) AS undecided";
+        let batch = || vec![number(message), number(part), text(OrderKind::Item.name())];
+        let with = |states: [State; 2]| [batch(), states.map(|state| text(state.name())).to_vec()].concat();
+        if self.count(work, sql, with([State::Screening, State::Review])).await? > 0 {
             return Ok(());
         }
-        let sql = format!("UPDATE orders SET state = $3 WHERE {part} AND state = $4");
-        self.run(work, &sql, vec![message, number_of_part, text(to.name()), text(from.name())]).await.map(drop)
+        let sql = "UPDATE orders SET state = $5 WHERE message = $1 AND part = $2 AND kind = $3 AND state = $4";
+        self.run(work, sql, with([State::Passed, State::Checked])).await.map(drop)
     }
 }
