@@ -3,6 +3,3 @@
 CREATE INDEX orders_by_progress ON orders (message, state);
 CREATE INDEX orders_to_sign ON orders (state, signer, message, part, kind, number);
 CREATE INDEX orders_by_part ON orders (part_uetr);
--- Under what the ledger knows a return; empty for what is none.
-ALTER TABLE submissions DROP COLUMN returns;
-ALTER TABLE submissions ADD COLUMN reference {bytes};

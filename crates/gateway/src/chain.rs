@@ -170,18 +170,23 @@ impl Chain {
             OrderKind::Item => paid,
             OrderKind::Return => returned,
         };
-        self.logs_of_all_times(json!([PAYMENT_ADDRESS]), topics).await
+        // The newest first: what is asked about was mostly ordered lately, and was ordered once.
+        for (from, to) in windows(self.rpc.block_number().await?) {
+            let found = self.logs(from, to, json!([PAYMENT_ADDRESS]), topics.clone()).await?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Heights of all final blocks that have such logs, rising; in as many exchanges as the node's bound of one asks for.
     pub(crate) async fn logs_of_all_times(&self, addresses: Value, topics: Value) -> Result<Vec<u64>, ClientError> {
-        let head = self.rpc.block_number().await?;
-        let (mut heights, mut from) = (Vec::new(), 0u64);
-        while from <= head {
-            let to = from.saturating_add(LOG_BLOCKS_MAX - 1).min(head);
+        let mut heights = Vec::new();
+        for (from, to) in windows(self.rpc.block_number().await?) {
             heights.extend(self.logs(from, to, addresses.clone(), topics.clone()).await?);
-            from = to.saturating_add(1);
         }
+        heights.sort_unstable();
         Ok(heights)
     }
 
@@ -252,6 +257,12 @@ impl Chain {
         };
         Ok(call.abi_encode().into())
     }
+}
+
+/// All heights up to the head, in ranges that one exchange may ask for, the newest first.
+pub(crate) fn windows(head: u64) -> impl Iterator<Item = (u64, u64)> {
+    let ends = std::iter::successors(Some(head), |to| to.checked_sub(LOG_BLOCKS_MAX));
+    ends.map(|to| (to.saturating_sub(LOG_BLOCKS_MAX - 1), to))
 }
 
 /// What a successful transaction's logs say became of these orders, in their order. `None` where the logs do not speak of them: then

@@ -1,7 +1,7 @@
 //! What logs say became of orders: bad logs first.
 
 use crate::{
-    chain::{Key, outcomes},
+    chain::{Key, outcomes, windows},
     identity::Uetr,
     order::{Outcome, State},
     store::{Details, Order, OrderKind},
@@ -160,4 +160,12 @@ fn a_return_is_known_by_its_reference() {
     assert_eq!((say(1, 5), say(3, 5)), (None, None));
     assert_eq!(say(2, 5).unwrap(), ["settled"]);
     assert_eq!(say(2, 6).unwrap(), ["DUPL"]);
+}
+
+#[test]
+fn windows_cover_every_height_once_and_the_newest_first() {
+    assert_eq!(windows(0).collect::<Vec<_>>(), [(0, 0)]);
+    assert_eq!(windows(499_999).collect::<Vec<_>>(), [(0, 499_999)]);
+    assert_eq!(windows(500_000).collect::<Vec<_>>(), [(1, 500_000), (0, 0)]);
+    assert_eq!(windows(1_200_000).collect::<Vec<_>>(), [(700_001, 1_200_000), (200_001, 700_000), (0, 200_000)]);
 }

@@ -51,16 +51,20 @@ struct Read {
 impl Desk {
     /// One round: read what arrived, let go what was held, answer what is over. Says whether anything was done.
     pub(crate) async fn read(&self, now_ms: u64) -> Result<bool, GatewayError> {
-        let mut work = self.store.read().await?;
-        let unread = self.store.unread(&mut work, ROUND_MESSAGES).await?;
-        drop(work);
-        let (mut done, mut failed) = (false, None);
-        for row in &unread {
-            match self.read_one(row, now_ms).await {
-                Ok(()) => done = true,
-                Err(error) if error.is_fatal() => return Err(error),
-                // One message never keeps the others waiting.
-                Err(error) => failed = failed.or(Some(error)),
+        let (mut done, mut failed, mut after) = (false, None, 0);
+        // Messages that cannot be read now keep no others waiting, however many they are.
+        while !done {
+            let mut work = self.store.read().await?;
+            let unread = self.store.unread(&mut work, after, ROUND_MESSAGES).await?;
+            drop(work);
+            let Some(last) = unread.last() else { break };
+            after = last.number;
+            for row in &unread {
+                match self.read_one(row, now_ms).await {
+                    Ok(was_read) => done |= was_read,
+                    Err(error) if error.is_fatal() => return Err(error),
+                    Err(error) => failed = failed.or(Some(error)),
+                }
             }
         }
         let mut work = self.store.read().await?;
@@ -74,7 +78,8 @@ impl Desk {
         failed.map_or(Ok(done || is_due), Err)
     }
 
-    async fn read_one(&self, row: &MessageRow, now_ms: u64) -> Result<(), GatewayError> {
+    /// `false` where it cannot be read now.
+    async fn read_one(&self, row: &MessageRow, now_ms: u64) -> Result<bool, GatewayError> {
         let mut work = self.store.read().await?;
         let content = self.store.content(&mut work, row.number).await?;
         drop(work);
@@ -87,7 +92,7 @@ impl Desk {
             _ => Some(HashMap::new()),
         };
         // The next round knows.
-        let Some(received) = received else { return Ok(()) };
+        let Some(received) = received else { return Ok(false) };
         let mut work = self.store.write().await?;
         let read = match accepted {
             Err(rejection) => self.rejected(row, &rejection, now_ms),
@@ -104,11 +109,12 @@ impl Desk {
         };
         let Read { read, mut orders, answers } = read;
         if !self.store.read_as(&mut work, row.number, &read).await? {
-            return Ok(());
+            return Ok(true);
         }
         self.store.add_orders(&mut work, &mut orders).await?;
         self.store.keep_answers(&mut work, &answers).await?;
-        self.store.commit(work, "read").await
+        self.store.commit(work, "read").await?;
+        Ok(true)
     }
 
     /// A message that is refused as a whole claims nothing: it may be mended, and sent under its name.

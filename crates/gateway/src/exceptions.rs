@@ -2,7 +2,6 @@
 
 use crate::{
     GatewayError,
-    office::release,
     order::State,
     outbox::item_status,
     store::{Order, OrderKind, Store},
@@ -14,6 +13,10 @@ use florin_iso20022::{
         Assignment, CancellationRequest, CancellationRequests, GroupStatus, ItemStatus, Message, OriginalGroup,
         OriginalIds, Reason, Resolution, ResolutionDetails, ResolutionItem, StatusReport, StatusRequests,
     },
+};
+use std::collections::{
+    BTreeSet, HashMap,
+    hash_map::Entry::{Occupied, Vacant},
 };
 
 /// Orders with the state that they have: one that is the same as another has that one's.
@@ -37,49 +40,82 @@ pub(crate) async fn as_they_are(
     Ok(orders)
 }
 
-/// The tenant's order that a message names: by its UETR, else by its message and one of its references.
-async fn find(
-    store: &Store,
-    work: &mut Work,
-    tenant: &str,
-    original: &OriginalIds,
-) -> Result<Option<Order>, GatewayError> {
-    let found = if let Some(uetr) = &original.uetr {
-        let under = store.orders_under(work, tenant, &uetr.to_lowercase()).await?;
-        let own = under.iter().position(|order| order.kind != OrderKind::Return && order.claim.is_some());
-        own.or((!under.is_empty()).then_some(0)).and_then(|place| under.into_iter().nth(place))
-    } else {
-        let Some(group) = &original.group else { return Ok(None) };
-        let ordered = in_group(store, work, tenant, (&group.message_id, &group.message_name)).await?;
-        let mut named = ordered.into_iter().filter(|order| {
-            let said = [
-                (&original.transaction, &order.transaction),
-                (&original.end_to_end, &order.end_to_end),
-                (&original.instruction, &order.instruction),
-            ];
-            said.iter().any(|(asked, _)| asked.is_some())
-                && said.iter().all(|(asked, known)| asked.is_none() || asked == known)
-        });
-        // A reference that several have (NOTPROVIDED may be one) names none of them.
-        let (found, other) = (named.next(), named.next());
-        found.filter(|_| other.is_none())
-    };
-    Ok(as_they_are(store, work, found.into_iter().collect()).await?.pop())
+/// What a request's message names orders by, and the tenant's messages that it named, read once each.
+struct Names<'a> {
+    store: &'a Store,
+    tenant: &'a str,
+    groups: HashMap<(String, String), Group>,
 }
 
-/// Orders of the tenant's message of this identification and name. None where several are called so: then nobody knows which is meant.
-async fn in_group(
-    store: &Store,
-    work: &mut Work,
-    tenant: &str,
-    (message_id, name): (&str, &str),
-) -> Result<Vec<Order>, GatewayError> {
-    let family: String = name.chars().take(8).collect();
-    let mut rows = store.messages_named(work, tenant, message_id).await?;
-    rows.retain(|row| row.name.as_deref().is_some_and(|name| name.starts_with(&family)));
-    let [row] = rows.as_slice() else { return Ok(Vec::new()) };
-    let orders = store.orders_of(work, row.number).await?;
-    as_they_are(store, work, orders).await
+/// The orders of a message, and where they stand by each of their references.
+#[derive(Default)]
+struct Group {
+    orders: Vec<Order>,
+    places: HashMap<String, Vec<usize>>,
+}
+
+impl Group {
+    fn new(orders: Vec<Order>) -> Self {
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, order) in orders.iter().enumerate() {
+            let references = [&order.transaction, &order.end_to_end, &order.instruction];
+            let mut references: Vec<&String> = references.into_iter().flatten().collect();
+            references.dedup();
+            references.into_iter().for_each(|one| places.entry(one.clone()).or_default().push(place));
+        }
+        Self { orders, places }
+    }
+
+    /// The one order with all these references. A reference that several have (NOTPROVIDED may be one) names none of them.
+    fn find(&self, original: &OriginalIds) -> Option<&Order> {
+        let asked = [&original.transaction, &original.end_to_end, &original.instruction];
+        // The rarest first, so that asking for every order of a message costs as much as its orders.
+        let places = asked.into_iter().flatten().map(|one| self.places.get(one).map_or(&[][..], Vec::as_slice));
+        let mut named = places.min_by_key(|places| places.len())?.iter().filter_map(|place| {
+            let order = self.orders.get(*place)?;
+            let known = [&order.transaction, &order.end_to_end, &order.instruction];
+            asked.iter().zip(known).all(|(asked, known)| asked.is_none() || *asked == known).then_some(order)
+        });
+        let (found, other) = (named.next(), named.next());
+        found.filter(|_| other.is_none())
+    }
+}
+
+impl<'a> Names<'a> {
+    fn new(store: &'a Store, tenant: &'a str) -> Self {
+        Self { store, tenant, groups: HashMap::new() }
+    }
+
+    /// The order that a request names: by its UETR, else by its message and its references.
+    async fn order(&mut self, work: &mut Work, original: &OriginalIds) -> Result<Option<Order>, GatewayError> {
+        let found = if let Some(uetr) = &original.uetr {
+            let under = self.store.orders_under(work, self.tenant, &uetr.to_lowercase()).await?;
+            let own = under.iter().position(|order| order.kind != OrderKind::Return && order.claim.is_some());
+            own.or((!under.is_empty()).then_some(0)).and_then(|place| under.into_iter().nth(place))
+        } else {
+            let Some(group) = &original.group else { return Ok(None) };
+            self.group(work, &group.message_id, &group.message_name).await?.find(original).cloned()
+        };
+        Ok(as_they_are(self.store, work, found.into_iter().collect()).await?.pop())
+    }
+
+    /// Orders of the tenant's message of this identification and name. None where several are called so: then nobody knows which
+    /// is meant.
+    async fn group(&mut self, work: &mut Work, message_id: &str, name: &str) -> Result<&Group, GatewayError> {
+        let family: String = name.chars().take(8).collect();
+        match self.groups.entry((message_id.to_owned(), family)) {
+            Occupied(known) => Ok(known.into_mut()),
+            Vacant(place) => {
+                let mut rows = self.store.messages_named(work, self.tenant, message_id).await?;
+                rows.retain(|row| row.name.as_deref().is_some_and(|name| name.starts_with(&place.key().1)));
+                let orders = match rows.as_slice() {
+                    [row] => self.store.orders_of(work, row.number).await?,
+                    _ => Vec::new(),
+                };
+                Ok(place.insert(Group::new(as_they_are(self.store, work, orders).await?)))
+            }
+        }
+    }
 }
 
 /// What became of one request.
@@ -98,10 +134,10 @@ pub(crate) async fn cancel(
     requests: &CancellationRequests,
     mark: &Mark,
 ) -> Result<Message, GatewayError> {
-    let mut all = Vec::new();
+    let (mut all, mut names, mut batches) = (Vec::new(), Names::new(store, tenant), BTreeSet::new());
     for group in &requests.underlying {
         if let Some(whole) = group.group.as_ref().filter(|_| group.requests.is_empty()) {
-            let orders = in_group(store, work, tenant, (&whole.message_id, &whole.message_name)).await?;
+            let orders = names.group(work, &whole.message_id, &whole.message_name).await?.orders.clone();
             let named = OriginalGroup {
                 message_id: whole.message_id.clone(),
                 message_name: whole.message_name.clone(),
@@ -114,37 +150,42 @@ pub(crate) async fn cancel(
                 all.push(Cancelled { request: None, original, refusal });
             }
             for order in orders {
-                let refusal = cancel_order(store, work, Some(order.clone())).await?;
+                let refusal = cancel_order(store, work, Some(&order), &mut batches).await?;
                 let original = item_status(&order, Some(named.clone())).original;
                 all.push(Cancelled { request: None, original, refusal });
             }
         }
         for request in &group.requests {
-            let order = find(store, work, tenant, &request.original).await?;
-            let refusal = cancel_order(store, work, order).await?;
+            let order = names.order(work, &request.original).await?;
+            let refusal = cancel_order(store, work, order.as_ref(), &mut batches).await?;
             all.push(Cancelled { request: Some(request.clone()), original: request.original.clone(), refusal });
         }
+    }
+    // The rest of a batch may have waited for what was cancelled. Only now: what is let go cannot be cancelled by this message.
+    for (message, part) in batches {
+        store.release_batch(work, message, part).await?;
     }
     Ok(resolution(requests, &all, mark))
 }
 
-/// Cancels one order, or says why not.
+/// Cancels one order, or says why not. The batch of one that was cancelled is noted.
 async fn cancel_order(
     store: &Store,
     work: &mut Work,
-    order: Option<Order>,
+    order: Option<&Order>,
+    batches: &mut BTreeSet<(u64, u64)>,
 ) -> Result<Option<(&'static str, String)>, GatewayError> {
     let Some(order) = order else {
         return Ok(Some(("NOOR", "no such payment of this sender is known here".into())));
     };
-    // The payment itself, where the message that names it was a second one.
-    let number = order.same_as.unwrap_or(order.number);
+    // The payment itself, where the message that names it was a second one, as it stands: the same may be named twice.
+    let order = store.order(work, order.same_as.unwrap_or(order.number)).await?;
     if order.state.can_be_cancelled()
-        && store.move_orders(work, &[number], (order.state, State::Cancelled), None).await?
+        && store.move_orders(work, &[order.number], (order.state, State::Cancelled), None).await?
     {
-        // Others of its batch may have waited for its screening.
-        let cancelled = store.order(work, number).await?;
-        release(store, work, &cancelled).await?;
+        if order.kind == OrderKind::Item {
+            batches.insert((order.message, order.part));
+        }
         return Ok(None);
     }
     Ok(match order.state {
@@ -210,8 +251,9 @@ pub(crate) async fn statuses(
         instructed: requests.instructing.clone(),
         ..StatusReport::default()
     };
+    let mut names = Names::new(store, tenant);
     for group in &requests.groups {
-        let orders = in_group(store, work, tenant, (&group.message_id, &group.message_name)).await?;
+        let orders = &names.group(work, &group.message_id, &group.message_name).await?.orders;
         if requests.requests.is_empty() {
             let named: Vec<ItemStatus> = orders.iter().map(|order| item_status(order, Some(group.clone()))).collect();
             report.items.extend(named);
@@ -228,7 +270,7 @@ pub(crate) async fn statuses(
         });
     }
     for request in &requests.requests {
-        let found = find(store, work, tenant, &request.original).await?;
+        let found = names.order(work, &request.original).await?;
         let mut status = match &found {
             Some(order) => {
                 item_status(order, request.original.group.clone().or_else(|| requests.groups.first().cloned()))

@@ -119,9 +119,14 @@ fn reason(told: &Told) -> ToldReason {
     ToldReason::new(&told.code, &pieces)
 }
 
+/// Whether a message can hold it: control characters and the two that are none have no place in XML.
+pub(crate) fn is_text(character: char) -> bool {
+    !character.is_control() && !matches!(character, '\u{fffe}' | '\u{ffff}')
+}
+
 /// A text in pieces.
 pub(crate) fn pieces(text: &str) -> Vec<String> {
-    let characters: Vec<char> = text.chars().filter(|character| !character.is_control()).collect();
+    let characters: Vec<char> = text.chars().filter(|character| is_text(*character)).collect();
     let pieces = characters.chunks(ADDITIONAL_CHARS).map(|piece| piece.iter().collect::<String>());
     // A piece is a text with something in it.
     pieces.map(|piece| piece.trim().to_owned()).filter(|piece| !piece.is_empty()).collect()

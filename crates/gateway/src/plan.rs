@@ -15,7 +15,7 @@ use florin_iso20022::{
     model::{Account, Agent, CreditTransfer, Message, PaymentReturn, Principal, Remittance},
 };
 use florin_types::Amount;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Items of one `payBatch`. The ledger takes 3,000; a policy and payees that never held the token cost so much gas that half of
 /// them fit into a transaction. It is part of what batches are called: changing it would call them otherwise.
@@ -64,7 +64,7 @@ pub(crate) fn orders(accepted: &Accepted, context: &Context<'_>) -> Option<Vec<N
         _ => return None,
     };
     let (mut transfers, mut returns) = (transfers.into_iter(), returns.iter());
-    let mut parts = BTreeMap::new();
+    let mut batches = Batches::default();
     let planned = places(accepted).into_iter().map(|place| {
         let mut order = blank(accepted, context, &place);
         let index = usize::try_from(place.item).unwrap_or(usize::MAX);
@@ -76,7 +76,9 @@ pub(crate) fn orders(accepted: &Accepted, context: &Context<'_>) -> Option<Vec<N
             returns.next().map_or(Ok(()), |message| fill_return(&mut order, message, accepted))
         } else {
             let next = transfers.next();
-            next.map_or(Ok(()), |transfer| fill_transfer(&mut order, &transfer, &place, accepted, context, &mut parts))
+            next.map_or(Ok(()), |transfer| {
+                fill_transfer(&mut order, &transfer, &place, accepted, context, &mut batches)
+            })
         };
         if let Err(reason) = filled {
             order.refuse(reason);
@@ -187,13 +189,23 @@ fn refuse_by_rules(order: &mut NewOrder, problems: &[Problem]) {
     }
 }
 
+/// What a message's batches are so far.
+#[derive(Default)]
+struct Batches {
+    /// Numbers of the parts, by batch, portion and currency.
+    parts: BTreeMap<(u64, u64, String), u64>,
+    /// Batch, amount, and the part of a UETR that a batch's item has on the ledger. A second one with the same is paid by
+    /// itself, so that what became of it is never taken for the other's.
+    items: HashSet<(u64, u128, [u8; 8])>,
+}
+
 fn fill_transfer(
     order: &mut NewOrder,
     Transfer { transfer, amount, date, method }: &Transfer<'_>,
     place: &Place,
     accepted: &Accepted,
     context: &Context<'_>,
-    parts: &mut BTreeMap<(u64, u64, String), u64>,
+    batches: &mut Batches,
 ) -> Result<(), Reason> {
     order.details = details(transfer);
     let message_id = accepted.original.message_id.as_deref().unwrap_or_default();
@@ -220,15 +232,16 @@ fn fill_transfer(
     order.currency = Some(currency.clone());
     let token = context.book.token(&currency)?;
     order.token = Some(token.address);
+    let is_new = batches.items.insert((place.batch, amount.minor(), uetr.reference()));
     let (payer, payee) = parties(transfer, context)?;
     (order.signer, order.payer, order.payee) = (Some(payer.address), Some(payer.address), Some(payee.address));
     order.claim = Some(format!("pay:{}:{uetr}", payer.address));
     hold(order, *date, context.now_ms)?;
-    if order.batch.is_some() && place.batch_items > 1 && amount.minor() <= ITEM_AMOUNT_MAX {
+    if order.batch.is_some() && place.batch_items > 1 && amount.minor() <= ITEM_AMOUNT_MAX && is_new {
         let chunk = place.in_batch / PART_ITEMS;
-        let next = u64::try_from(parts.len()).unwrap_or(u64::MAX);
+        let next = u64::try_from(batches.parts.len()).unwrap_or(u64::MAX);
         order.kind = OrderKind::Item;
-        order.part = *parts.entry((place.batch, chunk, currency.clone())).or_insert(next);
+        order.part = *batches.parts.entry((place.batch, chunk, currency.clone())).or_insert(next);
         let name = [context.tenant, sender, message_id, &batch, "part", &chunk.to_string(), &currency];
         order.part_uetr = Some(Uetr::derive(&name).to_string());
     }

@@ -150,6 +150,18 @@ fn batches_are_cut_by_places_and_one_item_is_a_payment() {
     assert_eq!(rest[1].part_uetr, many[0].part_uetr);
 }
 
+/// The ledger knows an item of a batch by payee, amount and the first eight bytes of its UETR: two that are the same there would
+/// get each other's outcome.
+#[test]
+fn an_item_that_the_ledger_cannot_tell_from_another_is_paid_by_itself() {
+    let named = (0..3).fold(pain_001(3), |message, number| {
+        let end = format!("E-{number}</EndToEndId>");
+        message.replace(&end, &format!("{end}<UETR>00000000-0000-4000-8000-00000000000{number}</UETR>"))
+    });
+    let kinds: Vec<OrderKind> = orders_of("a", &named).iter().map(|order| order.kind).collect();
+    assert_eq!(kinds, [OrderKind::Item, OrderKind::Pay, OrderKind::Pay]);
+}
+
 #[test]
 fn what_is_not_offered_is_refused_in_words() {
     let cheque = orders_of("a", &pain_001(2).replace("<PmtMtd>TRF", "<PmtMtd>CHK"));

@@ -18,11 +18,11 @@ pub(crate) struct Creditor {
     #[schema(min_length = 1, max_length = 140)]
     pub(crate) name: String,
     /// IBAN or another number. One of number and BIC is needed, or both.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 34)]
     pub(crate) number: Option<String>,
     /// BIC of the bank.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 8, max_length = 11)]
     pub(crate) bic: Option<String>,
 }
@@ -46,23 +46,23 @@ pub(crate) struct PaymentRequest {
     #[schema(pattern = "^[A-Z]{3}$")]
     pub(crate) currency: String,
     /// Reference of the customer, unchanged to the end. `NOTPROVIDED` where it is left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 35)]
     pub(crate) end_to_end_id: Option<String>,
     /// UUID of version 4: the payment's own name. Derived from the header `Idempotency-Key` where it is left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = "uuid")]
     pub(crate) uetr: Option<String>,
     /// What it is for.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 140)]
     pub(crate) remittance: Option<String>,
     /// Code of ISO's list of purposes, such as `SALA`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[A-Z0-9]{4}$")]
     pub(crate) purpose: Option<String>,
     /// Day on which it is paid, UTC, at most 366 ahead. At once where it is left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = "date")]
     pub(crate) due: Option<String>,
 }
@@ -80,8 +80,12 @@ pub(crate) struct Wrong {
 impl PaymentRequest {
     /// Its content, whatever the blanks and the order of the fields were.
     pub(crate) fn digest(&self) -> B256 {
-        // A struct of texts is always written.
-        digest(&serde_json::to_vec(self).unwrap_or_default())
+        let uetr = self.uetr.as_deref().and_then(Uetr::parse).map(|uetr| uetr.to_string());
+        // A struct of texts is always written. What is left out is left out here, too, so that a field that comes to be
+        // known later changes no digest.
+        digest(
+            &serde_json::to_vec(&Self { uetr: uetr.or_else(|| self.uetr.clone()), ..self.clone() }).unwrap_or_default(),
+        )
     }
 
     /// Everything that no message could hold.
@@ -345,6 +349,19 @@ mod tests {
         let given = "eb6305c9-1f7f-49de-aed0-16487c27b42d";
         let sent = PaymentRequest { uetr: Some(given.to_uppercase()), ..request() };
         assert_eq!(sent.message(&book(), "a", "key:1", 0).1.to_string(), given);
+    }
+
+    /// Digests are kept for ever: the same payment has the same one, however it was written.
+    #[test]
+    fn a_digest_is_of_what_was_asked_and_not_of_how_it_was_written() {
+        let given = "eb6305c9-1f7f-49de-aed0-16487c27b42d";
+        let named = |uetr: &str| PaymentRequest { uetr: Some(uetr.into()), ..request() }.digest();
+        assert_eq!(named(given), named(&given.to_uppercase()));
+        assert_ne!(named(given), request().digest());
+        let least = r#"{"payer":"A","creditor":{"name":"B","bic":"BANKDEFF"},"amount":"1","currency":"EUR"}"#;
+        let read: PaymentRequest = serde_json::from_str(least).unwrap();
+        let known = crate::identity::digest(least.as_bytes());
+        assert_eq!(read.digest(), known, "a field that is left out changes no digest");
     }
 
     #[test]

@@ -4,9 +4,10 @@ use crate::{
     GatewayError,
     book::{Book, Holder, TokenEntry},
     identity::{day_text, message_id, time_text},
-    outbox::written,
-    store::{Entry, NewAnswer, Purpose, Side},
+    outbox::{is_text, written},
+    store::{Entry, NewAnswer, Purpose, Side, Turnover},
 };
+use alloy_primitives::U256;
 use florin_iso20022::model::{
     Account, AccountReport, AccountStatement, Agent, Balance, Coded, Entry as ToldEntry, EntryDetails,
     EntryTransaction, Message, Party, Principal, Reason, Remittance, When,
@@ -69,6 +70,12 @@ pub(crate) fn statement(day: &Day<'_>, now_ms: u64) -> Result<String, GatewayErr
     let message = if day.is_over { Message::Statement(report) } else { Message::Report(report) };
     let envelope = message.write(None).map_err(|rejection| GatewayError::Answer(rejection.to_string()))?;
     Ok(envelope.to_xml())
+}
+
+/// What a balance was before a turnover; `None` where that cannot have led to it.
+pub(crate) fn before(balance: u128, turnover: &Turnover) -> Option<u128> {
+    let before = U256::from(balance).checked_add(turnover.debits)?.checked_sub(turnover.credits)?;
+    u128::try_from(before).ok()
 }
 
 /// What is left of a balance without these entries; `None` where they cannot have led to it.
@@ -165,9 +172,7 @@ fn transaction(entry: &Entry, amount: Option<Amount>) -> EntryTransaction {
 
 /// A text as a message can hold it. Whoever pays on the ledger itself writes what it likes.
 fn shown(text: &str) -> Option<String> {
-    // Control characters and the two that are none have no place in XML.
-    let is_text = |character: &char| !character.is_control() && !matches!(character, '\u{fffe}' | '\u{ffff}');
-    let kept: String = text.chars().filter(is_text).take(REMITTANCE_CHARS).collect();
+    let kept: String = text.chars().filter(|character| is_text(*character)).take(REMITTANCE_CHARS).collect();
     let kept = kept.trim();
     (!kept.is_empty()).then(|| kept.to_owned())
 }
@@ -221,6 +226,16 @@ mod tests {
         assert_eq!(without(7, &[]), Some(7));
         // Back from the last one: the account held 5 before it paid 3.
         assert_eq!(without(2, &[debit, credit]), None);
+        let turnover =
+            |credits: u64, debits: u64| Turnover { credits: U256::from(credits), debits: U256::from(debits) };
+        assert_eq!(before(10, &turnover(4, 1)), Some(7));
+        assert_eq!(before(10, &turnover(12, 1)), None);
+        assert_eq!(before(u128::MAX, &turnover(0, 1)), None);
+        assert_eq!(
+            before(u128::MAX, &turnover(1, 1)),
+            Some(u128::MAX),
+            "a sum on the way may be larger than a balance"
+        );
     }
 
     /// Anybody can write anything into a payment on the ledger, and its payee is still told.

@@ -274,8 +274,9 @@ pub fn try_http(url: &str, method: &str, path: &str, key: &str, more: &str, body
     let host = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(host).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let authorization = if key.is_empty() { String::new() } else { format!("Authorization: Bearer {key}\r\n") };
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n{more}Content-Length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{authorization}{more}Content-Length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).ok()?;

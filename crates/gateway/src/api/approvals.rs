@@ -13,6 +13,7 @@ use crate::{
     gateway::now_ms,
     office::{Answer, Refusal, WORDS_CHARS_MAX},
     order::State as OrderState,
+    outbox::is_text,
 };
 use axum::{Extension, Json, body::Body, extract::State, http::StatusCode, response::IntoResponse as _};
 use florin_iso20022::status_reason;
@@ -130,7 +131,7 @@ fn read_answer(content: &[u8]) -> Result<Answer, Problem> {
         Problem::new(StatusCode::BAD_REQUEST, "approval.body", detail, "correct it and send it again")
     })?;
     let words = decided.words.map(|words| words.trim().to_owned()).filter(|words| !words.is_empty());
-    let is_plain = |words: &String| words.chars().count() <= WORDS_CHARS_MAX && !words.chars().any(char::is_control);
+    let is_plain = |words: &String| words.chars().count() <= WORDS_CHARS_MAX && words.chars().all(is_text);
     if !words.as_ref().is_none_or(is_plain) {
         return Err(Problem::parameter("words", &format!("at most {WORDS_CHARS_MAX} characters in one line")));
     }

@@ -137,20 +137,20 @@ pub(super) async fn events(
     if last.is_some_and(|last| i64::try_from(last).is_err()) {
         return Err(wrong());
     }
+    let newest = api.shared.store.last_event(&mut api.shared.store.read().await?).await?;
+    if let Some(last) = last.filter(|last| *last > newest) {
+        return Err(Problem::beyond(last, newest));
+    }
     if accepts(&headers, "json") && !accepts(&headers, "event-stream") {
         let events = read(&api.shared, &caller.tenant, last.unwrap_or_default()).await?;
         return Ok(Json(EventsTold { events }).into_response());
     }
     let place = api.listeners.enter(&caller.tenant).ok_or_else(|| Problem::busy("too many listen already"))?;
-    let after = match last {
-        Some(last) => last,
-        None => api.shared.store.last_event(&mut api.shared.store.read().await?).await?,
-    };
     let listener = Listener {
         changed: api.shared.changed.subscribe(),
         api,
         tenant: caller.tenant,
-        after,
+        after: last.unwrap_or(newest),
         waiting: VecDeque::new(),
         begun: Instant::now(),
         said_hello: false,

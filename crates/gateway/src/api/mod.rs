@@ -34,12 +34,16 @@ use parts::{Named, header_text};
 use problem::Problem;
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::{OpenApi as _, ToSchema, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Messages whose bytes are being taken at the same time.
 const BODIES_MAX: usize = 16;
+/// Searches and statements at the same time: they may read much, and the rounds read from the same database.
+const SEARCHES_MAX: usize = 2;
+/// How long one waits for its turn.
+const SEARCH_WAIT: Duration = Duration::from_secs(5);
 /// How long an arrival waits to be read.
 const READ_WAIT: Duration = Duration::from_secs(20);
 /// Longest time that a caller may wait for the final answer.
@@ -52,6 +56,7 @@ struct Api {
     bodies: Arc<Semaphore>,
     document: Arc<str>,
     listeners: events::Listeners,
+    searches: Arc<Semaphore>,
 }
 
 type Answered = Result<Response, Problem>;
@@ -112,7 +117,9 @@ pub(crate) async fn events_json(
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let document = openapi_json().into();
-    let api = Api { shared, bodies: Arc::new(Semaphore::new(BODIES_MAX)), document, listeners: Default::default() };
+    let searches = Arc::new(Semaphore::new(SEARCHES_MAX));
+    let api =
+        Api { shared, bodies: Arc::new(Semaphore::new(BODIES_MAX)), document, listeners: Default::default(), searches };
     let (closed, _) = of_callers().split_for_parts();
     let (open, _) = of_everybody().split_for_parts();
     closed
@@ -127,6 +134,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method.unknown", "not with this method", next)
         })
         .with_state(api)
+}
+
+/// A turn to read much.
+async fn search_turn(api: &Api) -> Result<SemaphorePermit<'_>, Problem> {
+    let turn = tokio::time::timeout(SEARCH_WAIT, api.searches.acquire()).await;
+    turn.ok().and_then(Result::ok).ok_or_else(|| Problem::busy("too many searches and statements are under way"))
 }
 
 /// JSON that says which version it is: who has it already is told so, and nothing else.

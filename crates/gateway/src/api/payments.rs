@@ -90,9 +90,9 @@ pub(super) async fn order_payment(
         (None, None) => return Err(Problem::no_key()),
     };
     let uetr = request.uetr_under(&caller.tenant, &name);
-    if !how.dry_run
-        && let Some(number) = find(&api, &caller, &name, &request).await?
-    {
+    // A dry run meets a key that was used for something else, too.
+    let known = find(&api, &caller, &name, &request).await?;
+    if let Some(number) = known.filter(|_| !how.dry_run) {
         return respond(&api, &caller, (number, true), uetr, &headers).await;
     }
     let asking = hold_to_rules(&api, &caller, name, &request)?;

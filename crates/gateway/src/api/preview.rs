@@ -11,12 +11,13 @@ use crate::{
     access::Caller,
     chain::Key,
     desk::claim_orders,
+    exceptions::as_they_are,
     order::State,
     plan,
     reason::Reason,
     store::{NewOrder, OrderKind},
 };
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
 use florin_client::ClientError;
 use florin_modules::{PAYMENT_ADDRESS, token::spendable_units};
 use serde::Serialize;
@@ -39,7 +40,7 @@ pub(super) struct PreviewTold {
     /// Always `true`: nothing was stored.
     dry_run: bool,
     would_be_taken: bool,
-    /// The payment is known already: ordering it again would be the same payment.
+    /// The payment is known already, here or on the ledger: ordering it again would be the same payment, and what became of it stays so.
     is_known: bool,
     /// Why not, by the gateway's rules or the ledger's.
     reason: Option<ReasonTold>,
@@ -60,20 +61,23 @@ pub(super) async fn preview(api: &Api, caller: &Caller, asking: &Asking) -> Resu
         let mut work = shared.store.read().await?;
         claim_orders(&shared.store, &mut work, std::slice::from_mut(&mut order)).await?;
     }
-    let is_known = order.state == State::Same;
     let free = free(api, &order).await?;
-    let mut fee = None;
-    if matches!(order.state, State::Checked | State::Held) {
+    let (mut fee, mut is_known) = (None, order.state == State::Same);
+    if is_known {
+        let mut work = shared.store.read().await?;
+        order = as_they_are(&shared.store, &mut work, vec![order]).await?.pop().ok_or_else(Problem::fault)?;
+    } else if matches!(order.state, State::Checked | State::Held) {
         match on_ledger(api, &order).await? {
-            Ok(told) => fee = Some(told),
-            Err(reason) => order.refuse(reason),
+            Foreseen::Paid(told) => fee = Some(told),
+            Foreseen::Known => is_known = true,
+            Foreseen::Refused(reason) => order.refuse(reason),
         }
     }
     shared.office.enter(std::slice::from_mut(&mut order));
     let told = OrderTold::new(&shared.book, &order);
     Ok(PreviewTold {
         dry_run: true,
-        would_be_taken: order.state != State::Refused,
+        would_be_taken: !matches!(order.state, State::Refused | State::Cancelled),
         is_known,
         reason: told.reason.clone(),
         free,
@@ -93,20 +97,41 @@ async fn free(api: &Api, order: &NewOrder) -> Result<Option<String>, Problem> {
     Ok(decimal(&api.shared.book, currency, free))
 }
 
+/// What would become of a payment on the ledger.
+enum Foreseen {
+    /// It would be paid, for this.
+    Paid(FeeTold),
+    /// It was paid before.
+    Known,
+    /// A rule is against it.
+    Refused(Reason),
+}
+
 /// What the ledger would say: the node's word, as everything is that was not signed.
-async fn on_ledger(api: &Api, order: &NewOrder) -> Result<Result<FeeTold, Reason>, Problem> {
+async fn on_ledger(api: &Api, order: &NewOrder) -> Result<Foreseen, Problem> {
     let chain = &api.shared.chain;
     let uetr = order.uetr.as_deref().and_then(Uetr::parse);
     let Some(((payer, signer), uetr)) = order.payer.zip(order.signer).zip(uetr) else { return Err(Problem::fault()) };
     let key = Key { kind: OrderKind::Pay, payer, uetr: uetr.word(), reference: B256::ZERO };
+    let payments = chain.payments(std::slice::from_ref(&key)).await.map_err(GatewayError::from)?;
+    if let Some(payment) = payments.first().filter(|payment| payment.state != 0) {
+        if (Some(payment.token), Some(payment.payee)) == (order.token, order.payee)
+            && Some(payment.received) == order.amount.map(U256::from)
+        {
+            return Ok(Foreseen::Known);
+        }
+        let words = "the ledger has another payment under this UETR: other payee, amount or token, or not at its end";
+        return Ok(Foreseen::Refused(Reason::new("DUPL", words)));
+    }
     let input = chain.input(&key, std::slice::from_ref(order))?;
     let gas = match chain.rpc.estimate_gas(signer, PAYMENT_ADDRESS, &input).await {
         Ok(gas) => gas,
         Err(error) => {
             return match Reason::of_failure(&error) {
-                Some(reason) => Ok(Err(reason)),
+                Some(reason) => Ok(Foreseen::Refused(reason)),
                 None if matches!(error, ClientError::Refused { .. }) => {
-                    Ok(Err(Reason::new("NARR", "the node does not say what it would cost; the payment would wait")))
+                    let words = "the node does not say what it would cost; the payment would wait";
+                    Ok(Foreseen::Refused(Reason::new("NARR", words)))
                 }
                 None => Err(GatewayError::from(error).into()),
             };
@@ -114,5 +139,5 @@ async fn on_ledger(api: &Api, order: &NewOrder) -> Result<Result<FeeTold, Reason
     };
     let price = chain.rpc.gas_price().await.map_err(GatewayError::from)?;
     let total = u128::from(gas).saturating_mul(price);
-    Ok(Ok(FeeTold { gas, gas_price_wei: price.to_string(), total_wei: total.to_string() }))
+    Ok(Foreseen::Paid(FeeTold { gas, gas_price_wei: price.to_string(), total_wei: total.to_string() }))
 }

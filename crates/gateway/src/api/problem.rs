@@ -111,6 +111,14 @@ impl Problem {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body.kind", detail, "set the header and send it again")
     }
 
+    /// Whoever asks knows more events than there are: the database is an older one, and gives their numbers to others.
+    pub(crate) fn beyond(last: u64, newest: u64) -> Self {
+        let detail =
+            format!("the newest event is {newest}, and {last} is known to the caller: the gateway was restored");
+        let next = "forget the numbers that are known, and read again from a number up to the newest";
+        Self::new(StatusCode::CONFLICT, "events.beyond", detail, next)
+    }
+
     pub(crate) fn no_key() -> Self {
         let detail = "a payment has an Idempotency-Key or a UETR, so that it is made once however often it is sent";
         let next = "send the header Idempotency-Key, or `uetr` in the body; the same ones when you try again";

@@ -5,6 +5,7 @@ use super::{
     document::Read,
     parts::Asked,
     problem::Problem,
+    search_turn,
     told::{EntryTold, OrderTold, PartyTold, ReasonTold, decimal},
 };
 use crate::{
@@ -122,6 +123,7 @@ pub(super) async fn payments(
     let Some(search) = search(&api, &caller, &filters, incoming, mark)? else {
         return Ok(Json(PageTold { payments: Vec::new(), next: None }).into_response());
     };
+    let _turn = search_turn(&api).await?;
     let (payments, last) = if incoming {
         credits(&api, &search, limit.saturating_add(1)).await?
     } else {

@@ -5,6 +5,7 @@ use super::{
     document::{Read, Unknown},
     parts::{Asked, Named, accepts},
     problem::Problem,
+    search_turn,
     told::decimal,
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     book::{Book, Holder, TokenEntry},
     gateway::now_ms,
     identity::{day_begins_ms, day_text, time_text},
-    statement::{Day, statement, without},
+    statement::{Day, before, statement, without},
     store::Side,
 };
 use axum::{
@@ -79,6 +80,7 @@ async fn make_statement(
     write: impl FnOnce(&Day<'_>) -> Result<String, Problem>,
 ) -> Result<String, Problem> {
     let shared = &api.shared;
+    let _turn = search_turn(api).await?;
     let proven = shared.chain.verifier.token_balance(&shared.chain.rpc, token.address, holder.address).await;
     let (head, balance) = proven.map_err(crate::GatewayError::from)?;
     let mut read_to = shared.read_to.clone();
@@ -89,22 +91,22 @@ async fn make_statement(
         return Err(Problem::busy("the ledger was not yet read to its present height"));
     }
     let mut work = shared.store.read().await?;
-    let (holder_address, token_address) = (holder.address, token.address);
-    let since_ms = shared.store.served_since(&mut work, holder_address, token_address).await?;
+    let since_ms = shared.store.served_since(&mut work, holder.address, token.address).await?;
     let since_ms = since_ms.ok_or_else(Problem::fault)?;
     if begins_ms.saturating_add(86_400_000) <= since_ms {
         let first = day_text(since_ms);
         return Err(Problem::parameter("day", &format!("{first} or a later day: what was before is not known here")));
     }
-    let entries =
-        shared.store.entries_since(&mut work, holder_address, token_address, begins_ms, ENTRIES_MAX + 1).await?;
-    if entries.len() as u64 > ENTRIES_MAX {
-        return Err(Problem::parameter("day", "a later day: since this one there were more than 100,000 movements"));
-    }
     let ends_ms = begins_ms.saturating_add(86_400_000);
-    let counted = entries.into_iter().filter(|entry| entry.height <= head.height());
-    let (of_day, later): (Vec<_>, Vec<_>) = counted.partition(|entry| entry.time_ms < ends_ms);
-    let closing = without(balance, &later).ok_or_else(Problem::fault)?;
+    let (account, day) = ((holder.address, token.address), (begins_ms, ends_ms));
+    let mut of_day = shared.store.entries_between(&mut work, account, day, ENTRIES_MAX + 1).await?;
+    if of_day.len() as u64 > ENTRIES_MAX {
+        let what = "a day with at most 100,000 movements: read the others by GET /v1/payments";
+        return Err(Problem::parameter("day", what));
+    }
+    of_day.retain(|entry| entry.height <= head.height());
+    let later = shared.store.turnover_since(&mut work, account, ends_ms, head.height()).await?;
+    let closing = before(balance, &later).ok_or_else(Problem::fault)?;
     let opening = without(closing, &of_day).ok_or_else(Problem::fault)?;
     let is_over = ends_ms <= now && head.extension().timestamp_ms >= ends_ms;
     let from_ms = begins_ms.max(since_ms);
@@ -124,7 +126,7 @@ fn csv(book: &Book, day: &Day<'_>) -> Result<String, Problem> {
         lines.push_str(&fields.join(","));
         lines.push('\n');
     };
-    let (begins, closing) = (time_text(day.begins_ms), money(day.closing)?);
+    let (begins, closing) = (time_text(day.from_ms), money(day.closing)?);
     write(["opening", &begins, "", &money(day.opening)?, currency, "", "", "", "", "", "", ""]);
     for entry in day.entries {
         let details = &entry.details;

@@ -173,7 +173,7 @@ fn after_screening(order: &Order) -> State {
 }
 
 /// Lets go the batch of an order about which somebody decided, or which nobody has to decide about any more.
-pub(crate) async fn release(store: &Store, work: &mut Work, order: &Order) -> Result<(), GatewayError> {
+async fn release(store: &Store, work: &mut Work, order: &Order) -> Result<(), GatewayError> {
     match order.kind {
         OrderKind::Item => store.release_batch(work, order.message, order.part).await,
         OrderKind::Pay | OrderKind::Return => Ok(()),

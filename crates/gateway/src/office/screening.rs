@@ -14,6 +14,7 @@ use crate::{
     access::check_url,
     book::Book,
     order::{Outcome, State},
+    outbox::is_text,
     reason::Reason,
     store::{Decision, Order, Stage, Store, Verdict},
 };
@@ -72,6 +73,8 @@ pub(crate) struct Screening {
     endpoint: Arc<Endpoint>,
     asking: JoinSet<(u64, Result<Said, String>)>,
     asked: BTreeSet<u64>,
+    /// The order that was asked about last: the next one is.
+    last_asked: u64,
     pause: Duration,
     not_before: Instant,
 }
@@ -90,7 +93,7 @@ impl Screening {
         let endpoint = Endpoint::new(&config.url, &bounds, &config.roots, key);
         let endpoint = Arc::new(endpoint.map_err(|error| wrong(error.to_string()))?);
         let (asking, asked) = (JoinSet::new(), BTreeSet::new());
-        Ok(Self { store, book, endpoint, asking, asked, pause: PAUSE_MIN, not_before: Instant::now() })
+        Ok(Self { store, book, endpoint, asking, asked, last_asked: 0, pause: PAUSE_MIN, not_before: Instant::now() })
     }
 
     /// One round: keeps what was answered, asks what was not. Waits for nobody. Says whether anything was decided.
@@ -128,14 +131,20 @@ impl Screening {
         if self.asked.len() >= places || Instant::now() < self.not_before {
             return Ok(());
         }
+        // In turns: an order that the service never answers about keeps no other one waiting.
         let mut work = self.store.read().await?;
-        let unscreened = self.store.unscreened(&mut work, (ASKED_MAX * 2) as u64).await?;
+        let limit = (ASKED_MAX * 2) as u64;
+        let mut unscreened = self.store.unscreened(&mut work, self.last_asked, limit).await?;
+        if unscreened.is_empty() && self.last_asked > 0 {
+            unscreened = self.store.unscreened(&mut work, 0, limit).await?;
+        }
         drop(work);
         for order in unscreened {
             if self.asked.len() >= places {
                 break;
             }
             if self.asked.insert(order.number) {
+                self.last_asked = order.number;
                 let (endpoint, question) = (self.endpoint.clone(), self.question(&order).to_string());
                 self.asking.spawn(async move { (order.number, ask_one(&endpoint, question).await) });
             }
@@ -205,7 +214,7 @@ pub(super) fn read(answer: &[u8]) -> Result<Said, String> {
     let own = written.code.filter(|_| known.is_none()).map(|code| format!("{code}: "));
     let words = written.words.or(own.is_some().then(String::new));
     let words = words.map(|words| format!("{}{words}", own.unwrap_or_default()));
-    let words = words.map(|words| words.chars().filter(|one| !one.is_control()).take(WORDS_CHARS_MAX).collect());
+    let words = words.map(|words| words.chars().filter(|one| is_text(*one)).take(WORDS_CHARS_MAX).collect());
     let code = (verdict == Verdict::Refuse).then(|| known.unwrap_or("RR04"));
     Ok(Said { verdict, code, words })
 }

@@ -4,12 +4,16 @@ use super::{screening::read, *};
 use crate::{
     Faults,
     book::TokenEntry,
-    store::{Details, Sender},
+    store::{Details, MESSAGE_OPEN, ReadAs, Sender},
 };
 use alloy_primitives::{Address, B256};
 use axum::{Json, Router, http::StatusCode, routing::post};
 use florin_client::Roots;
 use florin_history::Location;
+use florin_iso20022::{
+    Mark,
+    model::{CancellationGroup, CancellationRequests, GroupCancellation, Message},
+};
 use serde_json::{Value, json};
 use std::{
     sync::{
@@ -200,6 +204,38 @@ async fn a_batch_is_approved_as_one_and_goes_on_when_all_of_it_passed() {
     assert_eq!(states().await, [State::Checked; 3]);
 }
 
+/// A cancellation of a whole message lets nothing go that it is about to cancel.
+#[tokio::test]
+async fn a_message_is_cancelled_whole_while_its_batch_waits_for_one_item() {
+    let states = [State::Passed, State::Review, State::Passed, State::Passed];
+    let items = (0..4u64).zip(states).map(|(item, state)| NewOrder { state, ..order(item, OrderKind::Item, 500) });
+    let place = Place::new();
+    let store = place.with(items.collect()).await;
+    let mut work = store.write().await.unwrap();
+    let read = ReadAs {
+        state: MESSAGE_OPEN,
+        claim: Some("claim".into()),
+        name: Some("pain.001.001.09".into()),
+        message_id: Some("MSG-1".into()),
+        ..ReadAs::default()
+    };
+    assert!(store.read_as(&mut work, 1, &read).await.unwrap());
+    let whole =
+        GroupCancellation { message_id: "MSG-1".into(), message_name: "pain.001.001.09".into(), ..Default::default() };
+    let underlying = vec![CancellationGroup { group: Some(whole), ..CancellationGroup::default() }];
+    let requests = CancellationRequests { underlying, ..CancellationRequests::default() };
+    let mark = Mark { message_id: "ANSWER-1".into(), created: "2026-11-23T00:00:00Z".into() };
+    let answer = crate::exceptions::cancel(&store, &mut work, "bank-a", &requests, &mark).await.unwrap();
+    let Message::Resolution(answer) = answer else { panic!("{answer:?}") };
+    assert_eq!(answer.status.as_deref(), Some("CNCL"), "{answer:?}");
+    for number in 1..=4 {
+        assert_eq!(store.order(&mut work, number).await.unwrap().state, State::Cancelled);
+    }
+    // Again: each was cancelled before.
+    let again = crate::exceptions::cancel(&store, &mut work, "bank-a", &requests, &mark).await.unwrap();
+    assert!(matches!(again, Message::Resolution(ref answer) if answer.status.as_deref() == Some("CNCL")), "{again:?}");
+}
+
 /// A service that says what it is told to say, and remembers what it was asked.
 #[derive(Clone, Default)]
 struct Service {
@@ -208,6 +244,8 @@ struct Service {
     answer: Arc<Mutex<Value>>,
     is_down: Arc<AtomicBool>,
     times: Arc<AtomicU64>,
+    /// An order about which it never answers.
+    never: Arc<AtomicU64>,
 }
 
 impl Service {
@@ -218,7 +256,8 @@ impl Service {
         let served = service.clone();
         let answer = async move |headers: axum::http::HeaderMap, Json(question): Json<Value>| {
             served.times.fetch_add(1, Ordering::Relaxed);
-            if served.is_down.load(Ordering::Relaxed) {
+            let is_refused = Some(served.never.load(Ordering::Relaxed)) == question["order"].as_u64();
+            if is_refused || served.is_down.load(Ordering::Relaxed) {
                 return Err(StatusCode::INTERNAL_SERVER_ERROR);
             }
             assert_eq!(headers["authorization"], "Bearer a key of ours");
@@ -255,6 +294,31 @@ async fn screened(screening: &mut Screening, store: &Store, number: u64) -> Stat
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("order {number} was not screened");
+}
+
+/// However often it fails for one order, the next one is asked about.
+#[tokio::test]
+async fn an_order_that_is_never_answered_keeps_no_other_waiting() {
+    let first = NewOrder { state: State::Screening, ..order(0, OrderKind::Pay, 1_250) };
+    let place = Place::new();
+    let store = place.with(vec![first]).await;
+    let service = Service::start().await;
+    service.never.store(1, Ordering::Relaxed);
+    service.says(json!({ "verdict": "pass" }));
+    let mut screening = service.screening(&store);
+    // It has failed alone before the others come.
+    while service.times.load(Ordering::Relaxed) < 3 {
+        screening.round(NOW_MS).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for item in [1, 2] {
+        let mut work = store.write().await.unwrap();
+        let mut later = [NewOrder { state: State::Screening, ..order(item, OrderKind::Pay, 1_250) }];
+        store.add_orders(&mut work, &mut later).await.unwrap();
+        store.commit(work, "test").await.unwrap();
+        assert_eq!(screened(&mut screening, &store, item + 1).await, State::Checked);
+    }
+    assert_eq!(state(&store, 1).await, State::Screening);
 }
 
 #[tokio::test]

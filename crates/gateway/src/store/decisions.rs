@@ -160,10 +160,10 @@ impl Store {
         Ok(self.orders(work, "WHERE tenant = $1 AND number = $2", values).await?.pop())
     }
 
-    /// The oldest orders that the screening service was not heard about.
-    pub(crate) async fn unscreened(&self, work: &mut Work, limit: u64) -> Result<Vec<Order>, GatewayError> {
-        let values = vec![text(State::Screening.name()), number(limit)];
-        self.orders(work, "WHERE state = $1 ORDER BY number LIMIT $2", values).await
+    /// The oldest orders after a number that the screening service was not heard about.
+    pub(crate) async fn unscreened(&self, work: &mut Work, after: u64, limit: u64) -> Result<Vec<Order>, GatewayError> {
+        let values = vec![text(State::Screening.name()), number(after), number(limit)];
+        self.orders(work, "WHERE state = $1 AND number > $2 ORDER BY number LIMIT $3", values).await
     }
 
     /// Lets go the items of a batch that passed, when nobody is waited for who decides over another of them.

@@ -2,7 +2,7 @@
 
 use super::{Store, clean, minor, money, perhaps};
 use crate::GatewayError;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use florin_history::sql::{Failure, Fields, Statement, Value, Work, bytes, number, text};
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,16 @@ pub(crate) struct Entry {
     pub(crate) uetr: Option<String>,
     pub(crate) details: EntryDetails,
 }
+
+/// What moved on an account in some time, in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Turnover {
+    pub(crate) credits: U256,
+    pub(crate) debits: U256,
+}
+
+/// Rows that are summed at once.
+const TURNOVER_ROWS: u64 = 10_000;
 
 const COLUMNS: [&str; 15] = [
     "number",
@@ -181,18 +191,49 @@ impl Store {
         self.insert(work, "entries", &COLUMNS, rows).await
     }
 
-    /// Movements on an account from a time on, in the order of the ledger.
-    pub(crate) async fn entries_since(
+    /// Movements on an account from one time until before another, in the order of the ledger.
+    pub(crate) async fn entries_between(
         &self,
         work: &mut Work,
-        holder: Address,
-        token: Address,
-        since_ms: u64,
+        (holder, token): (Address, Address),
+        (from_ms, to_ms): (u64, u64),
         limit: u64,
     ) -> Result<Vec<Entry>, GatewayError> {
-        let rest = "WHERE holder = $1 AND token = $2 AND time_ms >= $3 ORDER BY time_ms, height, log, item LIMIT $4";
-        let values = vec![bytes(holder), bytes(token), number(since_ms), number(limit)];
+        let rest = "WHERE holder = $1 AND token = $2 AND time_ms >= $3 AND time_ms < $4 \
+                    ORDER BY time_ms, height, log, item LIMIT $5";
+        let values = vec![bytes(holder), bytes(token), number(from_ms), number(to_ms), number(limit)];
         self.entries(work, rest, values).await
+    }
+
+    /// What came to an account and what left it from a time on, up to a height, in minor units.
+    pub(crate) async fn turnover_since(
+        &self,
+        work: &mut Work,
+        (holder, token): (Address, Address),
+        since_ms: u64,
+        upto_height: u64,
+    ) -> Result<Turnover, GatewayError> {
+        let sql = "SELECT time_ms, number, height, side, amount FROM entries WHERE holder = $1 AND token = $2 AND \
+                   time_ms >= $3 AND (time_ms > $3 OR number > $4) ORDER BY time_ms, number LIMIT $5";
+        let (mut turnover, mut last) = (Turnover::default(), (since_ms, 0));
+        loop {
+            let (time_ms, after) = last;
+            let values = vec![bytes(holder), bytes(token), number(time_ms), number(after), number(TURNOVER_ROWS)];
+            let rows = self.rows(work, "entries", Statement { sql: sql.into(), values }).await?;
+            let is_whole = (rows.len() as u64) < TURNOVER_ROWS;
+            for mut row in rows {
+                let read = (|| Ok((row.number()?, row.number()?, row.number()?, row.text()?, minor(&mut row)?)))();
+                let (time_ms, number, height, side, amount) = self.told(read)?;
+                last = (time_ms, number);
+                let sum = if side == Side::Credit.name() { &mut turnover.credits } else { &mut turnover.debits };
+                if height <= upto_height {
+                    *sum = sum.saturating_add(U256::from(amount));
+                }
+            }
+            if is_whole {
+                return Ok(turnover);
+            }
+        }
     }
 
     /// A tenant's movements under a UETR, oldest first.

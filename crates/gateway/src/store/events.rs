@@ -135,7 +135,11 @@ mod tests {
         sql::{Database, Schema},
     };
 
-    const FIRST: Schema = Schema { changes: &[(1, "gateway", crate::store::beginning)], survives_power_cuts: true };
+    /// As databases were before there were events; the fourth change was made before the second.
+    const FIRST: Schema = Schema {
+        changes: &[(1, "gateway", crate::store::beginning), (4, "mass", crate::store::many_orders)],
+        survives_power_cuts: true,
+    };
 
     /// A database from before there were events goes on; from then on every change of an order is an event, and nothing else is.
     #[tokio::test]

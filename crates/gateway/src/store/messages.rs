@@ -151,9 +151,14 @@ impl Store {
         self.messages(work, sql, vec![text(state), number(after), number(limit)]).await
     }
 
-    /// The oldest messages that nobody has read.
-    pub(crate) async fn unread(&self, work: &mut Work, limit: u64) -> Result<Vec<MessageRow>, GatewayError> {
-        self.messages_in(work, RECEIVED, 0, limit).await
+    /// The oldest messages after a number that nobody has read.
+    pub(crate) async fn unread(
+        &self,
+        work: &mut Work,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<MessageRow>, GatewayError> {
+        self.messages_in(work, RECEIVED, after, limit).await
     }
 
     /// Open messages that have no order on its way of their own, oldest first.

@@ -14,7 +14,7 @@ mod webhooks;
 pub(crate) use answers::{Answer, NewAnswer, Purpose};
 pub(crate) use audit::{AnchorRow, AuditRow};
 pub(crate) use decisions::{Decision, DecisionRow, Stage, Verdict};
-pub(crate) use entries::{Entry, EntryDetails, Side};
+pub(crate) use entries::{Entry, EntryDetails, Side, Turnover};
 pub(crate) use events::{Event, Requested, Subject};
 pub(crate) use messages::{MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, ReadAs, Sender};
 pub(crate) use orders::{Details, Kind as OrderKind, NewOrder, Order, Told};
@@ -33,7 +33,13 @@ use florin_history::{
 use std::time::{Duration, Instant};
 
 const SCHEMA: Schema = Schema {
-    changes: &[(1, "gateway", beginning), (2, "rest", rest), (3, "access", access), (4, "mass", many_orders)],
+    changes: &[
+        (1, "gateway", beginning),
+        (2, "rest", rest),
+        (3, "access", access),
+        (4, "mass", many_orders),
+        (5, "returns", returns),
+    ],
     survives_power_cuts: true,
 };
 /// Rows of one statement: few different ones, so that each is prepared once.
@@ -61,9 +67,14 @@ fn access(is_sqlite: bool) -> String {
     typed(include_str!("../../migrations/0003_access.sql"), is_sqlite)
 }
 
-/// How many orders are found, counted and followed at once; returns by their references.
+/// How many orders are found, counted and followed at once.
 fn many_orders(is_sqlite: bool) -> String {
     typed(include_str!("../../migrations/0004_mass.sql"), is_sqlite)
+}
+
+/// Returns by their references.
+fn returns(is_sqlite: bool) -> String {
+    typed(include_str!("../../migrations/0005_returns.sql"), is_sqlite)
 }
 
 /// The gateway's memory. Clones share it.

@@ -1,0 +1,3 @@
+-- Under what the ledger knows a return; empty for what is none.
+ALTER TABLE submissions DROP COLUMN returns;
+ALTER TABLE submissions ADD COLUMN reference {bytes};
