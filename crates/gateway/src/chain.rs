@@ -12,7 +12,7 @@ use alloy_sol_types::{SolCall, SolEvent as _};
 use florin_client::{ClientError, ProvenBody, RpcClient, Verifier};
 use florin_modules::{
     PAYMENT_ADDRESS,
-    payment::{IPayment, payment_of, return_of},
+    payment::{IPayment, State as LedgerState, payment_of, return_of},
     token::{IToken, batch_items},
 };
 use serde_json::{Value, json};
@@ -20,8 +20,6 @@ use std::{collections::HashMap, sync::Arc};
 
 /// Input that is estimated in one exchange: about a batch.
 const EXCHANGE_BYTES_MAX: usize = 64 << 10;
-/// State of a payment that is settled.
-const SETTLED: u8 = 3;
 /// Blocks whose logs are asked for at once, and UETRs in one filter: below the bounds of a node.
 const LOG_BLOCKS_MAX: u64 = 500_000;
 const UETRS_AT_ONCE: usize = 500;
@@ -274,7 +272,7 @@ pub(crate) fn outcomes(key: &Key, orders: &[Order], logs: &[Log]) -> Option<Vec<
             let mut ordered = ours.filter_map(|log| IPayment::PaymentOrdered::decode_log(log).ok());
             let event = ordered.find(|event| (event.payer, event.uetr) == (key.payer, key.uetr))?;
             // What waited in the ledger then may be settled by now: the state tells.
-            if event.state != SETTLED {
+            if event.state != LedgerState::Settled.number() {
                 return None;
             }
             Some(orders.iter().map(|order| of_payment(order, &event)).collect())

@@ -12,7 +12,8 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use florin_client::{ClientError, ProvenBody, SignedTx, Signer, TxEip1559};
-use florin_modules::PAYMENT_ADDRESS;
+use florin_history::sql::Work;
+use florin_modules::{PAYMENT_ADDRESS, payment::State as LedgerState};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -58,16 +59,6 @@ enum Verdict {
     Again,
     /// Nothing yet.
     Later,
-}
-
-/// What the ledger recorded of a payment.
-enum Recorded {
-    /// Outcomes of the orders, height and time of the block.
-    Found(Vec<Outcome>, u64, u64),
-    /// The block is not yet shown to be final.
-    Later,
-    /// The node has no record of it: it was ordered in another way, or the node keeps no blocks so old.
-    Nothing,
 }
 
 impl Teller {
@@ -206,7 +197,7 @@ impl Teller {
                     done |= self.take_over(&bundle.key, &bundle.orders, known.state).await?;
                     continue;
                 }
-                if known.state != 3 {
+                if known.state != LedgerState::Settled.number() {
                     let words =
                         format!("the ledger has the payment in state {}: only what is settled comes back", known.state);
                     done |= self.refuse(&bundle.orders, Reason::new("NARR", words)).await?;
@@ -288,8 +279,8 @@ impl Teller {
     /// The ledger has a payment that nobody here remembers signing: its proven receipt says whether it is this one.
     /// `false` where that cannot be said now.
     async fn take_over(&self, key: &Key, orders: &[Order], state: u8) -> Result<bool, GatewayError> {
-        // Pending and parked ones were ordered elsewhere, and become something else.
-        if matches!(state, 1 | 2) {
+        // One that waits there was ordered elsewhere, and becomes something else.
+        if LedgerState::from_number(state).is_some_and(LedgerState::waits) {
             return Ok(false);
         }
         let Verdict::Known(outcomes, place) = self.known(key, orders).await? else { return Ok(false) };
@@ -304,11 +295,8 @@ impl Teller {
     /// What became of orders that the ledger knows, proven: by the block that says so, else by its state.
     async fn known(&self, key: &Key, orders: &[Order]) -> Result<Verdict, GatewayError> {
         Ok(match self.recorded(key, orders).await? {
-            Recorded::Found(outcomes, height, time_ms) => Verdict::Known(outcomes, Some((height, time_ms))),
-            Recorded::Later => Verdict::Later,
-            Recorded::Nothing => {
-                self.by_state(key, orders).await?.map_or(Verdict::Later, |it| Verdict::Known(it, None))
-            }
+            Some(verdict) => verdict,
+            None => self.by_state(key, orders).await?.map_or(Verdict::Later, |it| Verdict::Known(it, None)),
         })
     }
 
@@ -322,31 +310,33 @@ impl Teller {
             // Another return took its number.
             return Ok(if is_known_by_now(&reason) { Verdict::Again } else { refused() });
         }
-        match self.chain.proven_payment(&key).await?.state {
-            0 if is_known_by_now(&reason) => Ok(Verdict::Later),
-            0 => Ok(Verdict::Known(vec![Outcome::Refused(reason); orders.len()], None)),
-            1 | 2 => Ok(Verdict::Later),
-            _ => self.known(&key, orders).await,
+        match LedgerState::from_number(self.chain.proven_payment(&key).await?.state) {
+            None if is_known_by_now(&reason) => Ok(Verdict::Later),
+            None => Ok(Verdict::Known(vec![Outcome::Refused(reason); orders.len()], None)),
+            Some(state) if state.waits() => Ok(Verdict::Later),
+            Some(_) => self.known(&key, orders).await,
         }
     }
 
-    /// What the ledger recorded of a payment, proven.
-    async fn recorded(&self, key: &Key, orders: &[Order]) -> Result<Recorded, GatewayError> {
+    /// What the ledger recorded of a payment, proven. `None` where the node has no record of it: it was ordered in another way, or
+    /// the node keeps no blocks so old.
+    async fn recorded(&self, key: &Key, orders: &[Order]) -> Result<Option<Verdict>, GatewayError> {
         let heights = match self.chain.heights_of(key).await {
             Ok(heights) => heights,
             // The node keeps no index so far back: the state tells.
-            Err(ClientError::Refused { .. }) => return Ok(Recorded::Nothing),
+            Err(ClientError::Refused { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         for height in heights {
-            let Some(body) = self.chain.body(height).await? else { return Ok(Recorded::Later) };
+            let Some(body) = self.chain.body(height).await? else { return Ok(Some(Verdict::Later)) };
             let done = body.receipts.iter().filter(|receipt| receipt.status());
             let found = done.into_iter().find_map(|receipt| outcomes(key, orders, receipt.logs()));
             if let Some(outcomes) = found {
-                return Ok(Recorded::Found(outcomes, height, body.header.extension().timestamp_ms));
+                let place = (height, body.header.extension().timestamp_ms);
+                return Ok(Some(Verdict::Known(outcomes, Some(place))));
             }
         }
-        Ok(Recorded::Nothing)
+        Ok(None)
     }
 
     /// What became of orders by the proven state alone, where the node has no blocks that tell. Nothing of a batch: the state
@@ -363,7 +353,7 @@ impl Teller {
         }
         let says = (payment.state, Some(payment.token), Some(payment.payee), Some(payment.received));
         let outcome = |order: &Order| {
-            if says == (3, order.token, order.payee, order.amount.map(U256::from)) {
+            if says == (LedgerState::Settled.number(), order.token, order.payee, order.amount.map(U256::from)) {
                 return Outcome::Settled;
             }
             let words = "the ledger has another payment under this UETR: other payee, amount or token, or given up";
@@ -473,7 +463,7 @@ impl Teller {
         let height = body.header.height();
         let places: HashMap<B256, usize> =
             (0..body.transactions.len()).filter_map(|index| Some((body.hash(index)?, index))).collect();
-        let (mut finished, mut again) = (Vec::new(), Vec::new());
+        let mut decided = Vec::new();
         let in_block = Some((height, body.header.extension().timestamp_ms));
         for one in submissions {
             let Some(receipt) = places.get(&one.hash).and_then(|index| body.receipts.get(*index)) else {
@@ -483,34 +473,31 @@ impl Teller {
             let mut work = self.store.read().await?;
             let orders = self.store.orders_signed_in(&mut work, one.number).await?;
             drop(work);
-            let told = if receipt.status() { outcomes(&key_of_submission(one), &orders, receipt.logs()) } else { None };
-            let verdict = match told {
-                Some(outcomes) => Verdict::Known(outcomes, in_block),
-                None if receipt.status() => self.known(&key_of_submission(one), &orders).await?,
-                None => self.reverted(one, &orders).await?,
+            let key = key_of_submission(one);
+            let verdict = if !receipt.status() {
+                self.reverted(one, &orders).await?
+            } else if let Some(outcomes) = outcomes(&key, &orders, receipt.logs()) {
+                Verdict::Known(outcomes, in_block)
+            } else {
+                self.known(&key, &orders).await?
             };
             match verdict {
-                Verdict::Known(outcomes, place) => finished.push((one.number, orders, outcomes, place.or(in_block))),
-                Verdict::Again => again.push((one.number, orders)),
                 Verdict::Later => {
                     tracing::warn!(hash = %one.hash, height, "gateway.receipt: the ledger does not yet say what became of its orders")
                 }
+                Verdict::Known(outcomes, place) => {
+                    decided.push((one.number, orders, Verdict::Known(outcomes, place.or(in_block))))
+                }
+                Verdict::Again => decided.push((one.number, orders, Verdict::Again)),
             }
         }
-        if finished.is_empty() && again.is_empty() {
+        if decided.is_empty() {
             return Ok(false);
         }
         let mut work = self.store.write().await?;
-        for (submission, orders, outcomes, place) in finished {
+        for (submission, orders, verdict) in decided {
             self.store.move_submission(&mut work, submission, SubmissionState::Final, Some(height)).await?;
-            self.store.resolve(&mut work, &told(&orders, outcomes), State::Signed, place).await?;
-            self.sent.remove(&submission);
-        }
-        for (submission, orders) in again {
-            self.store.move_submission(&mut work, submission, SubmissionState::Final, Some(height)).await?;
-            let step = (State::Signed, State::Checked);
-            self.store.move_orders(&mut work, &numbers(&orders), step, None).await?;
-            self.sent.remove(&submission);
+            self.apply(&mut work, submission, &orders, verdict).await?;
         }
         self.store.commit(work, "final").await?;
         Ok(true)
@@ -542,15 +529,26 @@ impl Teller {
         if !self.store.move_submission(&mut work, one.number, SubmissionState::Dead, None).await? {
             return Ok(false);
         }
-        if let Verdict::Known(outcomes, place) = verdict {
-            self.store.resolve(&mut work, &told(&orders, outcomes), State::Signed, place).await?;
-        } else {
-            let step = (State::Signed, State::Checked);
-            self.store.move_orders(&mut work, &numbers(&orders), step, None).await?;
-        }
-        self.sent.remove(&one.number);
+        self.apply(&mut work, one.number, &orders, verdict).await?;
         self.store.commit(work, "dead").await?;
         Ok(true)
+    }
+
+    /// Moves the orders of a submission that is over to where its verdict leads.
+    async fn apply(
+        &mut self,
+        work: &mut Work,
+        submission: u64,
+        orders: &[Order],
+        verdict: Verdict,
+    ) -> Result<(), GatewayError> {
+        if let Verdict::Known(outcomes, place) = verdict {
+            self.store.resolve(work, &told(orders, outcomes), State::Signed, place).await?;
+        } else {
+            self.store.move_orders(work, &numbers(orders), (State::Signed, State::Checked), None).await?;
+        }
+        self.sent.remove(&submission);
+        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ use commonware_runtime::{Clock as _, Supervisor as _, deterministic};
 use florin_consensus::Committee;
 use florin_types::{Genesis, Height, NodeRole, VerifiedTx};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     num::NonZeroU64,
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
@@ -476,16 +476,20 @@ impl Run {
             }
             self.audit.follow(node).await?;
             let (epoch, committee) = node.committee();
-            if !self.committees.contains_key(&epoch) {
-                if committee.network_key() != self.network_key {
-                    return Err(Violation::Committee { machine, epoch, reason: "its public key is another".into() });
+            let wrong = |reason: &str| Violation::Committee { machine, epoch, reason: reason.into() };
+            match self.committees.entry(epoch) {
+                Entry::Occupied(known) if known.get().0 != committee => {
+                    return Err(wrong("another machine has another one"));
                 }
-                let machines = cluster.numbers(&committee.validators());
-                let seated = Seated { machines, share_keys: committee.share_keys() };
-                self.committees.insert(epoch, (committee.clone(), seated));
-            }
-            if self.committees.get(&epoch).is_some_and(|(known, _)| *known != committee) {
-                return Err(Violation::Committee { machine, epoch, reason: "another machine has another one".into() });
+                Entry::Occupied(_) => {}
+                Entry::Vacant(_) if committee.network_key() != self.network_key => {
+                    return Err(wrong("its public key is another"));
+                }
+                Entry::Vacant(place) => {
+                    let machines = cluster.numbers(&committee.validators());
+                    let seated = Seated { machines, share_keys: committee.share_keys() };
+                    place.insert((committee, seated));
+                }
             }
             if node.status().role == NodeRole::Validator {
                 self.voting.entry(machine).or_default().insert(epoch);

@@ -167,8 +167,6 @@ impl Store {
         values: Vec<Value>,
     ) -> Result<Vec<Answer>, GatewayError> {
         let query = Statement { sql: format!("SELECT {columns} FROM answers {rest}"), values };
-        let rows = self.rows(work, "answers", query).await?;
-        let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Answer::read(&mut row)).collect();
-        self.told(rows)
+        self.read_rows(work, "answers", query, Answer::read).await
     }
 }

@@ -3,7 +3,7 @@
 use super::{Store, clean};
 use crate::{GatewayError, audit::AuditEntry};
 use alloy_primitives::{Address, B256};
-use florin_history::sql::{Failure, Fields, Kind, Statement, Value, Work, bytes, number, optional, text};
+use florin_history::sql::{Fields, Kind, Statement, Value, Work, bytes, number, optional, text};
 
 const COLUMNS: [&str; 10] =
     ["number", "time_ms", "tenant", "who", "roles", "method", "path", "status", "previous", "hash"];
@@ -84,8 +84,7 @@ impl Store {
             values.push(clean(tenant));
         }
         let sql = format!("SELECT {} FROM audit WHERE {condition} ORDER BY number LIMIT $2", COLUMNS.join(", "));
-        let rows = self.rows(work, "audit", Statement { sql, values }).await?;
-        let read = |mut row: Fields| {
+        let read = |row: &mut Fields| {
             let number = row.number()?;
             let entry = AuditEntry {
                 time_ms: row.number()?,
@@ -98,8 +97,7 @@ impl Store {
             };
             Ok(AuditRow { number, entry, previous: row.hash()?, hash: row.hash()? })
         };
-        let rows: Result<Vec<_>, Failure> = rows.into_iter().map(read).collect();
-        self.told(rows)
+        self.read_rows(work, "audit", Statement { sql, values }, read).await
     }
 
     /// The last commitment that is not dead.

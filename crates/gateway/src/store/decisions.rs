@@ -2,7 +2,7 @@
 
 use super::{OrderKind, Store, clean, perhaps};
 use crate::{GatewayError, order::State, store::Order};
-use florin_history::sql::{Failure, Fields, Statement, Work, number, text};
+use florin_history::sql::{Fields, Statement, Work, number, text};
 
 /// Who is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +106,7 @@ impl Store {
         let sql = "SELECT stage, verdict, code, words, who, decided_ms FROM decisions WHERE tenant = $1 AND \
                    order_number = $2 ORDER BY number LIMIT 20";
         let query = Statement { sql: sql.into(), values: vec![text(tenant), number(order)] };
-        let rows = self.rows(work, "decisions", query).await?;
-        let read = |mut row: Fields| {
+        let read = |row: &mut Fields| {
             Ok(DecisionRow {
                 stage: row.text()?,
                 verdict: row.text()?,
@@ -117,8 +116,7 @@ impl Store {
                 decided_ms: row.number()?,
             })
         };
-        let rows: Result<Vec<_>, Failure> = rows.into_iter().map(read).collect();
-        self.told(rows)
+        self.read_rows(work, "decisions", query, read).await
     }
 
     /// Who sent a message. Nothing for one that came before makers were kept.

@@ -254,8 +254,6 @@ impl Store {
         values: Vec<Value>,
     ) -> Result<Vec<Entry>, GatewayError> {
         let query = Statement { sql: format!("SELECT {} FROM entries {rest}", COLUMNS.join(", ")), values };
-        let rows = self.rows(work, "entries", query).await?;
-        let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Entry::read(&mut row)).collect();
-        self.told(rows)
+        self.read_rows(work, "entries", query, Entry::read).await
     }
 }

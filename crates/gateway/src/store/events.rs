@@ -120,9 +120,7 @@ impl Store {
 
     async fn events(&self, work: &mut Work, rest: &str, values: Vec<Value>) -> Result<Vec<Event>, GatewayError> {
         let sql = format!("SELECT number, time_ms, subject, reference, state FROM events {rest}");
-        let rows = self.rows(work, "events", Statement { sql, values }).await?;
-        let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Event::read(&mut row)).collect();
-        self.told(rows)
+        self.read_rows(work, "events", Statement { sql, values }, Event::read).await
     }
 }
 

@@ -88,8 +88,7 @@ impl Store {
         tenant: &str,
         digest: B256,
     ) -> Result<Option<MessageRow>, GatewayError> {
-        let sql = format!("SELECT {COLUMNS} FROM messages WHERE tenant = $1 AND digest = $2");
-        Ok(self.messages(work, sql, vec![text(tenant), bytes(digest)]).await?.pop())
+        self.message_with(work, tenant, "digest", bytes(digest)).await
     }
 
     /// A message of a tenant.
@@ -99,8 +98,7 @@ impl Store {
         tenant: &str,
         message: u64,
     ) -> Result<Option<MessageRow>, GatewayError> {
-        let sql = format!("SELECT {COLUMNS} FROM messages WHERE tenant = $1 AND number = $2");
-        Ok(self.messages(work, sql, vec![text(tenant), number(message)]).await?.pop())
+        self.message_with(work, tenant, "number", number(message)).await
     }
 
     /// The message that claims this.
@@ -110,8 +108,18 @@ impl Store {
         tenant: &str,
         claim: &str,
     ) -> Result<Option<MessageRow>, GatewayError> {
-        let sql = format!("SELECT {COLUMNS} FROM messages WHERE tenant = $1 AND claim = $2");
-        Ok(self.messages(work, sql, vec![text(tenant), clean(claim)]).await?.pop())
+        self.message_with(work, tenant, "claim", clean(claim)).await
+    }
+
+    async fn message_with(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        column: &str,
+        value: Value,
+    ) -> Result<Option<MessageRow>, GatewayError> {
+        let sql = format!("SELECT {COLUMNS} FROM messages WHERE tenant = $1 AND {column} = $2");
+        Ok(self.messages(work, sql, vec![text(tenant), value]).await?.pop())
     }
 
     /// Keeps bytes that nobody has read yet; gives their number.
@@ -232,8 +240,6 @@ impl Store {
         sql: String,
         values: Vec<Value>,
     ) -> Result<Vec<MessageRow>, GatewayError> {
-        let rows = self.rows(work, "messages", Statement { sql, values }).await?;
-        let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| MessageRow::read(&mut row)).collect();
-        self.told(rows)
+        self.read_rows(work, "messages", Statement { sql, values }, MessageRow::read).await
     }
 }

@@ -178,6 +178,18 @@ impl Store {
         Ok(rows.into_iter().map(|row| Fields::new(table, row)).collect())
     }
 
+    /// The rows of a query, read.
+    async fn read_rows<T>(
+        &self,
+        work: &mut Work,
+        table: &'static str,
+        query: Statement,
+        read: impl FnMut(&mut Fields) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, GatewayError> {
+        let mut rows = self.rows(work, table, query).await?;
+        self.told(rows.iter_mut().map(read).collect())
+    }
+
     /// Adds rows of a table, many in a statement.
     async fn insert(
         &self,

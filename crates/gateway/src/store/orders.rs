@@ -488,8 +488,6 @@ impl Store {
         values: Vec<Value>,
     ) -> Result<Vec<Order>, GatewayError> {
         let sql = format!("SELECT {} FROM orders {rest}", COLUMNS.join(", "));
-        let rows = self.rows(work, "orders", Statement { sql, values }).await?;
-        let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Order::read(&mut row)).collect();
-        self.told(rows)
+        self.read_rows(work, "orders", Statement { sql, values }, Order::read).await
     }
 }

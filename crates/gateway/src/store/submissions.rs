@@ -106,9 +106,7 @@ impl Store {
         let columns = COLUMNS.split_last().map_or(String::new(), |(_, columns)| columns.join(", "));
         let sql = format!("SELECT {columns} FROM submissions WHERE state IN ($1, $2) ORDER BY account, nonce");
         let states = vec![text(SubmissionState::Signed.name()), text(SubmissionState::Sent.name())];
-        let rows = self.rows(work, "submissions", Statement { sql, values: states }).await?;
-        let rows: Result<Vec<_>, Failure> = rows.into_iter().map(|mut row| Submission::read(&mut row)).collect();
-        self.told(rows)
+        self.read_rows(work, "submissions", Statement { sql, values: states }, Submission::read).await
     }
 
     /// Moves a transaction to its next state. `false` where it is not in the first one any more.
