@@ -42,6 +42,8 @@ enum Kind {
     Openrpc,
     /// The gateway's HTTP interface as an OpenAPI document.
     GatewayOpenapi,
+    /// The same as a Postman collection.
+    GatewayPostman,
 }
 
 /// Runs `florin reference`.
@@ -77,6 +79,7 @@ fn pages() -> Result<Vec<(String, String)>, Failure> {
         ("docs/reference/rpc.md", Kind::Rpc),
         ("docs/reference/openrpc.json", Kind::Openrpc),
         ("docs/reference/gateway-openapi.json", Kind::GatewayOpenapi),
+        ("docs/reference/gateway-postman.json", Kind::GatewayPostman),
     ];
     let mut pages = florin_modules::references();
     for (path, kind) in own {
@@ -94,6 +97,7 @@ fn page(kind: Kind) -> Result<String, Failure> {
         Kind::Rpc => florin_rpc::reference(),
         Kind::Openrpc => format!("{:#}\n", florin_rpc::openrpc()),
         Kind::GatewayOpenapi => florin_gateway::openapi_json(),
+        Kind::GatewayPostman => florin_gateway::postman_json(),
     })
 }
 

@@ -46,7 +46,7 @@ mod store;
 mod teller;
 mod webhook;
 
-pub use api::openapi_json;
+pub use api::{openapi_json, postman_json};
 pub use error::GatewayError;
 pub use faults::Faults;
 pub use gateway::{Controls, Gateway, Setup};

@@ -88,6 +88,7 @@ pub(super) async fn approvals(
 /// What a person decides.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "decision": "refuse", "words": "the invoice was paid on Monday" }))]
 pub(super) struct Decision {
     /// `approve` or `refuse`.
     decision: String,

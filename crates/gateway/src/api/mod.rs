@@ -12,6 +12,7 @@ mod journey;
 mod messages;
 mod parts;
 mod payments;
+mod postman;
 mod preview;
 mod problem;
 mod search;
@@ -101,6 +102,12 @@ fn description() -> OpenApi {
 pub fn openapi_json() -> String {
     let value = serde_json::to_value(description()).unwrap_or_default();
     format!("{value:#}\n")
+}
+
+/// The routes as a Postman collection, as it stands in the documentation.
+pub fn postman_json() -> String {
+    let document = serde_json::to_value(description()).unwrap_or_default();
+    format!("{:#}\n", postman::collection(&document, include_str!("../../../../docs/examples/pacs008.xml")))
 }
 
 /// A tenant's events after a number, as they are posted, and the number of the last of them. Nothing where there are none.
