@@ -29,6 +29,9 @@ use std::{
 
 /// Messages read in one round, and answered in one.
 const ROUND_MESSAGES: u64 = 32;
+/// Payments that come back in one message, are not remembered, and are looked for on the ledger: all its blocks are asked for them,
+/// and everybody's rounds wait.
+const UNKNOWN_MAX: usize = 100;
 /// Problems that are told where no answer can be made.
 const PROBLEMS_MAX: usize = 20;
 
@@ -87,12 +90,18 @@ impl Desk {
         let accepted = tokio::task::spawn_blocking(move || accept(&content, &limits, None)).await;
         // A panic of the reader is a fault of this program, of which the message is told as of any other.
         let accepted = accepted.unwrap_or_else(|_| Err(unreadable()));
-        let received = match &accepted {
-            Ok(Accepted { message: Message::Returns(returns), .. }) => self.received(row, returns).await?,
-            _ => Some(HashMap::new()),
+        let unknown = match &accepted {
+            Ok(Accepted { message: Message::Returns(returns), .. }) => self.unknown(row, returns).await?,
+            _ => Vec::new(),
+        };
+        let accepted = match accepted {
+            Ok(accepted) if unknown.len() > UNKNOWN_MAX => Err(forgotten(&accepted, unknown.len())),
+            accepted => accepted,
         };
         // The next round knows.
-        let Some(received) = received else { return Ok(false) };
+        let Some(received) = self.received(row, unknown.get(..UNKNOWN_MAX).unwrap_or(&unknown)).await? else {
+            return Ok(false);
+        };
         let mut work = self.store.write().await?;
         let read = match accepted {
             Err(rejection) => self.rejected(row, &rejection, now_ms),
@@ -200,13 +209,8 @@ impl Desk {
         Ok(Read { read, orders, answers: vec![answer] })
     }
 
-    /// Payments that come back and of which no entry is here, as the ledger knows them: they came before this database. `None` where
-    /// that cannot be said now.
-    async fn received(
-        &self,
-        row: &MessageRow,
-        returns: &PaymentReturns,
-    ) -> Result<Option<HashMap<Uetr, Received>>, GatewayError> {
+    /// Payments that come back and of which no entry is here.
+    async fn unknown(&self, row: &MessageRow, returns: &PaymentReturns) -> Result<Vec<Uetr>, GatewayError> {
         let mut work = self.store.read().await?;
         let mut unknown = Vec::new();
         for uetr in returns.returns.iter().filter_map(|one| Uetr::parse(one.original.uetr.as_deref()?)) {
@@ -214,10 +218,18 @@ impl Desk {
                 unknown.push(uetr);
             }
         }
-        drop(work);
+        Ok(unknown)
+    }
+
+    /// These payments, as the ledger knows them: they came before this database. `None` where that cannot be said now.
+    async fn received(
+        &self,
+        row: &MessageRow,
+        unknown: &[Uetr],
+    ) -> Result<Option<HashMap<Uetr, Received>>, GatewayError> {
         let is_meant =
             |payee| self.book.at(payee).is_some_and(|holder| holder.tenant.as_deref() == Some(row.tenant.as_str()));
-        Ok(self.chain.received(&unknown, is_meant).await?)
+        Ok(self.chain.received(unknown, is_meant).await?)
     }
 
     /// The entries of a tenant's credits under a UETR. What came back under it is none.
@@ -389,6 +401,14 @@ fn duplicate(accepted: &Accepted, first: &MessageRow) -> Rejection {
         _ => "FIToFIPmtCxlReq/Assgnmt/Id",
     };
     refusal(accepted, problem("DUPL", Kind::Rule, format!("/Document/{root}"), text))
+}
+
+/// So many payments come back that the ledger would be searched for too long.
+fn forgotten(accepted: &Accepted, unknown: usize) -> Rejection {
+    let text = format!(
+        "{unknown} of its payments are not remembered here, and at most {UNKNOWN_MAX} are looked for on the ledger: divide the message"
+    );
+    refusal(accepted, problem("NARR", Kind::Rule, "/Document/PmtRtr".into(), text))
 }
 
 fn unwanted(accepted: &Accepted) -> Rejection {

@@ -3,7 +3,7 @@
 use crate::{failure::Failure, files};
 use alloy_primitives::Address;
 use florin_gateway::{
-    access::{CALLS_PER_SECOND, OidcConfig},
+    access::{CALLS_PER_SECOND, OidcConfig, check_url},
     book::{CurrencyConfig, HolderConfig},
 };
 use serde::Deserialize;
@@ -187,11 +187,7 @@ impl Config {
             if tenant.key_file.is_none() && tenant.keys.is_empty() && self.oidc.is_none() {
                 return Err((format!("tenants[{place}].keys"), "without keys and [oidc] nobody could use it".into()));
             }
-            let is_address =
-                |url: &str| ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) && url.len() <= 1_000;
-            if let Some(webhook) = tenant.webhook.as_ref().filter(|webhook| !is_address(&webhook.url)) {
-                let rule =
-                    format!("{:?} begins with neither https:// nor http://, or is longer than 1,000", webhook.url);
+            if let Some(Err(rule)) = tenant.webhook.as_ref().map(|webhook| check_url(&webhook.url)) {
                 return Err((format!("tenants[{place}].webhook.url"), rule));
             }
             if self.tenants.iter().take(place).any(|other| other.name == *name) {

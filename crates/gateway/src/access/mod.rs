@@ -16,7 +16,7 @@ mod rights;
 mod tests;
 mod throttle;
 
-pub(crate) use oidc::check_url;
+pub use oidc::check_url;
 pub use oidc::{OidcConfig, OidcError};
 pub use rights::{ROUTES, Right, Role, Route, right_of};
 pub use throttle::CALLS_PER_SECOND;

@@ -53,7 +53,7 @@ impl Issuer {
     }
 
     fn config(&self) -> OidcConfig {
-        let text = json!({ "issuer": self.url, "audience": "florin", "algorithms": ["ES256"] });
+        let text = json!({ "issuer": self.url, "audience": "florin" });
         serde_json::from_value(text).unwrap()
     }
 

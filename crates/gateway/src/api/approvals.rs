@@ -115,7 +115,9 @@ pub(super) async fn decide(
 ) -> Answered {
     let number: Option<u64> = order.parse().ok().filter(|number| i64::try_from(*number).is_ok());
     let number = number.ok_or_else(|| Problem::unknown("order", &order))?;
-    let answer = read_answer(&take_body(&api, body, BODY_BYTES_MAX).await?)?;
+    let (content, place) = take_body(&api, body, BODY_BYTES_MAX).await?;
+    let answer = read_answer(&content)?;
+    drop((content, place));
     let outcome = api.shared.office.decide(&api.shared.store, &caller, number, &answer, now_ms()).await?;
     outcome.map_err(|refusal| refused(&refusal, number, &caller))?;
     api.shared.arrived.notify_one();

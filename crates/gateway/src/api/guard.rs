@@ -26,13 +26,15 @@ pub(super) async fn admit(State(api): State<Api>, request: Request, next: Next) 
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     let authorization = request.headers().get(header::AUTHORIZATION);
     let authorization = authorization.map(|value| Zeroizing::new(value.to_str().unwrap_or_default().to_owned()));
-    let caller = match recognised(&api, authorization, peer).await {
-        Ok(caller) => caller,
-        Err(refusal) => return refusal,
-    };
-    // A task of its own: who goes away before the answer is in the log all the same.
-    let worked_on = tokio::spawn(work_on(api, caller, request, next)).await;
-    worked_on.unwrap_or_else(|_| Problem::fault().into_response())
+    // A task of its own: who goes away before the answer is in the log all the same, a failure is counted, and what was begun for
+    // others (a fetch of the issuer's keys) is not given up.
+    let worked_on = tokio::spawn(async move {
+        match recognised(&api, authorization, peer).await {
+            Ok(caller) => work_on(api, caller, request, next).await,
+            Err(refusal) => refusal,
+        }
+    });
+    worked_on.await.unwrap_or_else(|_| Problem::fault().into_response())
 }
 
 /// Works on a call of a known caller, and makes its row durable before it is answered: what is not in the log is told to nobody.
@@ -49,8 +51,7 @@ async fn work_on(api: Api, caller: Caller, mut request: Request, next: Next) -> 
     if api.shared.audit.append(AuditEntry { status, ..entry }).await {
         return response;
     }
-    Problem::busy("the audit log cannot be written, so nothing is answered; what was sent may be sent again")
-        .into_response()
+    Problem::unaudited().into_response()
 }
 
 /// The row of a call, without its result.

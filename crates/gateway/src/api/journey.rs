@@ -62,7 +62,7 @@ pub(super) struct StepTold {
 #[derive(Serialize, ToSchema)]
 pub(super) struct JourneyTold {
     uetr: String,
-    /// Of the newest order; `settled` of a payment that came in.
+    /// Of the newest order; `settled` of a payment that came in. A customer is told `pending` while anybody is asked about it.
     state: &'static str,
     status: &'static str,
     amount: Option<String>,
@@ -117,7 +117,10 @@ pub(super) async fn journey(
     if is_customer {
         steps = for_customer(steps);
     }
-    let told = head(&api, named, orders.last(), entries.first(), steps)?;
+    let mut told = head(&api, named, orders.last(), entries.first(), steps)?;
+    if is_customer {
+        told.state = customer_word(told.state);
+    }
     versioned(&headers, &told)
 }
 
@@ -245,6 +248,14 @@ const fn words(state: OrderState) -> &'static str {
     }
 }
 
+/// Whom a payment waits for is the bank's business: a customer who learnt that compliance looks at it would be warned.
+fn customer_word(state: &str) -> &str {
+    match state {
+        "waiting" | "screening" | "review" | "passed" => "pending",
+        other => other,
+    }
+}
+
 /// What a customer is shown: when, and in plain words. A reason of the ledger stays a code, whose words name accounts.
 fn for_customer(steps: Vec<StepTold>) -> Vec<StepTold> {
     let mut told: Vec<StepTold> = Vec::new();
@@ -263,7 +274,7 @@ fn for_customer(steps: Vec<StepTold>) -> Vec<StepTold> {
         if told.iter().all(|other| other.text != text) {
             told.push(StepTold {
                 time: step.time,
-                step: step.step,
+                step: customer_word(&step.step).into(),
                 text: text.into(),
                 code: step.code,
                 ..StepTold::default()
@@ -293,13 +304,28 @@ mod tests {
             side: Some("CRDT"),
             code: Some("AM04".into()),
         };
-        let names =
-            ["received", "held", "checked", "signed", "checked", "signed", "answered", "settled", "entered", "same"];
+        let names = [
+            "received",
+            "held",
+            "screening",
+            "review",
+            "decided",
+            "checked",
+            "signed",
+            "checked",
+            "signed",
+            "answered",
+            "settled",
+            "entered",
+            "same",
+        ];
         let told = for_customer(names.into_iter().map(step).collect());
         let kept: Vec<&str> = told.iter().map(|step| step.step.as_str()).collect();
-        assert_eq!(kept, ["received", "held", "signed", "settled", "entered"]);
+        assert_eq!(kept, ["received", "held", "pending", "signed", "settled", "entered"]);
         let text = serde_json::to_string(&told).unwrap();
-        for secret in ["MSG-1", "pacs", "0x0", "DE1", "nonce", "Insufficient", "block", "message"] {
+        for secret in
+            ["MSG-1", "pacs", "0x0", "DE1", "nonce", "Insufficient", "block", "message", "screening", "review"]
+        {
             assert!(!text.contains(secret), "{secret}: {text}");
         }
         assert!(text.contains("AM04"));

@@ -5,6 +5,7 @@ use super::{
     document::{Message, Read, Unknown},
     parts::{Asked, Named, accepts},
     problem::Problem,
+    search_turn,
     told::{AnswerTold, MessageTold, NotificationsTold},
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 };
 use axum::{
     Json,
-    body::Body,
+    body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::IntoResponse,
@@ -24,7 +25,7 @@ use florin_iso20022::{Limits, parse};
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 /// How long a body may take.
 const BODY_TIME_MAX: Duration = Duration::from_secs(60);
@@ -52,25 +53,29 @@ pub(super) async fn take_message(
     headers: HeaderMap,
     body: Body,
 ) -> Answered {
-    let content = take_body(&api, body, api.shared.limits.bytes_max).await?;
+    let (content, place) = take_body(&api, body, api.shared.limits.bytes_max).await?;
     let sender = Sender { tenant: &caller.tenant, maker: &caller.name, file: None };
     let (number, known) = match receive(&api.shared.store, &sender, &content, now_ms()).await? {
         Arrival::New(number) => (number, false),
         Arrival::Known(number) => (number, true),
         Arrival::Busy => return Err(Problem::busy("too much waits to be worked on")),
     };
-    drop(content);
+    drop((content, place));
     let row = wait_for(&api, &caller, number, &headers).await?;
     respond(&api, &row, known, accepts(&headers, "json")).await
 }
 
-/// A body within its bounds.
-pub(super) async fn take_body(api: &Api, body: Body, bytes_max: usize) -> Result<axum::body::Bytes, Problem> {
-    let Ok(_place) = api.bodies.clone().try_acquire_owned() else {
-        return Err(Problem::busy("too many bodies are being read"));
-    };
+/// A body within its bounds, with its place among those that are held at the same time: to be kept as long as the body.
+pub(super) async fn take_body(
+    api: &Api,
+    body: Body,
+    bytes_max: usize,
+) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
+    let place = api.bodies.clone().try_acquire_owned();
+    let place = place.map_err(|_| Problem::busy("too many bodies are being worked on"))?;
     let read = tokio::time::timeout(BODY_TIME_MAX, axum::body::to_bytes(body, bytes_max)).await;
-    read.map_err(|_| Problem::slow())?.map_err(|_| Problem::large(bytes_max))
+    let content = read.map_err(|_| Problem::slow())?.map_err(|_| Problem::large(bytes_max))?;
+    Ok((content, place))
 }
 
 /// The message as soon as it was read, or final where the caller waits for that.
@@ -84,9 +89,14 @@ pub(super) async fn wait_for(
     let wait = wait_of(headers);
     let deadline = Instant::now() + wait.unwrap_or(READ_WAIT).max(READ_WAIT);
     let final_deadline = Instant::now() + wait.unwrap_or(Duration::ZERO);
+    // Who finds no place is told what is known now.
+    let place = api.waits.try_acquire();
     let mut changed = api.shared.changed.subscribe();
     loop {
         let row = find_message(api, caller, number).await?;
+        if place.is_err() {
+            return Ok(row);
+        }
         let is_over = row.is_read() && (row.state != MESSAGE_OPEN || Instant::now() >= final_deadline);
         if is_over || Instant::now() >= deadline {
             return Ok(row);
@@ -112,10 +122,11 @@ async fn respond(api: &Api, row: &MessageRow, known: bool, json: bool) -> Answer
     }
     let mut work = api.shared.store.read().await?;
     let answer = api.shared.store.answer_to(&mut work, row.number).await?;
+    drop(work);
     let status = if known { StatusCode::OK } else { StatusCode::ACCEPTED };
     let location = format!("/v1/messages/{}", row.number);
     let mut response = match answer {
-        Some(answer) => content(&answer, json)?,
+        Some(answer) => content(api, answer, json).await?,
         // Durable, and not read yet.
         None => Json(json!({ "message": row.number, "state": row.state })).into_response(),
     };
@@ -126,13 +137,15 @@ async fn respond(api: &Api, row: &MessageRow, known: bool, json: bool) -> Answer
     Ok(response)
 }
 
-/// An answer's bytes: XML, or the JSON form of the same.
-fn content(answer: &Answer, json: bool) -> Answered {
-    if json {
-        let envelope = parse(&answer.content, &Limits::default()).map_err(|_| Problem::fault())?;
-        return Ok(([(header::CONTENT_TYPE, "application/json")], envelope.to_json()).into_response());
+/// An answer's bytes: XML, or the JSON form of the same, which may be much work.
+async fn content(api: &Api, answer: Answer, json: bool) -> Answered {
+    if !json {
+        return Ok(([(header::CONTENT_TYPE, "application/xml")], answer.content).into_response());
     }
-    Ok(([(header::CONTENT_TYPE, "application/xml")], answer.content.clone()).into_response())
+    let _turn = search_turn(api).await?;
+    let read = move || parse(&answer.content, &Limits::default()).map(|envelope| envelope.to_json());
+    let text = tokio::task::spawn_blocking(read).await.map_err(|_| Problem::fault())?.map_err(|_| Problem::fault())?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 async fn find_message(api: &Api, caller: &Caller, number: u64) -> Result<MessageRow, Problem> {
@@ -227,5 +240,7 @@ pub(super) async fn notification(
 ) -> Answered {
     let mut work = api.shared.store.read().await?;
     let found = api.shared.store.answer_by_id(&mut work, &caller.tenant, &id).await?;
-    content(&found.ok_or_else(|| Problem::unknown("notification", &id))?, accepts(&headers, "json"))
+    drop(work);
+    let found = found.ok_or_else(|| Problem::unknown("notification", &id))?;
+    content(&api, found, accepts(&headers, "json")).await
 }

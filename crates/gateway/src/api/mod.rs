@@ -39,10 +39,12 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::{OpenApi as _, ToSchema, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// Messages whose bytes are being taken at the same time.
+/// Bodies that are being taken at the same time, until they are durable.
 const BODIES_MAX: usize = 16;
 /// Searches and statements at the same time: they may read much, and the rounds read from the same database.
 const SEARCHES_MAX: usize = 2;
+/// Calls that wait for an answer, those of callers who went away included.
+const WAITS_MAX: usize = 64;
 /// How long one waits for its turn.
 const SEARCH_WAIT: Duration = Duration::from_secs(5);
 /// How long an arrival waits to be read.
@@ -58,6 +60,7 @@ struct Api {
     document: Arc<str>,
     listeners: events::Listeners,
     searches: Arc<Semaphore>,
+    waits: Arc<Semaphore>,
 }
 
 type Answered = Result<Response, Problem>;
@@ -124,9 +127,15 @@ pub(crate) async fn events_json(
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let document = openapi_json().into();
-    let searches = Arc::new(Semaphore::new(SEARCHES_MAX));
-    let api =
-        Api { shared, bodies: Arc::new(Semaphore::new(BODIES_MAX)), document, listeners: Default::default(), searches };
+    let [searches, waits] = [SEARCHES_MAX, WAITS_MAX].map(|places| Arc::new(Semaphore::new(places)));
+    let api = Api {
+        shared,
+        bodies: Arc::new(Semaphore::new(BODIES_MAX)),
+        document,
+        listeners: Default::default(),
+        searches,
+        waits,
+    };
     let (closed, _) = of_callers().split_for_parts();
     let (open, _) = of_everybody().split_for_parts();
     closed

@@ -82,8 +82,10 @@ pub(super) async fn order_payment(
         return Err(Problem::kind("application/json"));
     }
     let key = header_text(&headers, "idempotency-key", KEY_CHARS_MAX)?;
-    let content = take_body(&api, body, BODY_BYTES_MAX).await?;
+    let (content, place) = take_body(&api, body, BODY_BYTES_MAX).await?;
     let request = read(&content)?;
+    // It is small: what is bounded is how many are being read.
+    drop((content, place));
     let name = match (key, request.uetr.as_deref().and_then(crate::Uetr::parse)) {
         (Some(key), _) => format!("key:{key}"),
         (None, Some(uetr)) => format!("uetr:{uetr}"),

@@ -73,7 +73,9 @@ pub(super) async fn preview(api: &Api, caller: &Caller, asking: &Asking) -> Resu
             Foreseen::Refused(reason) => order.refuse(reason),
         }
     }
-    shared.office.enter(std::slice::from_mut(&mut order));
+    if !is_known {
+        shared.office.enter(std::slice::from_mut(&mut order));
+    }
     let told = OrderTold::new(&shared.book, &order);
     Ok(PreviewTold {
         dry_run: true,

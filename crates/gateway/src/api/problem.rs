@@ -86,6 +86,13 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", what, "ask again in a moment: nothing was taken")
     }
 
+    /// The act may be durable; without its row nothing is told of it.
+    pub(crate) fn unaudited() -> Self {
+        let detail = "the audit log cannot be written, so nothing is answered";
+        let next = "send it again in a moment: what was taken already is known then";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit.unwritten", detail, next)
+    }
+
     pub(crate) fn too_many(code: &str, detail: &str, wait: Duration) -> Self {
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail, "wait as long as Retry-After says");
         Self { retry_after: Some(wait.as_secs().saturating_add(1)), ..problem }

@@ -184,7 +184,7 @@ fn search(
         known.ok_or_else(|| {
             Problem::parameter(
                 "state",
-                "held, checked, signed, settled, refused, cancelled or same; of outgoing payments alone",
+                "held, waiting, screening, review, passed, checked, signed, settled, refused, cancelled or same; of outgoing payments alone",
             )
         })
     });

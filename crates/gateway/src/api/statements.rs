@@ -80,7 +80,6 @@ async fn make_statement(
     write: impl FnOnce(&Day<'_>) -> Result<String, Problem>,
 ) -> Result<String, Problem> {
     let shared = &api.shared;
-    let _turn = search_turn(api).await?;
     let proven = shared.chain.verifier.token_balance(&shared.chain.rpc, token.address, holder.address).await;
     let (head, balance) = proven.map_err(crate::GatewayError::from)?;
     let mut read_to = shared.read_to.clone();
@@ -90,6 +89,7 @@ async fn make_statement(
     if !reached {
         return Err(Problem::busy("the ledger was not yet read to its present height"));
     }
+    let _turn = search_turn(api).await?;
     let mut work = shared.store.read().await?;
     let since_ms = shared.store.served_since(&mut work, holder.address, token.address).await?;
     let since_ms = since_ms.ok_or_else(Problem::fault)?;

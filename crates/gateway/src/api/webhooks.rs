@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 /// How far the tenant's server was told.
 #[derive(Serialize, ToSchema)]
 pub(super) struct WebhookTold {
-    /// Where events go.
+    /// Where events go, without a query.
     url: String,
     /// Number of the last event that it has.
     event: u64,
@@ -33,7 +33,7 @@ pub(super) struct Again {
 async fn told(api: &Api, caller: &Caller) -> Result<WebhookTold, Problem> {
     let own = api.shared.webhooks.iter().find(|webhook| webhook.tenant == caller.tenant);
     let unknown = || Problem::unknown("webhook", &caller.tenant);
-    let url = own.map(|webhook| webhook.url.clone()).ok_or_else(unknown)?;
+    let url = own.map(|webhook| webhook.url.split('?').next().unwrap_or_default().to_owned()).ok_or_else(unknown)?;
     let mut work = api.shared.store.read().await?;
     let told = api.shared.store.told_to(&mut work, &caller.tenant).await?.ok_or_else(unknown)?;
     let next = (told.failures > 0).then(|| time_text(told.next_ms));
