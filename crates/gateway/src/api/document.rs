@@ -77,8 +77,10 @@ problems! {
         "405": "`method.unknown`: not with this method",
         "429": "`access.calls`, `access.shut_out`: too many calls, or failed attempts: wait as long as `Retry-After` says",
         "500": "`gateway.fault` and others: the operator has to look",
-        "503": "`busy`, `gateway.database` and others: ask again, after `Retry-After` seconds",
+        "503": "`busy`, `audit.unwritten`, `gateway.database` and others: ask again, after `Retry-After` seconds",
     }
+    /// Of the route that tells events.
+    Beyond { "409": "`events.beyond`: the caller knows events that are not there: the gateway was restored", }
     /// Of a route that names one thing.
     Unknown { "404": "`message.unknown`, `payment.unknown`, `account.unknown`, `notification.unknown`, `order.unknown`, `webhook.unknown`: this tenant has none", }
     /// Of a route that takes a message.

@@ -2,7 +2,7 @@
 
 use super::{
     Answered, Api,
-    document::Read,
+    document::{Beyond, Read},
     parts::{Asked, accepts, header_text},
     problem::Problem,
     told::{AnswerTold, OrderTold},
@@ -123,7 +123,7 @@ pub(super) struct After {
         ("after" = Option<u64>, Query, description = "Number of the last event that is known. From now on where neither this nor the header is there; with `Accept: application/json`, from the first one", maximum = 9223372036854775807_i64),
         ("Last-Event-ID" = Option<String>, Header, description = "The same, as browsers send it; it counts before `after`")
     ),
-    responses((status = 200, description = "Events", content((String = "text/event-stream"), (EventsTold = "application/json"))), Read)
+    responses((status = 200, description = "Events", content((String = "text/event-stream"), (EventsTold = "application/json"))), Read, Beyond)
 )]
 pub(super) async fn events(
     State(api): State<Api>,
