@@ -1,12 +1,12 @@
 //! Who may do what: callers, recognised here and nowhere else, and the rights that their roles give.
 //!
 //! **Purpose.** A request carries `Authorization: Bearer`. What stands there is the key of a configured caller or an access token of
-//! the configured issuer; both become a [`Caller`]: tenant, permanent name, roles. [`rights`] says which right a route needs.
+//! the configured issuer; both become a [`Caller`]: tenant, permanent name, roles. `rights` says which right a route needs.
 //!
 //! **Invariants.** A route that is not in the table is nobody's. A caller has one tenant, and what it reads names that tenant in the
 //! query. Keys are kept as hashes and compared in constant time; neither keys nor tokens reach a log.
 //!
-//! **Limits.** A credential of 8 KiB; allowances of [`Throttle`].
+//! **Limits.** A credential of 8 KiB; allowances of `Throttle`.
 
 mod oidc;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The audit log: who did and saw what, chained by hash, its head on the ledger once a day.
 //!
 //! **How.** A call of a recognised caller is a row, written after it was worked on and before it is answered: what is not in the log is
-//! not told to anybody. Each row has the hash of the one before. [`Anchor`] commits the last hash to the ledger; [`verify_audit`]
+//! not told to anybody. Each row has the hash of the one before. `Anchor` commits the last hash to the ledger; [`verify_audit`]
 //! computes all of it again and compares.
 //!
 //! **Invariants.** Rows are added and never changed; their numbers have no gaps. Rows of calls that came together are durable together.
