@@ -19,7 +19,7 @@ use florin_types::{
     wire::{STATE_PROOF_ITEMS_MAX, WireFinality, WireHeader, WireStateItem, WireStateProof},
 };
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeSet,
     sync::atomic::{AtomicU64, Ordering},
     time::{SystemTime, UNIX_EPOCH},
@@ -28,7 +28,7 @@ use std::{
 /// Largest RLP of a header; a real one has about 600 bytes.
 const HEADER_BYTES_MAX: usize = 2_048;
 /// Rounds in which a query may find that it needs more state.
-const QUERY_ROUNDS_MAX: usize = 8;
+const QUERY_ROUNDS_MAX: usize = 16;
 /// How old the latest header may be before the server is taken for stuck or withholding, in milliseconds.
 const HEADER_AGE_MS_MAX: u64 = 60_000;
 
@@ -279,21 +279,24 @@ impl Verifier {
         rpc: &RpcClient,
         read: impl Fn(&mut Context<'_>) -> Result<T, Failure>,
     ) -> Result<(FinalHeader, T), ClientError> {
-        let mut items = BTreeSet::new();
+        let rules = Rules::default();
         let mut proven: Option<ProvenState> = None;
         for _ in 0..QUERY_ROUNDS_MAX {
-            let view = ProvenView { proven: proven.as_ref(), missed: RefCell::default() };
-            let outcome = query(&view, CallEnv::reader(&Rules::default()), &read);
-            let missed = view.missed.into_inner();
-            if let (true, Some(proven)) = (missed.is_empty(), proven) {
+            let view = ProvenView { proven: proven.as_ref(), asked: RefCell::default(), missed: Cell::new(false) };
+            // What has expired by that block has expired.
+            let extension = proven.as_ref().map(|proven| proven.header.extension());
+            let height = proven.as_ref().map_or(0, |proven| proven.header.height());
+            let timestamp_ms = extension.map_or(0, |extension| extension.timestamp_ms);
+            let outcome = query(&view, CallEnv { height, timestamp_ms, ..CallEnv::reader(&rules) }, &read);
+            let (asked, missed) = (view.asked.into_inner(), view.missed.get());
+            if let (false, Some(proven)) = (missed, proven) {
                 return outcome.map(|value| (proven.header, value)).map_err(|failure| {
                     let reason = format!("{failure:?}");
                     unanswerable(reason).into()
                 });
             }
-            items.extend(missed);
-            let all: Vec<StateItem> = items.iter().copied().collect();
-            proven = Some(self.prove(rpc, &all).await?);
+            // What an earlier round asked for and this one did not is no part of the answer.
+            proven = Some(self.prove(rpc, &asked.into_iter().collect::<Vec<_>>()).await?);
         }
         Err(VerifyError::TooMuch.into())
     }
@@ -302,15 +305,16 @@ impl Verifier {
 /// A view that knows proven values only, and notes down what it was asked beyond them.
 struct ProvenView<'a> {
     proven: Option<&'a ProvenState>,
-    missed: RefCell<BTreeSet<StateItem>>,
+    asked: RefCell<BTreeSet<StateItem>>,
+    /// Whether anything was asked that is not proven.
+    missed: Cell<bool>,
 }
 
 impl ProvenView<'_> {
     fn value(&self, item: StateItem) -> Option<&StateValue> {
         let known = self.proven.and_then(|proven| proven.values.iter().find(|(other, _)| *other == item));
-        if known.is_none() {
-            self.missed.borrow_mut().insert(item);
-        }
+        self.asked.borrow_mut().insert(item);
+        self.missed.set(self.missed.get() || known.is_none());
         known.map(|(_, value)| value)
     }
 }

@@ -9,13 +9,16 @@
 use crate::{
     book::Book,
     identity::{Uetr, message_id},
-    request::{Creditor, Initiation, PaymentRequest, Wrong, initiation},
+    request::{Creditor, Initiation, PaymentRequest, Transfer, Wrong, initiation, of_message},
 };
 use csv::{ReaderBuilder, StringRecord, Trim};
+use florin_iso20022::{Problem, Scope};
 use std::collections::BTreeSet;
 
 /// Most payments of a file.
 pub(crate) const PAYMENTS_MAX: usize = 20_000;
+/// Most bytes of a line: room for every field at its longest, and nothing like a file without ends of lines.
+const LINE_BYTES_MAX: usize = 4_096;
 /// Most things that are wrong that are told of one file.
 pub(crate) const WRONG_MAX: usize = 100;
 /// What a line says, by the names of the JSON's fields.
@@ -47,15 +50,23 @@ pub(crate) struct Line {
 pub(crate) fn read(content: &[u8]) -> Result<Vec<Line>, Vec<Wrong>> {
     let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content);
     let mut reader = ReaderBuilder::new().delimiter(delimiter(content)).trim(Trim::All).from_reader(content);
+    check_lengths(content)?;
     let mut counter = Counter { content, place: 0, line: 1 };
     let head = reader.headers().map_err(|error| vec![unreadable(&error, &mut counter)])?.clone();
     check_head(&head)?;
     let (mut lines, mut wrong) = (Vec::new(), Vec::new());
     for record in reader.records() {
-        let record = record.map_err(|error| vec![unreadable(&error, &mut counter)])?;
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                wrong.push(unreadable(&error, &mut counter));
+                break;
+            }
+        };
         if lines.len() >= PAYMENTS_MAX {
             let text = format!("a file has at most {PAYMENTS_MAX} payments: divide it");
-            return Err(vec![Wrong { code: "FF01", path: "/lines".into(), text, value: None }]);
+            wrong.push(Wrong { code: "FF01", path: "/lines".into(), text, value: None });
+            break;
         }
         let line = Line { number: counter.line_at(record.position()), payment: payment(&head, &record) };
         wrong.extend(line.payment.wrong().into_iter().map(|flaw| at(&line, flaw)));
@@ -76,7 +87,8 @@ pub(crate) fn read(content: &[u8]) -> Result<Vec<Line>, Vec<Wrong>> {
 pub(crate) fn message(lines: &[Line], book: &Book, tenant: &str, name: &str, now_ms: u64) -> Initiation {
     let named = lines.iter().enumerate().map(|(place, line)| {
         let sent = line.payment.uetr.as_deref().and_then(Uetr::parse);
-        (&line.payment, sent.unwrap_or_else(|| Uetr::derive(&[tenant, "batch", name, &place.to_string()])))
+        let uetr = sent.unwrap_or_else(|| Uetr::derive(&[tenant, "batch", name, &place.to_string()]));
+        Transfer { payment: &line.payment, uetr, line: Some(line.number) }
     });
     initiation(book, tenant, &message_id(&[tenant, "batch", name]), now_ms, &named.collect::<Vec<_>>())
 }
@@ -88,10 +100,37 @@ pub fn message_of_lines(content: &[u8]) -> Option<(usize, String)> {
     Some((lines.len(), message(&lines, &Book::default(), "tenant", "key:1", 0).content))
 }
 
+/// What the rules of messages say of the message, told by line and column, in the order of the lines.
+pub(crate) fn told(lines: &[Line], places: &[Vec<usize>], problems: &[Problem]) -> Vec<Wrong> {
+    let line_of = |scope| match scope {
+        Scope::Item(item) => places.iter().flatten().nth(item).and_then(|place| lines.get(*place)),
+        Scope::Batch(batch) => places.get(batch).and_then(|places| lines.get(*places.first()?)),
+        Scope::Message => None,
+    };
+    let mut told: Vec<(u64, Wrong)> = problems
+        .iter()
+        .map(|problem| match (line_of(problem.scope), of_message(problem)) {
+            (Some(line), wrong) => (line.number, at(line, wrong)),
+            (None, wrong) => (0, Wrong { path: "/lines".into(), ..wrong }),
+        })
+        .collect();
+    told.sort_by_key(|(number, _)| *number);
+    told.into_iter().map(|(_, wrong)| wrong).take(WRONG_MAX).collect()
+}
+
 /// What is wrong with a payment, by line and column.
 pub(crate) fn at(line: &Line, wrong: Wrong) -> Wrong {
     let column = wrong.path.trim_start_matches('/').replace('/', "_");
     Wrong { path: format!("/lines/{}/{column}", line.number), ..wrong }
+}
+
+fn check_lengths(content: &[u8]) -> Result<(), Vec<Wrong>> {
+    let mut lines = content.split(|byte| matches!(byte, b'\n' | b'\r'));
+    if lines.all(|line| line.len() <= LINE_BYTES_MAX) {
+        return Ok(());
+    }
+    let text = format!("a line has at most {LINE_BYTES_MAX} bytes");
+    Err(vec![Wrong { code: "FF01", path: "/lines".into(), text, value: None }])
 }
 
 fn delimiter(content: &[u8]) -> u8 {
@@ -248,6 +287,10 @@ mod tests {
         );
         let bad = format!("{HEAD}\n{}", "DE1,Bruno,IT1,x,EUR,\n".repeat(1_000));
         assert_eq!(wrong(bad.as_bytes()).len(), WRONG_MAX);
+        let both = format!("{HEAD}\nDE1,Bruno,IT1,x,EUR,\nDE1,Bruno,IT1,1,EUR\n");
+        assert_eq!(places(both), ["/lines/2/amount", "/lines/3"]);
+        assert_eq!(places(",".repeat(1_000_000)), ["/lines"]);
+        assert_eq!(places(format!("{HEAD}\n{}", ",".repeat(LINE_BYTES_MAX + 1))), ["/lines"]);
         let long = format!("{HEAD}\n{}", "DE1,Bruno,IT1,1,EUR,\n".repeat(PAYMENTS_MAX + 1));
         assert_eq!(places(long), ["/lines"]);
     }
@@ -262,7 +305,7 @@ mod tests {
         let lines = lines(&text);
         let now_ms = 1_800_000_000_000;
         let message = super::message(&lines, &book(), "a", "key:1", now_ms);
-        assert_eq!(message.places, [0, 3, 1, 2]);
+        assert_eq!(message.places, [vec![0, 3], vec![1], vec![2]]);
         assert_eq!(message.content.matches("<PmtInf>").count(), 3);
         let accepted = accept(message.content.as_bytes(), &Limits::default(), None).unwrap();
         assert_eq!(accepted.refused, BTreeMap::new(), "{}", message.content);
@@ -272,6 +315,52 @@ mod tests {
         };
         assert_eq!(uetrs("key:1", now_ms), uetrs("key:1", now_ms + 1_000));
         assert_eq!(uetrs("key:1", now_ms).iter().chain(&uetrs("key:2", now_ms)).collect::<BTreeSet<_>>().len(), 8);
+    }
+
+    /// A batch is known on the ledger by its instruction alone: sent again on any day, by a gateway without memory, it must be the same.
+    #[test]
+    fn the_same_file_is_the_same_batches_on_every_day() {
+        let to = "FR1420041010050500013M02606";
+        let text = format!(
+            "{HEAD}\nDE1,A,{to},1,EUR,\nDE1,B,{to},2,EUR,2027-01-15\nDE1,C,{to},3,EUR,\nDE1,D,{to},4,EUR,2027-01-16\n"
+        );
+        let lines = lines(&text);
+        let planned = |now_ms: u64| {
+            let book = book();
+            let content = super::message(&lines, &book, "a", "key:1", now_ms).content;
+            let accepted = accept(content.as_bytes(), &Limits::default(), None).unwrap();
+            let context = crate::plan::Context { book: &book, tenant: "a", message: 1, now_ms };
+            let orders = crate::plan::orders(&accepted, &context).unwrap();
+            orders
+                .into_iter()
+                .map(|order| (order.kind, order.part, order.part_uetr, order.uetr, order.instruction))
+                .collect::<Vec<_>>()
+        };
+        let (day, begins) = (86_400_000, 1_800_000_000_000);
+        let first = planned(begins);
+        assert_eq!(first.len(), 4);
+        for days in 0..5 {
+            assert_eq!(planned(begins - day * 2 + days * day), first, "{days}");
+        }
+    }
+
+    #[test]
+    fn what_the_message_says_is_told_at_its_line() {
+        let text = format!("{HEAD}\nDE1,A,IT1,1,EUR,\nDE2,B,IT1,2,EUR,\nDE1,C,IT1,3,EUR,\n");
+        let lines = lines(&text);
+        let places = super::message(&lines, &book(), "a", "key:1", 0).places;
+        let problem = |scope, path: &str| Problem { scope, path: path.into(), ..unreadable_message() };
+        let problems = [
+            problem(Scope::Item(1), "/x/InstdAmt"),
+            problem(Scope::Batch(1), "/x/DbtrAcct"),
+            problem(Scope::Message, "/x"),
+        ];
+        let paths: Vec<String> = told(&lines, &places, &problems).into_iter().map(|wrong| wrong.path).collect();
+        assert_eq!(paths, ["/lines", "/lines/3/payer", "/lines/4/amount"]);
+    }
+
+    fn unreadable_message() -> Problem {
+        accept(b"<x/>", &Limits::default(), None).unwrap_err().problems.remove(0)
     }
 
     proptest! {

@@ -141,15 +141,10 @@ impl PaymentRequest {
     pub(crate) fn message(&self, book: &Book, tenant: &str, name: &str, now_ms: u64) -> (String, Uetr) {
         let uetr = self.uetr_under(tenant, name);
         let id = message_id(&[tenant, "payment", name]);
-        (initiation(book, tenant, &id, now_ms, &[(self, uetr)]).content, uetr)
+        (initiation(book, tenant, &id, now_ms, &[Transfer { payment: self, uetr, line: None }]).content, uetr)
     }
 
-    /// The day on which it is paid.
-    fn day(&self, now_ms: u64) -> String {
-        self.due.clone().unwrap_or_else(|| day_text(now_ms))
-    }
-
-    fn transfer(&self, uetr: Uetr) -> String {
+    fn transfer(&self, uetr: Uetr, line: Option<u64>) -> String {
         let optional =
             |text: &Option<String>, write: &dyn Fn(&str) -> String| text.as_deref().map(write).unwrap_or_default();
         let agent =
@@ -158,8 +153,9 @@ impl PaymentRequest {
         let purpose = optional(&self.purpose, &|code| format!("<Purp>{}</Purp>", element("Cd", code)));
         let remittance = optional(&self.remittance, &|text| format!("<RmtInf>{}</RmtInf>", element("Ustrd", text)));
         format!(
-            "<CdtTrfTxInf><PmtId>{end_to_end}<UETR>{uetr}</UETR></PmtId><Amt><InstdAmt Ccy=\"{currency}\">{amount}</InstdAmt></Amt>\
+            "<CdtTrfTxInf><PmtId>{instruction}{end_to_end}<UETR>{uetr}</UETR></PmtId><Amt><InstdAmt Ccy=\"{currency}\">{amount}</InstdAmt></Amt>\
              {agent}<Cdtr>{name}</Cdtr>{number}{purpose}{remittance}</CdtTrfTxInf>",
+            instruction = line.map(|line| element("InstrId", &line.to_string())).unwrap_or_default(),
             end_to_end = element("EndToEndId", self.end_to_end_id.as_deref().unwrap_or("NOTPROVIDED")),
             currency = escaped(&self.currency),
             amount = escaped(&self.amount),
@@ -168,30 +164,37 @@ impl PaymentRequest {
     }
 }
 
+/// A payment on its way into a message.
+pub(crate) struct Transfer<'a> {
+    pub(crate) payment: &'a PaymentRequest,
+    pub(crate) uetr: Uetr,
+    /// The line that it stands in, which its `InstrId` says.
+    pub(crate) line: Option<u64>,
+}
+
+/// Payer and day, as they are written.
+type Written<'a> = (&'a str, Option<&'a str>);
+
 /// A message that orders payments.
 pub(crate) struct Initiation {
     /// A pain.001.
     pub(crate) content: String,
-    /// Which of the payments its transfers are, in their order there.
-    pub(crate) places: Vec<usize>,
+    /// Which of the payments its transfers are: by instruction, in their order there.
+    pub(crate) places: Vec<Vec<usize>>,
 }
 
-/// The message of payments: those of one payer and day are one instruction (`PmtInf`).
-pub(crate) fn initiation(
-    book: &Book,
-    tenant: &str,
-    id: &str,
-    now_ms: u64,
-    payments: &[(&PaymentRequest, Uetr)],
-) -> Initiation {
-    let mut groups: Vec<(&str, String, Vec<usize>)> = Vec::new();
-    let mut known: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for (place, (payment, _)) in payments.iter().enumerate() {
-        let day = payment.day(now_ms);
-        let group = *known.entry((&payment.payer, day.clone())).or_insert(groups.len());
+/// The message of payments: those of one payer and day, as they are written, are one instruction (`PmtInf`). What an instruction is made of
+/// never depends on the clock: the ledger knows a batch by its instruction, and the same payments sent again on another day must be the
+/// same batches.
+pub(crate) fn initiation(book: &Book, tenant: &str, id: &str, now_ms: u64, payments: &[Transfer<'_>]) -> Initiation {
+    let mut groups: Vec<(Written<'_>, Vec<usize>)> = Vec::new();
+    let mut known: BTreeMap<Written<'_>, usize> = BTreeMap::new();
+    for (place, Transfer { payment, .. }) in payments.iter().enumerate() {
+        let written = (payment.payer.as_str(), payment.due.as_deref());
+        let group = *known.entry(written).or_insert(groups.len());
         match groups.get_mut(group) {
-            Some((_, _, places)) => places.push(place),
-            None => groups.push((&payment.payer, day, vec![place])),
+            Some((_, places)) => places.push(place),
+            None => groups.push((written, vec![place])),
         }
     }
     let mut content = format!(
@@ -202,15 +205,16 @@ pub(crate) fn initiation(
         count = payments.len(),
         initiating = element("Nm", tenant),
     );
-    for (number, (payer, day, places)) in groups.iter().enumerate() {
+    let today = day_text(now_ms);
+    for (number, ((payer, due), places)) in groups.iter().enumerate() {
         let own_id = if number == 0 { id.to_owned() } else { message_id(&[id, &number.to_string()]) };
-        content.push_str(&instruction_head(book, tenant, &own_id, payer, day));
+        content.push_str(&instruction_head(book, tenant, &own_id, payer, due.unwrap_or(&today)));
         let transfers = places.iter().filter_map(|place| payments.get(*place));
-        transfers.for_each(|(payment, uetr)| content.push_str(&payment.transfer(*uetr)));
+        transfers.for_each(|transfer| content.push_str(&transfer.payment.transfer(transfer.uetr, transfer.line)));
         content.push_str("</PmtInf>");
     }
     content.push_str("</CstmrCdtTrfInitn></Document>");
-    Initiation { content, places: groups.into_iter().flat_map(|(_, _, places)| places).collect() }
+    Initiation { content, places: groups.into_iter().map(|(_, places)| places).collect() }
 }
 
 /// An instruction up to its transfers.

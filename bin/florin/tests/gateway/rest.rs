@@ -118,8 +118,13 @@ fn lines_are_ordered_whole_or_not_at_all_and_each_is_told() {
         let refused = order_lines(&url, KEY_A, "lines", lines);
         assert_eq!((refused.status, code(&refused).as_str()), (422, "payment.invalid"), "{lines:?} {refused:?}");
         let path = refused.json()["errors"][0]["path"].as_str().unwrap().to_owned();
-        assert!(path.starts_with("/lines/") && (lines != wrong || path == "/lines/3/amount"), "{path}");
+        assert!(path.starts_with("/lines") && (lines != wrong || path == "/lines/3/amount"), "{path}");
     }
+    // What the structure of messages refuses is told at its own line, too.
+    let shape =
+        format!("{head}\r\n{}{}", line(IBAN_B, "1.00", "L-1"), line(IBAN_B, "2.00", "L-2").replace("EUR", "eur"));
+    let refused = order_lines(&url, KEY_A, "lines", &shape);
+    assert_eq!(refused.json()["errors"][0]["path"], "/lines/3/currency", "{refused:?}");
     let no_key = try_http(&url, "POST", "/v1/batches", KEY_A, "Content-Type: text/csv\r\n", wrong.as_bytes()).unwrap();
     assert_eq!((no_key.status, code(&no_key).as_str()), (400, "idempotency.missing"));
     assert_eq!(post(&url, "/v1/batches", KEY_A, "Idempotency-Key: lines\r\n", &json!({})).status, 415);
@@ -148,6 +153,7 @@ fn lines_are_ordered_whole_or_not_at_all_and_each_is_told() {
     let orders = get(&url, &format!("{path}/orders"), KEY_A).json();
     let of =
         |field: &str| orders["orders"].as_array().unwrap().iter().map(|order| order[field].clone()).collect::<Vec<_>>();
+    assert_eq!(of("instruction_id"), ["2", "3", "4", "5"], "the lines");
     assert_eq!(of("end_to_end_id"), ["L-1", "L-2", "L-3", "L-4"]);
     assert_eq!(of("status"), ["ACSC", "RJCT", "ACSC", "RJCT"]);
     let codes: Vec<Value> = of("reason").iter().map(|reason| reason["code"].clone()).collect();

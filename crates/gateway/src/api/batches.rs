@@ -17,7 +17,6 @@ use crate::{
     exceptions::as_they_are,
     gateway::now_ms,
     identity::digest,
-    request::{Wrong, of_message},
     store::{MESSAGE_REFUSED, Order},
 };
 use axum::{
@@ -41,7 +40,7 @@ const PAGE_MAX: u64 = 1_000;
 /// CSV (RFC 4180) with the names of its columns in the first line: `payer`, `creditor_name`, `amount` and `currency`, and as far as they are needed `creditor_number`,
 /// `creditor_bic`, `end_to_end_id`, `uetr`, `remittance`, `purpose` and `due`; as the fields of a payment in JSON. At most 20,000 payments. If one line is wrong by itself nothing is
 /// ordered, and `errors` names every such line and column. The payments become one message: those of one payer and day are paid as a batch.
-/// The same `Idempotency-Key` with the same body has the same message for its answer, for ever. `Prefer: wait=SECONDS` (at most 45) waits for the last outcome.
+/// `instruction_id` of each order is the number of its line. The same `Idempotency-Key` with the same body has the same message for its answer, for ever. `Prefer: wait=SECONDS` (at most 45) waits for the last outcome.
 #[utoipa::path(
     post, path = "/v1/batches", tag = "payments", operation_id = "order_batch", security(("key" = [])),
     params(
@@ -52,6 +51,7 @@ const PAGE_MAX: u64 = 1_000;
     responses(
         (status = 200, description = "It was known: what became of it", body = MessageTold, headers(("Location" = String, description = "The message"))),
         (status = 201, description = "It is durable: its orders by state", body = MessageTold, headers(("Location" = String, description = "The message"))),
+        (status = 202, description = "It is durable, and not read yet", body = MessageTold, headers(("Location" = String, description = "The message"))),
         (status = 409, description = "`message.duplicate`: other bytes came under this name", body = super::problem::ProblemDetails, content_type = "application/problem+json"),
         Read, Ordered
     )
@@ -63,7 +63,7 @@ pub(super) async fn order_batch(
     body: Body,
 ) -> Answered {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if kind.split(';').next().unwrap_or_default().trim() != "text/csv" {
+    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/csv") {
         return Err(Problem::kind("text/csv"));
     }
     let key = header_text(&headers, "idempotency-key", KEY_CHARS_MAX)?.ok_or_else(Problem::no_key)?;
@@ -82,7 +82,11 @@ pub(super) async fn order_batch(
     if row.state == MESSAGE_REFUSED {
         return Err(Problem::refused(&row));
     }
-    let status = if known { StatusCode::OK } else { StatusCode::CREATED };
+    let status = match (row.is_read(), known) {
+        (false, _) => StatusCode::ACCEPTED,
+        (true, false) => StatusCode::CREATED,
+        (true, true) => StatusCode::OK,
+    };
     let location = HeaderValue::from_str(&format!("/v1/messages/{number}")).map_err(|_| Problem::fault())?;
     Ok((status, [(header::LOCATION, location)], Json(told(&api, row).await?)).into_response())
 }
@@ -95,19 +99,11 @@ async fn hold_to_rules(api: &Api, caller: &Caller, name: String, content: Vec<u8
         let lines = batch::read(&content)?;
         let now_ms = now_ms();
         let message = batch::message(&lines, &shared.book, &tenant, &name, now_ms);
-        let refused = match accept(message.content.as_bytes(), &shared.limits, None) {
-            Ok(accepted) => accepted.refused,
-            // Nothing that a line says is wrong for all of them.
-            Err(rejection) => [(0, rejection.problems)].into(),
+        let problems = match accept(message.content.as_bytes(), &shared.limits, None) {
+            Ok(accepted) => accepted.refused.into_values().flatten().collect(),
+            Err(rejection) => rejection.problems,
         };
-        let of_line = |item: usize, wrong: Wrong| match message.places.get(item).and_then(|place| lines.get(*place)) {
-            Some(line) => batch::at(line, wrong),
-            None => wrong,
-        };
-        let wrong = refused.iter().flat_map(|(item, problems)| {
-            problems.iter().map(|problem| of_line(*item, of_message(problem))).collect::<Vec<_>>()
-        });
-        let wrong: Vec<Wrong> = wrong.take(batch::WRONG_MAX).collect();
+        let wrong = batch::told(&lines, &message.places, &problems);
         if wrong.is_empty() { Ok(Asking { name, content: message.content, now_ms }) } else { Err(wrong) }
     };
     let held = tokio::task::spawn_blocking(work).await.map_err(|_| Problem::fault())?;
@@ -131,6 +127,8 @@ pub(super) struct OrdersTold {
 }
 
 /// What became of each order of a message
+///
+/// In the message's order: of payments that were ordered as lines, `instruction_id` (in lines `line`) is the number of the line.
 #[utoipa::path(
     get, path = "/v1/messages/{number}/orders", tag = "messages", operation_id = "orders", security(("key" = [])),
     params(
@@ -153,6 +151,9 @@ pub(super) async fn orders(
         return Err(Problem::parameter("from", "a whole number, as `next` says"));
     }
     let row = find_message(&api, &caller, number_of("message", &number)?).await?;
+    if !row.is_read() {
+        return Err(Problem::busy("the message is durable, and not read yet: its orders are not known"));
+    }
     if accepts(&headers, "csv") {
         let _turn = search_turn(&api).await?;
         return Ok(lines::respond(all(&api, row.number, from).await?));
@@ -171,7 +172,7 @@ async fn page(api: &Api, message: u64, from: u64) -> Result<(Vec<Order>, Option<
     Ok((as_they_are(store, &mut work, orders).await?, next))
 }
 
-/// A line for each order: the columns of what is ordered in lines, and what became of it.
+/// A line for each order: where it stood, if it was ordered in lines; the columns of such lines; and what became of it.
 async fn all(api: &Api, message: u64, from: u64) -> Result<String, Problem> {
     let [
         payer,
@@ -187,7 +188,7 @@ async fn all(api: &Api, message: u64, from: u64) -> Result<String, Problem> {
         due,
     ] = COLUMNS;
     let mut lines = Lines::new([
-        "item",
+        "line",
         payer,
         creditor_name,
         creditor_number,
@@ -211,7 +212,7 @@ async fn all(api: &Api, message: u64, from: u64) -> Result<String, Problem> {
         for order in &orders {
             let order = OrderTold::new(&api.shared.book, order);
             let text = |text: Option<String>| text.unwrap_or_default();
-            let (item, block) = (order.item.to_string(), text(order.block.map(|block| block.to_string())));
+            let (line, block) = (text(order.instruction_id), text(order.block.map(|block| block.to_string())));
             let (code, reason) = order.reason.map(|reason| (reason.code, text(reason.text))).unwrap_or_default();
             let payer = text(order.debtor.number.or(order.debtor.bic));
             let [name, number, bic] = [order.creditor.name, order.creditor.number, order.creditor.bic].map(text);
@@ -219,7 +220,7 @@ async fn all(api: &Api, message: u64, from: u64) -> Result<String, Problem> {
             let [uetr, due, settled] = [order.uetr, order.due, order.settled].map(text);
             let remittance = order.remittance.join(" ");
             lines.write([
-                &item,
+                &line,
                 &payer,
                 &name,
                 &number,

@@ -19,17 +19,27 @@ impl Lines {
 
     /// Adds a line. What others wrote never begins as a formula does, which a spreadsheet would run.
     pub(super) fn write<const N: usize>(&mut self, fields: [&str; N]) -> Result<(), Problem> {
-        let harmless = fields.map(|text| {
-            let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-            if is_formula { format!("'{text}") } else { text.to_owned() }
-        });
-        self.0.write_record(harmless).map_err(|_| Problem::fault())
+        self.0.write_record(fields.map(harmless)).map_err(|_| Problem::fault())
     }
 
     pub(super) fn into_text(self) -> Result<String, Problem> {
         let bytes = self.0.into_inner().map_err(|_| Problem::fault())?;
         String::from_utf8(bytes).map_err(|_| Problem::fault())
     }
+}
+
+/// Without beginnings of formulas: of the field, and of what a spreadsheet that divides by semicolons or tabs takes for one.
+fn harmless(text: &str) -> String {
+    let mut harmless = String::with_capacity(text.len());
+    let mut begins = true;
+    for character in text.chars() {
+        if begins && matches!(character, '=' | '+' | '-' | '@' | '\t' | '\r') {
+            harmless.push('\'');
+        }
+        harmless.push(character);
+        begins = matches!(character, ';' | '\t') || (begins && character == ' ');
+    }
+    harmless
 }
 
 /// Lines as an answer.
@@ -52,6 +62,9 @@ mod tests {
             ("-1", "'-1"),
             ("@x", "'@x"),
             ("two\nlines", "\"two\nlines\""),
+            ("x;=1;-2", "x;'=1;'-2"),
+            ("a -1", "a -1"),
+            ("x; =1", "x; '=1"),
             ("", ""),
         ] {
             let mut lines = Lines::new(["a", "b"]).unwrap();

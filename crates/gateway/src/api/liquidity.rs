@@ -14,6 +14,7 @@ use crate::{
 };
 use alloy_primitives::{Address, I256, U256};
 use axum::{Json, extract::State, response::IntoResponse};
+use florin_client::{ClientError, VerifyError};
 use florin_modules::settlement::{
     ISettlement, credit_of, day_of, instruction_of, is_participant, liquidity_of, participant_of, queue_of, scheme_of,
 };
@@ -22,6 +23,8 @@ use utoipa::ToSchema;
 
 /// Instructions of a queue that are told: each is proven with who is to get it, within the bound of one proof.
 const QUEUE_SHOWN: usize = 16;
+/// Places of a queue that are looked at, empty ones included: together with what stands there, within that bound.
+const PLACES_MAX: u32 = 72;
 
 /// A business day of a scheme.
 #[derive(Serialize, ToSchema)]
@@ -86,8 +89,9 @@ struct SchemeTold {
     queued_in: Option<String>,
     /// Instructions in the queue, those on hold not included.
     queued: u32,
-    credit: CreditTold,
-    /// The first 16 in the order of the queue, then those on hold.
+    /// Nothing where the account has so many pledges that one proof does not hold them.
+    credit: Option<CreditTold>,
+    /// The first 16 in the order of the queue, then those on hold, as far as they stand in its first 72 places.
     queue: Vec<InstructionTold>,
     /// Height of the final block of which it is proven. The queue is of this block or a later one.
     block: u64,
@@ -129,7 +133,6 @@ struct Reading {
     day: ISettlement::dayOfReturn,
     participant: ISettlement::participantOfReturn,
     liquidity: ISettlement::liquidityOfReturn,
-    credit: ISettlement::creditOfReturn,
 }
 
 async fn of_scheme(
@@ -148,11 +151,10 @@ async fn of_scheme(
             day: day_of(context, scheme)?,
             participant: participant_of(context, scheme, account)?,
             liquidity: liquidity_of(context, scheme, account)?,
-            credit: credit_of(context, scheme, account)?,
         }))
     });
     let (head, read) = read.await.map_err(GatewayError::from)?;
-    let Some(Reading { token: cleared, day, participant, liquidity, credit }) = read else { return Ok(None) };
+    let Some(Reading { token: cleared, day, participant, liquidity }) = read else { return Ok(None) };
     if cleared != token.address {
         tracing::error!(scheme, currency = token.currency, %cleared, "the configured scheme clears another token");
         return Err(Problem::fault());
@@ -176,15 +178,27 @@ async fn of_scheme(
         queued_out: told(liquidity.queuedOut),
         queued_in: told(liquidity.queuedIn),
         queued: liquidity.queued,
-        credit: CreditTold {
-            outstanding: told(credit.outstanding),
-            available: told(credit.available),
-            shortfall: told(credit.shortfall),
-            overdue: credit.overdue,
-        },
+        credit: credit(api, token, scheme, account).await?,
         queue: queue(api, token, scheme, account).await?,
         block: head.height(),
         at: time_text(head.extension().timestamp_ms),
+    }))
+}
+
+/// What it owes and may draw, in a proof of its own: each pledge needs more of the state.
+async fn credit(api: &Api, token: &TokenEntry, scheme: u64, account: Address) -> Result<Option<CreditTold>, Problem> {
+    let (chain, book) = (&api.shared.chain, &api.shared.book);
+    let read = chain.verifier.query(&chain.rpc, move |context| credit_of(context, scheme, account)).await;
+    let (_, credit) = match read {
+        Err(ClientError::Unverified(VerifyError::TooMuch)) => return Ok(None),
+        read => read.map_err(GatewayError::from)?,
+    };
+    let told = |units| decimal(book, &token.currency, units);
+    Ok(Some(CreditTold {
+        outstanding: told(credit.outstanding),
+        available: told(credit.available),
+        shortfall: told(credit.shortfall),
+        overdue: credit.overdue,
     }))
 }
 
@@ -192,7 +206,7 @@ async fn of_scheme(
 async fn queue(api: &Api, token: &TokenEntry, scheme: u64, account: Address) -> Result<Vec<InstructionTold>, Problem> {
     let (chain, book) = (&api.shared.chain, &api.shared.book);
     let read = chain.verifier.query(&chain.rpc, move |context| {
-        let numbers = queue_of(context, scheme, account, QUEUE_SHOWN)?;
+        let numbers = queue_of(context, scheme, account, QUEUE_SHOWN, PLACES_MAX)?;
         // Each is asked for before one that is not proven yet ends the reading.
         let read: Vec<_> = numbers.into_iter().map(|number| (number, instruction_of(context, number))).collect();
         read.into_iter().map(|(number, instruction)| Ok((number, instruction?))).collect::<Result<Vec<_>, _>>()

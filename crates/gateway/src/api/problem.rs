@@ -127,8 +127,9 @@ impl Problem {
     }
 
     pub(crate) fn no_key() -> Self {
-        let detail = "a payment has an Idempotency-Key or a UETR, so that it is made once however often it is sent";
-        let next = "send the header Idempotency-Key, or `uetr` in the body; the same ones when you try again";
+        let detail = "a payment has an Idempotency-Key or a UETR, and a file of payments a key, so that it is made once however often it is sent";
+        let next =
+            "send the header Idempotency-Key, or `uetr` in the body of one payment; the same ones when you try again";
         Self::new(StatusCode::BAD_REQUEST, "idempotency.missing", detail, next)
     }
 

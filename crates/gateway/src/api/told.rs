@@ -141,6 +141,8 @@ pub(super) struct OrderTold {
     pub(super) amount: Option<String>,
     /// Code of ISO 4217.
     pub(super) currency: Option<String>,
+    /// `InstrId`; of a payment that was ordered as a line, the number of the line.
+    pub(super) instruction_id: Option<String>,
     pub(super) end_to_end_id: Option<String>,
     pub(super) debtor: PartyTold,
     pub(super) creditor: PartyTold,
@@ -184,6 +186,7 @@ impl OrderTold {
                 .zip(order.amount)
                 .and_then(|(currency, minor)| book.decimal(currency, minor)),
             currency: order.currency.clone(),
+            instruction_id: order.instruction.clone(),
             end_to_end_id: order.end_to_end.clone(),
             debtor: party(&details.debtor, &details.debtor_account, &details.debtor_agent, from),
             creditor: party(&details.creditor, &details.creditor_account, &details.creditor_agent, order.payee),

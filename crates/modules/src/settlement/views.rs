@@ -159,23 +159,32 @@ pub fn funds_of(
     })
 }
 
-/// Numbers of the instructions that stand in a participant's queue, in its order and then those on hold: at most so many, found in as many
-/// places of each lane. What a run has settled and not sealed yet is among them: [`instruction_of`] says so.
-pub fn queue_of(context: &mut Context<'_>, scheme: u64, account: Address, most: usize) -> Result<Vec<u64>, Failure> {
+/// Numbers of the instructions that stand in a participant's queue, in its order and then those on hold: at most `most`, as far as they stand
+/// in the first `places` places; what left the queue may have left empty ones. What a run has settled and not sealed yet is among them:
+/// [`instruction_of`] says so.
+pub fn queue_of(
+    context: &mut Context<'_>,
+    scheme: u64,
+    account: Address,
+    most: usize,
+    mut places: u32,
+) -> Result<Vec<u64>, Failure> {
     let book = Book::read(context, scheme)?;
     let seat = known(context, &book, account)?;
-    let lanes = seat.place.lanes.read(context)?;
+    let (lanes, live) = (seat.place.lanes.read(context)?, seat.place.live.read(context)?);
     let mut found = Vec::new();
     for lane in 0..LANES {
-        let (head, tail) = lanes.bounds(lane);
-        for position in (head..tail).take(most) {
-            match id_at(context, &book, seat.index, lane, position)? {
-                0 => {}
-                id => found.push(id),
+        let (mut position, tail) = lanes.bounds(lane);
+        let mut left = live.count(lane);
+        while left > 0 && position < tail && places > 0 && found.len() < most {
+            let id = id_at(context, &book, seat.index, lane, position)?;
+            if id > 0 {
+                found.push(id);
+                left = left.saturating_sub(1);
             }
+            (position, places) = (position.saturating_add(1), places.saturating_sub(1));
         }
     }
-    found.truncate(most);
     Ok(found)
 }
 

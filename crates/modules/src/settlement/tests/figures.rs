@@ -92,7 +92,7 @@ fn what_waits_is_counted_with_its_value_and_time() {
     let two = waiting(&mut scheme, 1);
     assert_eq!((two.queued, two.outward, two.inward, two.wait_ms), (0, 0, 40, 0));
     let queue = |scheme: &mut Scheme, number, most| {
-        scheme.ledger.run(OPERATOR, |context| super::super::queue_of(context, 1, account(number), most)).unwrap()
+        scheme.ledger.run(OPERATOR, |context| super::super::queue_of(context, 1, account(number), most, 100)).unwrap()
     };
     assert_eq!(
         (queue(&mut scheme, 1, 9), queue(&mut scheme, 1, 1), queue(&mut scheme, 2, 9)),
