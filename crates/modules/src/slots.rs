@@ -513,6 +513,8 @@ macro_rules! layout {
                 )*
                 end
             };
+            // Inlined, so that of a layout only the places that are used are made.
+            #[inline]
             fn locate(address: alloy_primitives::Address, slot: alloy_primitives::U256) -> Self {
                 let place = |number: u64| $crate::slots::offset(slot, alloy_primitives::U256::from(number));
                 Self { $($field: $crate::slots::Located::locate(address, place($slot))),* }

@@ -90,6 +90,7 @@ layout! {
 }
 
 /// The module's storage.
+#[inline]
 pub fn layout() -> Layout {
     Layout::locate(CHANNEL_ADDRESS, U256::ZERO)
 }

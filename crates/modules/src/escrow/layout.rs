@@ -134,6 +134,7 @@ layout! {
 }
 
 /// The module's storage.
+#[inline]
 pub fn layout() -> Layout {
     Layout::locate(ESCROW_ADDRESS, U256::ZERO)
 }

@@ -18,6 +18,7 @@ layout! {
 }
 
 /// The factory's storage.
+#[inline]
 pub fn layout() -> Layout {
     Layout::locate(FACTORY_ADDRESS, U256::ZERO)
 }

@@ -36,6 +36,7 @@ layout! {
 }
 
 /// The module's storage.
+#[inline]
 pub fn layout() -> Layout {
     Layout::locate(EXCHANGE_ADDRESS, U256::ZERO)
 }

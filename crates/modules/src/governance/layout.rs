@@ -326,6 +326,7 @@ layout! {
 }
 
 /// Governance's storage.
+#[inline]
 pub fn layout() -> Layout {
     Layout::locate(GOVERNANCE_ADDRESS, U256::ZERO)
 }

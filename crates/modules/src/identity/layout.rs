@@ -127,6 +127,7 @@ layout! {
 }
 
 /// The registry's storage.
+#[inline]
 pub fn layout() -> Layout {
     Layout::locate(IDENTITY_ADDRESS, U256::ZERO)
 }

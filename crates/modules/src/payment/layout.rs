@@ -215,6 +215,7 @@ layout! {
 }
 
 /// The module's storage.
+#[inline]
 pub fn layout() -> Layout {
     Layout::locate(PAYMENT_ADDRESS, U256::ZERO)
 }

@@ -96,6 +96,7 @@ layout! {
 }
 
 /// The registry's storage.
+#[inline]
 pub fn layout() -> Layout {
     Layout::locate(PERMISSION_ADDRESS, U256::ZERO)
 }

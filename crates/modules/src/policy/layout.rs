@@ -138,6 +138,7 @@ layout! {
 }
 
 /// The registry's storage.
+#[inline]
 pub fn layout() -> Layout {
     Layout::locate(POLICY_ADDRESS, U256::ZERO)
 }

@@ -468,6 +468,7 @@ layout! {
 }
 
 /// The module's storage.
+#[inline]
 pub fn layout() -> Layout {
     Layout::locate(SETTLEMENT_ADDRESS, U256::ZERO)
 }

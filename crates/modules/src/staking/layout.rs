@@ -106,6 +106,7 @@ layout! {
 }
 
 /// The module's storage.
+#[inline]
 pub fn layout() -> Layout {
     Layout::locate(STAKING_ADDRESS, U256::ZERO)
 }

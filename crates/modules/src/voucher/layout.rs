@@ -94,6 +94,7 @@ layout! {
 }
 
 /// The module's storage.
+#[inline]
 pub fn layout() -> Layout {
     Layout::locate(VOUCHER_ADDRESS, U256::ZERO)
 }
