@@ -49,6 +49,8 @@ pub(crate) struct Condition {
     places: Mutex<BTreeSet<String>>,
     /// Whether it has come back with an old disk: what it signed meanwhile it does not know.
     forgot: AtomicBool,
+    /// Whether the others have shown it votes that this disk does not know.
+    told: AtomicBool,
     /// Such operations so far.
     changes: AtomicU64,
     /// Whether the disk failed, or might have, since the machine was started.
@@ -117,6 +119,18 @@ impl Condition {
     /// Whether it may contradict what it said before.
     pub(crate) fn forgot(&self) -> bool {
         self.forgot.load(Ordering::Relaxed)
+    }
+
+    /// The others have shown it votes that its old disk does not know: its process ends, and it does not vote again. Where the disk is
+    /// none that was put back it must know all of them: then nothing excuses that it ends.
+    pub(crate) fn be_told(&self) {
+        self.told.fetch_or(self.forgot(), Ordering::Relaxed);
+        self.spoilt.fetch_or(self.forgot(), Ordering::Relaxed);
+    }
+
+    /// Whether it must not vote.
+    pub(crate) fn was_told(&self) -> bool {
+        self.told.load(Ordering::Relaxed)
     }
 
     /// Which of its disks it has now.

@@ -12,7 +12,8 @@
 //!
 //! **Rule.** A node votes when there is a vote journal and it is `voting`, `fresh` or `agreed`. Without a journal, `fresh` and `agreed`
 //! ask the others first, who must say that nothing is final above the floor: a copy of such a directory looks the same
-//! after its share has voted. Everybody else starts without the share and follows. When it sees a final block that was made
+//! after its share has voted. With one, `voting` and `fresh` ask the others which of its votes they have heard last: one that the
+//! journal lacks shows that the directory is an old copy, and it waits. Everybody else starts without the share and follows. When it sees a final block that was made
 //! after its process began, by more than [`MARGIN_MS`], it is `voting` above the view of that block's certificate, and starts
 //! again with its share. Why that is enough: `specs/backup.md`.
 //!
@@ -116,10 +117,10 @@ fn damaged(path: &Path, reason: impl std::fmt::Display) -> Failure {
 /// What a validator does when it starts.
 #[derive(Debug)]
 pub(crate) enum Standing {
-    /// It votes above this floor: its journal knows all its votes. What is to be noted with the first final block, if
-    /// anything is.
-    Votes(Option<Box<Finalization>>, Option<Begun>),
-    /// It asks the others first, for this reason, and votes above this floor.
+    /// It votes above this floor: what was voted for above it is given up, or cast by this very life of the directory. What is to be
+    /// noted with the first final block.
+    Votes(Option<Box<Finalization>>, Begun),
+    /// It asks the others first, about this, and votes above this floor.
     Asks(Beginning, Option<Box<Finalization>>, Begun),
     /// It follows until [`Waiting::until_safe`] ends.
     Waits(Waiting),
@@ -153,13 +154,14 @@ pub(crate) fn standing(data: &Path, node_key: B256, now_ms: u64) -> Result<Stand
     let begins = |beginning: Beginning, floor: Option<Bytes>| {
         let finalization = decoded(&floor)?;
         let begun = Begun { data: data.into(), node_key, floor };
-        Ok(match has_journal {
-            true => Standing::Votes(finalization, Some(begun)),
-            false => Standing::Asks(beginning, finalization, begun),
+        Ok(match (beginning, has_journal) {
+            (Beginning::Agreed, true) => Standing::Votes(finalization, begun),
+            (Beginning::NewShare, true) => Standing::Asks(Beginning::Again, finalization, begun),
+            _ => Standing::Asks(beginning, finalization, begun),
         })
     };
     let since_ms = match record.map(|record| record.state) {
-        Some(State::Voting { floor }) if has_journal => return Ok(Standing::Votes(decoded(&floor)?, None)),
+        Some(State::Voting { floor }) if has_journal => return begins(Beginning::Again, floor),
         Some(State::Fresh { floor }) => return begins(Beginning::NewShare, floor),
         Some(State::Agreed { floor }) => return begins(Beginning::Agreed, floor),
         Some(State::Waiting { since_ms }) => since_ms,
@@ -195,7 +197,9 @@ impl Begun {
     /// Waits for the first block that becomes final, and notes that from now on the journal must be there.
     pub(crate) async fn note(self, node: &Node) -> Result<(), Failure> {
         if let Ok(Some(_)) = node.ledger().subscribe().next().await {
-            return Record::new(self.node_key, State::Voting { floor: self.floor }).write(&self.data);
+            let record = Record::new(self.node_key, State::Voting { floor: self.floor });
+            let noted = Record::read(&self.data.join(FILE))?.is_some_and(|noted| noted.state == record.state);
+            return if noted { Ok(()) } else { record.write(&self.data) };
         }
         Ok(())
     }
@@ -375,9 +379,10 @@ mod tests {
         assert_eq!(votes(data.path(), ME), Err(Some(Beginning::NewShare)), "stopped before the first vote");
         assert_eq!(look(data.path(), ME).unwrap(), Known::None);
         write_journal(data.path(), "votes");
-        assert_eq!(votes(data.path(), ME), Ok(()), "stopped before the first block");
+        let again = Err(Some(Beginning::Again));
+        assert_eq!(votes(data.path(), ME), again, "stopped before the first block");
         Record::new(ME, State::Voting { floor: None }).write(data.path()).unwrap();
-        assert_eq!(votes(data.path(), ME), Ok(()));
+        assert_eq!(votes(data.path(), ME), again);
         assert_eq!(look(data.path(), ME).unwrap(), Known::All);
         write_journal(data.path(), "");
         assert_eq!(waits(standing(data.path(), ME, 5_000).unwrap()), 5_000);
@@ -390,6 +395,8 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         begin_again(data.path(), ME, None).unwrap();
         assert_eq!(votes(data.path(), ME), Err(Some(Beginning::Agreed)));
+        write_journal(data.path(), "votes above the floor");
+        assert_eq!(votes(data.path(), ME), Ok(()), "earlier ones are given up");
         begin_again(data.path(), ME, Some(&Bytes::new())).unwrap();
         assert_eq!(standing(data.path(), ME, 1).unwrap_err().code, "votes.damaged", "no certificate");
         forget(data.path()).unwrap();
