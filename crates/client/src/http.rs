@@ -53,8 +53,7 @@ impl Default for RpcConfig {
 /// Text that a server has at `url`, such as a node's metrics, within the bounds of `config`. Its certificate is checked
 /// against `roots`.
 pub async fn get_text(url: &str, config: &RpcConfig, roots: &Roots) -> Result<String, ClientError> {
-    let http = Http::new(url, config, roots)?;
-    let answer = http.within_time("GET", http.get()).await?;
+    let answer = Endpoint::new(url, config, roots, None)?.get().await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 

@@ -3,6 +3,7 @@
 use crate::reason::Reason;
 use alloy_primitives::Address;
 use florin_iso20022::model::{Account, Agent, Principal};
+use florin_types::{Amount, Currency};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -181,6 +182,13 @@ impl Book {
                 format!("{who} is not known on this ledger: nothing is guessed, ask for it to be configured"),
             )
         })
+    }
+
+    /// Units as a decimal text in a configured currency; `None` for another.
+    pub fn decimal(&self, currency: &str, minor: u128) -> Option<String> {
+        let digits = self.token(currency).ok()?.digits;
+        let text = Amount::new(minor, Currency::new(currency, digits).ok()?).to_string();
+        text.split(' ').next().map(String::from)
     }
 
     /// The token of a currency.

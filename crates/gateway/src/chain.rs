@@ -2,14 +2,14 @@
 
 use crate::{
     GatewayError,
-    identity::{Uetr, veiled},
+    identity::{Uetr, return_reference, veiled},
     order::Outcome,
     reason::Reason,
     store::{Order, OrderKind},
 };
-use alloy_primitives::{Address, B256, Bytes, FixedBytes, Log, U256};
+use alloy_primitives::{Address, B256, Bytes, FixedBytes, Log, TxKind, U256};
 use alloy_sol_types::{SolCall, SolEvent as _};
-use florin_client::{ClientError, ProvenBody, RpcClient, Verifier};
+use florin_client::{ClientError, ProvenBody, RpcClient, TxEip1559, Verifier};
 use florin_modules::{
     PAYMENT_ADDRESS,
     payment::{IPayment, State as LedgerState, payment_of, return_of},
@@ -20,9 +20,8 @@ use std::{collections::HashMap, sync::Arc};
 
 /// Input that is estimated in one exchange: about a batch.
 const EXCHANGE_BYTES_MAX: usize = 64 << 10;
-/// Blocks whose logs are asked for at once, and UETRs in one filter: below the bounds of a node.
+/// Blocks whose logs are asked for at once: below the bound of a node.
 const LOG_BLOCKS_MAX: u64 = 500_000;
-const UETRS_AT_ONCE: usize = 500;
 /// Mode of `payBatch`: item by item.
 const ITEM_BY_ITEM: u8 = 1;
 
@@ -44,6 +43,19 @@ pub(crate) struct Key {
     pub(crate) uetr: B256,
     /// Reference of the return; zero for what is none.
     pub(crate) reference: B256,
+}
+
+impl Key {
+    /// Under what the ledger knows an order; `None` for one that was refused before it had a name there.
+    pub(crate) fn of(order: &Order) -> Option<Self> {
+        let name = if order.kind == OrderKind::Item { &order.part_uetr } else { &order.uetr };
+        let uetr = name.as_deref().and_then(Uetr::parse)?.word();
+        let reference = match order.kind {
+            OrderKind::Return => return_reference(order.claim.as_deref()?),
+            OrderKind::Pay | OrderKind::Item => B256::ZERO,
+        };
+        Some(Self { kind: order.kind, payer: order.payer?, uetr, reference })
+    }
 }
 
 /// What is known of a payment.
@@ -89,19 +101,20 @@ impl Chain {
         is_meant: impl Fn(Address) -> bool,
     ) -> Result<Option<HashMap<Uetr, Received>>, ClientError> {
         let mut found = HashMap::new();
-        for uetrs in uetrs.chunks(UETRS_AT_ONCE) {
-            let words: Vec<B256> = uetrs.iter().map(|uetr| uetr.word()).collect();
-            let topics = json!([IPayment::PaymentOrdered::SIGNATURE_HASH, null, words]);
-            for height in self.logs_of_all_times(json!([PAYMENT_ADDRESS]), topics).await? {
-                let Some(body) = self.body(height).await? else { return Ok(None) };
-                let logs = body.receipts.iter().flat_map(|receipt| receipt.logs());
-                for log in logs.filter(|log| log.address == PAYMENT_ADDRESS) {
-                    let Ok(event) = IPayment::PaymentOrdered::decode_log(log) else { continue };
-                    let uetr = Uetr::from_word(event.uetr).filter(|uetr| uetrs.contains(uetr));
-                    let Some(uetr) = uetr.filter(|_| is_meant(event.payee)) else { continue };
-                    let received = Received { payer: event.payer, payee: event.payee, token: event.token };
-                    found.entry(uetr).or_insert(received);
-                }
+        if uetrs.is_empty() {
+            return Ok(Some(found));
+        }
+        let words: Vec<B256> = uetrs.iter().map(|uetr| uetr.word()).collect();
+        let topics = json!([IPayment::PaymentOrdered::SIGNATURE_HASH, null, words]);
+        for height in self.logs_of_all_times(json!([PAYMENT_ADDRESS]), topics).await? {
+            let Some(body) = self.body(height).await? else { return Ok(None) };
+            let logs = body.receipts.iter().flat_map(|receipt| receipt.logs());
+            for log in logs.filter(|log| log.address == PAYMENT_ADDRESS) {
+                let Ok(event) = IPayment::PaymentOrdered::decode_log(log) else { continue };
+                let uetr = Uetr::from_word(event.uetr).filter(|uetr| uetrs.contains(uetr));
+                let Some(uetr) = uetr.filter(|_| is_meant(event.payee)) else { continue };
+                let received = Received { payer: event.payer, payee: event.payee, token: event.token };
+                found.entry(uetr).or_insert(received);
             }
         }
         Ok(Some(found))
@@ -148,6 +161,32 @@ impl Chain {
             quantity(&answer).ok_or_else(malformed)
         };
         Ok(estimates.into_iter().map(|answer| answer.and_then(gas)).collect())
+    }
+
+    /// A call, ready to be signed.
+    pub(crate) fn transaction(
+        &self,
+        nonce: u64,
+        (gas_limit, price): (u64, u128),
+        to: Address,
+        input: Bytes,
+    ) -> TxEip1559 {
+        TxEip1559 {
+            chain_id: self.chain_id,
+            nonce,
+            gas_limit,
+            max_fee_per_gas: price,
+            max_priority_fee_per_gas: 0,
+            to: TxKind::Call(to),
+            value: U256::ZERO,
+            access_list: Default::default(),
+            input,
+        }
+    }
+
+    /// Most that is paid for gas: a block may have a higher price than the one before, and what is not used is not paid.
+    pub(crate) async fn price_max(&self) -> Result<u128, ClientError> {
+        Ok(self.rpc.gas_price().await?.saturating_mul(2))
     }
 
     /// What is proven of it, in the latest final state.

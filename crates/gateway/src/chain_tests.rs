@@ -4,7 +4,7 @@ use crate::{
     chain::{Key, outcomes, windows},
     identity::Uetr,
     order::{Outcome, State},
-    store::{Details, Order, OrderKind},
+    store::{Order, OrderKind},
 };
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, Log, U256};
 use alloy_sol_types::SolEvent;
@@ -17,34 +17,16 @@ const TOKEN: Address = Address::repeat_byte(9);
 fn order(kind: OrderKind, uetr: Uetr, amount: u128) -> Order {
     Order {
         number: 1,
-        message: 1,
-        item: 0,
-        tenant: "a".into(),
-        kind,
-        part: 0,
-        batch: None,
-        instruction: None,
-        end_to_end: None,
-        transaction: None,
         uetr: Some(uetr.to_string()),
-        claim: None,
         signer: Some(PAYER),
         payer: Some(PAYER),
         payee: Some(PAYEE),
         token: Some(TOKEN),
         amount: Some(amount),
         currency: Some("EUR".into()),
-        part_uetr: None,
-        details: Details::default(),
         state: State::Signed,
-        due_ms: 0,
-        code: None,
-        words: None,
-        path: None,
-        same_as: None,
         submission: Some(1),
-        height: None,
-        settled_ms: None,
+        ..Order::blank(1, 0, "a", kind)
     }
 }
 

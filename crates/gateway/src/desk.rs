@@ -29,8 +29,8 @@ use std::{
 
 /// Messages read in one round, and answered in one.
 const ROUND_MESSAGES: u64 = 32;
-/// Payments that come back in one message, are not remembered, and are looked for on the ledger: all its blocks are asked for them,
-/// and everybody's rounds wait.
+/// Payments that come back in one message, are not remembered, and are looked for on the ledger: all its blocks are asked for them in
+/// one filter, and everybody's rounds wait.
 const UNKNOWN_MAX: usize = 100;
 /// Problems that are told where no answer can be made.
 const PROBLEMS_MAX: usize = 20;
@@ -94,14 +94,12 @@ impl Desk {
             Ok(Accepted { message: Message::Returns(returns), .. }) => self.unknown(row, returns).await?,
             _ => Vec::new(),
         };
-        let accepted = match accepted {
-            Ok(accepted) if unknown.len() > UNKNOWN_MAX => Err(forgotten(&accepted, unknown.len())),
-            accepted => accepted,
+        let (accepted, unknown) = match accepted {
+            Ok(accepted) if unknown.len() > UNKNOWN_MAX => (Err(forgotten(&accepted, unknown.len())), Vec::new()),
+            accepted => (accepted, unknown),
         };
         // The next round knows.
-        let Some(received) = self.received(row, unknown.get(..UNKNOWN_MAX).unwrap_or(&unknown)).await? else {
-            return Ok(false);
-        };
+        let Some(received) = self.received(row, &unknown).await? else { return Ok(false) };
         let mut work = self.store.write().await?;
         let read = match accepted {
             Err(rejection) => self.rejected(row, &rejection, now_ms),

@@ -123,6 +123,9 @@ pub(crate) fn time_text(time_ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}+00:00", second / 3_600, second / 60 % 60, second % 60)
 }
 
+/// A day, in milliseconds.
+pub(crate) const DAY_MS: u64 = 86_400_000;
+
 /// The day of a moment, UTC: `YYYY-MM-DD`.
 pub(crate) fn day_text(time_ms: u64) -> String {
     time_text(time_ms).get(..10).unwrap_or_default().into()
@@ -136,7 +139,7 @@ pub(crate) fn day_begins_ms(day: &str) -> Option<u64> {
         return None;
     }
     let days = days_of_civil(year, month, date)?;
-    (civil(days) == (year, month, date)).then(|| days.saturating_mul(86_400_000))
+    (civil(days) == (year, month, date)).then(|| days.saturating_mul(DAY_MS))
 }
 
 /// Year, month and day of a number of days since 1970. Source: H. Hinnant, chrono-compatible low-level date algorithms.

@@ -5,7 +5,7 @@
 
 use crate::{
     book::{Book, Holder, bank_of},
-    identity::{Uetr, day_begins_ms},
+    identity::{DAY_MS, Uetr, day_begins_ms},
     order::State,
     reason::Reason,
     store::{Details, NewOrder, OrderKind, Told},
@@ -23,7 +23,7 @@ pub(crate) const PART_ITEMS: u64 = 1_500;
 /// Largest amount of an item of a batch: 12 bytes.
 const ITEM_AMOUNT_MAX: u128 = (1 << 96) - 1;
 /// How far ahead a day may lie, in milliseconds.
-const AHEAD_MS_MAX: u64 = 366 * 86_400_000;
+const AHEAD_MS_MAX: u64 = 366 * DAY_MS;
 
 /// What planning knows beside the message.
 pub(crate) struct Context<'a> {
@@ -142,36 +142,14 @@ fn blank(accepted: &Accepted, context: &Context<'_>, place: &Place) -> NewOrder 
     let index = usize::try_from(place.item).unwrap_or(usize::MAX);
     let original = accepted.original.items.get(index).cloned().unwrap_or_default();
     let is_return = matches!(accepted.message, Message::Returns(_));
+    let kind = if is_return { OrderKind::Return } else { OrderKind::Pay };
     NewOrder {
-        number: 0,
-        message: context.message,
-        item: place.item,
-        tenant: context.tenant.into(),
-        kind: if is_return { OrderKind::Return } else { OrderKind::Pay },
-        part: 0,
         batch: original.batch,
         instruction: original.instruction_id,
         end_to_end: original.end_to_end_id,
         transaction: original.transaction_id,
         uetr: original.uetr.map(|uetr| uetr.to_lowercase()),
-        claim: None,
-        signer: None,
-        payer: None,
-        payee: None,
-        token: None,
-        amount: None,
-        currency: None,
-        part_uetr: None,
-        details: Details::default(),
-        state: State::Checked,
-        due_ms: 0,
-        code: None,
-        words: None,
-        path: None,
-        same_as: None,
-        submission: None,
-        height: None,
-        settled_ms: None,
+        ..NewOrder::blank(context.message, place.item, context.tenant, kind)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     GatewayError,
     book::{Book, Holder, TokenEntry},
-    identity::{day_text, message_id, time_text},
+    identity::{DAY_MS, day_text, message_id, time_text},
     outbox::{is_text, written},
     store::{Entry, NewAnswer, Purpose, Side, Turnover},
 };
@@ -55,7 +55,7 @@ pub(crate) fn statement(day: &Day<'_>, now_ms: u64) -> Result<String, GatewayErr
     let version = if day.is_over { "" } else { made_ms.as_str() };
     let id = message_id(&["statement", &day.holder.address.to_string(), &day.token.currency, &name, version]);
     let mut told = account_of(day.holder, day.token, &id, now_ms);
-    let ends_ms = if day.is_over { day.begins_ms.saturating_add(86_399_999) } else { now_ms };
+    let ends_ms = if day.is_over { day.begins_ms.saturating_add(DAY_MS - 1) } else { now_ms };
     told.from = Some(time_text(day.from_ms));
     told.to = Some(time_text(ends_ms));
     let balance = |kind: &str, minor: u128| Balance {

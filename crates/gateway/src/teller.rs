@@ -5,13 +5,12 @@
 use crate::{
     GatewayError,
     chain::{Chain, Key, of_return, outcomes, quantity},
-    identity::{Uetr, return_reference},
     order::{Outcome, State},
     reason::Reason,
     store::{Order, OrderKind, Store, Submission, SubmissionState},
 };
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
-use florin_client::{ClientError, ProvenBody, SignedTx, Signer, TxEip1559};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use florin_client::{ClientError, ProvenBody, SignedTx, Signer};
 use florin_history::sql::Work;
 use florin_modules::{PAYMENT_ADDRESS, payment::State as LedgerState};
 use serde_json::json;
@@ -126,7 +125,7 @@ impl Teller {
     ) -> Result<Vec<Bundle>, GatewayError> {
         let (mut bundles, mut orders) = (Vec::new(), 0usize);
         for head in self.store.heads_to_sign(work, account, BUNDLES_MAX).await? {
-            let Some(key) = key_of(&head) else { continue };
+            let Some(key) = Key::of(&head) else { continue };
             if unfinished.iter().any(|other| key_of_submission(other) == key) {
                 continue;
             }
@@ -159,21 +158,10 @@ impl Teller {
         }
         let after = unfinished.iter().map(|other| other.nonce.saturating_add(1)).max().unwrap_or_default();
         let nonce = self.chain.rpc.next_nonce(account).await?.max(after);
-        // A block may have a higher price than the one before; what is not used is not paid.
-        let price = self.chain.rpc.gas_price().await?.saturating_mul(2);
+        let price = self.chain.price_max().await?;
         let mut signed = Vec::with_capacity(prepared.len());
         for ((bundle, input, gas_limit), nonce) in prepared.into_iter().zip(nonce..) {
-            let tx = TxEip1559 {
-                chain_id: self.chain.chain_id,
-                nonce,
-                gas_limit,
-                max_fee_per_gas: price,
-                max_priority_fee_per_gas: 0,
-                to: TxKind::Call(PAYMENT_ADDRESS),
-                value: U256::ZERO,
-                access_list: Default::default(),
-                input,
-            };
+            let tx = self.chain.transaction(nonce, (gas_limit, price), PAYMENT_ADDRESS, input);
             signed.push((bundle, nonce, signer.sign(tx).map_err(ClientError::from)?));
         }
         self.keep(account, signed).await?;
@@ -581,17 +569,6 @@ fn told(orders: &[Order], outcomes: Vec<Outcome>) -> Vec<(u64, Outcome)> {
 /// Whether the ledger refuses a call because it did meanwhile what the call asks for.
 fn is_known_by_now(reason: &Reason) -> bool {
     reason.words.starts_with("UetrUsed") || reason.words.starts_with("ReturnReferenceUsed")
-}
-
-/// Under what the ledger knows an order.
-fn key_of(order: &Order) -> Option<Key> {
-    let name = if order.kind == OrderKind::Item { &order.part_uetr } else { &order.uetr };
-    let uetr = name.as_deref().and_then(Uetr::parse)?.word();
-    let reference = match order.kind {
-        OrderKind::Return => return_reference(order.claim.as_deref()?),
-        OrderKind::Pay | OrderKind::Item => B256::ZERO,
-    };
-    Some(Key { kind: order.kind, payer: order.payer?, uetr, reference })
 }
 
 fn key_of_submission(one: &Submission) -> Key {

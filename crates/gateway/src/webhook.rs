@@ -42,8 +42,9 @@ impl fmt::Debug for Webhook {
 /// Delivers until it is stopped from outside: between any two steps it may be.
 pub(crate) async fn deliver(shared: Arc<Shared>, webhook: Webhook) {
     let mut changed = shared.changed.subscribe();
+    let mut endpoint = None;
     loop {
-        match step(&shared, &webhook).await {
+        match step(&shared, &webhook, &mut endpoint).await {
             Ok(true) => continue,
             Ok(false) => {}
             Err(error) => tracing::warn!(tenant = webhook.tenant, code = error.code(), %error, "gateway.webhook"),
@@ -55,7 +56,7 @@ pub(crate) async fn deliver(shared: Arc<Shared>, webhook: Webhook) {
 }
 
 /// One delivery. Whether there was one that succeeded.
-async fn step(shared: &Shared, webhook: &Webhook) -> Result<bool, GatewayError> {
+async fn step(shared: &Shared, webhook: &Webhook, endpoint: &mut Option<Endpoint>) -> Result<bool, GatewayError> {
     let store = &shared.store;
     let mut work = store.read().await?;
     let told = store.told_to(&mut work, &webhook.tenant).await?;
@@ -70,7 +71,7 @@ async fn step(shared: &Shared, webhook: &Webhook) -> Result<bool, GatewayError> 
         return Ok(false);
     }
     let Some((body, last)) = api::events_json(shared, &webhook.tenant, told.event).await? else { return Ok(false) };
-    let delivered = send(webhook, body, last).await;
+    let delivered = send(webhook, endpoint, body, last).await;
     let next = match &delivered {
         Ok(()) => TellState { event: last, failures: 0, next_ms: 0 },
         Err(reason) => {
@@ -87,7 +88,7 @@ async fn step(shared: &Shared, webhook: &Webhook) -> Result<bool, GatewayError> 
 }
 
 /// Posts events. Anything but a status of 200 to 299 is a failure; redirects are not followed.
-async fn send(webhook: &Webhook, body: Vec<u8>, last: u64) -> Result<(), String> {
+async fn send(webhook: &Webhook, endpoint: &mut Option<Endpoint>, body: Vec<u8>, last: u64) -> Result<(), String> {
     let time = (now_ms() / 1_000).to_string();
     let (signature, last) = (signature(&webhook.secret, &time, &body), last.to_string());
     let headers = [
@@ -96,17 +97,25 @@ async fn send(webhook: &Webhook, body: Vec<u8>, last: u64) -> Result<(), String>
         ("florin-signature", signature.as_str()),
         ("florin-last-event", last.as_str()),
     ];
+    let endpoint = match endpoint {
+        Some(opened) => opened,
+        None => endpoint.insert(open(webhook)?),
+    };
+    match endpoint.tell(&headers, body).await.map_err(|error| error.to_string())? {
+        200..=299 => Ok(()),
+        status => Err(format!("{} answered {status}", webhook.url)),
+    }
+}
+
+/// The server, once: the roots that its certificate is checked against are read here.
+fn open(webhook: &Webhook) -> Result<Endpoint, String> {
     let config = RpcConfig {
         timeout_ms: TIMEOUT_MS,
         answer_bytes_max: ANSWER_BYTES_MAX,
         idle_connections_max: 0,
         ..RpcConfig::default()
     };
-    let endpoint = Endpoint::new(&webhook.url, &config, &webhook.roots, None).map_err(|error| error.to_string())?;
-    match endpoint.tell(&headers, body).await.map_err(|error| error.to_string())? {
-        200..=299 => Ok(()),
-        status => Err(format!("{} answered {status}", webhook.url)),
-    }
+    Endpoint::new(&webhook.url, &config, &webhook.roots, None).map_err(|error| error.to_string())
 }
 
 /// `v1=` and HMAC-SHA256 over time, a point, and the body, in hexadecimal.

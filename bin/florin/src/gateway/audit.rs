@@ -1,6 +1,6 @@
 //! `florin gateway audit`: whether the audit log is what it was.
 
-use super::{config::Config, gateway_failure, location};
+use super::{config::Config, gateway_failure, location, runtime};
 use crate::{
     failure::{Exit, Failure},
     network::NetworkArguments,
@@ -32,11 +32,7 @@ pub(crate) struct VerifyArguments {
 /// Runs `florin gateway audit`.
 pub(crate) fn run(action: &AuditAction, output: Output) -> Result<(), Failure> {
     let AuditAction::Verify(arguments) = action;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        Failure::new(Exit::Failed, "gateway.runtime", error, "free memory or raise the limit of threads, and try again")
-    })?;
-    runtime.block_on(verify(arguments, output))
+    runtime()?.block_on(verify(arguments, output))
 }
 
 async fn verify(arguments: &VerifyArguments, output: Output) -> Result<(), Failure> {

@@ -32,7 +32,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use zeroize::Zeroizing;
 
 /// Fewest characters of a caller's key.
@@ -83,12 +83,15 @@ pub(crate) fn run(command: &GatewayCommand, output: Output) -> Result<(), Failur
     }
     let config = Config::load(&command.config)?;
     let telemetry = Telemetry::start(&NodeConfig::default(), "gateway")?;
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
-        Failure::new(Exit::Failed, "gateway.runtime", error, "free memory or raise the limit of threads, and try again")
-    })?;
-    let result = runtime.block_on(serve(command, &config, output));
+    let result = runtime()?.block_on(serve(command, &config, output));
     telemetry.stop();
     result
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+        Failure::new(Exit::Failed, "gateway.runtime", error, "free memory or raise the limit of threads, and try again")
+    })
 }
 
 async fn serve(command: &GatewayCommand, config: &Config, output: Output) -> Result<(), Failure> {

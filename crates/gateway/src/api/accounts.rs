@@ -5,7 +5,6 @@ use super::{
     document::{Read, Unknown},
     parts::{Asked, Named},
     problem::Problem,
-    told::decimal,
     versioned,
 };
 use crate::{
@@ -165,7 +164,7 @@ async fn balance(api: &Api, holder: Address, token: &TokenEntry) -> Result<Balan
         Ok((balance_of(context, address, holder)?, spendable_units(context, address, holder)?))
     });
     let (head, (balance, free)) = proven.await.map_err(GatewayError::from)?;
-    let told = |minor| decimal(&api.shared.book, &token.currency, minor);
+    let told = |minor| api.shared.book.decimal(&token.currency, minor);
     Ok(BalanceTold {
         currency: token.currency.clone(),
         balance: told(balance),

@@ -4,7 +4,7 @@ use super::{
     Answered, Api,
     document::{Decided, Read, Unknown},
     messages::take_body,
-    parts::{Asked, Named},
+    parts::{After, Asked, Named, number_of},
     problem::Problem,
     told::{DecidedTold, decided},
 };
@@ -53,13 +53,6 @@ pub(super) struct DecisionMade {
     told: DecidedTold,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct After {
-    #[serde(default)]
-    after: u64,
-}
-
 /// What waits for a person, oldest first
 #[utoipa::path(
     get, path = "/v1/approvals", tag = "approvals", operation_id = "approvals", security(("key" = [])),
@@ -69,11 +62,9 @@ pub(super) struct After {
 pub(super) async fn approvals(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Asked(After { after }): Asked<After>,
+    Asked(after): Asked<After>,
 ) -> Answered {
-    if i64::try_from(after).is_err() {
-        return Err(Problem::parameter("after", "a whole number, as `order` says"));
-    }
+    let after = after.number("a whole number, as `order` says")?;
     let store = &api.shared.store;
     let mut work = store.read().await?;
     let mut approvals = Vec::new();
@@ -113,8 +104,7 @@ pub(super) async fn decide(
     Named(order): Named,
     body: Body,
 ) -> Answered {
-    let number: Option<u64> = order.parse().ok().filter(|number| i64::try_from(*number).is_ok());
-    let number = number.ok_or_else(|| Problem::unknown("order", &order))?;
+    let number = number_of("order", &order)?;
     let (content, place) = take_body(&api, body, BODY_BYTES_MAX).await?;
     let answer = read_answer(&content)?;
     drop((content, place));

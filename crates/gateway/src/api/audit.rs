@@ -1,9 +1,13 @@
 //! The audit log, for a tenant's auditors.
 
-use super::{Answered, Api, document::Read, parts::Asked, problem::Problem};
+use super::{
+    Answered, Api,
+    document::Read,
+    parts::{After, Asked},
+};
 use crate::{access::Caller, identity::time_text, store::AuditRow};
 use axum::{Extension, Json, extract::State, response::IntoResponse as _};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 /// Rows of one answer.
@@ -35,13 +39,6 @@ pub(super) struct AuditTold {
     audit: Vec<CallTold>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct After {
-    #[serde(default)]
-    after: u64,
-}
-
 /// What the tenant's callers did and saw, oldest first
 ///
 /// The rows are the tenant's own; the chain of hashes is everybody's.
@@ -53,11 +50,9 @@ pub(super) struct After {
 pub(super) async fn audit(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Asked(After { after }): Asked<After>,
+    Asked(after): Asked<After>,
 ) -> Answered {
-    if i64::try_from(after).is_err() {
-        return Err(Problem::parameter("after", "a whole number, as `number` says"));
-    }
+    let after = after.number("a whole number, as `number` says")?;
     let mut work = api.shared.store.read().await?;
     let rows = api.shared.store.audit_after(&mut work, Some(&caller.tenant), after, PAGE_MAX).await?;
     Ok(Json(AuditTold { audit: rows.into_iter().map(told).collect() }).into_response())

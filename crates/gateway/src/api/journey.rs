@@ -5,7 +5,7 @@ use super::{
     document::{Read, Unknown},
     parts::{Asked, Named},
     problem::Problem,
-    told::{OrderTold, decimal},
+    told::OrderTold,
     versioned,
 };
 use crate::{
@@ -138,7 +138,7 @@ fn head(
     }
     let entry = entry.ok_or_else(|| Problem::unknown("payment", &uetr))?;
     let currency = book.token_at(entry.token).map(|token| token.currency.clone());
-    let amount = currency.as_deref().and_then(|currency| decimal(book, currency, entry.amount));
+    let amount = currency.as_deref().and_then(|currency| book.decimal(currency, entry.amount));
     let (state, status) = (OrderState::Settled.name(), OrderState::Settled.status());
     Ok(JourneyTold { uetr, state, status, amount, currency, steps })
 }

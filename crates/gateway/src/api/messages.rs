@@ -3,7 +3,7 @@
 use super::{
     Answered, Api, FINAL_WAIT_MAX, READ_WAIT,
     document::{Message, Read, Unknown},
-    parts::{Asked, Named, accepts},
+    parts::{After, Asked, Named, accepts, number_of},
     problem::Problem,
     search_turn,
     told::{AnswerTold, MessageTold, NotificationsTold},
@@ -22,7 +22,6 @@ use axum::{
     response::IntoResponse,
 };
 use florin_iso20022::{Limits, parse};
-use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
@@ -154,10 +153,6 @@ async fn find_message(api: &Api, caller: &Caller, number: u64) -> Result<Message
     found.ok_or_else(|| Problem::unknown("message", &number.to_string()))
 }
 
-fn number_of(text: &str) -> Result<u64, Problem> {
-    text.parse().ok().filter(|number| i64::try_from(*number).is_ok()).ok_or_else(|| Problem::unknown("message", text))
-}
-
 /// What became of a message
 #[utoipa::path(
     get, path = "/v1/messages/{number}", tag = "messages", operation_id = "message", security(("key" = [])),
@@ -169,7 +164,7 @@ pub(super) async fn message(
     axum::Extension(caller): axum::Extension<Caller>,
     Named(number): Named,
 ) -> Answered {
-    let row = find_message(&api, &caller, number_of(&number)?).await?;
+    let row = find_message(&api, &caller, number_of("message", &number)?).await?;
     let mut work = api.shared.store.read().await?;
     let counts = api.shared.store.states_of(&mut work, row.number).await?;
     let answers = api.shared.store.answers_about(&mut work, row.number).await?;
@@ -193,15 +188,8 @@ pub(super) async fn answer(
     Named(number): Named,
     headers: HeaderMap,
 ) -> Answered {
-    let row = find_message(&api, &caller, number_of(&number)?).await?;
+    let row = find_message(&api, &caller, number_of("message", &number)?).await?;
     respond(&api, &row, true, accepts(&headers, "json")).await
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct After {
-    #[serde(default)]
-    after: u64,
 }
 
 /// Notifications of credits (camt.054), oldest first
@@ -213,11 +201,9 @@ pub(super) struct After {
 pub(super) async fn notifications(
     State(api): State<Api>,
     axum::Extension(caller): axum::Extension<Caller>,
-    Asked(After { after }): Asked<After>,
+    Asked(after): Asked<After>,
 ) -> Answered {
-    if i64::try_from(after).is_err() {
-        return Err(Problem::parameter("after", "a number that was given, as `number` says"));
-    }
+    let after = after.number("a number that was given, as `number` says")?;
     let mut work = api.shared.store.read().await?;
     let found = api.shared.store.notifications(&mut work, &caller.tenant, after, PAGE_MAX).await?;
     Ok(Json(NotificationsTold { notifications: found.iter().map(AnswerTold::new).collect() }).into_response())

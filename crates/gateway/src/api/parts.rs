@@ -5,7 +5,7 @@ use axum::{
     extract::{FromRequestParts, Path, Query},
     http::{HeaderMap, header, request::Parts},
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 /// Characters of a part of the path.
 const PART_CHARS_MAX: usize = 140;
@@ -40,6 +40,29 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
         })?;
         Ok(Self(asked))
     }
+}
+
+/// Numbers that the database can have given.
+const NUMBER_MAX: u64 = i64::MAX as u64;
+
+/// After which number a list goes on; from the first one where it is left out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct After {
+    #[serde(default)]
+    after: u64,
+}
+
+impl After {
+    /// The number, if it can have been given; `expected` says what it is.
+    pub(super) fn number(&self, expected: &str) -> Result<u64, Problem> {
+        Some(self.after).filter(|after| *after <= NUMBER_MAX).ok_or_else(|| Problem::parameter("after", expected))
+    }
+}
+
+/// The number in a path of what is called so.
+pub(super) fn number_of(what: &str, text: &str) -> Result<u64, Problem> {
+    text.parse().ok().filter(|number| *number <= NUMBER_MAX).ok_or_else(|| Problem::unknown(what, text))
 }
 
 /// A header, as text. Nothing where it is not there; a problem where it is no text of 1 to `chars_max` printable characters of

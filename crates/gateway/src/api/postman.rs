@@ -5,8 +5,14 @@
 use serde_json::{Value, json};
 
 const SCHEMA: &str = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json";
-/// Where the demo's gateway listens, and the key of its bank A: what somebody tries first.
-const TRIED_FIRST: [(&str, &str); 2] = [("url", "http://127.0.0.1:8600"), ("key", "demo-key-of-bank-a")];
+/// What somebody tries first: where the demo's gateway listens, the key of its bank A, an account of that, and the UETR of the
+/// message that is the example.
+const TRIED_FIRST: [(&str, &str); 4] = [
+    ("url", "http://127.0.0.1:8600"),
+    ("key", "demo-key-of-bank-a"),
+    ("account", "DE89370400440532013000"),
+    ("uetr", "eb6305c9-1f7f-49de-aed0-16487c27b42d"),
+];
 
 /// The collection of an OpenAPI document: a folder for each tag, a request for each operation. `example` is a message in XML.
 pub(super) fn collection(document: &Value, example: &str) -> Value {
@@ -83,15 +89,16 @@ impl Operation<'_> {
     fn parameters(&self, place: &str) -> Vec<Value> {
         let all = self.value["parameters"].as_array().into_iter().flatten();
         let told = all.filter(|one| one["in"] == place).map(|one| {
-            // A key for each call, which Postman makes.
-            let is_key = one["name"] == "Idempotency-Key";
-            let is_needed = is_key || one["required"] == true;
-            json!({
-                "key": one["name"],
-                "value": if is_key { "{{$guid}}" } else { "" },
-                "description": one["description"],
-                "disabled": !is_needed,
-            })
+            let value = match one["name"].as_str() {
+                // A key for each call, which Postman makes.
+                Some("Idempotency-Key") => "{{$guid}}",
+                Some("uetr") => "{{uetr}}",
+                Some("number") if self.path.starts_with("/v1/accounts") => "{{account}}",
+                _ => "",
+            };
+            let is_needed = one["required"] == true || !value.is_empty();
+            let (name, description) = (&one["name"], &one["description"]);
+            json!({ "key": name, "value": value, "description": description, "disabled": !is_needed })
         });
         told.collect()
     }
@@ -125,6 +132,7 @@ mod tests {
         let document: Value = serde_json::from_str(&crate::openapi_json()).unwrap();
         let collection: Value = serde_json::from_str(&crate::postman_json()).unwrap();
         assert_eq!(collection["info"]["schema"], SCHEMA);
+        assert!(include_str!("../../../../docs/examples/pacs008.xml").contains(TRIED_FIRST[3].1));
         let folders = collection["item"].as_array().unwrap();
         let requests: Vec<&Value> = folders.iter().flat_map(|folder| folder["item"].as_array().unwrap()).collect();
         let operations = operations(&document);

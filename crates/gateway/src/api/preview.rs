@@ -4,20 +4,13 @@ use super::{
     Api,
     payments::Asking,
     problem::Problem,
-    told::{OrderTold, ReasonTold, decimal},
+    told::{OrderTold, ReasonTold},
 };
 use crate::{
-    GatewayError, Uetr,
-    access::Caller,
-    chain::Key,
-    desk::claim_orders,
-    exceptions::as_they_are,
-    order::State,
-    plan,
-    reason::Reason,
-    store::{NewOrder, OrderKind},
+    GatewayError, access::Caller, chain::Key, desk::claim_orders, exceptions::as_they_are, order::State, plan,
+    reason::Reason, store::NewOrder,
 };
-use alloy_primitives::{B256, U256};
+use alloy_primitives::U256;
 use florin_client::ClientError;
 use florin_modules::{PAYMENT_ADDRESS, token::spendable_units};
 use serde::Serialize;
@@ -96,7 +89,7 @@ async fn free(api: &Api, order: &NewOrder) -> Result<Option<String>, Problem> {
     let chain = &api.shared.chain;
     let query = chain.verifier.query(&chain.rpc, move |context| spendable_units(context, token, payer)).await;
     let (_, free) = query.map_err(GatewayError::from)?;
-    Ok(decimal(&api.shared.book, currency, free))
+    Ok(api.shared.book.decimal(currency, free))
 }
 
 /// What would become of a payment on the ledger.
@@ -112,9 +105,7 @@ enum Foreseen {
 /// What the ledger would say: the node's word, as everything is that was not signed.
 async fn on_ledger(api: &Api, order: &NewOrder) -> Result<Foreseen, Problem> {
     let chain = &api.shared.chain;
-    let uetr = order.uetr.as_deref().and_then(Uetr::parse);
-    let Some(((payer, signer), uetr)) = order.payer.zip(order.signer).zip(uetr) else { return Err(Problem::fault()) };
-    let key = Key { kind: OrderKind::Pay, payer, uetr: uetr.word(), reference: B256::ZERO };
+    let Some((key, signer)) = Key::of(order).zip(order.signer) else { return Err(Problem::fault()) };
     let payments = chain.payments(std::slice::from_ref(&key)).await.map_err(GatewayError::from)?;
     if let Some(payment) = payments.first().filter(|payment| payment.state != 0) {
         if (Some(payment.token), Some(payment.payee)) == (order.token, order.payee)

@@ -6,7 +6,7 @@ use super::{
     parts::Asked,
     problem::Problem,
     search_turn,
-    told::{EntryTold, OrderTold, PartyTold, ReasonTold, decimal},
+    told::{EntryTold, OrderTold, PartyTold, ReasonTold},
 };
 use crate::{
     access::Caller,
@@ -182,10 +182,10 @@ fn search(
     let state = filters.state.as_deref().map(|name| {
         let known = OrderState::from_name(name).filter(|_| !incoming);
         known.ok_or_else(|| {
-            Problem::parameter(
-                "state",
-                "held, waiting, screening, review, passed, checked, signed, settled, refused, cancelled or same; of outgoing payments alone",
-            )
+            let mut names = OrderState::ALL.map(OrderState::name).to_vec();
+            let last = names.pop().unwrap_or_default();
+            let known = names.join(", ");
+            Problem::parameter("state", &format!("{known} or {last}; of outgoing payments alone"))
         })
     });
     let token = filters.currency.as_deref().map(|currency| {
@@ -295,7 +295,7 @@ fn of_credit(api: &Api, entry: &Entry) -> ListedTold {
     let book = &api.shared.book;
     let told = EntryTold::new(book, entry);
     let details = &entry.details;
-    let amount = told.currency.as_deref().and_then(|currency| decimal(book, currency, entry.amount));
+    let amount = told.currency.as_deref().and_then(|currency| book.decimal(currency, entry.amount));
     ListedTold {
         direction: "incoming",
         uetr: told.uetr,

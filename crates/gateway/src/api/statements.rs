@@ -6,13 +6,12 @@ use super::{
     parts::{Asked, Named, accepts},
     problem::Problem,
     search_turn,
-    told::decimal,
 };
 use crate::{
     access::Caller,
     book::{Book, Holder, TokenEntry},
     gateway::now_ms,
-    identity::{day_begins_ms, day_text, time_text},
+    identity::{DAY_MS, day_begins_ms, day_text, time_text},
     statement::{Day, before, statement, without},
     store::Side,
 };
@@ -93,11 +92,11 @@ async fn make_statement(
     let mut work = shared.store.read().await?;
     let since_ms = shared.store.served_since(&mut work, holder.address, token.address).await?;
     let since_ms = since_ms.ok_or_else(Problem::fault)?;
-    if begins_ms.saturating_add(86_400_000) <= since_ms {
+    let ends_ms = begins_ms.saturating_add(DAY_MS);
+    if ends_ms <= since_ms {
         let first = day_text(since_ms);
         return Err(Problem::parameter("day", &format!("{first} or a later day: what was before is not known here")));
     }
-    let ends_ms = begins_ms.saturating_add(86_400_000);
     let (account, day) = ((holder.address, token.address), (begins_ms, ends_ms));
     let mut of_day = shared.store.entries_between(&mut work, account, day, ENTRIES_MAX + 1).await?;
     if of_day.len() as u64 > ENTRIES_MAX {
@@ -117,7 +116,7 @@ async fn make_statement(
 /// A day as lines: the opening balance, the movements, the closing balance.
 fn csv(book: &Book, day: &Day<'_>) -> Result<String, Problem> {
     let currency = day.token.currency.as_str();
-    let money = |minor| decimal(book, currency, minor).ok_or_else(Problem::fault);
+    let money = |minor| book.decimal(currency, minor).ok_or_else(Problem::fault);
     let mut lines = String::from(
         "line,time,side,amount,currency,uetr,end_to_end_id,counterparty,counterparty_number,remittance,block,transaction\n",
     );

@@ -9,7 +9,6 @@ use crate::{
 };
 use alloy_primitives::Address;
 use florin_history::sql::Work;
-use florin_types::{Amount, Currency};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -183,7 +182,7 @@ impl OrderTold {
                 .currency
                 .as_deref()
                 .zip(order.amount)
-                .and_then(|(currency, minor)| decimal(book, currency, minor)),
+                .and_then(|(currency, minor)| book.decimal(currency, minor)),
             currency: order.currency.clone(),
             end_to_end_id: order.end_to_end.clone(),
             debtor: party(&details.debtor, &details.debtor_account, &details.debtor_agent, from),
@@ -269,7 +268,7 @@ impl EntryTold {
             uetr: entry.uetr.clone(),
             account: entry.account.clone(),
             side: entry.side.name(),
-            amount: currency.as_deref().and_then(|currency| decimal(book, currency, entry.amount)),
+            amount: currency.as_deref().and_then(|currency| book.decimal(currency, entry.amount)),
             currency,
             counterparty: entry.counterparty,
             end_to_end_id: entry.details.end_to_end.clone(),
@@ -288,13 +287,6 @@ pub(super) struct PaymentTold {
     pub(super) uetr: String,
     pub(super) orders: Vec<DecidedTold>,
     pub(super) entries: Vec<EntryTold>,
-}
-
-/// Units as a decimal text in a configured currency.
-pub(super) fn decimal(book: &Book, currency: &str, minor: u128) -> Option<String> {
-    let digits = book.token(currency).ok()?.digits;
-    let text = Amount::new(minor, Currency::new(currency, digits).ok()?).to_string();
-    text.split(' ').next().map(String::from)
 }
 
 /// The orders and movements under a UETR; a problem where there are none.

@@ -6,11 +6,12 @@
 use crate::{
     GatewayError,
     chain::{Chain, quantity},
+    identity::DAY_MS,
     store::{AnchorRow, Store},
 };
-use alloy_primitives::{Address, TxKind, U256};
+use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall as _;
-use florin_client::{ClientError, SignedTx, Signer, TxEip1559};
+use florin_client::{ClientError, SignedTx, Signer};
 use florin_modules::token::IToken;
 use serde_json::{Value, json};
 use std::{
@@ -18,7 +19,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-const DAY_MS: u64 = 86_400_000;
 /// Pause between two looks at a commitment that is not final, and after one that failed.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
@@ -92,17 +92,9 @@ impl Anchor {
         let input = call.abi_encode().into();
         let gas = rpc.estimate_gas(account, self.config.token, &input).await?;
         let nonce = rpc.next_nonce(account).await?;
-        let tx = TxEip1559 {
-            chain_id: self.chain.chain_id,
-            nonce,
-            gas_limit: gas.saturating_add(gas / 4),
-            max_fee_per_gas: rpc.gas_price().await?.saturating_mul(2),
-            max_priority_fee_per_gas: 0,
-            to: TxKind::Call(self.config.token),
-            value: U256::ZERO,
-            access_list: Default::default(),
-            input,
-        };
+        let gas_limit = gas.saturating_add(gas / 4);
+        let price = self.chain.price_max().await?;
+        let tx = self.chain.transaction(nonce, (gas_limit, price), self.config.token, input);
         let SignedTx { hash: tx_hash, bytes } = self.config.signer.sign(tx).map_err(ClientError::from)?;
         let content = bytes.to_vec();
         let anchor = AnchorRow { number: 0, day, row_number, hash, account, nonce, tx_hash, content, is_final: false };

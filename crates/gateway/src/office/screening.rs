@@ -156,12 +156,7 @@ impl Screening {
     fn question(&self, order: &Order) -> Value {
         let details = &order.details;
         let currency = order.currency.as_deref().unwrap_or_default();
-        let money = order.amount.and_then(|minor| {
-            let digits = self.book.token(currency).ok()?.digits;
-            let currency = florin_types::Currency::new(currency, digits).ok()?;
-            let text = florin_types::Amount::new(minor, currency).to_string();
-            text.split(' ').next().map(String::from)
-        });
+        let money = order.amount.and_then(|minor| self.book.decimal(currency, minor));
         json!({
             "order": order.number,
             "tenant": order.tenant,

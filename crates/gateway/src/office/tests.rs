@@ -28,16 +28,7 @@ const NOW_MS: u64 = 1_795_348_800_000;
 fn order(item: u64, kind: OrderKind, minor: u128) -> NewOrder {
     let text = |text: &str| Some(text.to_owned());
     NewOrder {
-        number: 0,
-        message: 1,
-        item,
-        tenant: "bank-a".into(),
-        kind,
-        part: 0,
-        batch: None,
-        instruction: None,
         end_to_end: text("E-1"),
-        transaction: None,
         uetr: text("eb6305c9-1f7f-49de-aed0-16487c27b42d"),
         claim: Some(format!("pay:{item}")),
         signer: Some(Address::repeat_byte(1)),
@@ -46,17 +37,8 @@ fn order(item: u64, kind: OrderKind, minor: u128) -> NewOrder {
         token: Some(Address::repeat_byte(9)),
         amount: Some(minor),
         currency: text("EUR"),
-        part_uetr: None,
         details: Details { creditor: text("Bruno"), remittance: vec!["Invoice 7".into()], ..Details::default() },
-        state: State::Checked,
-        due_ms: 0,
-        code: None,
-        words: None,
-        path: None,
-        same_as: None,
-        submission: None,
-        height: None,
-        settled_ms: None,
+        ..NewOrder::blank(1, item, "bank-a", kind)
     }
 }
 

@@ -154,6 +154,41 @@ const COLUMNS: [&str; 29] = [
 ];
 
 impl Order {
+    /// An order that names its place in a message and nothing else.
+    pub(crate) fn blank(message: u64, item: u64, tenant: &str, kind: Kind) -> NewOrder {
+        Self {
+            number: 0,
+            message,
+            item,
+            tenant: tenant.into(),
+            kind,
+            part: 0,
+            batch: None,
+            instruction: None,
+            end_to_end: None,
+            transaction: None,
+            uetr: None,
+            claim: None,
+            signer: None,
+            payer: None,
+            payee: None,
+            token: None,
+            amount: None,
+            currency: None,
+            part_uetr: None,
+            details: Details::default(),
+            state: State::Checked,
+            due_ms: 0,
+            code: None,
+            words: None,
+            path: None,
+            same_as: None,
+            submission: None,
+            height: None,
+            settled_ms: None,
+        }
+    }
+
     fn values(&self) -> Result<Vec<Value>, serde_json::Error> {
         let address = |value: Option<Address>| optional(value, SqlKind::Bytes, bytes);
         Ok(vec![
@@ -274,21 +309,20 @@ impl Store {
     }
 
     async fn counts(&self, work: &mut Work, sql: &str, message: u64) -> Result<BTreeMap<State, u64>, GatewayError> {
-        let rows = self.rows(work, "orders", Statement { sql: sql.into(), values: vec![number(message)] }).await?;
-        let counted = |mut row: Fields| {
+        let query = Statement { sql: sql.into(), values: vec![number(message)] };
+        let counted = |row: &mut Fields| {
             let name = row.text()?;
             let unknown = || Failure::Damaged(format!("table orders: state {name:?} is not known"));
             Ok((State::from_name(&name).ok_or_else(unknown)?, row.number()?))
         };
-        self.told(rows.into_iter().map(counted).collect())
+        Ok(self.read_rows(work, "orders", query, counted).await?.into_iter().collect())
     }
 
     /// Accounts that have something to sign.
     pub(crate) async fn signers(&self, work: &mut Work) -> Result<Vec<Address>, GatewayError> {
         let sql = "SELECT DISTINCT signer FROM orders WHERE state = $1 AND signer IS NOT NULL";
         let values = vec![text(State::Checked.name())];
-        let rows = self.rows(work, "orders", Statement { sql: sql.into(), values }).await?;
-        self.told(rows.into_iter().map(|mut row| row.account()).collect())
+        self.read_rows(work, "orders", Statement { sql: sql.into(), values }, Fields::account).await
     }
 
     /// The oldest things that an account has to sign: of each batch the first item, and each other order.
@@ -301,10 +335,8 @@ impl Store {
         let sql = "SELECT MIN(number) AS head FROM orders WHERE state = $1 AND signer = $2 \
                    GROUP BY message, part, CASE WHEN kind = 'item' THEN 0 ELSE number END ORDER BY head LIMIT $3";
         let values = vec![text(State::Checked.name()), bytes(signer), number(limit)];
-        let rows = self.rows(work, "orders", Statement { sql: sql.into(), values }).await?;
-        let heads: Result<Vec<u64>, Failure> = rows.into_iter().map(|mut row| row.number()).collect();
-        let heads = self.told(heads)?.into_iter().map(number).collect();
-        let mut orders = self.orders_with(work, "number", heads).await?;
+        let heads = self.read_rows(work, "orders", Statement { sql: sql.into(), values }, Fields::number).await?;
+        let mut orders = self.orders_with(work, "number", heads.into_iter().map(number).collect()).await?;
         orders.sort_by_key(|order| order.number);
         Ok(orders)
     }
