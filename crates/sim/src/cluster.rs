@@ -395,12 +395,17 @@ impl Cluster {
         config.contacts = machine.contacts.clone();
         // Of two programs with one key each is an old copy of the other.
         config.beginning = machine.is_honest().then_some(Beginning::Again);
-        if machine.condition.was_told() {
+        let waits = machine.condition.was_told();
+        if waits {
             (config.share, config.abstains) = (None, true);
         }
         let condition = machine.condition.clone();
         let (started, node) = oneshot::channel();
         let task = context.child("process").spawn(move |context| async move {
+            if waits {
+                let votes = format!("{}-simplex", config.partition_prefix);
+                condition.forget_votes(&context, &votes).await.expect("the simulated disk lets a place go");
+            }
             let result = start_on(Hardware::new(context.child("node"), condition), config, transport).await;
             let node = result.as_ref().ok().cloned();
             let _ = started.send(result.map_err(|error| error.to_string()));
@@ -429,7 +434,8 @@ impl Cluster {
         kept.map_err(|error| error.to_string())
     }
 
-    /// Takes away a machine that ended by itself, or found that its disk does not know all of its votes, and says why. Machines that have come up meanwhile run from now on.
+    /// Takes away a machine that ended by itself, or found that its disk does not know all of its votes, and says why. Machines
+    /// that have come up meanwhile run from now on.
     pub(crate) fn take_ended(&mut self) -> Option<(usize, String)> {
         let mut ended = None;
         for index in self.starting.keys().copied().collect::<Vec<_>>() {

@@ -112,6 +112,20 @@ impl Condition {
         image > 0
     }
 
+    /// Removes from its disk the votes that it has cast, as a process does that begins to wait. `prefix` is what the names of their
+    /// places begin with.
+    pub(crate) async fn forget_votes(&self, storage: &deterministic::Context, prefix: &str) -> Result<(), Error> {
+        let places: Vec<String> =
+            self.places.lock().iter().filter(|place| place.starts_with(prefix)).cloned().collect();
+        for place in places {
+            match storage.remove(&place, None).await {
+                Ok(()) | Err(Error::PartitionMissing(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     fn another_disk(&self) -> u64 {
         self.disks.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }

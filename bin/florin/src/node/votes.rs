@@ -13,9 +13,10 @@
 //! **Rule.** A node votes when there is a vote journal and it is `voting`, `fresh` or `agreed`. Without a journal, `fresh` and `agreed`
 //! ask the others first, who must say that nothing is final above the floor: a copy of such a directory looks the same
 //! after its share has voted. With one, `voting` and `fresh` ask the others which of its votes they have heard last: one that the
-//! journal lacks shows that the directory is an old copy, and it waits. Everybody else starts without the share and follows. When it sees a final block that was made
-//! after its process began, by more than [`MARGIN_MS`], it is `voting` above the view of that block's certificate, and starts
-//! again with its share. Why that is enough: `specs/backup.md`.
+//! journal lacks shows that the directory is an old copy, and it waits. Everybody else starts without the share and follows; a
+//! journal that is there is removed. When it sees a final block that was made after its process began, by more than
+//! [`MARGIN_MS`], it is `voting` above the view of that block's certificate, and starts again with its share. Why that is
+//! enough: `specs/backup.md`.
 //!
 //! **Failures.** A changed file is damage, never a guess. Removing it is always safe: the node then waits.
 
@@ -28,6 +29,7 @@ use florin_consensus::{Beginning, Node};
 use florin_proof::{FinalityProof, Finalization, decode_finalization};
 use serde::{Deserialize, Serialize};
 use std::{
+    fs::DirEntry,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -167,7 +169,9 @@ pub(crate) fn standing(data: &Path, node_key: B256, now_ms: u64) -> Result<Stand
         Some(State::Waiting { since_ms }) => since_ms,
         _ => now_ms,
     };
-    wait(data, node_key, since_ms).map(Standing::Waits)
+    let waiting = wait(data, node_key, since_ms)?;
+    remove_journals(data)?;
+    Ok(Standing::Waits(waiting))
 }
 
 /// Notes that this validator may have votes that are not known here, and waits from now on.
@@ -176,13 +180,28 @@ fn wait(data: &Path, node_key: B256, since_ms: u64) -> Result<Waiting, Failure> 
     Ok(Waiting { data: data.into(), node_key, since_ms, begun: Instant::now() })
 }
 
+fn entries(directory: &Path) -> impl Iterator<Item = DirEntry> {
+    std::fs::read_dir(directory).into_iter().flatten().flatten()
+}
+
+/// Directories of vote journals.
+fn journals(data: &Path) -> impl Iterator<Item = PathBuf> {
+    entries(data).filter(|entry| entry.file_name().to_string_lossy().starts_with(JOURNAL)).map(|entry| entry.path())
+}
+
 /// Whether anything was ever written to the vote journal.
 fn has_journal(data: &Path) -> bool {
-    let entries = |path: PathBuf| std::fs::read_dir(path).into_iter().flatten().flatten();
-    entries(data.into())
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(JOURNAL))
-        .flat_map(|journal| entries(journal.path()))
-        .any(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() > 0))
+    let is_written = |entry: DirEntry| entry.metadata().is_ok_and(|metadata| metadata.len() > 0);
+    journals(data).flat_map(|journal| entries(&journal).collect::<Vec<_>>()).any(is_written)
+}
+
+/// Removes the journals of a validator that waits: they do not have all of its votes, so they prove nothing, and the engine refuses
+/// to follow with a journal of votes that it is not to cast.
+fn remove_journals(data: &Path) -> Result<(), Failure> {
+    for journal in journals(data) {
+        std::fs::remove_dir_all(&journal).map_err(|error| Failure::writing(&journal, &error))?;
+    }
+    Ok(())
 }
 
 /// A validator that votes and has no block to show for it yet.
@@ -413,6 +432,7 @@ mod tests {
         // Following writes a journal, too.
         write_journal(data.path(), "votes of others");
         assert_eq!(waits(standing(data.path(), ME, 4_000).unwrap()), 3_000);
+        assert!(!has_journal(data.path()), "whoever follows casts none of the votes in it");
     }
 
     #[cfg(unix)]
