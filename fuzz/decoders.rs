@@ -12,6 +12,7 @@ use florin_consensus::{
     decode_state, decode_told, decode_vote,
 };
 use florin_execution::decode_revert;
+use florin_gateway::message_of_lines;
 use florin_iso20022::{Limits, Mark, accept, parse};
 use florin_modules::{
     CallEnv, Context, Failure, MemoryStorage,
@@ -70,6 +71,7 @@ pub const DECODERS: &[Decoder] = &[
     Decoder { name: "ledger_record", run: ledger_record },
     Decoder { name: "tls_files", run: tls_files },
     Decoder { name: "iso20022", run: iso20022 },
+    Decoder { name: "payment_lines", run: payment_lines },
 ];
 
 const CHAIN_ID: u64 = 461_337;
@@ -266,6 +268,15 @@ pub fn iso20022(bytes: &[u8]) {
     assert!(answer.is_none_or(|answer| answer.write(None).is_ok()), "an answer is a message");
 }
 
+pub fn payment_lines(bytes: &[u8]) {
+    let Some((count, message)) = message_of_lines(bytes) else { return };
+    // Nothing in a line becomes an element: each is one payment, or the rules of messages refuse it.
+    match accept(message.as_bytes(), &Limits::default(), None) {
+        Ok(accepted) => assert_eq!(accepted.original.items.len(), count, "{message}"),
+        Err(rejection) => assert_eq!(rejection.original.items.len(), count, "{message}"),
+    }
+}
+
 /// Valid inputs: what is one step away from them is where mistakes live.
 pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let node = NodeSecret::from_seed(1);
@@ -285,6 +296,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("node_keys", dealing.shares[0].1.to_bytes().to_vec()),
         ("amount", b"12345.67".to_vec()),
         ("iso20022", ISO_20022.as_bytes().to_vec()),
+        ("payment_lines", include_bytes!("../docs/examples/payments.csv").to_vec()),
         (
             "arguments",
             br#"[{"to":"0xf101000000000000000000000000000000000001","data":"0x18160ddd"},"latest"]"#.to_vec(),

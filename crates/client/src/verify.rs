@@ -28,7 +28,7 @@ use std::{
 /// Largest RLP of a header; a real one has about 600 bytes.
 const HEADER_BYTES_MAX: usize = 2_048;
 /// Rounds in which a query may find that it needs more state.
-const QUERY_ROUNDS_MAX: usize = 4;
+const QUERY_ROUNDS_MAX: usize = 8;
 /// How old the latest header may be before the server is taken for stuck or withholding, in milliseconds.
 const HEADER_AGE_MS_MAX: u64 = 60_000;
 

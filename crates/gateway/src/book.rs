@@ -18,6 +18,8 @@ pub struct CurrencyConfig {
     pub code: String,
     /// The token that stands for it: its symbol in the genesis file, or its address.
     pub token: String,
+    /// Number of the settlement scheme in which banks clear it, if there is one.
+    pub scheme: Option<u64>,
 }
 
 /// An account or a bank as the configuration names it.
@@ -47,6 +49,8 @@ pub struct TokenEntry {
     pub address: Address,
     /// Digits after the point, in the token and in ISO 4217.
     pub digits: u8,
+    /// Number of the settlement scheme in which banks clear it, if there is one.
+    pub scheme: Option<u64>,
 }
 
 /// An account of the ledger that messages can mean.
@@ -304,7 +308,7 @@ mod tests {
     }
 
     fn euro() -> TokenEntry {
-        TokenEntry { currency: "EUR".into(), address: Address::repeat_byte(9), digits: 2 }
+        TokenEntry { currency: "EUR".into(), address: Address::repeat_byte(9), digits: 2, scheme: None }
     }
 
     fn book() -> Book {

@@ -20,6 +20,7 @@
 pub mod access;
 mod api;
 pub mod audit;
+mod batch;
 pub mod book;
 mod chain;
 #[cfg(test)]
@@ -47,6 +48,8 @@ mod teller;
 mod webhook;
 
 pub use api::{openapi_json, postman_json};
+#[doc(hidden)]
+pub use batch::message_of_lines;
 pub use error::GatewayError;
 pub use faults::Faults;
 pub use gateway::{Controls, Gateway, Setup};

@@ -49,7 +49,7 @@ fn book() -> Book {
         key: Some("key".into()),
     };
     let holders = [holder("DE89370400440532013000", 1, "a"), holder("FR1420041010050500013M02606", 2, "b")];
-    let euro = TokenEntry { currency: "EUR".into(), address: Address::repeat_byte(9), digits: 2 };
+    let euro = TokenEntry { currency: "EUR".into(), address: Address::repeat_byte(9), digits: 2, scheme: None };
     Book::new(&holders, vec![euro], &["a", "b"].map(String::from).into()).unwrap()
 }
 

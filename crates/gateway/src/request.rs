@@ -8,6 +8,7 @@ use crate::{
 use alloy_primitives::B256;
 use florin_iso20022::Problem as IsoProblem;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Who is paid.
@@ -140,12 +141,15 @@ impl PaymentRequest {
     pub(crate) fn message(&self, book: &Book, tenant: &str, name: &str, now_ms: u64) -> (String, Uetr) {
         let uetr = self.uetr_under(tenant, name);
         let id = message_id(&[tenant, "payment", name]);
-        let payer = book.of(tenant, &self.payer);
-        let own_name = payer.and_then(|holder| holder.name.clone()).unwrap_or_else(|| self.payer.clone());
-        let own_bank = payer.and_then(|holder| holder.bic.clone());
-        let own_number = payer.map_or(self.payer.as_str(), |holder| holder.number.as_str());
-        let none = || "<Othr><Id>NOTPROVIDED</Id></Othr>".to_owned();
-        let bank = |bic: &str| element("BICFI", &bic.to_uppercase());
+        (initiation(book, tenant, &id, now_ms, &[(self, uetr)]).content, uetr)
+    }
+
+    /// The day on which it is paid.
+    fn day(&self, now_ms: u64) -> String {
+        self.due.clone().unwrap_or_else(|| day_text(now_ms))
+    }
+
+    fn transfer(&self, uetr: Uetr) -> String {
         let optional =
             |text: &Option<String>, write: &dyn Fn(&str) -> String| text.as_deref().map(write).unwrap_or_default();
         let agent =
@@ -153,28 +157,80 @@ impl PaymentRequest {
         let number = optional(&self.creditor.number, &|number| format!("<CdtrAcct>{}</CdtrAcct>", numbered(number)));
         let purpose = optional(&self.purpose, &|code| format!("<Purp>{}</Purp>", element("Cd", code)));
         let remittance = optional(&self.remittance, &|text| format!("<RmtInf>{}</RmtInf>", element("Ustrd", text)));
-        let day = self.due.clone().unwrap_or_else(|| day_text(now_ms));
-        let text = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:pain.001.001.09\">\
-             <CstmrCdtTrfInitn><GrpHdr><MsgId>{id}</MsgId><CreDtTm>{created}</CreDtTm><NbOfTxs>1</NbOfTxs>\
-             <InitgPty>{initiating}</InitgPty></GrpHdr><PmtInf><PmtInfId>{id}</PmtInfId><PmtMtd>TRF</PmtMtd>\
-             <ReqdExctnDt>{day}</ReqdExctnDt><Dbtr>{own_name}</Dbtr><DbtrAcct>{own_number}</DbtrAcct>\
-             <DbtrAgt><FinInstnId>{own_bank}</FinInstnId></DbtrAgt><CdtTrfTxInf><PmtId>{end_to_end}<UETR>{uetr}</UETR></PmtId>\
-             <Amt><InstdAmt Ccy=\"{currency}\">{amount}</InstdAmt></Amt>{agent}<Cdtr>{name}</Cdtr>{number}{purpose}{remittance}\
-             </CdtTrfTxInf></PmtInf></CstmrCdtTrfInitn></Document>",
-            created = time_text(now_ms),
-            initiating = element("Nm", tenant),
-            day = element("Dt", &day),
-            own_name = element("Nm", &own_name),
-            own_number = numbered(own_number),
-            own_bank = own_bank.as_deref().map_or_else(none, bank),
+        format!(
+            "<CdtTrfTxInf><PmtId>{end_to_end}<UETR>{uetr}</UETR></PmtId><Amt><InstdAmt Ccy=\"{currency}\">{amount}</InstdAmt></Amt>\
+             {agent}<Cdtr>{name}</Cdtr>{number}{purpose}{remittance}</CdtTrfTxInf>",
             end_to_end = element("EndToEndId", self.end_to_end_id.as_deref().unwrap_or("NOTPROVIDED")),
             currency = escaped(&self.currency),
             amount = escaped(&self.amount),
             name = element("Nm", &self.creditor.name),
-        );
-        (text, uetr)
+        )
     }
+}
+
+/// A message that orders payments.
+pub(crate) struct Initiation {
+    /// A pain.001.
+    pub(crate) content: String,
+    /// Which of the payments its transfers are, in their order there.
+    pub(crate) places: Vec<usize>,
+}
+
+/// The message of payments: those of one payer and day are one instruction (`PmtInf`).
+pub(crate) fn initiation(
+    book: &Book,
+    tenant: &str,
+    id: &str,
+    now_ms: u64,
+    payments: &[(&PaymentRequest, Uetr)],
+) -> Initiation {
+    let mut groups: Vec<(&str, String, Vec<usize>)> = Vec::new();
+    let mut known: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for (place, (payment, _)) in payments.iter().enumerate() {
+        let day = payment.day(now_ms);
+        let group = *known.entry((&payment.payer, day.clone())).or_insert(groups.len());
+        match groups.get_mut(group) {
+            Some((_, _, places)) => places.push(place),
+            None => groups.push((&payment.payer, day, vec![place])),
+        }
+    }
+    let mut content = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:pain.001.001.09\">\
+         <CstmrCdtTrfInitn><GrpHdr><MsgId>{id}</MsgId><CreDtTm>{created}</CreDtTm><NbOfTxs>{count}</NbOfTxs>\
+         <InitgPty>{initiating}</InitgPty></GrpHdr>",
+        created = time_text(now_ms),
+        count = payments.len(),
+        initiating = element("Nm", tenant),
+    );
+    for (number, (payer, day, places)) in groups.iter().enumerate() {
+        let own_id = if number == 0 { id.to_owned() } else { message_id(&[id, &number.to_string()]) };
+        content.push_str(&instruction_head(book, tenant, &own_id, payer, day));
+        let transfers = places.iter().filter_map(|place| payments.get(*place));
+        transfers.for_each(|(payment, uetr)| content.push_str(&payment.transfer(*uetr)));
+        content.push_str("</PmtInf>");
+    }
+    content.push_str("</CstmrCdtTrfInitn></Document>");
+    Initiation { content, places: groups.into_iter().flat_map(|(_, _, places)| places).collect() }
+}
+
+/// An instruction up to its transfers.
+fn instruction_head(book: &Book, tenant: &str, id: &str, payer: &str, day: &str) -> String {
+    let holder = book.of(tenant, payer);
+    let name = holder.and_then(|holder| holder.name.as_deref()).unwrap_or(payer);
+    let number = holder.map_or(payer, |holder| holder.number.as_str());
+    let unnamed = || "<Othr><Id>NOTPROVIDED</Id></Othr>".to_owned();
+    format!(
+        "<PmtInf><PmtInfId>{id}</PmtInfId><PmtMtd>TRF</PmtMtd><ReqdExctnDt>{day}</ReqdExctnDt><Dbtr>{name}</Dbtr>\
+         <DbtrAcct>{number}</DbtrAcct><DbtrAgt><FinInstnId>{own_bank}</FinInstnId></DbtrAgt>",
+        day = element("Dt", day),
+        name = element("Nm", name),
+        number = numbered(number),
+        own_bank = holder.and_then(|holder| holder.bic.as_deref()).map_or_else(unnamed, bank),
+    )
+}
+
+fn bank(bic: &str) -> String {
+    element("BICFI", &bic.to_uppercase())
 }
 
 /// What the rules of messages say of a field, told by the field of the JSON.
@@ -278,7 +334,7 @@ mod tests {
             holder(None, Some("BANKDEFFXXX"), 3, "a"),
             holder(Some("12-34/X"), Some("BANKFRPP"), 4, "b"),
         ];
-        let euro = TokenEntry { currency: "EUR".into(), address: Address::repeat_byte(9), digits: 2 };
+        let euro = TokenEntry { currency: "EUR".into(), address: Address::repeat_byte(9), digits: 2, scheme: None };
         Book::new(&holders, vec![euro], &["a", "b"].map(String::from).into()).unwrap()
     }
 

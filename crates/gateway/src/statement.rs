@@ -213,7 +213,7 @@ mod tests {
             tenant: Some("a".into()),
             key: None,
         };
-        let euro = TokenEntry { currency: "EUR".into(), address: Address::repeat_byte(9), digits: 2 };
+        let euro = TokenEntry { currency: "EUR".into(), address: Address::repeat_byte(9), digits: 2, scheme: None };
         Book::new(&[holder], vec![euro], &["a".to_owned()].into()).unwrap()
     }
 

@@ -33,6 +33,8 @@ use tokio::{sync::oneshot, task::JoinHandle};
 pub(crate) const GATEWAY_PORT: u16 = 8600;
 /// How messages write the demo's currency.
 const CURRENCY: &str = "EUR";
+/// The scheme in which it is cleared: the working day makes the ledger's first.
+const DAY_SCHEME: u64 = 1;
 /// Name, bank, number and BIC. What has no BIC is a customer of its bank.
 const ACCOUNTS: [(&str, &str, &str, Option<&str>); 6] = [
     ("bank-a", "bank-a", "DE89370400440532013000", Some("FLRADEFFXXX")),
@@ -112,7 +114,7 @@ fn set_up(network: &Network) -> Result<Setup, Failure> {
     let banks = ["bank-a", "bank-b", "bank-c"];
     let token = genesis.tokens.iter().find(|token| token.currency.symbol() == DEMO_SYMBOL);
     let digits = token.map_or(2, |token| token.currency.digits());
-    let euro = TokenEntry { currency: CURRENCY.into(), address: network.token, digits };
+    let euro = TokenEntry { currency: CURRENCY.into(), address: network.token, digits, scheme: Some(DAY_SCHEME) };
     let book = Book::new(&holders, vec![euro], &banks.map(String::from).into()).map_err(|error| wrong(&error))?;
     let tenants = banks.iter().map(|bank| {
         let keys = vec![Key::new(bank, Role::ALL, &key_of(bank))];

@@ -145,6 +145,7 @@ async fn set_up(command: &GatewayCommand, config: &Config, root: &Path, network:
             currency: currency.code.clone(),
             address: token.address(),
             digits: token.currency().digits(),
+            scheme: currency.scheme,
         });
     }
     for (place, token) in tokens.iter().enumerate() {

@@ -8,7 +8,7 @@ use crate::{
 use axum::{Json, Router, routing::post};
 use florin_gateway::{
     Controls, Faults, ScreeningConfig,
-    access::{ROUTES, Role, Tenant},
+    access::{ROUTES, Right, Role, Tenant},
     audit::{AnchorConfig, verify_audit},
 };
 use serde_json::{Value, json};
@@ -88,6 +88,12 @@ async fn every_route_is_open_to_the_roles_of_the_table_and_to_nobody_else() {
             }
             assert_eq!(http(&url, route.method, &path, nobody.2, b"{}").status, 403, "{path}");
             assert_eq!(http(&url, route.method, &path, "guess", b"{}").status, 401, "{path}");
+        }
+        let view = "/v1/payments/eb6305c9-1f7f-49de-aed0-16487c27b42d/journey?view=regulator";
+        for (role, key) in &keys {
+            let expected = if role.gives(Right::Audit) { (404, "payment.unknown") } else { (403, "access.right") };
+            let told = code(&http(&url, "GET", view, key, b""));
+            assert_eq!((told.0, told.1.as_str()), expected, "{role}");
         }
         let auditor = &keys.iter().find(|(role, _)| *role == Role::Auditor).unwrap().1;
         assert_eq!(http(&url, "DELETE", "/v1/messages", auditor, b"").status, 405, "not in the table");

@@ -2,7 +2,8 @@
 
 use crate::common::{Running, text};
 use alloy_primitives::{Address, U256};
-use florin_client::{RpcClient, Signer, Verifier};
+use alloy_sol_types::SolCall;
+use florin_client::{Modules, RpcClient, Signer, Verifier};
 use florin_gateway::{
     Controls, Faults, Gateway, Setup,
     access::{Key, Role, Tenant},
@@ -79,12 +80,20 @@ impl Ledger {
 
     /// Units that an account has, now or at a height.
     pub async fn balance(&self, name: &str, height: Option<u64>) -> u128 {
-        use alloy_sol_types::SolCall as _;
         let input = alloy_primitives::Bytes::from(IToken::balanceOfCall { account: self.address(name) }.abi_encode());
         let at = height.map_or(json!("latest"), |height| json!(U256::from(height)));
         let units: U256 =
             self.rpc().call("eth_call", json!([{ "to": self.token(), "input": input }, at])).await.unwrap();
         units.try_into().unwrap()
+    }
+
+    /// Calls a module as somebody, and waits until that is final.
+    pub async fn act<C: SolCall>(&self, name: &str, module: Address, call: C) {
+        let rpc = self.rpc();
+        let modules = Modules::new(rpc.clone(), rpc.chain_id().await.unwrap());
+        let sent = modules.submit(&self.signer(name), module, &call).await.unwrap();
+        let receipt = rpc.wait_final(sent.hash, 60_000).await.unwrap();
+        assert!(receipt.status(), "{name}: {receipt:?}");
     }
 
     fn holders(&self) -> Vec<HolderConfig> {
@@ -136,7 +145,7 @@ impl Ledger {
         let rpc = self.rpc();
         let genesis_hash = rpc.node_status().await.unwrap().genesis_hash;
         let verifier = Verifier::from_genesis(&genesis, genesis_hash).unwrap();
-        let euro = TokenEntry { currency: "EUR".into(), address: self.token(), digits: 2 };
+        let euro = TokenEntry { currency: "EUR".into(), address: self.token(), digits: 2, scheme: None };
         let names = ["bank-a", "bank-b"];
         let book = Book::new(&self.holders(), vec![euro], &names.map(String::from).into()).unwrap();
         let signers: BTreeMap<Address, Signer> =
@@ -185,7 +194,7 @@ impl Ledger {
         let folder = folder.map(|folder| format!("folder = '{folder}'")).unwrap_or_default();
         let accounts: String = self.holders().iter().map(account_text).collect();
         let config = format!(
-            "currencies = [{{ code = 'EUR', token = 'DEUR' }}]\n\
+            "currencies = [{{ code = 'EUR', token = 'DEUR', scheme = 1 }}]\n\
              tenants = [{{ name = 'bank-a', key_file = 'bank-a.key'{tenant} }}, {{ name = 'bank-b', key_file = 'bank-b.key' }}]\n\
              [gateway]\nlisten = '127.0.0.1:0'\ndatabase = 'gateway.sqlite'\n{folder}\n{accounts}"
         );

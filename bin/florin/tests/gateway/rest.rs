@@ -2,6 +2,8 @@
 
 use crate::bank::*;
 use crate::common::{Running, florin, wait_for};
+use alloy_primitives::{B256, U256};
+use florin_modules::{SETTLEMENT_ADDRESS, settlement::ISettlement};
 use serde_json::{Value, json};
 
 /// A payment from bank A's account to bank B's.
@@ -88,6 +90,174 @@ fn a_payment_in_json_is_made_once_for_each_key_and_found_in_every_way() {
         assert_eq!((refused.status, &refused.json()["errors"][0]["code"]), (422, &json!("AM04")), "{refused:?}");
     }
     found_in_every_way(&url, &uetr);
+    assert!(gateway.stop().success());
+}
+
+/// Sends lines under this key and waits for the last outcome.
+fn order_lines(url: &str, key: &str, idempotency: &str, lines: &str) -> Http {
+    let head = format!("Content-Type: text/csv\r\nIdempotency-Key: {idempotency}\r\nPrefer: wait=40\r\n");
+    try_http(url, "POST", "/v1/batches", key, &head, lines.as_bytes()).unwrap()
+}
+
+#[test]
+fn lines_are_ordered_whole_or_not_at_all_and_each_is_told() {
+    const UNKNOWN: &str = "GB29NWBK60161331926819";
+    let ledger = Ledger::start();
+    let arguments = ledger.configured(None);
+    let gateway = Running::start(florin(arguments.iter()));
+    let url = gateway.text("url");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let before = runtime.block_on(ledger.balance("bank-a", None));
+    let head = "payer;creditor_name;creditor_number;amount;currency;end_to_end_id";
+    let line =
+        |number: &str, amount: &str, reference: &str| format!("{IBAN_A};=Bruno;{number};{amount};EUR;{reference}\r\n");
+
+    // One line is wrong, and nothing is ordered; nor is anything kept under the key.
+    let wrong = format!("{head}\r\n{}{}", line(IBAN_B, "1.00", "L-1"), line(IBAN_B, "1.001", "L-2"));
+    for lines in [wrong.as_str(), &wrong.replace("1.001", "1,00"), &wrong.replace("amount", "betrag"), "", "\0"] {
+        let refused = order_lines(&url, KEY_A, "lines", lines);
+        assert_eq!((refused.status, code(&refused).as_str()), (422, "payment.invalid"), "{lines:?} {refused:?}");
+        let path = refused.json()["errors"][0]["path"].as_str().unwrap().to_owned();
+        assert!(path.starts_with("/lines/") && (lines != wrong || path == "/lines/3/amount"), "{path}");
+    }
+    let no_key = try_http(&url, "POST", "/v1/batches", KEY_A, "Content-Type: text/csv\r\n", wrong.as_bytes()).unwrap();
+    assert_eq!((no_key.status, code(&no_key).as_str()), (400, "idempotency.missing"));
+    assert_eq!(post(&url, "/v1/batches", KEY_A, "Idempotency-Key: lines\r\n", &json!({})).status, 415);
+    assert_eq!(get(&url, "/v1/payments", KEY_A).json()["payments"], json!([]));
+
+    // What the book or the ledger refuse is one line's business.
+    let lines = [
+        line(IBAN_B, "1.00", "L-1"),
+        line(UNKNOWN, "2.00", "L-2"),
+        line(IBAN_B, "3.00", "L-3"),
+        line(IBAN_B, "99999999999.00", "L-4"),
+    ];
+    let good = format!("{head}\r\n{}", lines.concat());
+    let told = order_lines(&url, KEY_A, "lines", &good);
+    assert_eq!(told.status, 201, "{told:?}");
+    assert_eq!(told.json()["statuses"], json!({ "ACSC": 2, "RJCT": 2 }), "{told:?}");
+    let path = header(&told, "location").unwrap().to_owned();
+    let again = order_lines(&url, KEY_A, "lines", &good);
+    assert_eq!((again.status, header(&again, "location")), (200, Some(path.as_str())));
+    let other = order_lines(&url, KEY_A, "lines", &good.replace("1.00", "1.01"));
+    assert_eq!((other.status, code(&other).as_str()), (422, "idempotency.reused"));
+    let single = order(&url, KEY_A, "lines", &payment("1.00", "L-1"));
+    assert_eq!((single.status, code(&single).as_str()), (422, "idempotency.reused"), "a key is one call's");
+    assert_eq!(runtime.block_on(ledger.balance("bank-a", None)), before - 400);
+
+    let orders = get(&url, &format!("{path}/orders"), KEY_A).json();
+    let of =
+        |field: &str| orders["orders"].as_array().unwrap().iter().map(|order| order[field].clone()).collect::<Vec<_>>();
+    assert_eq!(of("end_to_end_id"), ["L-1", "L-2", "L-3", "L-4"]);
+    assert_eq!(of("status"), ["ACSC", "RJCT", "ACSC", "RJCT"]);
+    let codes: Vec<Value> = of("reason").iter().map(|reason| reason["code"].clone()).collect();
+    assert_eq!(codes, [Value::Null, json!("AC03"), Value::Null, json!("AM04")]);
+    assert_eq!(orders["next"], Value::Null);
+    assert_eq!(get(&url, &format!("{path}/orders?from=3"), KEY_A).json()["orders"].as_array().unwrap().len(), 1);
+    for query in ["from=-1", "from=9223372036854775808", "after=1"] {
+        assert_eq!(get(&url, &format!("{path}/orders?{query}"), KEY_A).status, 400, "{query}");
+    }
+    assert_eq!(get(&url, &format!("{path}/orders"), KEY_B).status, 404, "another tenant's");
+    let written = get_as(&url, &format!("{path}/orders"), KEY_A, "Accept: text/csv\r\n");
+    let rows: Vec<Vec<&str>> = written.body.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!((rows.len(), rows[0][1], rows[1][2]), (5, "payer", "'=Bruno"), "{written:?}");
+    assert_eq!((rows[2][11], rows[2][12], rows[2][13]), ("refused", "RJCT", "AC03"), "{written:?}");
+
+    // For a regulator: who paid whom, who made it, and where it is on the ledger.
+    let uetr = of("uetr")[0].as_str().unwrap().to_owned();
+    let view = |view: &str, key: &str| get(&url, &format!("/v1/payments/{uetr}/journey?view={view}"), key);
+    wait_for("the entry", || view("regulator", KEY_A).json()["record"]["entries"].get(0).map(|_| ()));
+    let told = view("regulator", KEY_A).json();
+    assert_eq!(told["record"]["makers"], json!(["bank-a"]), "{told}");
+    let party = |side: &str| told["record"]["orders"][0][side]["number"].clone();
+    assert_eq!((party("debtor"), party("creditor")), (json!(IBAN_A), json!(IBAN_B)));
+    assert_eq!(told["record"]["entries"][0]["side"], "DBIT");
+    assert!(view("full", KEY_A).json().get("record").is_none());
+    assert_eq!(view("everything", KEY_A).status, 400);
+    assert!(gateway.stop().success());
+}
+
+/// A bank's queue in a scheme of settlement that clears the euro.
+#[test]
+fn what_waits_in_a_banks_queue_is_told_with_its_liquidity() {
+    let ledger = Ledger::start();
+    let arguments = ledger.configured(None);
+    let gateway = Running::start(florin(arguments.iter()));
+    let url = gateway.text("url");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let path = format!("/v1/accounts/{IBAN_A}/liquidity");
+    assert_eq!(get(&url, &path, KEY_A).json(), json!({ "schemes": [] }), "there is no scheme yet");
+
+    let balance = runtime.block_on(ledger.balance("bank-a", None));
+    let (free, limit) = (U256::from(10_000), U256::from(99_999));
+    let create = ISettlement::createSchemeCall { token: ledger.token(), bypassFifo: false, defaultRule: 0 };
+    runtime.block_on(ledger.act("central-bank", SETTLEMENT_ADDRESS, create));
+    for bank in ["bank-a", "bank-b"] {
+        let admit = ISettlement::admitParticipantCall { schemeId: 1, account: ledger.address(bank) };
+        runtime.block_on(ledger.act("central-bank", SETTLEMENT_ADDRESS, admit));
+        runtime.block_on(ledger.act(bank, SETTLEMENT_ADDRESS, ISettlement::joinCall { schemeId: 1 }));
+    }
+    runtime.block_on(ledger.act(
+        "bank-a",
+        SETTLEMENT_ADDRESS,
+        ISettlement::setReserveCall { schemeId: 1, amount: U256::from(balance) - free },
+    ));
+    runtime.block_on(ledger.act(
+        "bank-a",
+        SETTLEMENT_ADDRESS,
+        ISettlement::setMultilateralLimitCall { schemeId: 1, amount: limit },
+    ));
+    let now_ms = u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    let open = ISettlement::openDayCall { schemeId: 1, valueDate: 20_300_102, cutOffMs: now_ms + 3_600_000 };
+    runtime.block_on(ledger.act("central-bank", SETTLEMENT_ADDRESS, open));
+    for number in 1..=20u8 {
+        let (amount, priority) = (U256::from(15_000 + u32::from(number)), if number == 20 { 1 } else { 2 });
+        let reference = B256::repeat_byte(number);
+        let submit = ISettlement::submitCall {
+            schemeId: 1,
+            creditor: ledger.address("bank-b"),
+            amount,
+            priority,
+            instructionReference: reference,
+        };
+        runtime.block_on(ledger.act("bank-a", SETTLEMENT_ADDRESS, submit));
+    }
+    runtime.block_on(ledger.act("bank-a", SETTLEMENT_ADDRESS, ISettlement::holdInstructionCall { instructionId: 1 }));
+
+    let told = get(&url, &path, KEY_A).json();
+    let scheme = &told["schemes"][0];
+    for (field, expected) in [
+        ("scheme", json!(1)),
+        ("currency", json!("EUR")),
+        ("status", json!("active")),
+        ("limit", json!("999.99")),
+        ("net", json!("0.00")),
+        ("queued", json!(19)),
+        ("queued_in", json!("0.00")),
+    ] {
+        assert_eq!(scheme[field], expected, "{field}: {told}");
+    }
+    assert_eq!((&scheme["day"]["value_date"], &scheme["day"]["phase"]), (&json!(20_300_102), &json!("open")));
+    assert_eq!(
+        scheme["credit"],
+        json!({ "outstanding": "0.00", "available": "0.00", "shortfall": "0.00", "overdue": false })
+    );
+    let queue = scheme["queue"].as_array().unwrap();
+    assert_eq!(queue.len(), 16, "{told}");
+    let first = &queue[0];
+    assert_eq!(
+        (&first["instruction"], &first["priority"], &first["amount"]),
+        (&json!(20), &json!("high"), &json!("150.20"))
+    );
+    assert_eq!((&first["creditor_bic"], &first["state"]), (&json!("BNPAFRPPXXX"), &json!("queued")));
+    assert_eq!(queue[1]["instruction"], 2, "what is on hold stands last");
+    let other = get(&url, &format!("/v1/accounts/{IBAN_B}/liquidity"), KEY_B).json();
+    assert_eq!(
+        (&other["schemes"][0]["queued_in"], &other["schemes"][0]["queue"]),
+        (&scheme["queued_out"], &json!([])),
+        "{other}"
+    );
+    assert_eq!(get(&url, &path, KEY_B).status, 404, "another tenant's");
     assert!(gateway.stop().success());
 }
 

@@ -5,17 +5,20 @@ use super::{
     document::{Read, Unknown},
     parts::{Asked, Named},
     problem::Problem,
-    told::OrderTold,
+    told::{DecidedTold, EntryTold, OrderTold, decided},
     versioned,
 };
 use crate::{
-    access::Caller,
+    access::{Caller, Right},
     exceptions::as_they_are,
     identity::time_text,
     order::State as OrderState,
     store::{Entry, Order, Side},
 };
-use axum::{extract::State, http::HeaderMap};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use florin_history::sql::Work;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -69,6 +72,30 @@ pub(super) struct JourneyTold {
     currency: Option<String>,
     /// Steps, oldest first.
     steps: Vec<StepTold>,
+    /// What a regulator is told beside the steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<RecordTold>,
+}
+
+/// Who paid whom, who decided, and where it stands on the ledger: what a regulator holds against a node of its own.
+#[derive(Serialize, ToSchema)]
+struct RecordTold {
+    /// Chain id of the ledger.
+    chain_id: u64,
+    /// Who sent the message: a name, `files` for the watched directory, or nobody whose name is known. One for each order.
+    makers: Vec<Option<String>>,
+    /// Orders with their parties, and every decision over them.
+    orders: Vec<DecidedTold>,
+    /// Movements on accounts of the tenant, each with its transaction on the ledger.
+    entries: Vec<EntryTold>,
+}
+
+/// For whom the way is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Bank,
+    Customer,
+    Regulator,
 }
 
 #[derive(Default, Deserialize)]
@@ -85,7 +112,7 @@ type Timed = (u64, StepTold);
     get, path = "/v1/payments/{uetr}/journey", tag = "payments", operation_id = "journey", security(("key" = [])),
     params(
         ("uetr" = String, Path, description = "UETR of the payment"),
-        ("view" = Option<String>, Query, description = "`full`, or `customer`: states in plain words, and nothing of messages, keys and the ledger")
+        ("view" = Option<String>, Query, description = "`full`; `customer`: states in plain words, and nothing of messages, keys and the ledger; `regulator`, for auditors alone: parties, makers and decisions too, and what is needed to find it on the ledger")
     ),
     responses((status = 200, description = "The steps, oldest first", body = JourneyTold), (status = 304, description = "Nothing changed"), Read, Unknown)
 )]
@@ -96,10 +123,16 @@ pub(super) async fn journey(
     Asked(View { view }): Asked<View>,
     headers: HeaderMap,
 ) -> Answered {
-    let is_customer = match view.as_deref() {
-        None | Some("full") => false,
-        Some("customer") => true,
-        Some(_) => return Err(Problem::parameter("view", "full or customer")),
+    let reader = match view.as_deref() {
+        None | Some("full") => Reader::Bank,
+        Some("customer") => Reader::Customer,
+        Some("regulator") if caller.may(Right::Audit) => Reader::Regulator,
+        Some("regulator") => {
+            let detail = "the regulator's view needs the right Audit, which the role auditor gives";
+            let next = "ask with the key of an auditor, or for another view";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "access.right", detail, next));
+        }
+        Some(_) => return Err(Problem::parameter("view", "full, customer or regulator")),
     };
     let named = crate::Uetr::parse(&uetr).ok_or_else(|| Problem::unknown("payment", &uetr))?.to_string();
     let store = &api.shared.store;
@@ -114,14 +147,31 @@ pub(super) async fn journey(
     steps.extend(entries.iter().map(of_entry));
     steps.sort_by_key(|(time_ms, _)| *time_ms);
     let mut steps: Vec<StepTold> = steps.into_iter().map(|(_, step)| step).collect();
-    if is_customer {
+    if reader == Reader::Customer {
         steps = for_customer(steps);
     }
     let mut told = head(&api, named, orders.last(), entries.first(), steps)?;
-    if is_customer {
-        told.state = customer_word(told.state);
+    match reader {
+        Reader::Bank => {}
+        Reader::Customer => told.state = customer_word(told.state),
+        Reader::Regulator => told.record = Some(record(&api, &mut work, &orders, &entries).await?),
     }
     versioned(&headers, &told)
+}
+
+async fn record(api: &Api, work: &mut Work, orders: &[Order], entries: &[Entry]) -> Result<RecordTold, Problem> {
+    let (store, book) = (&api.shared.store, &api.shared.book);
+    let (mut makers, mut told) = (Vec::with_capacity(orders.len()), Vec::with_capacity(orders.len()));
+    for order in orders {
+        makers.push(store.maker_of(work, order.message).await?);
+        told.push(decided(api, work, order).await?);
+    }
+    Ok(RecordTold {
+        chain_id: api.shared.chain.chain_id,
+        makers,
+        orders: told,
+        entries: entries.iter().map(|entry| EntryTold::new(book, entry)).collect(),
+    })
 }
 
 fn head(
@@ -134,13 +184,13 @@ fn head(
     let book = &api.shared.book;
     if let Some(order) = order {
         let OrderTold { state, status, amount, currency, .. } = OrderTold::new(book, order);
-        return Ok(JourneyTold { uetr, state, status, amount, currency, steps });
+        return Ok(JourneyTold { uetr, state, status, amount, currency, steps, record: None });
     }
     let entry = entry.ok_or_else(|| Problem::unknown("payment", &uetr))?;
     let currency = book.token_at(entry.token).map(|token| token.currency.clone());
     let amount = currency.as_deref().and_then(|currency| book.decimal(currency, entry.amount));
     let (state, status) = (OrderState::Settled.name(), OrderState::Settled.status());
-    Ok(JourneyTold { uetr, state, status, amount, currency, steps })
+    Ok(JourneyTold { uetr, state, status, amount, currency, steps, record: None })
 }
 
 /// The steps of an order: its message, its states, the answers to it.

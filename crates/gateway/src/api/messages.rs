@@ -147,7 +147,7 @@ async fn content(api: &Api, answer: Answer, json: bool) -> Answered {
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
-async fn find_message(api: &Api, caller: &Caller, number: u64) -> Result<MessageRow, Problem> {
+pub(super) async fn find_message(api: &Api, caller: &Caller, number: u64) -> Result<MessageRow, Problem> {
     let mut work = api.shared.store.read().await?;
     let found = api.shared.store.message(&mut work, &caller.tenant, number).await?;
     found.ok_or_else(|| Problem::unknown("message", &number.to_string()))
@@ -165,10 +165,15 @@ pub(super) async fn message(
     Named(number): Named,
 ) -> Answered {
     let row = find_message(&api, &caller, number_of("message", &number)?).await?;
+    Ok(Json(told(&api, row).await?).into_response())
+}
+
+/// A message with its orders by state.
+pub(super) async fn told(api: &Api, row: MessageRow) -> Result<MessageTold, Problem> {
     let mut work = api.shared.store.read().await?;
     let counts = api.shared.store.states_of(&mut work, row.number).await?;
     let answers = api.shared.store.answers_about(&mut work, row.number).await?;
-    Ok(Json(MessageTold::new(row, &counts, &answers)).into_response())
+    Ok(MessageTold::new(row, &counts, &answers))
 }
 
 /// The latest answer to a message

@@ -5,10 +5,13 @@
 mod accounts;
 mod approvals;
 mod audit;
+mod batches;
 mod document;
 mod events;
 mod guard;
 mod journey;
+mod lines;
+mod liquidity;
 mod messages;
 mod parts;
 mod payments;
@@ -71,7 +74,9 @@ fn of_callers() -> OpenApiRouter<Api> {
         .routes(routes!(messages::take_message))
         .routes(routes!(messages::message))
         .routes(routes!(messages::answer))
+        .routes(routes!(batches::orders))
         .routes(routes!(payments::order_payment))
+        .routes(routes!(batches::order_batch))
         .routes(routes!(search::payments))
         .routes(routes!(payment))
         .routes(routes!(journey::journey))
@@ -79,6 +84,7 @@ fn of_callers() -> OpenApiRouter<Api> {
         .routes(routes!(messages::notification))
         .routes(routes!(accounts::accounts))
         .routes(routes!(accounts::account))
+        .routes(routes!(liquidity::account_liquidity))
         .routes(routes!(statements::account_statement))
         .routes(routes!(accounts::participants))
         .routes(routes!(approvals::approvals))

@@ -18,6 +18,7 @@ use crate::{
     request::{PaymentRequest, Wrong, of_message},
     store::{Requested, Sender},
 };
+use alloy_primitives::B256;
 use axum::{
     Json,
     body::Body,
@@ -31,7 +32,7 @@ use serde::Deserialize;
 /// A payment is small.
 const BODY_BYTES_MAX: usize = 16 << 10;
 /// Characters of an `Idempotency-Key`.
-const KEY_CHARS_MAX: usize = 255;
+pub(super) const KEY_CHARS_MAX: usize = 255;
 
 /// How it is ordered.
 #[derive(Deserialize)]
@@ -41,12 +42,12 @@ pub(super) struct How {
     dry_run: bool,
 }
 
-/// A payment that was read and held to the rules, and is nothing else yet.
+/// What was asked for, held to the rules, and nothing else yet.
 pub(super) struct Asking {
     /// What the call is known by.
-    name: String,
-    content: String,
-    pub(super) accepted: Accepted,
+    pub(super) name: String,
+    /// The message that it becomes.
+    pub(super) content: String,
     pub(super) now_ms: u64,
 }
 
@@ -93,16 +94,16 @@ pub(super) async fn order_payment(
     };
     let uetr = request.uetr_under(&caller.tenant, &name);
     // A dry run meets a key that was used for something else, too.
-    let known = find(&api, &caller, &name, &request).await?;
+    let known = find(&api, &caller, &name, request.digest()).await?;
     if let Some(number) = known.filter(|_| !how.dry_run) {
         return respond(&api, &caller, (number, true), uetr, &headers).await;
     }
-    let asking = hold_to_rules(&api, &caller, name, &request)?;
+    let (asking, accepted) = hold_to_rules(&api, &caller, name, &request)?;
     if how.dry_run {
-        return Ok(Json(preview::preview(&api, &caller, &asking).await?).into_response());
+        return Ok(Json(preview::preview(&api, &caller, &accepted, asking.now_ms).await?).into_response());
     }
-    let (number, known) = take(&api, &caller, &asking, &request).await?;
-    drop(asking);
+    drop(accepted);
+    let (number, known) = take(&api, &caller, &asking, request.digest()).await?;
     respond(&api, &caller, (number, known), uetr, &headers).await
 }
 
@@ -138,27 +139,31 @@ fn read(content: &[u8]) -> Result<PaymentRequest, Problem> {
     if wrong.is_empty() { Ok(request) } else { Err(Problem::flawed(wrong.iter().map(flaw).collect())) }
 }
 
-fn flaw(wrong: &Wrong) -> Flaw {
+pub(super) fn flaw(wrong: &Wrong) -> Flaw {
     let Wrong { code, path, text, value } = wrong;
     Flaw { code: (*code).into(), path: path.clone(), text: text.clone(), value: value.clone() }
 }
 
 /// The message of a call that is known.
-async fn find(api: &Api, caller: &Caller, name: &str, request: &PaymentRequest) -> Result<Option<u64>, Problem> {
+pub(super) async fn find(api: &Api, caller: &Caller, name: &str, asked: B256) -> Result<Option<u64>, Problem> {
     let mut work = api.shared.store.read().await?;
-    let known = api.shared.store.request(&mut work, &caller.tenant, name).await?;
-    same(known, request)
+    same(api.shared.store.request(&mut work, &caller.tenant, name).await?, asked)
 }
 
 /// A name that is known is known for what was asked under it.
-fn same(known: Option<Requested>, request: &PaymentRequest) -> Result<Option<u64>, Problem> {
+fn same(known: Option<Requested>, asked: B256) -> Result<Option<u64>, Problem> {
     match known {
-        Some(known) if known.digest != request.digest() => Err(Problem::reused()),
+        Some(known) if known.digest != asked => Err(Problem::reused()),
         known => Ok(known.map(|known| known.message)),
     }
 }
 
-fn hold_to_rules(api: &Api, caller: &Caller, name: String, request: &PaymentRequest) -> Result<Asking, Problem> {
+fn hold_to_rules(
+    api: &Api,
+    caller: &Caller,
+    name: String,
+    request: &PaymentRequest,
+) -> Result<(Asking, Accepted), Problem> {
     let now_ms = now_ms();
     let (content, _) = request.message(&api.shared.book, &caller.tenant, &name, now_ms);
     let told = |problems: &[florin_iso20022::Problem]| {
@@ -169,15 +174,16 @@ fn hold_to_rules(api: &Api, caller: &Caller, name: String, request: &PaymentRequ
     if let Some(problems) = accepted.refused.values().next() {
         return Err(told(problems));
     }
-    Ok(Asking { name, content, accepted, now_ms })
+    Ok((Asking { name, content, now_ms }, accepted))
 }
 
-/// Makes the call and its message durable, in one.
-async fn take(api: &Api, caller: &Caller, asking: &Asking, request: &PaymentRequest) -> Result<(u64, bool), Problem> {
+/// Makes the call and its message durable, in one. `asked` is the digest of what was sent. The number of the message, and whether it
+/// was known.
+pub(super) async fn take(api: &Api, caller: &Caller, asking: &Asking, asked: B256) -> Result<(u64, bool), Problem> {
     let store = &api.shared.store;
     let mut work = store.write().await?;
     // Somebody may have been first.
-    if let Some(number) = same(store.request(&mut work, &caller.tenant, &asking.name).await?, request)? {
+    if let Some(number) = same(store.request(&mut work, &caller.tenant, &asking.name).await?, asked)? {
         return Ok((number, true));
     }
     let sender = Sender { tenant: &caller.tenant, maker: &caller.name, file: None };
@@ -187,7 +193,7 @@ async fn take(api: &Api, caller: &Caller, asking: &Asking, request: &PaymentRequ
         Arrival::Known(number) => (number, true),
         Arrival::Busy => return Err(Problem::busy("too much waits to be worked on")),
     };
-    let requested = Requested { digest: request.digest(), message: number };
+    let requested = Requested { digest: asked, message: number };
     store.add_request(&mut work, &caller.tenant, &asking.name, &requested, asking.now_ms).await?;
     store.commit(work, "ordered").await?;
     Ok((number, known))

@@ -109,6 +109,9 @@ impl Operation<'_> {
         if !content["application/xml"].is_null() {
             return Some(("application/xml", example.to_owned()));
         }
+        if let Some(lines) = content["text/csv"]["example"].as_str() {
+            return Some(("text/csv", lines.to_owned()));
+        }
         let reference = content["application/json"]["schema"]["$ref"].as_str()?.strip_prefix('#')?;
         let shown = &document.pointer(reference)?["example"];
         Some(("application/json", format!("{shown:#}")))

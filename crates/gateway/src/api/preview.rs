@@ -2,7 +2,6 @@
 
 use super::{
     Api,
-    payments::Asking,
     problem::Problem,
     told::{OrderTold, ReasonTold},
 };
@@ -12,6 +11,7 @@ use crate::{
 };
 use alloy_primitives::U256;
 use florin_client::ClientError;
+use florin_iso20022::Accepted;
 use florin_modules::{PAYMENT_ADDRESS, token::spendable_units};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -45,10 +45,15 @@ pub(super) struct PreviewTold {
     order: OrderTold,
 }
 
-pub(super) async fn preview(api: &Api, caller: &Caller, asking: &Asking) -> Result<PreviewTold, Problem> {
+pub(super) async fn preview(
+    api: &Api,
+    caller: &Caller,
+    accepted: &Accepted,
+    now_ms: u64,
+) -> Result<PreviewTold, Problem> {
     let shared = &api.shared;
-    let context = plan::Context { book: &shared.book, tenant: &caller.tenant, message: 0, now_ms: asking.now_ms };
-    let order = plan::orders(&asking.accepted, &context).and_then(|mut orders| orders.pop());
+    let context = plan::Context { book: &shared.book, tenant: &caller.tenant, message: 0, now_ms };
+    let order = plan::orders(accepted, &context).and_then(|mut orders| orders.pop());
     let mut order = order.ok_or_else(Problem::fault)?;
     if order.state != State::Refused {
         let mut work = shared.store.read().await?;

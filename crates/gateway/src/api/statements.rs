@@ -3,6 +3,7 @@
 use super::{
     Answered, Api, READ_WAIT,
     document::{Read, Unknown},
+    lines::{self, Lines},
     parts::{Asked, Named, accepts},
     problem::Problem,
     search_turn,
@@ -62,8 +63,8 @@ pub(super) async fn account_statement(
     let begins_ms = day_begins_ms(&day).filter(|begins| *begins <= now && day.len() == 10);
     let begins_ms = begins_ms.ok_or_else(|| Problem::parameter("day", "a day that has begun, as YYYY-MM-DD"))?;
     if accepts(&headers, "csv") {
-        let lines = make_statement(&api, holder, token, begins_ms, now, |day| csv(&api.shared.book, day)).await?;
-        return Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], lines).into_response());
+        let text = make_statement(&api, holder, token, begins_ms, now, |day| csv(&api.shared.book, day)).await?;
+        return Ok(lines::respond(text));
     }
     let xml = make_statement(&api, holder, token, begins_ms, now, |day| Ok(statement(day, now)?)).await?;
     Ok(([(header::CONTENT_TYPE, "application/xml")], xml).into_response())
@@ -117,16 +118,22 @@ async fn make_statement(
 fn csv(book: &Book, day: &Day<'_>) -> Result<String, Problem> {
     let currency = day.token.currency.as_str();
     let money = |minor| book.decimal(currency, minor).ok_or_else(Problem::fault);
-    let mut lines = String::from(
-        "line,time,side,amount,currency,uetr,end_to_end_id,counterparty,counterparty_number,remittance,block,transaction\n",
-    );
-    let mut write = |fields: [&str; 12]| {
-        let fields: Vec<String> = fields.into_iter().map(quoted).collect();
-        lines.push_str(&fields.join(","));
-        lines.push('\n');
-    };
+    let mut lines = Lines::new([
+        "line",
+        "time",
+        "side",
+        "amount",
+        "currency",
+        "uetr",
+        "end_to_end_id",
+        "counterparty",
+        "counterparty_number",
+        "remittance",
+        "block",
+        "transaction",
+    ])?;
     let (begins, closing) = (time_text(day.from_ms), money(day.closing)?);
-    write(["opening", &begins, "", &money(day.opening)?, currency, "", "", "", "", "", "", ""]);
+    lines.write(["opening", &begins, "", &money(day.opening)?, currency, "", "", "", "", "", "", ""])?;
     for entry in day.entries {
         let details = &entry.details;
         let (name, number) = match entry.side {
@@ -139,37 +146,21 @@ fn csv(book: &Book, day: &Day<'_>) -> Result<String, Problem> {
         let remittance = details.remittance.join(" ");
         let [uetr, reference, name, number] = [&entry.uetr, &details.end_to_end, name, number].map(text);
         let side = entry.side.name();
-        write(["entry", &time, side, &amount, currency, &uetr, &reference, &name, &number, &remittance, &block, &hash]);
+        lines.write([
+            "entry",
+            &time,
+            side,
+            &amount,
+            currency,
+            &uetr,
+            &reference,
+            &name,
+            &number,
+            &remittance,
+            &block,
+            &hash,
+        ])?;
     }
-    write(["closing", "", "", &closing, currency, "", "", "", "", "", "", ""]);
-    Ok(lines)
-}
-
-/// A field of a line. What others wrote never begins as a formula does, which a spreadsheet would run.
-fn quoted(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_others_wrote_is_one_field_and_no_formula() {
-        for (text, field) in [
-            ("plain", "plain"),
-            ("a,b", "\"a,b\""),
-            ("say \"no\"", "\"say \"\"no\"\"\""),
-            ("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("@x", "'@x"),
-            ("two\nlines", "\"two\nlines\""),
-            ("", ""),
-        ] {
-            assert_eq!(quoted(text), field, "{text}");
-        }
-    }
+    lines.write(["closing", "", "", &closing, currency, "", "", "", "", "", "", ""])?;
+    lines.into_text()
 }

@@ -256,7 +256,7 @@ impl Service {
     }
 
     fn screening(&self, store: &Store) -> Screening {
-        let euro = TokenEntry { currency: "EUR".into(), address: Address::repeat_byte(9), digits: 2 };
+        let euro = TokenEntry { currency: "EUR".into(), address: Address::repeat_byte(9), digits: 2, scheme: None };
         let book = crate::book::Book::new(&[], vec![euro], &Default::default()).unwrap();
         let key = Some("a key of ours".to_owned().into());
         let config = ScreeningConfig { url: self.url.clone(), key, timeout_ms: 2_000, roots: Roots::System };

@@ -292,6 +292,18 @@ impl Store {
         self.orders(work, "WHERE message = $1 ORDER BY item", vec![number(message)]).await
     }
 
+    /// Orders of a message from a place on, in its order.
+    pub(crate) async fn orders_from(
+        &self,
+        work: &mut Work,
+        message: u64,
+        from: u64,
+        limit: u64,
+    ) -> Result<Vec<Order>, GatewayError> {
+        let values = vec![number(message), number(from), number(limit)];
+        self.orders(work, "WHERE message = $1 AND item >= $2 ORDER BY item LIMIT $3", values).await
+    }
+
     /// How many orders of a message are in each state. One that is the same as another has that one's.
     pub(crate) async fn states_of(&self, work: &mut Work, message: u64) -> Result<BTreeMap<State, u64>, GatewayError> {
         let own = "SELECT state, COUNT(*) FROM orders WHERE message = $1 GROUP BY state";

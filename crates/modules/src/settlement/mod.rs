@@ -53,8 +53,8 @@ pub use scheme::{
 };
 pub use views::{
     Waiting, bilateral_limit_of, collateral_of, credit_line_of, credit_of, day_of, figures_of, forecast, funds_of,
-    instruction_by_reference, instruction_of, liquidity_of, participant_at, participant_of, pledge_of, position_of,
-    ratios_of, run_of, scheme_of, schemes_made, waiting_of, window_of,
+    instruction_by_reference, instruction_of, is_participant, liquidity_of, participant_at, participant_of, pledge_of,
+    position_of, queue_of, ratios_of, run_of, scheme_of, schemes_made, waiting_of, window_of,
 };
 pub use window::{
     abort_window, assign, close_window, open_window, prefund, settle_window, start_settlement, withdraw_prefund,

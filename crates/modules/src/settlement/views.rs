@@ -6,9 +6,9 @@ use super::{
     ISettlement,
     board::marks_of,
     book::{Book, Seat, net_outflow},
-    codes::{self, FORECAST_MAX, URGENT, phase, status, window as state},
+    codes::{self, FORECAST_MAX, LANES, URGENT, phase, status, window as state},
     credit,
-    lanes::{Walk, standing},
+    lanes::{Walk, id_at, standing},
     later,
     layout::{Flows, Instruction, layout},
     queue::existing,
@@ -98,6 +98,15 @@ pub fn bilateral_limit_of(
     Ok(ISettlement::bilateralLimitOfReturn { amount, netOutflow: signed_word(net) })
 }
 
+/// Whether an account was ever admitted to a scheme; not if there is no such scheme.
+pub fn is_participant(context: &mut Context<'_>, scheme: u64, account: Address) -> Result<bool, Failure> {
+    if scheme == 0 || scheme > schemes_made(context)? {
+        return Ok(false);
+    }
+    let book = Book::read(context, scheme)?;
+    Ok(book.find(context, account)?.is_some())
+}
+
 /// What a participant has, what is queued, what flowed today.
 pub fn liquidity_of(
     context: &mut Context<'_>,
@@ -148,6 +157,26 @@ pub fn funds_of(
         redemptions,
         bonds,
     })
+}
+
+/// Numbers of the instructions that stand in a participant's queue, in its order and then those on hold: at most so many, found in as many
+/// places of each lane. What a run has settled and not sealed yet is among them: [`instruction_of`] says so.
+pub fn queue_of(context: &mut Context<'_>, scheme: u64, account: Address, most: usize) -> Result<Vec<u64>, Failure> {
+    let book = Book::read(context, scheme)?;
+    let seat = known(context, &book, account)?;
+    let lanes = seat.place.lanes.read(context)?;
+    let mut found = Vec::new();
+    for lane in 0..LANES {
+        let (head, tail) = lanes.bounds(lane);
+        for position in (head..tail).take(most) {
+            match id_at(context, &book, seat.index, lane, position)? {
+                0 => {}
+                id => found.push(id),
+            }
+        }
+    }
+    found.truncate(most);
+    Ok(found)
 }
 
 /// An instruction.

@@ -91,8 +91,22 @@ fn what_waits_is_counted_with_its_value_and_time() {
     assert_eq!((one.wait_ms, one.spendable), (70, 10));
     let two = waiting(&mut scheme, 1);
     assert_eq!((two.queued, two.outward, two.inward, two.wait_ms), (0, 0, 40, 0));
+    let queue = |scheme: &mut Scheme, number, most| {
+        scheme.ledger.run(OPERATOR, |context| super::super::queue_of(context, 1, account(number), most)).unwrap()
+    };
+    assert_eq!(
+        (queue(&mut scheme, 1, 9), queue(&mut scheme, 1, 1), queue(&mut scheme, 2, 9)),
+        (vec![1, 2], vec![1], vec![])
+    );
+    let admitted = |scheme: &mut Scheme, number, of: u64| {
+        scheme.ledger.run(OPERATOR, |context| super::super::is_participant(context, of, account(number))).unwrap()
+    };
+    for (number, of, is) in [(1, 1, true), (9, 1, false), (1, 0, false), (1, 2, false), (1, u64::MAX, false)] {
+        assert_eq!(admitted(&mut scheme, number, of), is, "{number} {of}");
+    }
     scheme.give(1, 30);
     scheme.release(1);
+    assert_eq!(queue(&mut scheme, 1, 9), [2]);
     let one = waiting(&mut scheme, 0);
     assert_eq!((one.queued, one.outward, one.wait_ms, one.spendable), (1, 50, 40, 0));
 }
