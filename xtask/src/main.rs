@@ -14,6 +14,7 @@ mod arguments;
 mod check;
 mod counts;
 mod debian;
+mod disk;
 mod e2e;
 mod generate;
 mod peers;
@@ -70,7 +71,7 @@ fn test(workspace: &Workspace, selection: &Selection, report: &mut Report) {
         let built = if selection.rust { rust_tests::build(workspace) } else { e2e::build(workspace) };
         built.map_or_else(Outcome::broken, |()| Outcome::held())
     };
-    if !report.step("release build", build) {
+    if !report.step("room on the disk", || disk::has_room(workspace)) || !report.step("release build", build) {
         return;
     }
     if selection.nightly {
