@@ -306,10 +306,54 @@ fn a_validator_comes_back(place: &Place, demo: Running) {
         role
     };
     assert_eq!(role(), "validator");
+    an_old_copy_votes_for_nothing_again(place, &demo, &victim, &dir);
     std::fs::remove_dir_all(format!("{dir}/data/florin-simplex")).unwrap();
     assert_eq!(role(), "follower");
     an_image_from_before_the_first_vote_does_not_vote(&victim, &dir);
     assert!(demo.stop().success());
+}
+
+/// A copy of everything, put back after the validator has voted on: as it was, and as the documentation says that one puts it back.
+fn an_old_copy_votes_for_nothing_again(place: &Place, demo: &Running, victim: &Value, dir: &str) {
+    let (data, image) = (format!("{dir}/data"), place.at("image"));
+    copy(Path::new(&data), Path::new(&image));
+    let url = demo.text("rpc_url");
+    let again = start_again(victim);
+    place.pay(&url, "4");
+    assert!(again.stop().success());
+    // From here on the network goes on without it.
+    let other = start_again(&demo.value["validators"][2]);
+    for knows_its_votes in [true, false] {
+        std::fs::remove_dir_all(&data).unwrap();
+        copy(Path::new(&image), Path::new(&data));
+        if !knows_its_votes {
+            std::fs::remove_file(format!("{data}/votes.json")).unwrap();
+        }
+        let mut again = start_again(victim);
+        if knows_its_votes {
+            assert_eq!(again.text("role"), "validator", "it looks as if it had been stopped");
+            assert_eq!(again.next_line()["role"], "follower", "the others have heard later votes of it");
+        } else {
+            assert_eq!(again.text("role"), "follower");
+        }
+        assert_eq!(again.next_line()["role"], "validator", "a block made since shows that its votes are past");
+        let paid = place.pay(&url, "5");
+        reaches(&again.text("rpc_url"), paid["block_number"].as_u64().unwrap());
+        assert!(again.stop().success());
+    }
+    assert!(other.stop().success());
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let (path, place) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &place);
+        } else {
+            std::fs::copy(path, place).unwrap();
+        }
+    }
 }
 
 /// What the ceremony left, put back when the share has long been used.

@@ -49,8 +49,8 @@ pub struct NodeConfig {
     /// A finalisation of this network at or below whose view nothing is ever voted for here: that of a validator whose
     /// record of votes begins anew (`specs/backup.md`, "Never twice"). `None` where it has all its votes.
     pub floor: Option<Finalization>,
-    /// Why this validator is to vote for the first time above the floor. Then it first asks the others whether the network has
-    /// begun without it, and votes only if not; see [`crate::Node::begun_before`]. `None` where it knows its votes.
+    /// What this validator believes of its votes above the floor. It asks the others about that before it votes, and does not vote where
+    /// they know better; see [`crate::Node::begun_before`]. `None` where it is not to ask.
     pub beginning: Option<Beginning>,
     /// Whether the node signs nothing as long as it runs, whatever shares of the key it has stored: its record of votes is
     /// lost and it does not know yet which ones are past.

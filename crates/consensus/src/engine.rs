@@ -173,7 +173,7 @@ where
     let changing = starting.changing(&peers, &blocker, floor.as_ref()).await?;
     let Delivered { automaton, stateful, actors } =
         starting.deliver(archives, plan, state, (buffer, missing), changing).await;
-    let gate = starting.answer_samples(sample, blocker.clone());
+    let gate = starting.answer_samples(sample, blocker.clone()).await?;
     let heard =
         |channel: (S, R), sightings| (channel.0, Heard::new(channel.1, sightings, starting.context.child("heard")));
     let votes = heard(votes, Some(starting.observed.sightings.clone()));
@@ -215,7 +215,7 @@ struct Agreement<E: Runtime, B, S, R> {
     automaton: Automaton<E>,
     /// The certificate at which a copied state began; genesis where it was not copied.
     floor: Option<Finalization>,
-    /// Opens when this validator may cast its first vote; absent where it has voted, or never does.
+    /// Opens when this validator may vote; absent where it is not to ask, or never votes.
     gate: Option<Gate>,
     blocker: B,
     votes: (S, Heard<R, E>),

@@ -76,6 +76,11 @@ impl Witness {
         }
     }
 
+    /// The latest vote of a validator that was heard here. Whether it signed that vote is not asked.
+    pub(crate) fn latest(&self, validator: &B256) -> Option<SignedVote> {
+        self.views.lock().latest(validator)
+    }
+
     fn note(&mut self, epoch: Epoch, signer: Participant, vote: SignedVote) {
         let Some(validator) = self.member(epoch, signer) else { return };
         let noted = self.views.lock().note(validator, vote);

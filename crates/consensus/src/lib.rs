@@ -37,6 +37,7 @@ mod execution;
 mod gossip;
 mod inbox;
 mod joining;
+mod journal;
 pub mod keys;
 mod membership;
 mod metrics;

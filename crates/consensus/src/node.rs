@@ -220,8 +220,8 @@ impl Node {
         self.0.observed.take_evidence()
     }
 
-    /// Resolves with the reason when a validator that was to vote for the first time ([`crate::NodeConfig::beginning`]) finds
-    /// that the network has begun, so that it may have voted before. It has not voted in this process, and will not.
+    /// Resolves with the reason when a validator that was to ask before it votes ([`crate::NodeConfig::beginning`]) finds
+    /// that it may have cast votes that it does not know. It has not voted in this process, and will not.
     pub fn begun_before(&self) -> impl Future<Output = Arc<str>> + Send + use<> {
         self.0.begun_before.clone()
     }

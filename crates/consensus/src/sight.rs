@@ -41,7 +41,8 @@ pub(crate) struct Sightings {
 }
 
 impl Sightings {
-    fn hear(&self, node: B256, now_ms: u64) {
+    /// A vote came from a node, or its wish to vote.
+    pub(crate) fn hear(&self, node: B256, now_ms: u64) {
         self.heard_ms.lock().insert(node, now_ms);
     }
 

@@ -327,6 +327,56 @@ fn new_validators_begin_together_and_a_copy_of_a_new_one_never_votes() {
     });
 }
 
+/// Copies what a stopped node stored under one name to another, as an image of its disk.
+fn copy_storage(directory: &Path, from: &str, to: &str) {
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        let Some(rest) = name.strip_prefix(from) else { continue };
+        let place = directory.join(format!("{to}{rest}"));
+        std::fs::create_dir_all(&place).unwrap();
+        for file in std::fs::read_dir(entry.path()).unwrap().flatten() {
+            std::fs::copy(file.path(), place.join(file.file_name())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_old_copy_of_a_validators_disk_never_votes_and_the_disk_itself_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = directory.path();
+    let mut setup = Setup::new();
+    let again = Some(Beginning::Again);
+    in_directory(storage, |context| async move {
+        let starting = (0..4).map(|index| setup.start_as(&context, index, "node", Some(Beginning::NewShare)));
+        let mut running = futures::future::join_all(starting).await;
+        let nodes: Vec<&Node> = running.iter().map(|(node, _)| node).collect();
+        pay(&context, &mut setup, &nodes, 4).await;
+        let (node, task) = running.remove(3);
+        task.abort();
+        drop(node);
+        copy_storage(storage, "node-3-", "image-3-");
+
+        // Stopped and started again, it goes on voting: the others need it, because another one is gone.
+        let (back, task) = setup.start_as(&context, 3, "node", again).await;
+        let (_, gone) = running.remove(2);
+        let nodes: Vec<&Node> = running.iter().map(|(node, _)| node).chain([&back]).collect();
+        pay(&context, &mut setup, &nodes, 4).await;
+        gone.abort();
+        let before = running[0].0.ledger().head().block.height();
+        until(&context, "blocks with its votes alone", || running[0].0.ledger().head().block.height() > before + 3)
+            .await;
+        assert!(back.begun_before().now_or_never().is_none(), "it knows its votes");
+        task.abort();
+        drop(back);
+
+        // The image is put back. What it has voted for since, the two others have heard.
+        let (image, _task) = setup.start_as(&context, 3, "image", again).await;
+        let reason = image.begun_before().await;
+        assert!(reason.contains("old copy"), "{reason}");
+        assert_eq!(image.status().view, 0, "agreement never began there");
+    });
+}
+
 #[test]
 fn a_single_new_validator_asks_nobody() {
     let directory = tempfile::tempdir().unwrap();

@@ -13,8 +13,8 @@ use commonware_p2p::{
 use commonware_runtime::{Handle, IoBuf, Spawner as _, Supervisor as _, deterministic::Context};
 use commonware_utils::{NZUsize, Probability, channel::oneshot, probability};
 use florin_consensus::{
-    EvidenceReceiver, Node, NodeConfig, NodeSecret, ThresholdShare, deal_from_seed, message_bytes_max, network,
-    start_on,
+    Beginning, EvidenceReceiver, Node, NodeConfig, NodeSecret, ThresholdShare, deal_from_seed, message_bytes_max,
+    network, start_on,
 };
 use florin_types::{B256, Equivocation, Genesis, GenesisNode, NodeRole};
 use futures::FutureExt as _;
@@ -393,9 +393,19 @@ impl Cluster {
         config.history.blocks_retained = 8;
         config.history.blocks_kept = machine.blocks_kept;
         config.contacts = machine.contacts.clone();
+        // Of two programs with one key each is an old copy of the other.
+        config.beginning = machine.is_honest().then_some(Beginning::Again);
+        let waits = machine.condition.was_told();
+        if waits {
+            (config.share, config.abstains) = (None, true);
+        }
         let condition = machine.condition.clone();
         let (started, node) = oneshot::channel();
         let task = context.child("process").spawn(move |context| async move {
+            if waits {
+                let votes = format!("{}-simplex", config.partition_prefix);
+                condition.forget_votes(&context, &votes).await.expect("the simulated disk lets a place go");
+            }
             let result = start_on(Hardware::new(context.child("node"), condition), config, transport).await;
             let node = result.as_ref().ok().cloned();
             let _ = started.send(result.map_err(|error| error.to_string()));
@@ -424,7 +434,8 @@ impl Cluster {
         kept.map_err(|error| error.to_string())
     }
 
-    /// Takes away a machine that ended by itself, and says why. Machines that have come up meanwhile run from now on.
+    /// Takes away a machine that ended by itself, or found that its disk does not know all of its votes, and says why. Machines
+    /// that have come up meanwhile run from now on.
     pub(crate) fn take_ended(&mut self) -> Option<(usize, String)> {
         let mut ended = None;
         for index in self.starting.keys().copied().collect::<Vec<_>>() {
@@ -441,6 +452,12 @@ impl Cluster {
             }
         }
         ended = self.nodes().find_map(|(index, node)| Some((index, node.ended().now_or_never()?.to_string())));
+        let told =
+            self.nodes().find_map(|(index, node)| Some((index, node.begun_before().now_or_never()?.to_string())));
+        if let Some((index, _)) = &told {
+            self.machines[*index].condition.be_told();
+        }
+        ended = ended.or(told);
         let faulted = |index: &&usize| self.machines[**index].condition.take_fault();
         ended = ended.or_else(|| Some((*self.running.keys().find(faulted)?, FAULT.to_owned())));
         if let Some((index, _)) = &ended {

@@ -49,6 +49,8 @@ pub(crate) struct Condition {
     places: Mutex<BTreeSet<String>>,
     /// Whether it has come back with an old disk: what it signed meanwhile it does not know.
     forgot: AtomicBool,
+    /// Whether the others have shown it votes that this disk does not know.
+    told: AtomicBool,
     /// Such operations so far.
     changes: AtomicU64,
     /// Whether the disk failed, or might have, since the machine was started.
@@ -110,6 +112,20 @@ impl Condition {
         image > 0
     }
 
+    /// Removes from its disk the votes that it has cast, as a process does that begins to wait. `prefix` is what the names of their
+    /// places begin with.
+    pub(crate) async fn forget_votes(&self, storage: &deterministic::Context, prefix: &str) -> Result<(), Error> {
+        let places: Vec<String> =
+            self.places.lock().iter().filter(|place| place.starts_with(prefix)).cloned().collect();
+        for place in places {
+            match storage.remove(&place, None).await {
+                Ok(()) | Err(Error::PartitionMissing(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     fn another_disk(&self) -> u64 {
         self.disks.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
@@ -117,6 +133,18 @@ impl Condition {
     /// Whether it may contradict what it said before.
     pub(crate) fn forgot(&self) -> bool {
         self.forgot.load(Ordering::Relaxed)
+    }
+
+    /// The others have shown it votes that its old disk does not know: its process ends, and it does not vote again. Where the disk is
+    /// none that was put back it must know all of them: then nothing excuses that it ends.
+    pub(crate) fn be_told(&self) {
+        self.told.fetch_or(self.forgot(), Ordering::Relaxed);
+        self.spoilt.fetch_or(self.forgot(), Ordering::Relaxed);
+    }
+
+    /// Whether it must not vote.
+    pub(crate) fn was_told(&self) -> bool {
+        self.told.load(Ordering::Relaxed)
     }
 
     /// Which of its disks it has now.

@@ -206,13 +206,14 @@ fn a_follower_with_an_empty_disk_gets_everything_again() {
 
 #[test]
 fn a_machine_with_an_old_disk_catches_up_and_harms_nobody() {
-    // A follower, and a validator, which may sign again for views that it has forgotten: as many as may be faulty.
+    // A follower, and a validator: the others show it votes that the disk does not know, and it casts none again.
     for machine in [4, 2] {
         let copied = [at(20, Fault::Kill(machine)), at(20, Fault::KeepDisk(machine)), at(25, Fault::Start(machine))];
         let returned = [at(50, Fault::Kill(machine)), at(50, Fault::OldDisk(machine)), at(55, Fault::Start(machine))];
         let faults = copied.into_iter().chain(returned).collect();
         let report = run(&Scenario { seed: 96, faults, ..seconds(9) }).unwrap();
         assert!(report.height >= 8, "{report:?}");
+        assert!(report.convicted.is_empty() && report.blocked.is_empty(), "{report:?}");
     }
     let faults = vec![at(10, Fault::Kill(4)), at(10, Fault::OldDisk(4))];
     let error = run(&Scenario { seed: 97, faults, ..seconds(2) }).unwrap_err();

@@ -140,7 +140,7 @@ enum Votes {
     Known,
     /// The first final block is to be noted.
     Begin(Begun),
-    /// The same, unless the others say that the network has begun without it.
+    /// The same, unless the others say that it has cast votes that it does not know.
     Ask(Begun),
     /// It may not vote before this is over.
     Wait(Waiting),
@@ -173,7 +173,7 @@ fn with_votes(
     match votes::standing(&directory.data(), config.secret.public_key(), monitoring::now_ms())? {
         Standing::Votes(floor, begun) => {
             config.floor = floor.map(|floor| *floor);
-            Ok((config, begun.map_or(Votes::Known, Votes::Begin)))
+            Ok((config, Votes::Begin(begun)))
         }
         Standing::Asks(beginning, floor, begun) => {
             config.floor = floor.map(|floor| *floor);
@@ -359,10 +359,16 @@ async fn follow_votes(node: &Node, votes: Votes) -> Result<End, Failure> {
         Votes::Known => {}
         Votes::Begin(begun) => begun.note(node).await?,
         Votes::Wait(waiting) => return waiting.until_safe(node).await.map(|floor| End::MayVote(Box::new(floor))),
-        Votes::Ask(begun) => tokio::select! {
-            reason = node.begun_before() => return Votes::Ask(begun).must_follow(&reason),
-            noted = begun.clone().note(node) => noted?,
-        },
+        Votes::Ask(begun) => {
+            let noting = async {
+                begun.clone().note(node).await?;
+                std::future::pending::<Result<(), Failure>>().await
+            };
+            tokio::select! {
+                reason = node.begun_before() => return Votes::Ask(begun).must_follow(&reason),
+                failed = noting => failed?,
+            }
+        }
     }
     std::future::pending().await
 }
@@ -373,7 +379,7 @@ impl Votes {
         if let Self::Ask(begun) = self {
             begun.wait(monitoring::now_ms())?;
         }
-        tracing::warn!(reason, "this data directory says that nothing was voted for yet, and the network has begun");
+        tracing::warn!(reason, "this data directory does not know all votes of this validator");
         Ok(End::MustFollow)
     }
 }

@@ -12,9 +12,11 @@
 //!
 //! **Rule.** A node votes when there is a vote journal and it is `voting`, `fresh` or `agreed`. Without a journal, `fresh` and `agreed`
 //! ask the others first, who must say that nothing is final above the floor: a copy of such a directory looks the same
-//! after its share has voted. Everybody else starts without the share and follows. When it sees a final block that was made
-//! after its process began, by more than [`MARGIN_MS`], it is `voting` above the view of that block's certificate, and starts
-//! again with its share. Why that is enough: `specs/backup.md`.
+//! after its share has voted. With one, `voting` and `fresh` ask the others which of its votes they have heard last: one that the
+//! journal lacks shows that the directory is an old copy, and it waits. Everybody else starts without the share and follows; a
+//! journal that is there is removed. When it sees a final block that was made after its process began, by more than
+//! [`MARGIN_MS`], it is `voting` above the view of that block's certificate, and starts again with its share. Why that is
+//! enough: `specs/backup.md`.
 //!
 //! **Failures.** A changed file is damage, never a guess. Removing it is always safe: the node then waits.
 
@@ -27,6 +29,7 @@ use florin_consensus::{Beginning, Node};
 use florin_proof::{FinalityProof, Finalization, decode_finalization};
 use serde::{Deserialize, Serialize};
 use std::{
+    fs::DirEntry,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -116,10 +119,10 @@ fn damaged(path: &Path, reason: impl std::fmt::Display) -> Failure {
 /// What a validator does when it starts.
 #[derive(Debug)]
 pub(crate) enum Standing {
-    /// It votes above this floor: its journal knows all its votes. What is to be noted with the first final block, if
-    /// anything is.
-    Votes(Option<Box<Finalization>>, Option<Begun>),
-    /// It asks the others first, for this reason, and votes above this floor.
+    /// It votes above this floor: what was voted for above it is given up, or cast by this very life of the directory. What is to be
+    /// noted with the first final block.
+    Votes(Option<Box<Finalization>>, Begun),
+    /// It asks the others first, about this, and votes above this floor.
     Asks(Beginning, Option<Box<Finalization>>, Begun),
     /// It follows until [`Waiting::until_safe`] ends.
     Waits(Waiting),
@@ -153,19 +156,22 @@ pub(crate) fn standing(data: &Path, node_key: B256, now_ms: u64) -> Result<Stand
     let begins = |beginning: Beginning, floor: Option<Bytes>| {
         let finalization = decoded(&floor)?;
         let begun = Begun { data: data.into(), node_key, floor };
-        Ok(match has_journal {
-            true => Standing::Votes(finalization, Some(begun)),
-            false => Standing::Asks(beginning, finalization, begun),
+        Ok(match (beginning, has_journal) {
+            (Beginning::Agreed, true) => Standing::Votes(finalization, begun),
+            (Beginning::NewShare, true) => Standing::Asks(Beginning::Again, finalization, begun),
+            _ => Standing::Asks(beginning, finalization, begun),
         })
     };
     let since_ms = match record.map(|record| record.state) {
-        Some(State::Voting { floor }) if has_journal => return Ok(Standing::Votes(decoded(&floor)?, None)),
+        Some(State::Voting { floor }) if has_journal => return begins(Beginning::Again, floor),
         Some(State::Fresh { floor }) => return begins(Beginning::NewShare, floor),
         Some(State::Agreed { floor }) => return begins(Beginning::Agreed, floor),
         Some(State::Waiting { since_ms }) => since_ms,
         _ => now_ms,
     };
-    wait(data, node_key, since_ms).map(Standing::Waits)
+    let waiting = wait(data, node_key, since_ms)?;
+    remove_journals(data)?;
+    Ok(Standing::Waits(waiting))
 }
 
 /// Notes that this validator may have votes that are not known here, and waits from now on.
@@ -174,13 +180,28 @@ fn wait(data: &Path, node_key: B256, since_ms: u64) -> Result<Waiting, Failure> 
     Ok(Waiting { data: data.into(), node_key, since_ms, begun: Instant::now() })
 }
 
+fn entries(directory: &Path) -> impl Iterator<Item = DirEntry> {
+    std::fs::read_dir(directory).into_iter().flatten().flatten()
+}
+
+/// Directories of vote journals.
+fn journals(data: &Path) -> impl Iterator<Item = PathBuf> {
+    entries(data).filter(|entry| entry.file_name().to_string_lossy().starts_with(JOURNAL)).map(|entry| entry.path())
+}
+
 /// Whether anything was ever written to the vote journal.
 fn has_journal(data: &Path) -> bool {
-    let entries = |path: PathBuf| std::fs::read_dir(path).into_iter().flatten().flatten();
-    entries(data.into())
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(JOURNAL))
-        .flat_map(|journal| entries(journal.path()))
-        .any(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() > 0))
+    let is_written = |entry: DirEntry| entry.metadata().is_ok_and(|metadata| metadata.len() > 0);
+    journals(data).flat_map(|journal| entries(&journal).collect::<Vec<_>>()).any(is_written)
+}
+
+/// Removes the journals of a validator that waits: they do not have all of its votes, so they prove nothing, and the engine refuses
+/// to follow with a journal of votes that it is not to cast.
+fn remove_journals(data: &Path) -> Result<(), Failure> {
+    for journal in journals(data) {
+        std::fs::remove_dir_all(&journal).map_err(|error| Failure::writing(&journal, &error))?;
+    }
+    Ok(())
 }
 
 /// A validator that votes and has no block to show for it yet.
@@ -195,7 +216,9 @@ impl Begun {
     /// Waits for the first block that becomes final, and notes that from now on the journal must be there.
     pub(crate) async fn note(self, node: &Node) -> Result<(), Failure> {
         if let Ok(Some(_)) = node.ledger().subscribe().next().await {
-            return Record::new(self.node_key, State::Voting { floor: self.floor }).write(&self.data);
+            let record = Record::new(self.node_key, State::Voting { floor: self.floor });
+            let noted = Record::read(&self.data.join(FILE))?.is_some_and(|noted| noted.state == record.state);
+            return if noted { Ok(()) } else { record.write(&self.data) };
         }
         Ok(())
     }
@@ -375,9 +398,10 @@ mod tests {
         assert_eq!(votes(data.path(), ME), Err(Some(Beginning::NewShare)), "stopped before the first vote");
         assert_eq!(look(data.path(), ME).unwrap(), Known::None);
         write_journal(data.path(), "votes");
-        assert_eq!(votes(data.path(), ME), Ok(()), "stopped before the first block");
+        let again = Err(Some(Beginning::Again));
+        assert_eq!(votes(data.path(), ME), again, "stopped before the first block");
         Record::new(ME, State::Voting { floor: None }).write(data.path()).unwrap();
-        assert_eq!(votes(data.path(), ME), Ok(()));
+        assert_eq!(votes(data.path(), ME), again);
         assert_eq!(look(data.path(), ME).unwrap(), Known::All);
         write_journal(data.path(), "");
         assert_eq!(waits(standing(data.path(), ME, 5_000).unwrap()), 5_000);
@@ -390,6 +414,8 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         begin_again(data.path(), ME, None).unwrap();
         assert_eq!(votes(data.path(), ME), Err(Some(Beginning::Agreed)));
+        write_journal(data.path(), "votes above the floor");
+        assert_eq!(votes(data.path(), ME), Ok(()), "earlier ones are given up");
         begin_again(data.path(), ME, Some(&Bytes::new())).unwrap();
         assert_eq!(standing(data.path(), ME, 1).unwrap_err().code, "votes.damaged", "no certificate");
         forget(data.path()).unwrap();
@@ -406,6 +432,7 @@ mod tests {
         // Following writes a journal, too.
         write_journal(data.path(), "votes of others");
         assert_eq!(waits(standing(data.path(), ME, 4_000).unwrap()), 3_000);
+        assert!(!has_journal(data.path()), "whoever follows casts none of the votes in it");
     }
 
     #[cfg(unix)]

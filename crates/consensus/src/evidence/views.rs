@@ -14,7 +14,11 @@ type Round = (u64, u64);
 
 /// Votes of the newest [`VIEWS_MAX`] views. Nothing here has been verified that the engine has not.
 #[derive(Default)]
-pub(super) struct Views(BTreeMap<Round, InView>);
+pub(super) struct Views {
+    by_round: BTreeMap<Round, InView>,
+    /// The latest vote of each validator in the highest view, for as long as this node runs: it may have lost it.
+    latest: BTreeMap<B256, SignedVote>,
+}
 
 #[derive(Default)]
 struct InView {
@@ -39,21 +43,30 @@ pub(super) struct Noted {
 impl Views {
     /// Remembers a vote that the engine took.
     pub(super) fn note(&mut self, validator: B256, vote: SignedVote) -> Noted {
-        let Some(view) = self.view((vote.vote.epoch, vote.vote.view)) else { return Noted::default() };
+        let Some(view) = self.view(round(&vote)) else { return Noted::default() };
         let against = view.keep(validator, vote);
         let is_odd = view.is_odd(&vote.vote) && view.told.insert(validator);
+        let latest = self.latest.entry(validator).or_insert(vote);
+        if round(&vote) >= round(latest) {
+            *latest = vote;
+        }
         Noted { against, is_odd }
+    }
+
+    /// The latest vote of a validator that the engine took.
+    pub(super) fn latest(&self, validator: &B256) -> Option<SignedVote> {
+        self.latest.get(validator).copied()
     }
 
     /// Remembers a vote that another node told of, and gives those that contradict it.
     pub(super) fn note_told(&mut self, validator: B256, vote: SignedVote) -> Vec<SignedVote> {
-        let view = self.0.get_mut(&(vote.vote.epoch, vote.vote.view));
+        let view = self.by_round.get_mut(&round(&vote));
         view.map(|view| view.keep(validator, vote)).unwrap_or_default()
     }
 
     /// Whether a vote is news: of a view in which something was heard, and not known.
     pub(super) fn lacks(&self, validator: &B256, vote: &SignedVote) -> bool {
-        let Some(view) = self.0.get(&(vote.vote.epoch, vote.vote.view)) else { return false };
+        let Some(view) = self.by_round.get(&round(vote)) else { return false };
         view.votes.get(validator).is_none_or(|votes| votes.len() < VOTES_MAX && !votes.contains(vote))
     }
 
@@ -73,15 +86,19 @@ impl Views {
 
     /// A view that is remembered, which a new one becomes unless all others are newer.
     fn view(&mut self, round: Round) -> Option<&mut InView> {
-        let oldest = self.0.first_key_value().map(|(oldest, _)| *oldest);
-        if self.0.len() >= VIEWS_MAX && !self.0.contains_key(&round) {
+        let oldest = self.by_round.first_key_value().map(|(oldest, _)| *oldest);
+        if self.by_round.len() >= VIEWS_MAX && !self.by_round.contains_key(&round) {
             if oldest > Some(round) {
                 return None;
             }
-            self.0.pop_first();
+            self.by_round.pop_first();
         }
-        Some(self.0.entry(round).or_default())
+        Some(self.by_round.entry(round).or_default())
     }
+}
+
+fn round(vote: &SignedVote) -> Round {
+    (vote.vote.epoch, vote.vote.view)
 }
 
 impl InView {
@@ -123,6 +140,22 @@ mod tests {
 
     fn block(payload: u8) -> (u64, B256) {
         (2, B256::repeat_byte(payload))
+    }
+
+    #[test]
+    fn the_latest_vote_of_each_is_known_long_after_its_view() {
+        use VoteKind::{Finalize, Notarize, Nullify};
+        let mut views = Views::default();
+        assert_eq!(views.latest(&ONE), None);
+        for said in [vote(Notarize, 3, 1), vote(Finalize, 3, 1), vote(Nullify, 2, 0)] {
+            views.note(ONE, said);
+        }
+        views.note_told(OTHER, vote(Notarize, 3, 2));
+        for view in 4..4 + VIEWS_MAX as u64 {
+            views.note(B256::repeat_byte(3), vote(Nullify, view, 0));
+        }
+        assert_eq!(views.latest(&ONE), Some(vote(Finalize, 3, 1)));
+        assert_eq!(views.latest(&OTHER), None, "the engine took none");
     }
 
     const ONE: B256 = B256::repeat_byte(1);
@@ -170,16 +203,22 @@ mod tests {
         for view in 1..=2 * VIEWS_MAX as u64 {
             views.note(ONE, vote(VoteKind::Notarize, view, 1));
         }
-        assert_eq!((views.0.len(), views.0.first_key_value().unwrap().0.1), (VIEWS_MAX, VIEWS_MAX as u64 + 1));
+        assert_eq!(
+            (views.by_round.len(), views.by_round.first_key_value().unwrap().0.1),
+            (VIEWS_MAX, VIEWS_MAX as u64 + 1)
+        );
         // An old view takes the place of no newer one.
         views.note(ONE, vote(VoteKind::Notarize, 3, 1));
         assert_eq!(views.certify((1, 3), block(2), true), []);
-        assert_eq!((views.0.len(), views.0.first_key_value().unwrap().0.1), (VIEWS_MAX, VIEWS_MAX as u64 + 1));
+        assert_eq!(
+            (views.by_round.len(), views.by_round.first_key_value().unwrap().0.1),
+            (VIEWS_MAX, VIEWS_MAX as u64 + 1)
+        );
         let newest = 2 * VIEWS_MAX as u64;
         for payload in 0..50 {
             views.note_told(ONE, vote(VoteKind::Notarize, newest, payload));
         }
-        assert_eq!(views.0[&(1, newest)].votes[&ONE].len(), VOTES_MAX);
+        assert_eq!(views.by_round[&(1, newest)].votes[&ONE].len(), VOTES_MAX);
         assert!(!views.lacks(&ONE, &vote(VoteKind::Notarize, newest, 99)));
     }
 }

@@ -25,13 +25,16 @@ const ROUNDS_TOGETHER: u32 = 10;
 /// Rounds without enough answers between two lines in the log.
 const ROUNDS_PER_COMPLAINT: u32 = 10;
 
-/// Why a validator believes that it has never voted above its floor.
+/// What a validator that may vote believes of its earlier votes, and asks the others about first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beginning {
     /// Its share was made just now.
     NewShare,
     /// The operators of a quorum have agreed to go on above the floor, whatever was voted for above it.
     Agreed,
+    /// It has voted before, and its vote journal has every vote; unless its data directory is an old copy
+    /// ([`super::again`]). Asked only where there is one epoch for ever.
+    Again,
 }
 
 /// What answers are held against.
@@ -83,7 +86,7 @@ impl Before {
             while let Some((peer, message)) = until(context, end, receiver).await {
                 match parse(&message, others.contains(&peer)) {
                     Ok(Message::Question(question)) => {
-                        if let Some(answer) = self.answering.to(&peer, question).await {
+                        if let Some(answer) = self.answering.to(context, &peer, question).await {
                             sender.send(Recipients::One(peer.clone()), answer, true);
                         }
                         // It was not there when all were asked.
@@ -100,7 +103,7 @@ impl Before {
                     Ok(Message::Answer(_)) => {
                         block!(blocker, peer, "blocked a validator for a certificate that does not verify");
                     }
-                    Ok(Message::Boundary(_) | Message::Other) => {}
+                    Ok(Message::Boundary(_) | Message::OwnVote(_) | Message::Other) => {}
                     Err(reason) => {
                         block!(blocker, peer, reason, "blocked a peer for a message that no honest node sends");
                     }

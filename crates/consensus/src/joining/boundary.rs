@@ -161,7 +161,12 @@ pub(crate) async fn ask<E: Runtime>(
                 Ok(Message::Question(Question::Newest)) => {
                     sender.send(Recipients::One(peer), Said::Newest(Box::new(floor.clone())).encode(), true);
                 }
-                Ok(Message::Question(Question::Boundary(_)) | Message::Answer(_) | Message::Other) => {}
+                Ok(
+                    Message::Question(Question::Boundary(_) | Question::OwnVote)
+                    | Message::Answer(_)
+                    | Message::OwnVote(_)
+                    | Message::Other,
+                ) => {}
                 Err(reason) => {
                     block!(blocker, peer, reason, "blocked a peer for a message that no honest node sends");
                 }

@@ -20,6 +20,7 @@
 //!
 //! **Limits.** See [`source`] and [`sample`].
 
+pub(crate) mod again;
 pub(crate) mod beginning;
 pub(crate) mod boundary;
 pub(crate) mod given;

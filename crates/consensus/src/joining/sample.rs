@@ -4,7 +4,8 @@
 //! **Messages.** One byte `00` asks where the network stands. `01` answers that nothing is final here; `02` and an encoded
 //! finalisation answer with the newest one; `03` answers that nothing is final here, and that votes of whoever asks were
 //! heard. `04` and the number of an epoch (eight bytes, big-endian) ask with what it began; `05` and a [`Boundary`] answer that.
-//! Who does not know does not answer.
+//! `06` asks for the latest vote that was heard of whoever asks; `07` answers that, with the vote and its signature, or nothing
+//! after it. Who does not know does not answer.
 //!
 //! **Limits.** One question a second to each that is asked, one answer kept of each. An answer is no longer than a
 //! certificate, or a boundary, may be. Who is asked and answers with what does not verify is blocked.
@@ -12,6 +13,7 @@
 use super::boundary::{self, Boundary};
 use crate::{
     application::Marshal,
+    evidence::Witness,
     runtime::Runtime,
     sight::Sightings,
     votes::{Finalization, VoteScheme, of_engine},
@@ -22,9 +24,10 @@ use commonware_consensus::{Epochable as _, marshal::Identifier};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Blocker, Receiver, Recipients, Sender, block};
 use commonware_parallel::Sequential;
-use commonware_runtime::IoBuf;
+use commonware_runtime::{Clock, IoBuf};
 use commonware_utils::{Faults as _, N3f1};
 use florin_proof::{CERTIFICATE_BYTES_MAX, decode_finalization};
+use florin_types::SignedVote;
 use futures::{FutureExt as _, pin_mut, select_biased};
 use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc, time::Duration};
 
@@ -34,6 +37,8 @@ const NEWEST: u8 = 2;
 const HEARD: u8 = 3;
 const ASK_BOUNDARY: u8 = 4;
 const BOUNDARY: u8 = 5;
+const ASK_VOTE: u8 = 6;
+const VOTE: u8 = 7;
 /// Bytes of the longest message.
 pub(crate) const MESSAGE_BYTES_MAX: usize =
     1 + if CERTIFICATE_BYTES_MAX > boundary::BYTES_MAX { CERTIFICATE_BYTES_MAX } else { boundary::BYTES_MAX };
@@ -88,7 +93,12 @@ pub(crate) async fn newest<E: Runtime>(
                 Ok(Message::Answer(_)) => {
                     block!(blocker, peer, "blocked a validator for a certificate that does not verify");
                 }
-                Ok(Message::Question(Question::Boundary(_)) | Message::Boundary(_) | Message::Other) => {}
+                Ok(
+                    Message::Question(Question::Boundary(_) | Question::OwnVote)
+                    | Message::Boundary(_)
+                    | Message::OwnVote(_)
+                    | Message::Other,
+                ) => {}
                 Err(reason) => {
                     block!(blocker, peer, reason, "blocked a peer for a message that no honest node sends");
                 }
@@ -151,6 +161,8 @@ pub(crate) enum Question {
     Newest,
     /// With what this epoch began.
     Boundary(u64),
+    /// The latest vote that was heard of whoever asks.
+    OwnVote,
 }
 
 impl Question {
@@ -158,6 +170,7 @@ impl Question {
         match self {
             Self::Newest => vec![ASK],
             Self::Boundary(epoch) => [&[ASK_BOUNDARY][..], &epoch.to_be_bytes()].concat(),
+            Self::OwnVote => vec![ASK_VOTE],
         }
     }
 }
@@ -166,6 +179,8 @@ pub(crate) enum Message {
     Question(Question),
     Answer(Said),
     Boundary(Box<Boundary>),
+    /// The latest vote of this node that was heard there, if any was.
+    OwnVote(Option<SignedVote>),
     /// An answer of somebody who was not asked.
     Other,
 }
@@ -192,7 +207,8 @@ pub(crate) fn parse(message: &[u8], was_asked: bool) -> Result<Message, String> 
             let epoch: [u8; 8] = epoch.try_into().map_err(|_| format!("an epoch of {} bytes", epoch.len()))?;
             Ok(Message::Question(Question::Boundary(u64::from_be_bytes(epoch))))
         }
-        Some((&(NOTHING_FINAL | NEWEST | HEARD | BOUNDARY), _)) if !was_asked => Ok(Message::Other),
+        Some((&ASK_VOTE, [])) => Ok(Message::Question(Question::OwnVote)),
+        Some((&(NOTHING_FINAL | NEWEST | HEARD | BOUNDARY | VOTE), _)) if !was_asked => Ok(Message::Other),
         Some((&NOTHING_FINAL, [])) => Ok(Message::Answer(Said::Nothing)),
         Some((&HEARD, [])) => Ok(Message::Answer(Said::Heard)),
         Some((&NEWEST, bytes)) => {
@@ -200,6 +216,10 @@ pub(crate) fn parse(message: &[u8], was_asked: bool) -> Result<Message, String> 
             Ok(Message::Answer(Said::Newest(Box::new(of_engine(newest)))))
         }
         Some((&BOUNDARY, bytes)) => Ok(Message::Boundary(Box::new(Boundary::decode(bytes)?))),
+        Some((&VOTE, [])) => Ok(Message::OwnVote(None)),
+        Some((&VOTE, bytes)) => {
+            Ok(Message::OwnVote(Some(SignedVote::decode(bytes).map_err(|error| error.to_string())?)))
+        }
         _ => Err(format!("{} bytes that are no question and no answer", message.len())),
     }
 }
@@ -260,22 +280,31 @@ pub(crate) async fn own_newest(marshal: &Marshal) -> Option<Finalization> {
 pub(crate) struct Answering {
     pub(crate) marshal: Marshal,
     pub(crate) sightings: Arc<Sightings>,
+    /// Who remembers votes.
+    pub(crate) witness: Witness,
     /// Blocks of an epoch, where there are epochs.
     pub(crate) epoch_blocks: Option<NonZeroU64>,
 }
 
 impl Answering {
     /// What this node answers to a peer, if it knows.
-    pub(crate) async fn to(&self, peer: &PublicKey, question: Question) -> Option<IoBuf> {
+    pub(crate) async fn to(&self, clock: &impl Clock, peer: &PublicKey, question: Question) -> Option<IoBuf> {
+        let key = B256::from_slice(peer.as_ref());
         match question {
             Question::Newest => {
                 let newest = own_newest(&self.marshal).await;
-                let heard = self.sightings.heard_ms(&B256::from_slice(peer.as_ref())).is_some();
+                let heard = self.sightings.heard_ms(&key).is_some();
                 Some(Said::of(newest.as_ref(), heard).encode())
             }
             Question::Boundary(epoch) => {
                 let boundary = Boundary::read(&self.marshal, boundary::last_before(epoch, self.epoch_blocks?)?).await?;
                 Some(IoBuf::from([&[BOUNDARY][..], &boundary.encode()].concat()))
+            }
+            Question::OwnVote => {
+                // It does not vote before it has answers, but it is there.
+                self.sightings.hear(key, crate::clock::now_ms(clock));
+                let latest = self.witness.latest(&key).map(|vote| vote.encode()).unwrap_or_default();
+                Some(IoBuf::from([&[VOTE][..], &latest].concat()))
             }
         }
     }
@@ -283,6 +312,7 @@ impl Answering {
 
 /// Answers other nodes, for ever.
 pub(crate) async fn keep_answering(
+    clock: impl Clock,
     answering: Answering,
     (mut sender, mut receiver): (impl Sender<PublicKey = PublicKey>, impl Receiver<PublicKey = PublicKey>),
     mut blocker: impl Blocker<PublicKey = PublicKey>,
@@ -290,7 +320,7 @@ pub(crate) async fn keep_answering(
     while let Ok((peer, message)) = receiver.recv().await {
         match parse(message.as_ref(), false) {
             Ok(Message::Question(question)) => {
-                if let Some(answer) = answering.to(&peer, question).await {
+                if let Some(answer) = answering.to(&clock, &peer, question).await {
                     sender.send(Recipients::One(peer), answer, false);
                 }
             }

@@ -143,7 +143,9 @@ fn questions_and_answers_are_told_apart() {
     assert_eq!(decode_sample(&answer), Ok(false));
     assert_eq!(decode_sample(&[0]), Ok(true));
     assert_eq!(decode_sample(&[4, 0, 0, 0, 0, 0, 0, 0, 3]), Ok(true));
-    for wrong in [&[][..], &[4], &[4, 3], &[4, 0, 0, 0, 0, 0, 0, 0, 3, 0], &[5], &[6]] {
+    assert_eq!(decode_sample(&[6]), Ok(true));
+    assert_eq!(decode_sample(&[7]), Ok(false), "no vote was heard");
+    for wrong in [&[][..], &[4], &[4, 3], &[4, 0, 0, 0, 0, 0, 0, 0, 3, 0], &[5], &[6, 0], &[7, 0], &[8]] {
         assert!(parse(wrong, true).is_err(), "{wrong:?}");
     }
 }
