@@ -1,6 +1,6 @@
 //! The gate before agreement: a validator asks the others first. One that is to vote for the first time asks whether the network has
 //! begun without it ([`beginning`](crate::joining::beginning)); one that has voted, whether its disk remembers all of its votes
-//! ([`again`](crate::joining::again)). Until they have answered no vote is cast and no vote journal is made.
+//! ([`again`]). Until they have answered no vote is cast and no vote journal is made.
 
 use super::{REPLAY_BUFFER, StartError, Starting, WRITE_BUFFER};
 use crate::{
