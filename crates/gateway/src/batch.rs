@@ -159,7 +159,7 @@ fn check_head(head: &StringRecord) -> Result<(), Vec<Wrong>> {
         }
     }
     for name in NEEDED.iter().filter(|name| !names.contains(*name)) {
-        wrong.push(say("this column is needed".into(), name));
+        wrong.push(say(format!("the column {name} is needed"), name));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
