@@ -26,7 +26,7 @@ pub(crate) struct Opening {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct OwnVotes {
     votes: BTreeSet<(u64, VoteKind)>,
-    /// The highest view of which anything is there.
+    /// The highest view that agreement is shown to have reached.
     view_max: u64,
 }
 
@@ -55,17 +55,19 @@ impl OwnVotes {
         Ok(own)
     }
 
-    /// The engine writes its own votes there, and certificates: nobody else's votes.
+    /// The engine writes its own votes there, and certificates: nobody else's votes. A notarisation of a later view may be there before
+    /// the engine has left the earlier one; the others show that it has.
     fn note(&mut self, artifact: &Artifact<VoteScheme, BlockDigest>) {
         let view = artifact.view().get();
-        self.view_max = self.view_max.max(view);
         let kind = match artifact {
-            Artifact::Notarize(_) => VoteKind::Notarize,
-            Artifact::Nullify(_) => VoteKind::Nullify,
-            Artifact::Finalize(_) => VoteKind::Finalize,
-            _ => return,
+            Artifact::Notarize(_) => Some(VoteKind::Notarize),
+            Artifact::Nullify(_) => Some(VoteKind::Nullify),
+            Artifact::Finalize(_) => Some(VoteKind::Finalize),
+            Artifact::Notarization(_) | Artifact::Certification(_, false) => return,
+            _ => None,
         };
-        self.votes.insert((view, kind));
+        self.view_max = self.view_max.max(view);
+        self.votes.extend(kind.map(|kind| (view, kind)));
     }
 
     /// Whether the disk that the journal is on has lived through a vote: it holds the vote, or what came after it. In a view that

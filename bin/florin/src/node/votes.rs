@@ -37,8 +37,10 @@ use std::{
 const FILE: &str = "votes.json";
 /// Code of a file that was changed.
 pub(crate) const DAMAGED: &str = "votes.damaged";
-/// How the directories of the engine's vote journals begin: one where the committee never changes, else one an epoch.
+/// Directory of the engine's vote journal where the committee never changes.
 const JOURNAL: &str = "florin-simplex";
+/// What stands between that and the number of an epoch elsewhere.
+const OF_EPOCH: &str = "_consensus_";
 /// How far the clocks of honest validators, and this machine's, may be apart.
 pub(crate) const MARGIN_MS: u64 = 10_000;
 /// Pause after a block that cannot be read.
@@ -155,7 +157,7 @@ pub(crate) fn standing(data: &Path, node_key: B256, now_ms: u64) -> Result<Stand
     };
     let begins = |beginning: Beginning, floor: Option<Bytes>| {
         let finalization = decoded(&floor)?;
-        let begun = Begun { data: data.into(), node_key, floor };
+        let begun = Begun { data: data.into(), node_key, floor, agreed: beginning == Beginning::Agreed };
         Ok(match (beginning, has_journal) {
             (Beginning::Agreed, true) => Standing::Votes(finalization, begun),
             (Beginning::NewShare, true) => Standing::Asks(Beginning::Again, finalization, begun),
@@ -186,7 +188,13 @@ fn entries(directory: &Path) -> impl Iterator<Item = DirEntry> {
 
 /// Directories of vote journals.
 fn journals(data: &Path) -> impl Iterator<Item = PathBuf> {
-    entries(data).filter(|entry| entry.file_name().to_string_lossy().starts_with(JOURNAL)).map(|entry| entry.path())
+    let is_journal = |entry: &DirEntry| {
+        let name = entry.file_name();
+        let rest = name.to_str().and_then(|name| name.strip_prefix(JOURNAL));
+        let epoch = rest.and_then(|rest| rest.strip_prefix(OF_EPOCH)).is_some_and(|epoch| epoch.parse::<u64>().is_ok());
+        (epoch || rest == Some("")) && entry.path().is_dir()
+    };
+    entries(data).filter(is_journal).map(|entry| entry.path())
 }
 
 /// Whether anything was ever written to the vote journal.
@@ -210,11 +218,17 @@ pub(crate) struct Begun {
     data: PathBuf,
     node_key: B256,
     floor: Option<Bytes>,
+    /// Whether votes above the floor were given up: others may have heard them, and they say nothing.
+    agreed: bool,
 }
 
 impl Begun {
-    /// Waits for the first block that becomes final, and notes that from now on the journal must be there.
+    /// Waits for the first block that becomes final, and notes that from now on the journal must be there. Where votes were given up that
+    /// stays noted.
     pub(crate) async fn note(self, node: &Node) -> Result<(), Failure> {
+        if self.agreed {
+            return Ok(());
+        }
         if let Ok(Some(_)) = node.ledger().subscribe().next().await {
             let record = Record::new(self.node_key, State::Voting { floor: self.floor });
             let noted = Record::read(&self.data.join(FILE))?.is_some_and(|noted| noted.state == record.state);
@@ -431,7 +445,12 @@ mod tests {
         begun.wait(3_000).unwrap();
         // Following writes a journal, too.
         write_journal(data.path(), "votes of others");
+        let kept =
+            ["florin-simplex.bak", "florin-simplex_consensus_x", "florin-simplexes"].map(|name| data.path().join(name));
+        kept.iter().for_each(|path| std::fs::create_dir(path).unwrap());
+        std::fs::create_dir(data.path().join("florin-simplex_consensus_7")).unwrap();
         assert_eq!(waits(standing(data.path(), ME, 4_000).unwrap()), 3_000);
+        assert!(kept.iter().all(|path| path.is_dir()) && !data.path().join("florin-simplex_consensus_7").exists());
         assert!(!has_journal(data.path()), "whoever follows casts none of the votes in it");
     }
 

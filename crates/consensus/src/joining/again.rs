@@ -3,10 +3,9 @@
 //! **Purpose.** A copy of a data directory that is put back later, with the vote journal of then, looks like a node that was
 //! stopped. It would vote again in views in which it has voted: evidence against an honest bank. But others have heard those votes.
 //!
-//! **Rule.** All other validators are asked for the latest vote that they have heard of this one, with its signature. It votes once so
-//! many have answered that with it they are a quorum, and no vote that they have shown is missing in the journal
-//! ([`OwnVotes`]) above the floor. Without so many nothing could become final anyway. One vote is enough against it: nobody else
-//! can sign it.
+//! **Rule.** All other validators are asked for the latest vote that they have heard of this one, with its signature. It votes once all
+//! have answered, or so many that with it they are a quorum and a round has passed, and no vote that they have shown is missing in the
+//! journal ([`OwnVotes`]) above the floor; after a minute it votes in any case. One vote is enough against it: nobody else can sign it.
 //!
 //! **What it does not show.** Who was started again has forgotten what it heard. Where all have been, nobody knows.
 //!
@@ -25,6 +24,11 @@ use std::collections::BTreeSet;
 
 /// Rounds without enough answers between two lines in the log.
 const ROUNDS_PER_COMPLAINT: u32 = 10;
+/// Rounds after which it votes although too few have answered: agreement needs a quorum somewhere, not direct links from here, and a
+/// network must not stand still for a question.
+const ROUNDS_MAX: u32 = 60;
+/// Rounds in which those are waited for that have not answered, when enough others have: one of them alone may know.
+const ROUNDS_TOGETHER: u32 = 1;
 
 /// What is known before anybody is asked.
 pub(crate) struct Again {
@@ -49,7 +53,7 @@ pub(crate) struct Rule {
 }
 
 impl Again {
-    /// Asks until it is clear whether this disk is the latest.
+    /// Asks until it is clear whether this disk is the latest, or nobody can tell.
     pub(crate) async fn look<E: Runtime>(
         &self,
         context: &mut E,
@@ -57,8 +61,20 @@ impl Again {
         mut blocker: impl Blocker<PublicKey = PublicKey>,
     ) -> Found {
         let rule = &self.rule;
-        let (mut answered, mut round) = (BTreeSet::<PublicKey>::new(), 0u32);
-        while !rule.is_enough(answered.len()) {
+        let (mut answered, mut round, mut together) = (BTreeSet::<PublicKey>::new(), 0u32, 0u32);
+        while answered.len() < rule.others.len() {
+            if rule.is_enough(answered.len()) {
+                if together == ROUNDS_TOGETHER {
+                    return Found::Nothing;
+                }
+                together = together.saturating_add(1);
+            } else if round >= ROUNDS_MAX {
+                tracing::warn!(
+                    answered = answered.len(),
+                    "too few other validators have said which votes of this one they heard last: it votes as far as its own vote journal knows"
+                );
+                return Found::Nothing;
+            }
             let end = context.current() + ROUND;
             let missing = rule.others.iter().filter(|other| !answered.contains(*other)).cloned().collect();
             ask_for(Question::OwnVote, sender, Recipients::Some(missing));
@@ -83,7 +99,7 @@ impl Again {
                             ));
                         }
                         answered.insert(peer);
-                        if rule.is_enough(answered.len()) {
+                        if answered.len() == rule.others.len() {
                             return Found::Nothing;
                         }
                     }
@@ -94,7 +110,7 @@ impl Again {
                 }
             }
             round = round.saturating_add(1);
-            if round.is_multiple_of(ROUNDS_PER_COMPLAINT) {
+            if round.is_multiple_of(ROUNDS_PER_COMPLAINT) && !rule.is_enough(answered.len()) {
                 let (answered, needed) = (answered.len(), rule.quorum.saturating_sub(1));
                 tracing::warn!(
                     answered,
