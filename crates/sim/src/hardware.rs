@@ -94,8 +94,7 @@ impl Condition {
     ) -> Result<(), Error> {
         let image = self.another_disk();
         let (from, to) = (prefix(self.disk()), prefix(image));
-        let places: Vec<String> = self.places.lock().iter().filter(|place| place.starts_with(&from)).cloned().collect();
-        for place in places {
+        for place in self.places_of(&from) {
             copy_place(storage, &place, &place.replacen(&from, &to, 1)).await?;
         }
         self.image.store(image, Ordering::Relaxed);
@@ -115,15 +114,18 @@ impl Condition {
     /// Removes from its disk the votes that it has cast, as a process does that begins to wait. `prefix` is what the names of their
     /// places begin with.
     pub(crate) async fn forget_votes(&self, storage: &deterministic::Context, prefix: &str) -> Result<(), Error> {
-        let places: Vec<String> =
-            self.places.lock().iter().filter(|place| place.starts_with(prefix)).cloned().collect();
-        for place in places {
+        for place in self.places_of(prefix) {
             match storage.remove(&place, None).await {
                 Ok(()) | Err(Error::PartitionMissing(_)) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// Places whose names begin so.
+    fn places_of(&self, prefix: &str) -> Vec<String> {
+        self.places.lock().iter().filter(|place| place.starts_with(prefix)).cloned().collect()
     }
 
     fn another_disk(&self) -> u64 {

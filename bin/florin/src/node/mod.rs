@@ -138,9 +138,7 @@ struct Life {
 enum Votes {
     /// Nothing: it knows all of them, or has no share.
     Known,
-    /// The first final block is to be noted.
-    Begin(Begun),
-    /// The same, unless the others say that it has cast votes that it does not know.
+    /// The first final block is to be noted, unless the others say that it has cast votes that it does not know.
     Ask(Begun),
     /// It may not vote before this is over.
     Wait(Waiting),
@@ -171,9 +169,9 @@ fn with_votes(
         return Ok((config, Votes::Known));
     }
     match votes::standing(&directory.data(), config.secret.public_key(), monitoring::now_ms())? {
-        Standing::Votes(floor, begun) => {
+        Standing::Votes(floor) => {
             config.floor = floor.map(|floor| *floor);
-            Ok((config, Votes::Begin(begun)))
+            Ok((config, Votes::Known))
         }
         Standing::Asks(beginning, floor, begun) => {
             config.floor = floor.map(|floor| *floor);
@@ -357,7 +355,6 @@ async fn serve(
 async fn follow_votes(node: &Node, votes: Votes) -> Result<End, Failure> {
     match votes {
         Votes::Known => {}
-        Votes::Begin(begun) => begun.note(node).await?,
         Votes::Wait(waiting) => return waiting.until_safe(node).await.map(|floor| End::MayVote(Box::new(floor))),
         Votes::Ask(begun) => {
             let noting = async {

@@ -121,9 +121,8 @@ fn damaged(path: &Path, reason: impl std::fmt::Display) -> Failure {
 /// What a validator does when it starts.
 #[derive(Debug)]
 pub(crate) enum Standing {
-    /// It votes above this floor: what was voted for above it is given up, or cast by this very life of the directory. What is to be
-    /// noted with the first final block.
-    Votes(Option<Box<Finalization>>, Begun),
+    /// It votes above this floor: what was voted for above it is given up, or cast by this very life of the directory.
+    Votes(Option<Box<Finalization>>),
     /// It asks the others first, about this, and votes above this floor.
     Asks(Beginning, Option<Box<Finalization>>, Begun),
     /// It follows until [`Waiting::until_safe`] ends.
@@ -159,7 +158,7 @@ pub(crate) fn standing(data: &Path, node_key: B256, now_ms: u64) -> Result<Stand
         let finalization = decoded(&floor)?;
         let begun = Begun { data: data.into(), node_key, floor, agreed: beginning == Beginning::Agreed };
         Ok(match (beginning, has_journal) {
-            (Beginning::Agreed, true) => Standing::Votes(finalization, begun),
+            (Beginning::Agreed, true) => Standing::Votes(finalization),
             (Beginning::NewShare, true) => Standing::Asks(Beginning::Again, finalization, begun),
             _ => Standing::Asks(beginning, finalization, begun),
         })
@@ -379,7 +378,7 @@ mod tests {
     /// Whether it votes without asking anybody, or why it asks.
     fn votes(data: &Path, node_key: B256) -> Result<(), Option<Beginning>> {
         match standing(data, node_key, 1_000).unwrap() {
-            Standing::Votes(None, _) => Ok(()),
+            Standing::Votes(None) => Ok(()),
             Standing::Asks(beginning, None, _) => Err(Some(beginning)),
             _ => Err(None),
         }

@@ -78,13 +78,13 @@ impl Again {
             let end = context.current() + ROUND;
             let missing = rule.others.iter().filter(|other| !answered.contains(*other)).cloned().collect();
             ask_for(Question::OwnVote, sender, Recipients::Some(missing));
-            while let Some((peer, message)) = until(context, end, receiver).await {
+            while answered.len() < rule.others.len()
+                && let Some((peer, message)) = until(context, end, receiver).await
+            {
                 let is_other = rule.others.contains(&peer);
                 match parse(&message, is_other) {
                     Ok(Message::Question(question)) => {
-                        if let Some(answer) = self.answering.to(context, &peer, question).await {
-                            sender.send(Recipients::One(peer.clone()), answer, true);
-                        }
+                        self.answering.answer(context, sender, (peer.clone(), question), true).await;
                         // It was not there when all were asked.
                         if is_other && !answered.contains(&peer) {
                             ask_for(Question::OwnVote, sender, Recipients::One(peer));
@@ -99,9 +99,6 @@ impl Again {
                             ));
                         }
                         answered.insert(peer);
-                        if answered.len() == rule.others.len() {
-                            return Found::Nothing;
-                        }
                     }
                     Ok(Message::Answer(_) | Message::Boundary(_) | Message::Other) => {}
                     Err(reason) => {
@@ -126,7 +123,7 @@ impl Again {
 
 impl Rule {
     fn is_enough(&self, answered: usize) -> bool {
-        answered >= self.others.len() || answered.saturating_add(1) >= self.quorum
+        answered.saturating_add(1) >= self.quorum
     }
 
     /// Whether this validator cast a vote that its disk does not know.

@@ -86,9 +86,7 @@ impl Before {
             while let Some((peer, message)) = until(context, end, receiver).await {
                 match parse(&message, others.contains(&peer)) {
                     Ok(Message::Question(question)) => {
-                        if let Some(answer) = self.answering.to(context, &peer, question).await {
-                            sender.send(Recipients::One(peer.clone()), answer, true);
-                        }
+                        self.answering.answer(context, sender, (peer.clone(), question), true).await;
                         // It was not there when all were asked.
                         if others.contains(&peer) && !answers.contains_key(&peer) {
                             ask(sender, Recipients::One(peer));

@@ -288,7 +288,7 @@ pub(crate) struct Answering {
 
 impl Answering {
     /// What this node answers to a peer, if it knows.
-    pub(crate) async fn to(&self, clock: &impl Clock, peer: &PublicKey, question: Question) -> Option<IoBuf> {
+    async fn to(&self, clock: &impl Clock, peer: &PublicKey, question: Question) -> Option<IoBuf> {
         let key = B256::from_slice(peer.as_ref());
         match question {
             Question::Newest => {
@@ -308,6 +308,19 @@ impl Answering {
             }
         }
     }
+
+    /// Answers a peer, if this node knows what it asks; `urgent` before what else waits to be sent.
+    pub(crate) async fn answer(
+        &self,
+        clock: &impl Clock,
+        sender: &mut impl Sender<PublicKey = PublicKey>,
+        (peer, question): (PublicKey, Question),
+        urgent: bool,
+    ) {
+        if let Some(answer) = self.to(clock, &peer, question).await {
+            sender.send(Recipients::One(peer), answer, urgent);
+        }
+    }
 }
 
 /// Answers other nodes, for ever.
@@ -320,9 +333,7 @@ pub(crate) async fn keep_answering(
     while let Ok((peer, message)) = receiver.recv().await {
         match parse(message.as_ref(), false) {
             Ok(Message::Question(question)) => {
-                if let Some(answer) = answering.to(&clock, &peer, question).await {
-                    sender.send(Recipients::One(peer), answer, false);
-                }
+                answering.answer(&clock, &mut sender, (peer, question), false).await;
             }
             Ok(_) => {}
             Err(reason) => {
