@@ -169,6 +169,7 @@ impl Caller<'_> {
                 endToEnd: self.hash(),
                 purpose,
                 remittance: B256::ZERO,
+                requestReference: self.hash(),
             }),
             14 => encoded(IPayment::acceptCall { requestId: self.id(), uetr: self.uetr(me), debtorAgent: agent }),
             _ => encoded(IPayment::refuseCall { requestId: self.id(), reason: FixedBytes(*b"AC04") }),

@@ -81,8 +81,8 @@ interface IPayment {
 
     // ----- requests to pay ---------------------------------------------------------------------------------------
 
-    /// Asks the debtor to pay the caller until expiryMs.
-    function requestPayment(address token, address debtor, uint256 amount, uint64 expiryMs, bytes11 creditorAgent, bytes32 endToEnd, bytes4 purpose, bytes32 remittance) external returns (uint64 requestId);
+    /// Asks the debtor to pay the caller until expiryMs. The reference is the caller's own, used once: who asks again under it learns the number of the first.
+    function requestPayment(address token, address debtor, uint256 amount, uint64 expiryMs, bytes11 creditorAgent, bytes32 endToEnd, bytes4 purpose, bytes32 remittance, bytes32 requestReference) external returns (uint64 requestId);
     /// Pays what was asked, under a UETR of the debtor. The debtor.
     function accept(uint64 requestId, bytes32 uetr, bytes11 debtorAgent) external;
     /// Refuses. The debtor.
@@ -92,15 +92,17 @@ interface IPayment {
 
     /// A request. State: 1 open, 2 accepted, 3 refused, 4 withdrawn. An open one whose expiry has come is late.
     function requestOf(uint64 requestId) external view returns (uint8 state, address creditor, address debtor, address token, uint256 amount, uint64 expiryMs);
+    /// The number of the creditor's request with this reference; 0 where it was never used.
+    function requestUnder(address creditor, bytes32 requestReference) external view returns (uint64 requestId);
 
     /// A debtor was asked to pay.
-    event RequestMade(uint64 indexed requestId, address indexed creditor, address indexed debtor, address token, uint256 amount, uint64 expiryMs, bytes11 creditorAgent, bytes32 endToEnd, bytes4 purpose, bytes32 remittance);
+    event RequestMade(uint64 indexed requestId, address indexed creditor, address indexed debtor, address token, uint256 amount, uint64 expiryMs, bytes11 creditorAgent, bytes32 endToEnd, bytes4 purpose, bytes32 remittance, bytes32 requestReference);
     /// A request was paid by this payment; follows its PaymentOrdered.
-    event RequestAccepted(uint64 indexed requestId, address indexed debtor, bytes32 indexed uetr);
+    event RequestAccepted(uint64 indexed requestId, address indexed creditor, address indexed debtor, bytes32 uetr);
     /// A request was refused.
-    event RequestRefused(uint64 indexed requestId, bytes4 reason);
+    event RequestRefused(uint64 indexed requestId, address indexed creditor, address indexed debtor, bytes4 reason);
     /// A request was withdrawn.
-    event RequestWithdrawn(uint64 indexed requestId);
+    event RequestWithdrawn(uint64 indexed requestId, address indexed creditor, address indexed debtor);
 
     // ----- errors ------------------------------------------------------------------------------------------------
 
@@ -180,6 +182,10 @@ interface IPayment {
     error PeriodLimitExceeded(uint256 used, uint256 amount, uint256 periodMax);
     /// All collections would exceed what the mandate allows. Collect less, or ask the payer for a new one.
     error TotalLimitExceeded(uint256 used, uint256 amount, uint256 totalMax);
+    /// A request has a reference of the creditor's own, which is not zero. Give it one, and keep it when you try again.
+    error RequestReferenceMissing();
+    /// The creditor has used this reference, for the request of this number. Read it with requestOf, and do not ask again.
+    error RequestReferenceUsed(address creditor, bytes32 requestReference, uint64 requestId);
     /// No request has this number. Take it from the RequestMade event.
     error RequestUnknown(uint64 requestId);
     /// The request was accepted, refused or withdrawn. Ask anew.

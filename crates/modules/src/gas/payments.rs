@@ -111,6 +111,7 @@ impl Meter {
             endToEnd: end_to_end,
             purpose: Default::default(),
             remittance,
+            requestReference: B256::with_last_byte(1),
         };
         self.note("payment", "any", ADMIN, to, request);
         let accept = acceptCall { requestId: 1, uetr: B256::with_last_byte(20), debtorAgent: Default::default() };

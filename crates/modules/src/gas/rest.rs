@@ -148,7 +148,7 @@ impl Meter {
         self.quietly(ALICE, to, mandate);
         self.note(folder, ANY, ALICE, to, IPayment::cancelMandateCall { mandateId: 1 });
         let payment = order(usd, 4);
-        for _ in 0..2 {
+        for reference in 1..=2 {
             let request = IPayment::requestPaymentCall {
                 token: usd,
                 debtor: ALICE,
@@ -158,6 +158,7 @@ impl Meter {
                 endToEnd: payment.endToEnd,
                 purpose: payment.purpose,
                 remittance: payment.remittance,
+                requestReference: B256::with_last_byte(reference),
             };
             self.quietly(ADMIN, to, request);
         }

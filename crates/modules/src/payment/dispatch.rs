@@ -120,6 +120,7 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
                 end_to_end: c.endToEnd,
                 purpose: c.purpose,
                 remittance: c.remittance,
+                reference: c.requestReference,
             };
             requests::request_payment(x, &request)
         }),
@@ -129,6 +130,9 @@ pub(crate) fn dispatch(context: &mut Context<'_>, input: &[u8]) -> Result<Bytes,
         Call::refuse(c) => mutate::<refuseCall, _>(context, |x| requests::refuse(x, c.requestId, c.reason)),
         Call::cancelRequest(c) => mutate::<cancelRequestCall, _>(context, |x| requests::cancel_request(x, c.requestId)),
         Call::requestOf(c) => view::<requestOfCall>(request_of(context, c.requestId)?),
+        Call::requestUnder(c) => {
+            view::<requestUnderCall>(requests::request_under(context, c.creditor, c.requestReference)?)
+        }
     }
 }
 
@@ -199,7 +203,8 @@ fn usage_of(context: &mut Context<'_>, number: u64) -> Result<usageOfReturn, Fai
     })
 }
 
-fn request_of(context: &mut Context<'_>, number: u64) -> Result<requestOfReturn, Failure> {
+/// What `requestOf` answers, for whoever reads proven state: `RequestUnknown` where no request has the number.
+pub fn request_of(context: &mut Context<'_>, number: u64) -> Result<requestOfReturn, Failure> {
     let request = Open::read(context, number)?;
     Ok(requestOfReturn {
         state: request.asker.state,

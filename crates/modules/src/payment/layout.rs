@@ -211,6 +211,8 @@ layout! {
         pub requests: Mapping<u64, RequestRecord> = 5,
         /// Numbers of mandates and standing orders, by payer and reference; 0 where none was created.
         pub mandate_references: Mapping<Address, Mapping<B256, Slot<u64>>> = 6,
+        /// Numbers of requests, by creditor and reference; 0 where none was made.
+        pub request_references: Mapping<Address, Mapping<B256, Slot<u64>>> = 7,
     }
 }
 

@@ -36,12 +36,12 @@ mod returns;
 
 pub use abi::IPayment;
 pub use batches::{BatchMode, PaidBatch, pay_batch};
-pub use dispatch::{payment_of, return_of};
+pub use dispatch::{payment_of, request_of, return_of};
 pub use mandates::{Agreement, cancel_mandate, collect, create_mandate, create_standing_order, execute, mandate_uetr};
 pub use orders::{EXPIRY_AHEAD_MS_MAX, Order, PRIORITY_MAX, pay, reserve};
 pub use pending::{SWEEP_MAX, expire, post, release, sweep, void};
 pub use record::State;
-pub use requests::{Request, accept, cancel_request, refuse, request_payment};
+pub use requests::{Request, RequestState, accept, cancel_request, refuse, request_payment, request_under};
 pub use returns::{RETURNS_MAX, Return, return_payment};
 
 pub(crate) use abi::SOURCE;

@@ -13,26 +13,37 @@ use super::{
 use crate::{
     PAYMENT_ADDRESS,
     context::{Context, Failure, ensure},
+    slots::Slot,
     token_address,
 };
 
 /// What became of a request. The numbers are part of the ABI and of storage; all but the first are for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
+pub enum RequestState {
+    /// Neither answered nor withdrawn; late, when its expiry has come.
     Open = 1,
+    /// The debtor paid it.
     Accepted = 2,
+    /// The debtor refused it.
     Refused = 3,
+    /// The creditor withdrew it.
     Withdrawn = 4,
 }
 
-impl Answer {
-    fn number(self) -> u8 {
+impl RequestState {
+    /// The number in the ABI and in storage.
+    pub fn number(self) -> u8 {
         match self {
             Self::Open => 1,
             Self::Accepted => 2,
             Self::Refused => 3,
             Self::Withdrawn => 4,
         }
+    }
+
+    /// The state with this number; `None` for 0 and for what this version does not know.
+    pub fn from_number(number: u8) -> Option<Self> {
+        [Self::Open, Self::Accepted, Self::Refused, Self::Withdrawn].into_iter().find(|state| state.number() == number)
     }
 }
 
@@ -55,6 +66,8 @@ pub struct Request {
     pub purpose: Code,
     /// Hash of the remittance information.
     pub remittance: B256,
+    /// The creditor's own, used once: who asks again under it learns the number of the first.
+    pub reference: B256,
 }
 
 /// A request during one operation.
@@ -80,7 +93,7 @@ impl Open {
 
     fn ensure_open(&self) -> Result<(), Failure> {
         let state = self.asker.state;
-        ensure(state == Answer::Open.number(), || IPayment::RequestStateForbids { requestId: self.number, state })
+        ensure(state == RequestState::Open.number(), || IPayment::RequestStateForbids { requestId: self.number, state })
     }
 
     /// At the very instant of its expiry a request is late.
@@ -90,13 +103,14 @@ impl Open {
         ensure(now_ms < expiry_ms, late)
     }
 
-    fn answer(&self, context: &mut Context<'_>, answer: Answer) -> Result<(), Failure> {
+    fn answer(&self, context: &mut Context<'_>, answer: RequestState) -> Result<(), Failure> {
         self.place.asker.write(context, Asker { state: answer.number(), ..self.asker })
     }
 }
 
 /// Asks a debtor to pay the caller.
 pub fn request_payment(context: &mut Context<'_>, request: &Request) -> Result<u64, Failure> {
+    let named = unused_reference(context, request.reference)?;
     let units = check_amount(request.amount)?;
     check_party(context, request.debtor)?;
     check_agent(request.creditor_agent)?;
@@ -107,9 +121,10 @@ pub fn request_payment(context: &mut Context<'_>, request: &Request) -> Result<u
     let made = layout().requests_made;
     let number = made.read(context)?.saturating_add(1);
     made.write(context, number)?;
+    named.write(context, number)?;
     let place = layout().requests.at(context, &number)?;
     let creditor = context.caller();
-    place.asker.write(context, Asker { creditor, token, state: Answer::Open.number() })?;
+    place.asker.write(context, Asker { creditor, token, state: RequestState::Open.number() })?;
     place.asked.write(context, Asked { debtor: request.debtor, expiry_ms: request.expiry_ms })?;
     place.amount.write(context, units)?;
     let event = IPayment::RequestMade {
@@ -123,9 +138,31 @@ pub fn request_payment(context: &mut Context<'_>, request: &Request) -> Result<u
         endToEnd: request.end_to_end,
         purpose: request.purpose,
         remittance: request.remittance,
+        requestReference: request.reference,
     };
     context.emit(PAYMENT_ADDRESS, &event)?;
     Ok(number)
+}
+
+/// Where the number of a creditor's request with this reference lies.
+fn reference_place(context: &mut Context<'_>, creditor: Address, reference: B256) -> Result<Slot<u64>, Failure> {
+    layout().request_references.at(context, &creditor)?.at(context, &reference)
+}
+
+/// The same, for the caller; reverts where the caller has used it.
+fn unused_reference(context: &mut Context<'_>, reference: B256) -> Result<Slot<u64>, Failure> {
+    ensure(!reference.is_zero(), || IPayment::RequestReferenceMissing {})?;
+    let creditor = context.caller();
+    let place = reference_place(context, creditor, reference)?;
+    let number = place.read(context)?;
+    let used = || IPayment::RequestReferenceUsed { creditor, requestReference: reference, requestId: number };
+    ensure(number == 0, used)?;
+    Ok(place)
+}
+
+/// What `requestUnder` answers, for whoever reads proven state: 0 where the reference was never used.
+pub fn request_under(context: &mut Context<'_>, creditor: Address, reference: B256) -> Result<u64, Failure> {
+    reference_place(context, creditor, reference)?.read(context)
 }
 
 /// Pays what was asked, under a UETR of the debtor, who calls.
@@ -138,29 +175,31 @@ pub fn accept(context: &mut Context<'_>, number: u64, uetr: B256, debtor_agent: 
     unused(context, debtor, uetr)?;
     check_agent(debtor_agent)?;
     let units = request.amount(context)?;
-    let (token, payee) = (token_address(request.asker.token), request.asker.creditor);
-    let order = Order { token, payee, amount: U256::from(units), uetr, debtor_agent, ..Order::default() };
+    let (token, creditor) = (token_address(request.asker.token), request.asker.creditor);
+    let order = Order { token, payee: creditor, amount: U256::from(units), uetr, debtor_agent, ..Order::default() };
     settle(context, debtor, &order, units)?;
-    request.answer(context, Answer::Accepted)?;
-    context.emit(PAYMENT_ADDRESS, &IPayment::RequestAccepted { requestId: number, debtor, uetr })
+    request.answer(context, RequestState::Accepted)?;
+    context.emit(PAYMENT_ADDRESS, &IPayment::RequestAccepted { requestId: number, creditor, debtor, uetr })
 }
 
 /// Refuses with a reason.
 pub fn refuse(context: &mut Context<'_>, number: u64, reason: Code) -> Result<(), Failure> {
     let request = Open::read(context, number)?;
-    ensure_caller(context, request.asked.debtor)?;
+    let (creditor, debtor) = (request.asker.creditor, request.asked.debtor);
+    ensure_caller(context, debtor)?;
     request.ensure_open()?;
     request.ensure_in_time(context)?;
     check_reason(reason)?;
-    request.answer(context, Answer::Refused)?;
-    context.emit(PAYMENT_ADDRESS, &IPayment::RequestRefused { requestId: number, reason })
+    request.answer(context, RequestState::Refused)?;
+    context.emit(PAYMENT_ADDRESS, &IPayment::RequestRefused { requestId: number, creditor, debtor, reason })
 }
 
 /// Withdraws a request, late or not.
 pub fn cancel_request(context: &mut Context<'_>, number: u64) -> Result<(), Failure> {
     let request = Open::read(context, number)?;
-    ensure_caller(context, request.asker.creditor)?;
+    let (creditor, debtor) = (request.asker.creditor, request.asked.debtor);
+    ensure_caller(context, creditor)?;
     request.ensure_open()?;
-    request.answer(context, Answer::Withdrawn)?;
-    context.emit(PAYMENT_ADDRESS, &IPayment::RequestWithdrawn { requestId: number })
+    request.answer(context, RequestState::Withdrawn)?;
+    context.emit(PAYMENT_ADDRESS, &IPayment::RequestWithdrawn { requestId: number, creditor, debtor })
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The payee asks the payer for ten seconds.
+/// The payee asks the payer for ten seconds, under its first reference.
 fn request(ledger: &Ledger, amount: u128) -> requestPaymentCall {
     requestPaymentCall {
         token: eur(),
@@ -13,6 +13,16 @@ fn request(ledger: &Ledger, amount: u128) -> requestPaymentCall {
         endToEnd: B256::repeat_byte(0xe2),
         purpose: code("RENT"),
         remittance: B256::repeat_byte(0x4e),
+        requestReference: B256::with_last_byte(1),
+    }
+}
+
+/// Asks twice: requests 1 and 2.
+fn two_requests(ledger: &mut Ledger, amount: u128) {
+    for reference in 1..=2 {
+        let reference = B256::with_last_byte(reference);
+        let call = requestPaymentCall { requestReference: reference, ..request(ledger, amount) };
+        ledger.ok(PAYEE, TO, call);
     }
 }
 
@@ -41,12 +51,13 @@ fn an_accepted_request_pays_exactly_what_was_asked() {
         endToEnd: call.endToEnd,
         purpose: call.purpose,
         remittance: call.remittance,
+        requestReference: call.requestReference,
     };
     assert_eq!(event, expected);
     let found = ledger.ok(STRANGER, TO, requestOfCall { requestId: 1 });
     assert_eq!((found.creditor, found.debtor, found.token, found.amount), (PAYEE, PAYER, eur(), units(400)));
     ledger.ok(PAYER, TO, accept_call(1, 1));
-    let accepted = RequestAccepted { requestId: 1, debtor: PAYER, uetr: uetr(1) };
+    let accepted = RequestAccepted { requestId: 1, creditor: PAYEE, debtor: PAYER, uetr: uetr(1) };
     assert_eq!(ledger.last_event::<RequestAccepted>().1, accepted);
     assert_eq!((balance(&mut ledger, PAYEE), answer(&mut ledger, 1)), (400, 2));
     let error = || RequestStateForbids { requestId: 1, state: 2 };
@@ -60,15 +71,14 @@ fn an_accepted_request_pays_exactly_what_was_asked() {
 #[test]
 fn a_debtor_refuses_and_a_creditor_withdraws() {
     let mut ledger = world();
-    for _ in 0..2 {
-        let call = request(&ledger, 400);
-        ledger.ok(PAYEE, TO, call);
-    }
+    two_requests(&mut ledger, 400);
     let reason = code("AM04");
     ledger.ok(PAYER, TO, refuseCall { requestId: 1, reason });
-    assert_eq!(ledger.last_event::<RequestRefused>().1, RequestRefused { requestId: 1, reason });
+    let refused = RequestRefused { requestId: 1, creditor: PAYEE, debtor: PAYER, reason };
+    assert_eq!(ledger.last_event::<RequestRefused>().1, refused);
     ledger.ok(PAYEE, TO, cancelRequestCall { requestId: 2 });
-    assert_eq!(ledger.last_event::<RequestWithdrawn>().1, RequestWithdrawn { requestId: 2 });
+    let withdrawn = RequestWithdrawn { requestId: 2, creditor: PAYEE, debtor: PAYER };
+    assert_eq!(ledger.last_event::<RequestWithdrawn>().1, withdrawn);
     assert_eq!((answer(&mut ledger, 1), answer(&mut ledger, 2)), (3, 4));
     for id in [1, 2] {
         let state = answer(&mut ledger, id);
@@ -79,10 +89,7 @@ fn a_debtor_refuses_and_a_creditor_withdraws() {
 #[test]
 fn a_request_is_late_at_the_very_instant() {
     let mut ledger = world();
-    for _ in 0..2 {
-        let call = request(&ledger, 100);
-        ledger.ok(PAYEE, TO, call);
-    }
+    two_requests(&mut ledger, 100);
     let expiry = ledger.timestamp_ms + 10_000;
     ledger.timestamp_ms = expiry - 1;
     ledger.ok(PAYER, TO, accept_call(1, 1));
@@ -105,8 +112,11 @@ fn errors_of_asking_come_in_the_promised_order() {
         expiryMs: now,
         creditorAgent: bad_agent,
         purpose: code("rent"),
+        requestReference: B256::ZERO,
         ..request(&ledger, 1)
     };
+    ledger.reverts(PAYEE, TO, call.clone(), RequestReferenceMissing {});
+    call.requestReference = B256::with_last_byte(9);
     ledger.reverts(PAYEE, TO, call.clone(), AmountInvalid { amount: U256::ZERO });
     call.amount = units(1);
     ledger.reverts(PAYEE, TO, call.clone(), PartyInvalid { party: PAYEE });
@@ -121,6 +131,24 @@ fn errors_of_asking_come_in_the_promised_order() {
     ledger.reverts(PAYEE, TO, call.clone(), TokenUnknown { token: token_address(7) });
     call.token = eur();
     ledger.ok(PAYEE, TO, call);
+}
+
+/// Who lost the answer asks again and learns of the first, whatever the second one says; a reference is one creditor's.
+#[test]
+fn a_reference_makes_one_request() {
+    let mut ledger = world();
+    let call = request(&ledger, 400);
+    let under = |creditor| requestUnderCall { creditor, requestReference: call.requestReference };
+    assert_eq!(ledger.ok(STRANGER, TO, under(PAYEE)), 0);
+    ledger.ok(PAYEE, TO, call.clone());
+    let used = |id| RequestReferenceUsed { creditor: PAYEE, requestReference: call.requestReference, requestId: id };
+    ledger.reverts(PAYEE, TO, call.clone(), used(1));
+    ledger.reverts(PAYEE, TO, requestPaymentCall { amount: U256::ZERO, debtor: PAYEE, ..call.clone() }, used(1));
+    ledger.ok(PAYEE, TO, cancelRequestCall { requestId: 1 });
+    ledger.reverts(PAYEE, TO, call.clone(), used(1));
+    assert_eq!(ledger.ok(STRANGER, TO, call.clone()), 2);
+    assert_eq!((ledger.ok(PAYER, TO, under(PAYEE)), ledger.ok(PAYER, TO, under(STRANGER))), (1, 2));
+    assert_sound(&mut ledger);
 }
 
 #[test]
