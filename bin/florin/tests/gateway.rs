@@ -11,6 +11,8 @@ mod common;
 mod killed;
 #[path = "gateway/mass.rs"]
 mod mass;
+#[path = "gateway/requests.rs"]
+mod requests;
 #[path = "gateway/rest.rs"]
 mod rest;
 #[path = "../../../crates/history/src/tests/server.rs"]
@@ -142,15 +144,18 @@ async fn wherever_it_dies_a_payment_is_made_once_and_answered_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_postgresql_too_a_payment_is_made_once_and_answered_once() {
     let ledger = Ledger::start();
-    let location = |place| {
-        let named = |name: &str| Location::parse(&server().url(name), Some(PASSWORD)).unwrap();
-        let create = format!("CREATE DATABASE gateway_{place}");
-        let handle = tokio::runtime::Handle::current();
-        tokio::task::block_in_place(|| handle.block_on(statement(&named("postgres"), &create)));
-        named(&format!("gateway_{place}"))
-    };
-    let passed = die_everywhere(&ledger, location, async |_| single_payment()).await;
+    let passed =
+        die_everywhere(&ledger, |place| new_database(&format!("gateway_{place}")), async |_| single_payment()).await;
     assert!(passed >= 16, "only {passed} places were passed");
+}
+
+/// A new database of the PostgreSQL that the tests started.
+fn new_database(name: &str) -> Location {
+    let named = |name: &str| Location::parse(&server().url(name), Some(PASSWORD)).unwrap();
+    let create = format!("CREATE DATABASE {name}");
+    let handle = tokio::runtime::Handle::current();
+    tokio::task::block_in_place(|| handle.block_on(statement(&named("postgres"), &create)));
+    named(name)
 }
 
 async fn statement(location: &Location, sql: &str) {

@@ -22,7 +22,7 @@ const LINE_BYTES_MAX: usize = 4_096;
 /// Most things that are wrong that are told of one file.
 pub(crate) const WRONG_MAX: usize = 100;
 /// What a line says, by the names of the JSON's fields.
-pub(crate) const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 11] = [
     "payer",
     "creditor_name",
     "creditor_number",
@@ -102,8 +102,9 @@ pub fn message_of_lines(content: &[u8]) -> Option<(usize, String)> {
 
 /// What the rules of messages say of the message, told by line and column, in the order of the lines.
 pub(crate) fn told(lines: &[Line], places: &[Vec<usize>], problems: &[Problem]) -> Vec<Wrong> {
+    let items: Vec<usize> = places.iter().flatten().copied().collect();
     let line_of = |scope| match scope {
-        Scope::Item(item) => places.iter().flatten().nth(item).and_then(|place| lines.get(*place)),
+        Scope::Item(item) => items.get(item).and_then(|place| lines.get(*place)),
         Scope::Batch(batch) => places.get(batch).and_then(|places| lines.get(*places.first()?)),
         Scope::Message => None,
     };

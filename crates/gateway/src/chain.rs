@@ -2,17 +2,17 @@
 
 use crate::{
     GatewayError,
-    identity::{Uetr, return_reference, veiled},
+    identity::{Uetr, request_reference, return_reference, veiled},
     order::Outcome,
     reason::Reason,
-    store::{Order, OrderKind},
+    store::{Order, OrderKind, Stand},
 };
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, Log, TxKind, U256};
 use alloy_sol_types::{SolCall, SolEvent as _};
 use florin_client::{ClientError, ProvenBody, RpcClient, TxEip1559, Verifier};
 use florin_modules::{
     PAYMENT_ADDRESS,
-    payment::{IPayment, State as LedgerState, payment_of, return_of},
+    payment::{IPayment, RequestState, State as LedgerState, payment_of, request_of, request_under, return_of},
     token::{IToken, batch_items},
 };
 use serde_json::{Value, json};
@@ -39,22 +39,72 @@ pub(crate) struct Chain {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) kind: OrderKind,
+    /// Whose payment it is; of a request to pay, who asks or answers.
     pub(crate) payer: Address,
+    /// Zero for what is no payment.
     pub(crate) uetr: B256,
-    /// Reference of the return; zero for what is none.
+    /// Reference of the return or of the request to pay; of an answer to one, its number. Zero for the rest.
     pub(crate) reference: B256,
 }
 
 impl Key {
     /// Under what the ledger knows an order; `None` for one that was refused before it had a name there.
     pub(crate) fn of(order: &Order) -> Option<Self> {
-        let name = if order.kind == OrderKind::Item { &order.part_uetr } else { &order.uetr };
-        let uetr = name.as_deref().and_then(Uetr::parse)?.word();
-        let reference = match order.kind {
-            OrderKind::Return => return_reference(order.claim.as_deref()?),
-            OrderKind::Pay | OrderKind::Item => B256::ZERO,
+        let word = |uetr: &Option<String>| Some(uetr.as_deref().and_then(Uetr::parse)?.word());
+        let (payer, uetr, reference) = match order.kind {
+            OrderKind::Pay | OrderKind::Accept => (order.payer, word(&order.uetr)?, B256::ZERO),
+            OrderKind::Item => (order.payer, word(&order.part_uetr)?, B256::ZERO),
+            OrderKind::Return => (order.payer, word(&order.uetr)?, return_reference(order.claim.as_deref()?)),
+            OrderKind::Ask => (order.signer, B256::ZERO, request_reference(order.claim.as_deref()?)),
+            OrderKind::Refuse | OrderKind::Withdraw => {
+                (order.signer, B256::ZERO, U256::from(order.details.ledger_request?).into())
+            }
         };
-        Some(Self { kind: order.kind, payer: order.payer?, uetr, reference })
+        Some(Self { kind: order.kind, payer: payer?, uetr, reference })
+    }
+
+    /// Number on the ledger of the request to pay that is answered.
+    fn request(&self) -> u64 {
+        u64::try_from(U256::from_be_bytes(self.reference.0)).unwrap_or(u64::MAX)
+    }
+}
+
+/// What the ledger has of what a bundle of orders does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nothing.
+    Unknown,
+    /// It is done, or can never be done: what became of it is to be looked up.
+    Known,
+    /// It waits there: it was ordered elsewhere, and becomes something else.
+    Waits,
+    /// It cannot be done, for this reason.
+    Forbidden(Reason),
+}
+
+impl Standing {
+    fn of_payment(state: u8) -> Self {
+        match LedgerState::from_number(state) {
+            None => Self::Unknown,
+            Some(state) if state.waits() => Self::Waits,
+            Some(_) => Self::Known,
+        }
+    }
+
+    fn of_return(state: u8, returned: u32) -> Self {
+        if returned != 0 {
+            return Self::Known;
+        }
+        if state == LedgerState::Settled.number() {
+            return Self::Unknown;
+        }
+        let words = format!("the ledger has the payment in state {state}: only what is settled comes back");
+        Self::Forbidden(Reason::new("NARR", words))
+    }
+
+    /// Of an answer to a request to pay in this state.
+    fn of_answer(state: u8) -> Self {
+        if state == RequestState::Open.number() { Self::Unknown } else { Self::Known }
     }
 }
 
@@ -62,6 +112,8 @@ impl Key {
 pub(crate) type Payment = IPayment::paymentOfReturn;
 /// What is known of a return; number 0 where there is none.
 pub(crate) type Returned = IPayment::returnOfReturn;
+/// What is known of a request to pay.
+pub(crate) type Requested = IPayment::requestOfReturn;
 
 /// What somebody received in a payment, by which a return finds its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,16 +125,75 @@ pub(crate) struct Received {
 
 impl Chain {
     /// What the node says of payments, in one exchange.
-    pub(crate) async fn payments(&self, keys: &[Key]) -> Result<Vec<Payment>, ClientError> {
-        let call = |key: &Key| IPayment::paymentOfCall { payer: key.payer, uetr: key.uetr };
-        self.ask(keys.iter().map(call)).await
+    pub(crate) async fn payments(&self, keys: impl Iterator<Item = &Key>) -> Result<Vec<Payment>, ClientError> {
+        self.ask(keys.map(|key| IPayment::paymentOfCall { payer: key.payer, uetr: key.uetr })).await
     }
 
-    /// What the node says of returns, in one exchange.
-    pub(crate) async fn returns(&self, keys: &[Key]) -> Result<Vec<Returned>, ClientError> {
-        let call =
+    /// What the node says the ledger has of these, in one exchange for each kind of question.
+    pub(crate) async fn standings(&self, keys: &[Key]) -> Result<Vec<Standing>, ClientError> {
+        let of = |kinds: &'static [OrderKind]| keys.iter().filter(|key| kinds.contains(&key.kind));
+        const PAYMENTS: &[OrderKind] = &[OrderKind::Pay, OrderKind::Item, OrderKind::Accept, OrderKind::Return];
+        let mut payments = self.payments(of(PAYMENTS)).await?.into_iter().map(|payment| payment.state);
+        let returned =
             |key: &Key| IPayment::returnOfCall { payer: key.payer, uetr: key.uetr, returnReference: key.reference };
-        self.ask(keys.iter().map(call)).await
+        let mut returns = self.ask(of(&[OrderKind::Return]).map(returned)).await?.into_iter();
+        let asked = |key: &Key| IPayment::requestUnderCall { creditor: key.payer, requestReference: key.reference };
+        let mut asked = self.ask(of(&[OrderKind::Ask]).map(asked)).await?.into_iter();
+        let request = |key: &Key| IPayment::requestOfCall { requestId: key.request() };
+        let answered = of(&[OrderKind::Refuse, OrderKind::Withdraw]).map(request);
+        let mut requests = self.ask(answered).await?.into_iter();
+        let standings = keys.iter().map(|key| {
+            Some(match key.kind {
+                OrderKind::Pay | OrderKind::Item | OrderKind::Accept => Standing::of_payment(payments.next()?),
+                OrderKind::Return => Standing::of_return(payments.next()?, returns.next()?.number),
+                OrderKind::Ask if asked.next()? == 0 => Standing::Unknown,
+                OrderKind::Ask => Standing::Known,
+                OrderKind::Refuse | OrderKind::Withdraw => Standing::of_answer(requests.next()?.state),
+            })
+        });
+        let incomplete = || ClientError::Malformed { method: "eth_call".into(), reason: "an answer is missing".into() };
+        standings.collect::<Option<_>>().ok_or_else(incomplete)
+    }
+
+    /// The same for one of them, proven, in the latest final state.
+    pub(crate) async fn proven_standing(&self, key: &Key) -> Result<Standing, ClientError> {
+        Ok(match key.kind {
+            OrderKind::Pay | OrderKind::Item | OrderKind::Accept => {
+                Standing::of_payment(self.proven_payment(key).await?.state)
+            }
+            OrderKind::Return => {
+                Standing::of_return(self.proven_payment(key).await?.state, self.proven_return(key).await?.number)
+            }
+            OrderKind::Ask => match self.proven_request_under(key.payer, key.reference).await? {
+                None => Standing::Unknown,
+                Some(_) => Standing::Known,
+            },
+            OrderKind::Refuse | OrderKind::Withdraw => {
+                Standing::of_answer(self.proven_request(key.request()).await?.state)
+            }
+        })
+    }
+
+    /// What is proven of a request to pay by its number, in the latest final state.
+    pub(crate) async fn proven_request(&self, number: u64) -> Result<Requested, ClientError> {
+        let (_, request) = self.verifier.query(&self.rpc, move |context| request_of(context, number)).await?;
+        Ok(request)
+    }
+
+    /// The same by its creditor and reference, with its number; `None` where there is none.
+    pub(crate) async fn proven_request_under(
+        &self,
+        creditor: Address,
+        reference: B256,
+    ) -> Result<Option<(u64, Requested)>, ClientError> {
+        let (_, request) = self
+            .verifier
+            .query(&self.rpc, move |context| {
+                let number = request_under(context, creditor, reference)?;
+                Ok(if number == 0 { None } else { Some((number, request_of(context, number)?)) })
+            })
+            .await?;
+        Ok(request)
     }
 
     /// What is proven of a return, in the latest final state.
@@ -203,13 +314,15 @@ impl Chain {
         let paid = json!([IPayment::BatchPaid::SIGNATURE_HASH, null, payer, uetr]);
         let returned = json!([IPayment::PaymentReturned::SIGNATURE_HASH, payer, uetr, key.reference]);
         let topics = match key.kind {
-            OrderKind::Pay => ordered,
+            OrderKind::Pay | OrderKind::Accept => ordered,
             OrderKind::Item => paid,
             OrderKind::Return => returned,
+            // The state tells of those.
+            OrderKind::Ask | OrderKind::Refuse | OrderKind::Withdraw => return Ok(Vec::new()),
         };
         // The newest first: what is asked about was mostly ordered lately, and was ordered once.
         for (from, to) in windows(self.rpc.block_number().await?) {
-            let found = self.logs(from, to, json!([PAYMENT_ADDRESS]), topics.clone()).await?;
+            let found = self.logs(from, to, &[(json!([PAYMENT_ADDRESS]), topics.clone())]).await?;
             if !found.is_empty() {
                 return Ok(found);
             }
@@ -221,24 +334,29 @@ impl Chain {
     pub(crate) async fn logs_of_all_times(&self, addresses: Value, topics: Value) -> Result<Vec<u64>, ClientError> {
         let mut heights = Vec::new();
         for (from, to) in windows(self.rpc.block_number().await?) {
-            heights.extend(self.logs(from, to, addresses.clone(), topics.clone()).await?);
+            heights.extend(self.logs(from, to, &[(addresses.clone(), topics.clone())]).await?);
         }
         heights.sort_unstable();
         Ok(heights)
     }
 
-    /// Heights at which there are logs of these addresses with these topics, each once and rising.
-    pub(crate) async fn logs(
-        &self,
-        from: u64,
-        to: u64,
-        addresses: Value,
-        topics: Value,
-    ) -> Result<Vec<u64>, ClientError> {
+    /// Heights at which there are logs of these addresses with these topics, of one pair or another; each once and rising. One exchange.
+    pub(crate) async fn logs(&self, from: u64, to: u64, filters: &[(Value, Value)]) -> Result<Vec<u64>, ClientError> {
         let (from, to) = (U256::from(from), U256::from(to));
-        let filter = json!([{ "fromBlock": from, "toBlock": to, "address": addresses, "topics": topics }]);
-        let found: Vec<Value> = self.rpc.call("eth_getLogs", filter).await?;
-        let mut heights: Vec<u64> = found.iter().filter_map(|log| quantity(&log["blockNumber"])).collect();
+        let asked = |(addresses, topics): &(Value, Value)| {
+            let filter = json!([{ "fromBlock": from, "toBlock": to, "address": addresses, "topics": topics }]);
+            ("eth_getLogs", filter)
+        };
+        let calls: Vec<(&str, Value)> = filters.iter().map(asked).collect();
+        let mut heights = Vec::new();
+        for found in self.rpc.batch(&calls).await? {
+            let malformed = |error: serde_json::Error| ClientError::Malformed {
+                method: "eth_getLogs".into(),
+                reason: error.to_string(),
+            };
+            let found: Vec<Value> = serde_json::from_value(found?).map_err(malformed)?;
+            heights.extend(found.iter().filter_map(|log| quantity(&log["blockNumber"])));
+        }
         heights.sort_unstable();
         heights.dedup();
         Ok(heights)
@@ -264,35 +382,67 @@ impl Chain {
     pub(crate) fn input(&self, key: &Key, orders: &[Order]) -> Result<Bytes, GatewayError> {
         let incomplete = || GatewayError::Answer("an order without its parties".into());
         let first = orders.first().ok_or_else(incomplete)?;
+        let details = &first.details;
         let amount = U256::from(first.amount.ok_or_else(incomplete)?);
-        if key.kind == OrderKind::Return {
-            let reason = code(first.details.return_reason.as_deref().or(Some("NARR")));
-            let (payer, uetr, reference) = (key.payer, key.uetr, key.reference);
-            let call = IPayment::returnPaymentCall { payer, uetr, returnReference: reference, amount, reason };
-            return Ok(call.abi_encode().into());
-        }
-        let token = first.token.ok_or_else(incomplete)?;
-        if key.kind == OrderKind::Item {
-            let items: Option<Vec<[u8; 40]>> = orders.iter().map(item).collect();
-            let items = items.ok_or_else(incomplete)?.concat().into();
-            return Ok(IPayment::payBatchCall { token, uetr: key.uetr, mode: ITEM_BY_ITEM, items }.abi_encode().into());
-        }
-        let uetr = first.uetr.as_deref().and_then(Uetr::parse).ok_or_else(incomplete)?;
-        let veil = |text: &str| veiled(&self.salt, uetr, text);
-        let call = IPayment::payCall {
-            token,
-            payee: first.payee.ok_or_else(incomplete)?,
-            amount,
-            uetr: key.uetr,
-            debtorAgent: agent(first.details.debtor_agent.as_deref()),
-            creditorAgent: agent(first.details.creditor_agent.as_deref()),
-            endToEnd: veil(first.end_to_end.as_deref().unwrap_or_default()),
-            purpose: code(first.details.purpose.as_deref()),
-            remittance: veil(&first.details.remittance.join("\n")),
-            priority: u8::from(first.details.urgent),
-            parkUntilMs: 0,
+        let token = || first.token.ok_or_else(incomplete);
+        let texts = (first.end_to_end.as_deref().unwrap_or_default(), details.remittance.join("\n"));
+        let (debtor_agent, creditor_agent) =
+            (agent(details.debtor_agent.as_deref()), agent(details.creditor_agent.as_deref()));
+        let purpose = code(details.purpose.as_deref());
+        let input = match key.kind {
+            OrderKind::Pay => {
+                let uetr = first.uetr.as_deref().and_then(Uetr::parse).ok_or_else(incomplete)?;
+                let veil = |text: &str| veiled(&self.salt, uetr, text);
+                let call = IPayment::payCall {
+                    token: token()?,
+                    payee: first.payee.ok_or_else(incomplete)?,
+                    amount,
+                    uetr: key.uetr,
+                    debtorAgent: debtor_agent,
+                    creditorAgent: creditor_agent,
+                    endToEnd: veil(texts.0),
+                    purpose,
+                    remittance: veil(&texts.1),
+                    priority: u8::from(details.urgent),
+                    parkUntilMs: 0,
+                };
+                call.abi_encode()
+            }
+            OrderKind::Item => {
+                let items: Option<Vec<[u8; 40]>> = orders.iter().map(item).collect();
+                let items = items.ok_or_else(incomplete)?.concat().into();
+                IPayment::payBatchCall { token: token()?, uetr: key.uetr, mode: ITEM_BY_ITEM, items }.abi_encode()
+            }
+            OrderKind::Return => {
+                let reason = code(details.return_reason.as_deref().or(Some("NARR")));
+                let (payer, uetr, reference) = (key.payer, key.uetr, key.reference);
+                IPayment::returnPaymentCall { payer, uetr, returnReference: reference, amount, reason }.abi_encode()
+            }
+            OrderKind::Accept => {
+                let request = details.ledger_request.ok_or_else(incomplete)?;
+                IPayment::acceptCall { requestId: request, uetr: key.uetr, debtorAgent: debtor_agent }.abi_encode()
+            }
+            OrderKind::Ask => {
+                let veil = |text: &str| veiled(&self.salt, key.reference, text);
+                let call = IPayment::requestPaymentCall {
+                    token: token()?,
+                    debtor: first.payer.ok_or_else(incomplete)?,
+                    amount,
+                    expiryMs: details.expires_ms.ok_or_else(incomplete)?,
+                    creditorAgent: creditor_agent,
+                    endToEnd: veil(texts.0),
+                    purpose,
+                    remittance: veil(&texts.1),
+                    requestReference: key.reference,
+                };
+                call.abi_encode()
+            }
+            OrderKind::Refuse => {
+                IPayment::refuseCall { requestId: key.request(), reason: code(details.refusal.as_deref()) }.abi_encode()
+            }
+            OrderKind::Withdraw => IPayment::cancelRequestCall { requestId: key.request() }.abi_encode(),
         };
-        Ok(call.abi_encode().into())
+        Ok(input.into())
     }
 }
 
@@ -324,6 +474,29 @@ pub(crate) fn outcomes(key: &Key, orders: &[Order], logs: &[Log]) -> Option<Vec<
             let event = returned.find(is_ours)?;
             Some(orders.iter().map(|order| of_return(order, event.amount)).collect())
         }
+        OrderKind::Accept => {
+            let events: Vec<&Log> = ours.collect();
+            let mut ordered = events.iter().filter_map(|log| IPayment::PaymentOrdered::decode_log(log).ok());
+            let event = ordered.find(|event| (event.payer, event.uetr) == (key.payer, key.uetr))?;
+            let mut accepted = events.iter().filter_map(|log| IPayment::RequestAccepted::decode_log(log).ok());
+            let accepted = accepted.find(|accepted| (accepted.debtor, accepted.uetr) == (event.payer, event.uetr));
+            let request = accepted.map(|accepted| accepted.requestId);
+            Some(orders.iter().map(|order| of_acceptance(order, request)).collect())
+        }
+        OrderKind::Ask => {
+            let mut made = ours.filter_map(|log| IPayment::RequestMade::decode_log(log).ok());
+            let event = made.find(|event| (event.creditor, event.requestReference) == (key.payer, key.reference))?;
+            let asked = (event.debtor, event.token, event.amount, event.expiryMs);
+            Some(orders.iter().map(|order| of_request(order, asked)).collect())
+        }
+        OrderKind::Refuse => {
+            let mut refused = ours.filter_map(|log| IPayment::RequestRefused::decode_log(log).ok());
+            refused.any(|event| event.requestId == key.request()).then(|| vec![Outcome::Settled; orders.len()])
+        }
+        OrderKind::Withdraw => {
+            let mut withdrawn = ours.filter_map(|log| IPayment::RequestWithdrawn::decode_log(log).ok());
+            withdrawn.any(|event| event.requestId == key.request()).then(|| vec![Outcome::Settled; orders.len()])
+        }
         OrderKind::Item => {
             let mut paid = ours.filter_map(|log| IPayment::BatchPaid::decode_log(log).ok());
             let event = paid.find(|event| (event.payer, event.uetr) == (key.payer, key.uetr))?;
@@ -343,6 +516,40 @@ fn of_payment(order: &Order, event: &IPayment::PaymentOrdered) -> Outcome {
         return Outcome::Refused(Reason::new("DUPL", words));
     }
     Outcome::Settled
+}
+
+/// A payment accepts the request that it was ordered for, or is another one.
+pub(crate) fn of_acceptance(order: &Order, accepted: Option<u64>) -> Outcome {
+    if accepted.is_some() && accepted == order.details.ledger_request {
+        return Outcome::Settled;
+    }
+    let words = "the ledger has another payment under this UETR, which does not accept this request";
+    Outcome::Refused(Reason::new("DUPL", words))
+}
+
+/// A request is known by its reference; what it asks for says whether it is this one: debtor, token, amount and expiry.
+pub(crate) fn of_request(order: &Order, asked: (Address, Address, U256, u64)) -> Outcome {
+    let meant = (order.payer, order.token, order.amount.map(U256::from), order.details.expires_ms);
+    let (debtor, token, amount, expires_ms) = asked;
+    if meant == (Some(debtor), Some(token), Some(amount), Some(expires_ms)) {
+        return Outcome::Settled;
+    }
+    let words = "the ledger has another request under this reference: other debtor, amount, token or expiry";
+    Outcome::Refused(Reason::new("DUPL", words))
+}
+
+/// What the state of a request says of an answer to it.
+pub(crate) fn of_answer(kind: OrderKind, state: u8) -> Outcome {
+    let state = RequestState::from_number(state);
+    let done = match kind {
+        OrderKind::Refuse => RequestState::Refused,
+        _ => RequestState::Withdrawn,
+    };
+    if state == Some(done) {
+        return Outcome::Settled;
+    }
+    let became = state.map_or("unknown", |state| Stand::Ledger(state).name());
+    Outcome::Refused(Reason::new("NARR", format!("the request is {became} already")))
 }
 
 /// A return is known by its reference; what went back under it says whether it is this one.

@@ -12,8 +12,8 @@ use crate::{
     plan,
     reason::Reason,
     store::{
-        Entry, MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, NewAnswer, NewOrder, OrderKind, Purpose,
-        ReadAs, Side, Store,
+        Entry, MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, NewAnswer, NewOrder, OWN_NAMES, OrderKind,
+        Purpose, ReadAs, Side, Store,
     },
 };
 use florin_history::sql::Work;
@@ -317,6 +317,12 @@ impl Desk {
             if !orders.iter().all(|order| order.state.is_last())
                 || !self.store.finish_message(&mut work, row.number).await?
             {
+                continue;
+            }
+            // What came as JSON and is no message of ISO 20022 has no answer in one.
+            if row.name.as_deref().is_some_and(|name| name.starts_with(OWN_NAMES)) {
+                self.store.commit(work, "answered").await?;
+                done = true;
                 continue;
             }
             let claim = format!("final:{}", row.number);

@@ -54,6 +54,12 @@ impl Uetr {
     }
 }
 
+impl AsRef<[u8]> for Uetr {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl fmt::Display for Uetr {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, byte) in self.0.iter().enumerate() {
@@ -100,16 +106,21 @@ pub(crate) fn return_reference(claim: &str) -> B256 {
     digest_of(b"florin.gateway.return", &[claim])
 }
 
-/// What stands on the ledger for a text that is nobody else's business: a hash under the order's own salt. Zero where there is
-/// no text.
-pub(crate) fn veiled(salt: &[u8], uetr: Uetr, text: &str) -> B256 {
+/// Under what the ledger knows a request to pay of its creditor: the same for the same call, on every machine and for ever.
+pub(crate) fn request_reference(claim: &str) -> B256 {
+    digest_of(b"florin.gateway.request", &[claim])
+}
+
+/// What stands on the ledger for a text that is nobody else's business: a hash under this gateway's salt and the name of what it
+/// belongs to. Zero where there is no text.
+pub(crate) fn veiled(salt: &[u8], name: impl AsRef<[u8]>, text: &str) -> B256 {
     if text.is_empty() {
         return B256::ZERO;
     }
     let mut hasher = Sha256::new();
     hasher.update(b"florin.gateway.veil");
     hasher.update(salt);
-    hasher.update(uetr.0);
+    hasher.update(name);
     hasher.update(text.as_bytes());
     B256::new(hasher.finalize().into())
 }
@@ -140,6 +151,23 @@ pub(crate) fn day_begins_ms(day: &str) -> Option<u64> {
     }
     let days = days_of_civil(year, month, date)?;
     (civil(days) == (year, month, date)).then(|| days.saturating_mul(DAY_MS))
+}
+
+/// A moment, UTC: a day, or a day with a time, `YYYY-MM-DDThh:mm:ssZ`. `None` for what is none from 1970 to 9999.
+pub(crate) fn time_ms_of(text: &str) -> Option<u64> {
+    let (day, time) = match text.split_once('T') {
+        Some((day, time)) => (day, time.strip_suffix('Z').or_else(|| time.strip_suffix("+00:00"))?),
+        None => (text, "00:00:00"),
+    };
+    let begins = day_begins_ms(day).filter(|_| day.len() == 10)?;
+    let parts: Vec<&str> = time.split(':').collect();
+    let two = |part: &&str, max: u64| {
+        let good = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        part.parse::<u64>().ok().filter(|number| good && *number <= max)
+    };
+    let [hour, minute, second] = parts.as_slice() else { return None };
+    let seconds = two(hour, 23)? * 3_600 + two(minute, 59)? * 60 + two(second, 59)?;
+    begins.checked_add(seconds * 1_000)
 }
 
 /// Year, month and day of a number of days since 1970. Source: H. Hinnant, chrono-compatible low-level date algorithms.
@@ -260,6 +288,28 @@ mod tests {
         assert_eq!(time_text(1_709_164_800_000 + 3_661_000), "2024-02-29T01:01:01+00:00");
         assert_eq!(time_text(u64::MAX), "9999-12-31T23:59:59+00:00");
         assert_eq!(message_id(&["a"]).len(), 35);
+    }
+
+    #[test]
+    fn moments_are_days_or_days_with_a_time_in_utc() {
+        assert_eq!(time_ms_of("1970-01-02"), Some(86_400_000));
+        assert_eq!(time_ms_of("1970-01-02T01:02:03Z"), Some(86_400_000 + 3_723_000));
+        assert_eq!(time_ms_of("1970-01-02T01:02:03+00:00"), time_ms_of("1970-01-02T01:02:03Z"));
+        for wrong in [
+            "",
+            "1970",
+            "1970-01-02T",
+            "1970-01-02T24:00:00Z",
+            "1970-01-02T00:60:00Z",
+            "1970-01-02T00:00:00",
+            "1970-01-02T00:00:00+02:00",
+            "1970-01-02T0:00:00Z",
+            "1970-01-02Z",
+            "1970-13-01",
+            "1970-01-02T+1:00:00Z",
+        ] {
+            assert_eq!(time_ms_of(wrong), None, "{wrong}");
+        }
     }
 
     proptest! {

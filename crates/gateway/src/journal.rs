@@ -1,6 +1,7 @@
-//! The journal: movements on accounts that are served, read from the ledger in its order, and what is told of them.
+//! The journal: movements on accounts that are served and requests to pay between them and others, read from the ledger in its order,
+//! and what is told of them.
 //!
-//! **Invariant.** Entries, the notifications of credits, and how far was read are durable together. Every entry is proven; that
+//! **Invariant.** Entries, the notifications of credits, requests, and how far was read are durable together. Every entry is proven; that
 //! none is missing is checked against the proven balance when a statement is made.
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     chain::Chain,
     identity::{Uetr, uetr_prefix, veiled},
     statement::notification,
-    store::{Entry, EntryDetails, NewAnswer, Order, OrderKind, Side, Store},
+    store::{Entry, EntryDetails, NewAnswer, Order, OrderKind, RequestEnd, RequestToPay, Side, Stand, Store},
 };
 use alloy_primitives::{Address, B256, Log, U256};
 use alloy_sol_types::SolEvent as _;
@@ -17,7 +18,7 @@ use florin_client::ProvenBody;
 use florin_history::sql::Work;
 use florin_modules::{
     PAYMENT_ADDRESS,
-    payment::IPayment,
+    payment::{IPayment, RequestState},
     token::{IToken, batch_items},
 };
 use serde_json::json;
@@ -26,6 +27,8 @@ use tokio::sync::watch;
 
 /// Blocks that are asked about at once.
 const BLOCKS_MAX: u64 = 1_000;
+/// Requests whose number on the ledger is looked up in one round.
+const NUMBERS_MAX: u64 = 16;
 /// Blocks with movements that are read in one round.
 const BODIES_MAX: usize = 64;
 /// Blocks without movements until it is made durable that they were read.
@@ -58,6 +61,19 @@ struct Movement {
     reference: Option<[u8; 8]>,
 }
 
+/// What happened to a request to pay.
+enum RequestEvent {
+    Made(Box<RequestToPay>),
+    Ended(RequestEnd),
+}
+
+/// What one round read.
+#[derive(Default)]
+struct Found {
+    entries: Vec<Entry>,
+    requests: Vec<RequestEvent>,
+}
+
 /// What a payment says of a movement.
 #[derive(Default)]
 struct Said {
@@ -84,6 +100,11 @@ impl Journal {
 
     /// Reads on. Says whether anything happened on an account that is served.
     pub(crate) async fn round(&mut self, now_ms: u64) -> Result<bool, GatewayError> {
+        let was_read = self.read_on(now_ms).await?;
+        Ok(self.number_requests(now_ms).await? || was_read)
+    }
+
+    async fn read_on(&mut self, now_ms: u64) -> Result<bool, GatewayError> {
         let from = self.read_to.borrow().saturating_add(1);
         let head = self.chain.rpc.block_number().await?;
         if head < from {
@@ -116,7 +137,7 @@ impl Journal {
         self.enter(&bodies, to, now_ms).await
     }
 
-    /// Heights at which units of the configured tokens moved to or from accounts that are served.
+    /// Heights at which units of the configured tokens moved to or from accounts that are served, or requests to pay changed.
     async fn heights(&self, from: u64, to: u64) -> Result<Vec<u64>, GatewayError> {
         let tokens: Vec<Address> = self.book.tokens().map(|token| token.address).collect();
         let holders: Vec<B256> = self.book.served().map(|holder| holder.address.into_word()).collect();
@@ -124,29 +145,36 @@ impl Journal {
             return Ok(Vec::new());
         }
         let (moved, batch) = (IToken::Transfer::SIGNATURE_HASH, IToken::BatchTransfer::SIGNATURE_HASH);
-        let filters = if holders.len() <= FILTERED_HOLDERS_MAX {
-            vec![json!([moved, holders]), json!([moved, null, holders]), json!([batch])]
+        let requests = [
+            IPayment::RequestMade::SIGNATURE_HASH,
+            IPayment::RequestAccepted::SIGNATURE_HASH,
+            IPayment::RequestRefused::SIGNATURE_HASH,
+            IPayment::RequestWithdrawn::SIGNATURE_HASH,
+        ];
+        let topics = if holders.len() <= FILTERED_HOLDERS_MAX {
+            let of_tokens = vec![json!([moved, holders]), json!([moved, null, holders]), json!([batch])];
+            (of_tokens, vec![json!([requests, null, holders]), json!([requests, null, null, holders])])
         } else {
-            vec![json!([[moved, batch]])]
+            (vec![json!([[moved, batch]])], vec![json!([requests])])
         };
-        let mut heights = Vec::new();
-        for topics in filters {
-            heights.extend(self.chain.logs(from, to, json!(tokens), topics).await?);
-        }
-        heights.sort_unstable();
-        heights.dedup();
-        Ok(heights)
+        let of_tokens = topics.0.into_iter().map(|topics| (json!(tokens), topics));
+        let of_payments = topics.1.into_iter().map(|topics| (json!([PAYMENT_ADDRESS]), topics));
+        let filters: Vec<_> = of_tokens.chain(of_payments).collect();
+        Ok(self.chain.logs(from, to, &filters).await?)
     }
 
     async fn enter(&mut self, bodies: &[ProvenBody], to: u64, now_ms: u64) -> Result<bool, GatewayError> {
-        let mut entries = Vec::new();
+        let mut found = Found::default();
         if !bodies.is_empty() {
             let mut work = self.store.read().await?;
             for body in bodies {
-                entries.extend(self.entries(&mut work, body).await?);
+                found.entries.extend(self.entries(&mut work, body).await?);
+                found.requests.extend(self.requests(body));
             }
         }
-        if entries.is_empty() && to.saturating_sub(self.noted) < NOTED_EVERY {
+        let Found { entries, requests } = found;
+        let is_something = !entries.is_empty() || !requests.is_empty();
+        if !is_something && to.saturating_sub(self.noted) < NOTED_EVERY {
             self.told(to);
             return Ok(false);
         }
@@ -162,11 +190,17 @@ impl Journal {
         }
         self.store.add_entries(&mut work, &entries).await?;
         self.store.keep_answers(&mut work, &notifications).await?;
+        for request in requests {
+            match request {
+                RequestEvent::Made(request) => self.store.request_made(&mut work, *request).await?,
+                RequestEvent::Ended(end) => self.store.request_ended(&mut work, &end).await?,
+            }
+        }
         self.store.read_to(&mut work, to).await?;
         self.store.commit(work, "entered").await?;
         self.noted = to;
         self.told(to);
-        Ok(!entries.is_empty())
+        Ok(is_something)
     }
 
     fn told(&self, to: u64) {
@@ -217,6 +251,116 @@ impl Journal {
         Ok(entries)
     }
 
+    /// What happened in one block to requests to pay in configured tokens between accounts of which one is served, in the order of
+    /// the ledger.
+    fn requests(&self, body: &ProvenBody) -> Vec<RequestEvent> {
+        let time_ms = body.header.extension().timestamp_ms;
+        let logs = body.receipts.iter().flat_map(|receipt| receipt.logs());
+        let ours = logs.filter(|log| log.address == PAYMENT_ADDRESS);
+        let end = |ledger, state, (code, uetr)| {
+            Some(RequestEvent::Ended(RequestEnd { ledger, state, code, uetr, ended_ms: time_ms }))
+        };
+        let event = |log: &Log| {
+            if let Ok(event) = IPayment::RequestMade::decode_log_validate(log) {
+                return self.request_made(&event, time_ms).map(|made| RequestEvent::Made(Box::new(made)));
+            }
+            if let Ok(event) = IPayment::RequestAccepted::decode_log_validate(log) {
+                let uetr = Uetr::from_word(event.uetr).map(|uetr| uetr.to_string());
+                return end(event.requestId, RequestState::Accepted, (None, uetr));
+            }
+            if let Ok(event) = IPayment::RequestRefused::decode_log_validate(log) {
+                return end(event.requestId, RequestState::Refused, (ascii(event.reason.as_slice()), None));
+            }
+            let event = IPayment::RequestWithdrawn::decode_log_validate(log).ok()?;
+            end(event.requestId, RequestState::Withdrawn, (None, None))
+        };
+        ours.filter_map(event).collect()
+    }
+
+    /// A request that somebody of this gateway makes or is asked by.
+    fn request_made(&self, event: &IPayment::RequestMade, time_ms: u64) -> Option<RequestToPay> {
+        let tenant = |address| self.served(address).map(|(_, tenant)| tenant.to_owned());
+        let (creditor_tenant, debtor_tenant) = (tenant(event.creditor), tenant(event.debtor));
+        if creditor_tenant.is_none() && debtor_tenant.is_none() {
+            return None;
+        }
+        self.book.token_at(event.token)?;
+        Some(RequestToPay {
+            number: 0,
+            creditor: event.creditor,
+            reference: event.requestReference,
+            debtor: event.debtor,
+            creditor_tenant,
+            debtor_tenant,
+            token: event.token,
+            amount: u128::try_from(event.amount).ok()?,
+            expires_ms: event.expiryMs,
+            end_to_end: None,
+            remittance: None,
+            purpose: ascii(event.purpose.as_slice()),
+            stand: Stand::Ledger(RequestState::Open),
+            code: None,
+            uetr: None,
+            ledger: Some(event.requestId),
+            made_ms: time_ms,
+            ended_ms: None,
+        })
+    }
+
+    /// Looks up, proven, what became of requests that the ledger had before it was read here: those of an earlier life of this gateway.
+    async fn number_requests(&mut self, now_ms: u64) -> Result<bool, GatewayError> {
+        let mut work = self.store.read().await?;
+        let unnumbered = self.store.requests_without_number(&mut work, NUMBERS_MAX).await?;
+        drop(work);
+        let mut done = false;
+        for request in unnumbered {
+            let found = self.chain.proven_request_under(request.creditor, request.reference).await?;
+            let Some((ledger, asked)) = found else { continue };
+            let Some(state) = RequestState::from_number(asked.state) else { continue };
+            let end = match state {
+                RequestState::Open => None,
+                // Where the node has no blocks so old, how it ended is known, and not when.
+                _ => Some(self.end_of(ledger).await?.unwrap_or(RequestEnd {
+                    ledger,
+                    state,
+                    code: None,
+                    uetr: None,
+                    ended_ms: now_ms,
+                })),
+            };
+            let mut work = self.store.write().await?;
+            let open = Stand::Ledger(RequestState::Open);
+            self.store.request_made(&mut work, RequestToPay { stand: open, ledger: Some(ledger), ..request }).await?;
+            if let Some(end) = end {
+                self.store.request_ended(&mut work, &end).await?;
+            }
+            self.store.commit(work, "numbered").await?;
+            done = true;
+        }
+        Ok(done)
+    }
+
+    /// How a request ended, as the block that has its end says it. `None` where the node has none.
+    async fn end_of(&self, ledger: u64) -> Result<Option<RequestEnd>, GatewayError> {
+        let ends = [
+            IPayment::RequestAccepted::SIGNATURE_HASH,
+            IPayment::RequestRefused::SIGNATURE_HASH,
+            IPayment::RequestWithdrawn::SIGNATURE_HASH,
+        ];
+        let topics = json!([ends, B256::from(U256::from(ledger))]);
+        for height in self.chain.logs_of_all_times(json!([PAYMENT_ADDRESS]), topics).await? {
+            let Some(body) = self.chain.body(height).await? else { continue };
+            let end = self.requests(&body).into_iter().find_map(|event| match event {
+                RequestEvent::Ended(end) if end.ledger == ledger => Some(end),
+                _ => None,
+            });
+            if end.is_some() {
+                return Ok(end);
+            }
+        }
+        Ok(None)
+    }
+
     fn served(&self, address: Address) -> Option<(&Holder, &str)> {
         let holder = self.book.at(address)?;
         Some((holder, holder.tenant.as_deref()?))
@@ -254,7 +398,9 @@ impl Journal {
             (None, None) => None,
         };
         let Some(order) = order else { return Ok((named, details)) };
-        let is_it = kind != Some(OrderKind::Pay) || self.is_it(&order, uetr, end_to_end, remittance);
+        let is_it = kind != Some(OrderKind::Pay)
+            || order.kind == OrderKind::Accept
+            || self.is_it(&order, uetr, end_to_end, remittance);
         if !is_it {
             return Ok((named, details));
         }

@@ -42,6 +42,7 @@ mod plan;
 mod plan_tests;
 mod reason;
 mod request;
+mod request_to_pay;
 mod statement;
 mod store;
 mod teller;

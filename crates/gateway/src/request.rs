@@ -78,6 +78,13 @@ pub(crate) struct Wrong {
     pub(crate) value: Option<String>,
 }
 
+impl Wrong {
+    /// A field with its value.
+    pub(crate) fn of(code: &'static str, path: &str, text: &str, value: &str) -> Self {
+        Self { code, path: path.into(), text: text.into(), value: Some(value.chars().take(140).collect()) }
+    }
+}
+
 impl PaymentRequest {
     /// Its content, whatever the blanks and the order of the fields were.
     pub(crate) fn digest(&self) -> B256 {
@@ -107,14 +114,7 @@ impl PaymentRequest {
         ];
         let mut wrong: Vec<Wrong> =
             texts.into_iter().flatten().filter_map(|(path, text, max)| bad(path, &text, max)).collect();
-        let mut say = |code, path: &str, text: &str, value: &str| {
-            wrong.push(Wrong {
-                code,
-                path: path.into(),
-                text: text.into(),
-                value: Some(value.chars().take(140).collect()),
-            });
-        };
+        let mut say = |code, path: &str, text: &str, value: &str| wrong.push(Wrong::of(code, path, text, value));
         if self.creditor.number.is_none() && self.creditor.bic.is_none() {
             say("AC03", "/creditor", "a creditor has a number, a BIC or both", "");
         }
@@ -259,26 +259,21 @@ pub(crate) fn of_message(problem: &IsoProblem) -> Wrong {
     Wrong { code: problem.reason, path: path.into(), text: problem.text.clone(), value: problem.value.clone() }
 }
 
-fn bad(path: &str, text: &str, chars_max: usize) -> Option<Wrong> {
+pub(crate) fn bad(path: &str, text: &str, chars_max: usize) -> Option<Wrong> {
     let is_text = |character: char| !character.is_control() && !matches!(character, '\u{fffe}' | '\u{ffff}');
     let good = !text.trim().is_empty() && text.chars().count() <= chars_max && text.chars().all(is_text);
     let says =
         || format!("a text of 1 to {chars_max} characters, none of them a control character, and not blanks alone");
-    (!good).then(|| Wrong {
-        code: "FF01",
-        path: path.into(),
-        text: says(),
-        value: Some(text.chars().take(140).collect()),
-    })
+    (!good).then(|| Wrong::of("FF01", path, &says(), text))
 }
 
-fn is_decimal(text: &str) -> bool {
+pub(crate) fn is_decimal(text: &str) -> bool {
     let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str, max| (1..=max).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
     digits(major, 18) && digits(minor, 5)
 }
 
-fn is_purpose(text: &str) -> bool {
+pub(crate) fn is_purpose(text: &str) -> bool {
     text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 

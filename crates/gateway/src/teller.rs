@@ -4,7 +4,7 @@
 
 use crate::{
     GatewayError,
-    chain::{Chain, Key, of_return, outcomes, quantity},
+    chain::{Chain, Key, Standing, of_acceptance, of_answer, of_request, of_return, outcomes, quantity},
     order::{Outcome, State},
     reason::Reason,
     store::{Order, OrderKind, Store, Submission, SubmissionState},
@@ -12,7 +12,10 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes, U256};
 use florin_client::{ClientError, ProvenBody, SignedTx, Signer};
 use florin_history::sql::Work;
-use florin_modules::{PAYMENT_ADDRESS, payment::State as LedgerState};
+use florin_modules::{
+    PAYMENT_ADDRESS,
+    payment::{RequestState, State as LedgerState},
+};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -131,7 +134,7 @@ impl Teller {
             }
             let bundle = match head.kind {
                 OrderKind::Item => self.store.batch_to_sign(work, head.message, head.part).await?,
-                OrderKind::Pay | OrderKind::Return => vec![head],
+                _ => vec![head],
             };
             orders = orders.saturating_add(bundle.len());
             bundles.push(Bundle { key, orders: bundle });
@@ -172,31 +175,21 @@ impl Teller {
     /// has already is taken over. Says whether an order got its last state.
     async fn calls(&self, bundles: Vec<Bundle>, room: usize) -> Result<(Vec<(Bundle, Bytes)>, bool), GatewayError> {
         let keys: Vec<Key> = bundles.iter().map(|bundle| bundle.key).collect();
-        let known = self.chain.payments(&keys).await?;
-        let returns: Vec<Key> = keys.into_iter().filter(|key| key.kind == OrderKind::Return).collect();
-        let mut returned = self.chain.returns(&returns).await?.into_iter();
+        let standings = self.chain.standings(&keys).await?;
         let (mut calls, mut done) = (Vec::new(), false);
-        for (bundle, known) in bundles.into_iter().zip(known) {
+        for (bundle, standing) in bundles.into_iter().zip(standings) {
             if calls.len() == room {
                 break;
             }
-            if bundle.key.kind == OrderKind::Return {
-                if returned.next().is_some_and(|returned| returned.number != 0) {
-                    done |= self.take_over(&bundle.key, &bundle.orders, known.state).await?;
-                    continue;
+            match standing {
+                Standing::Unknown => {
+                    let input = self.chain.input(&bundle.key, &bundle.orders)?;
+                    calls.push((bundle, input));
                 }
-                if known.state != LedgerState::Settled.number() {
-                    let words =
-                        format!("the ledger has the payment in state {}: only what is settled comes back", known.state);
-                    done |= self.refuse(&bundle.orders, Reason::new("NARR", words)).await?;
-                    continue;
-                }
-            } else if known.state != 0 {
-                done |= self.take_over(&bundle.key, &bundle.orders, known.state).await?;
-                continue;
+                Standing::Known => done |= self.take_over(&bundle.key, &bundle.orders).await?,
+                Standing::Waits => {}
+                Standing::Forbidden(reason) => done |= self.refuse(&bundle.orders, reason).await?,
             }
-            let input = self.chain.input(&bundle.key, &bundle.orders)?;
-            calls.push((bundle, input));
         }
         Ok((calls, done))
     }
@@ -264,13 +257,9 @@ impl Teller {
         self.store.commit(work, "signed").await
     }
 
-    /// The ledger has a payment that nobody here remembers signing: its proven receipt says whether it is this one.
+    /// The ledger has what nobody here remembers signing: what is proven of it says whether it is this one.
     /// `false` where that cannot be said now.
-    async fn take_over(&self, key: &Key, orders: &[Order], state: u8) -> Result<bool, GatewayError> {
-        // One that waits there was ordered elsewhere, and becomes something else.
-        if LedgerState::from_number(state).is_some_and(LedgerState::waits) {
-            return Ok(false);
-        }
+    async fn take_over(&self, key: &Key, orders: &[Order]) -> Result<bool, GatewayError> {
         let Verdict::Known(outcomes, place) = self.known(key, orders).await? else { return Ok(false) };
         let mut work = self.store.write().await?;
         if !self.store.resolve(&mut work, &told(orders, outcomes), State::Checked, place).await? {
@@ -293,16 +282,17 @@ impl Teller {
     async fn reverted(&self, one: &Submission, orders: &[Order]) -> Result<Verdict, GatewayError> {
         let key = key_of_submission(one);
         let reason = self.chain.why_reverted(one.hash).await;
+        let refused = |reason: Reason| Verdict::Known(vec![Outcome::Refused(reason); orders.len()], None);
         if key.kind == OrderKind::Return {
-            let refused = || Verdict::Known(vec![Outcome::Refused(reason.clone()); orders.len()], None);
             // Another return took its number.
-            return Ok(if is_known_by_now(&reason) { Verdict::Again } else { refused() });
+            return Ok(if is_known_by_now(&reason) { Verdict::Again } else { refused(reason) });
         }
-        match LedgerState::from_number(self.chain.proven_payment(&key).await?.state) {
-            None if is_known_by_now(&reason) => Ok(Verdict::Later),
-            None => Ok(Verdict::Known(vec![Outcome::Refused(reason); orders.len()], None)),
-            Some(state) if state.waits() => Ok(Verdict::Later),
-            Some(_) => self.known(&key, orders).await,
+        match self.chain.proven_standing(&key).await? {
+            Standing::Unknown if is_known_by_now(&reason) => Ok(Verdict::Later),
+            Standing::Unknown => Ok(refused(reason)),
+            Standing::Forbidden(reason) => Ok(refused(reason)),
+            Standing::Waits => Ok(Verdict::Later),
+            Standing::Known => self.known(&key, orders).await,
         }
     }
 
@@ -330,9 +320,33 @@ impl Teller {
     /// What became of orders by the proven state alone, where the node has no blocks that tell. Nothing of a batch: the state
     /// does not know its items.
     async fn by_state(&self, key: &Key, orders: &[Order]) -> Result<Option<Vec<Outcome>>, GatewayError> {
-        if key.kind == OrderKind::Return {
-            let returned = self.chain.proven_return(key).await?;
-            return Ok(Some(orders.iter().map(|order| of_return(order, returned.amount)).collect()));
+        let of_each = |outcome: &dyn Fn(&Order) -> Outcome| Some(orders.iter().map(outcome).collect());
+        match key.kind {
+            OrderKind::Return => {
+                let returned = self.chain.proven_return(key).await?;
+                return Ok(of_each(&|order| of_return(order, returned.amount)));
+            }
+            OrderKind::Ask => {
+                let asked = self.chain.proven_request_under(key.payer, key.reference).await?;
+                let Some((_, asked)) = asked else { return Ok(None) };
+                let asked = (asked.debtor, asked.token, asked.amount, asked.expiryMs);
+                return Ok(of_each(&|order| of_request(order, asked)));
+            }
+            OrderKind::Refuse | OrderKind::Withdraw => {
+                let Some(request) = orders.iter().find_map(|order| order.details.ledger_request) else {
+                    return Ok(None);
+                };
+                let state = self.chain.proven_request(request).await?.state;
+                return Ok(of_each(&|_| of_answer(key.kind, state)));
+            }
+            OrderKind::Accept => {
+                let Some(request) = orders.iter().find_map(|order| order.details.ledger_request) else {
+                    return Ok(None);
+                };
+                let is_accepted = self.chain.proven_request(request).await?.state == RequestState::Accepted.number();
+                return Ok(of_each(&|order| of_acceptance(order, Some(request).filter(|_| is_accepted))));
+            }
+            OrderKind::Pay | OrderKind::Item => {}
         }
         let payment = self.chain.proven_payment(key).await?;
         if key.kind == OrderKind::Item && payment.payee.is_zero() {
@@ -347,7 +361,7 @@ impl Teller {
             let words = "the ledger has another payment under this UETR: other payee, amount or token, or given up";
             Outcome::Refused(Reason::new("DUPL", words))
         };
-        Ok(Some(orders.iter().map(outcome).collect()))
+        Ok(of_each(&outcome))
     }
 
     /// Nothing was signed, and nothing will be. `false` where somebody was first.
@@ -504,7 +518,7 @@ impl Teller {
         let key = key_of_submission(one);
         let is_unknown = match key.kind {
             OrderKind::Return => self.chain.proven_return(&key).await?.number == 0,
-            OrderKind::Pay | OrderKind::Item => self.chain.proven_payment(&key).await?.state == 0,
+            _ => self.chain.proven_standing(&key).await? == Standing::Unknown,
         };
         let mut work = self.store.read().await?;
         let orders = self.store.orders_signed_in(&mut work, one.number).await?;
@@ -568,7 +582,7 @@ fn told(orders: &[Order], outcomes: Vec<Outcome>) -> Vec<(u64, Outcome)> {
 
 /// Whether the ledger refuses a call because it did meanwhile what the call asks for.
 fn is_known_by_now(reason: &Reason) -> bool {
-    reason.words.starts_with("UetrUsed") || reason.words.starts_with("ReturnReferenceUsed")
+    ["UetrUsed", "ReturnReferenceUsed", "RequestReferenceUsed"].iter().any(|code| reason.words.starts_with(code))
 }
 
 fn key_of_submission(one: &Submission) -> Key {

@@ -24,18 +24,18 @@ fn order(url: &str, key: &str, idempotency: &str, body: &Value) -> Http {
     post(url, "/v1/payments", key, &format!("Idempotency-Key: {idempotency}\r\nPrefer: wait=40\r\n"), body)
 }
 
-fn get_as(url: &str, path: &str, key: &str, more: &str) -> Http {
+pub fn get_as(url: &str, path: &str, key: &str, more: &str) -> Http {
     try_http(url, "GET", path, key, more, b"").unwrap()
 }
 
-fn header<'a>(answer: &'a Http, name: &str) -> Option<&'a str> {
+pub fn header<'a>(answer: &'a Http, name: &str) -> Option<&'a str> {
     let mut lines = answer.head.lines();
     lines
         .find_map(|line| line.split_once(": ").filter(|(found, _)| found.eq_ignore_ascii_case(name)))
         .map(|(_, value)| value)
 }
 
-fn code(answer: &Http) -> String {
+pub fn code(answer: &Http) -> String {
     assert_eq!(header(answer, "content-type"), Some("application/problem+json"), "{answer:?}");
     let told = answer.json();
     assert_eq!(told["status"], answer.status, "{answer:?}");

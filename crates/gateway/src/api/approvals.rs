@@ -69,7 +69,7 @@ pub(super) async fn approvals(
     let mut work = store.read().await?;
     let mut approvals = Vec::new();
     for waiting in store.waiting_for_people(&mut work, &caller.tenant, after, PAGE_MAX).await? {
-        let told = decided(&api, &mut work, &waiting.order).await?;
+        let told = decided(&api.shared, &mut work, &waiting.order).await?;
         let waits_for = if waiting.order.state == OrderState::Waiting { "checker" } else { "compliance" };
         approvals.push(ApprovalTold { order: waiting.order.number, waits_for, maker: waiting.maker, told });
     }
@@ -114,7 +114,7 @@ pub(super) async fn decide(
     api.shared.changed.send_modify(|count| *count = count.wrapping_add(1));
     let mut work = api.shared.store.read().await?;
     let order = api.shared.store.order_of(&mut work, &caller.tenant, number).await?.ok_or_else(Problem::fault)?;
-    let told = decided(&api, &mut work, &order).await?;
+    let told = decided(&api.shared, &mut work, &order).await?;
     Ok(Json(DecisionMade { order: number, told }).into_response())
 }
 

@@ -5,15 +5,15 @@ use super::{
     document::{Ordered, Read, Unknown},
     lines::{self, Lines},
     messages::{find_message, take_body, told, wait_for},
-    parts::{Asked, Named, accepts, header_text, number_of},
-    payments::{Asking, KEY_CHARS_MAX, find, flaw, take},
+    parts::{Asked, Named, accepts, header_text, media_type, number_of, stored},
+    payments::{Asking, KEY_CHARS_MAX, find, invalid, take},
     problem::Problem,
     search_turn,
     told::{MessageTold, OrderTold},
 };
 use crate::{
     access::Caller,
-    batch::{self, COLUMNS},
+    batch,
     exceptions::as_they_are,
     gateway::now_ms,
     identity::digest,
@@ -21,7 +21,7 @@ use crate::{
 };
 use axum::{
     Json,
-    body::Body,
+    body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::IntoResponse,
@@ -34,6 +34,26 @@ use utoipa::ToSchema;
 const BODY_BYTES_MAX: usize = 16 << 20;
 /// Orders in one answer.
 const PAGE_MAX: u64 = 1_000;
+/// What is told of an order as a line: what it is by the names of the lines that order payments, and what became of it.
+const OUTCOME_COLUMNS: [&str; 17] = [
+    "line",
+    "payer",
+    "creditor_name",
+    "creditor_number",
+    "creditor_bic",
+    "amount",
+    "currency",
+    "end_to_end_id",
+    "uetr",
+    "remittance",
+    "due",
+    "state",
+    "status",
+    "code",
+    "reason",
+    "block",
+    "settled",
+];
 
 /// Orders many payments, as lines
 ///
@@ -62,8 +82,7 @@ pub(super) async fn order_batch(
     headers: HeaderMap,
     body: Body,
 ) -> Answered {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/csv") {
+    if !media_type(&headers).eq_ignore_ascii_case("text/csv") {
         return Err(Problem::kind("text/csv"));
     }
     let key = header_text(&headers, "idempotency-key", KEY_CHARS_MAX)?.ok_or_else(Problem::no_key)?;
@@ -73,7 +92,7 @@ pub(super) async fn order_batch(
     let (number, known) = match find(&api, &caller, &name, asked).await? {
         Some(number) => (number, true),
         None => {
-            let asking = hold_to_rules(&api, &caller, name, content.to_vec()).await?;
+            let asking = hold_to_rules(&api, &caller, name, content.clone()).await?;
             take(&api, &caller, &asking, asked).await?
         }
     };
@@ -92,7 +111,7 @@ pub(super) async fn order_batch(
 }
 
 /// The message of a file, if no line of it is wrong by itself.
-async fn hold_to_rules(api: &Api, caller: &Caller, name: String, content: Vec<u8>) -> Result<Asking, Problem> {
+async fn hold_to_rules(api: &Api, caller: &Caller, name: String, content: Bytes) -> Result<Asking, Problem> {
     let _turn = search_turn(api).await?;
     let (shared, tenant) = (api.shared.clone(), caller.tenant.clone());
     let work = move || {
@@ -107,7 +126,7 @@ async fn hold_to_rules(api: &Api, caller: &Caller, name: String, content: Vec<u8
         if wrong.is_empty() { Ok(Asking { name, content: message.content, now_ms }) } else { Err(wrong) }
     };
     let held = tokio::task::spawn_blocking(work).await.map_err(|_| Problem::fault())?;
-    held.map_err(|wrong| Problem::flawed(wrong.iter().map(flaw).collect()))
+    held.map_err(|wrong| invalid(&wrong))
 }
 
 /// From which place on.
@@ -147,9 +166,7 @@ pub(super) async fn orders(
     Asked(Place { from }): Asked<Place>,
     headers: HeaderMap,
 ) -> Answered {
-    if i64::try_from(from).is_err() {
-        return Err(Problem::parameter("from", "a whole number, as `next` says"));
-    }
+    let from = stored("from", from, "a whole number, as `next` says")?;
     let row = find_message(&api, &caller, number_of("message", &number)?).await?;
     if !row.is_read() {
         return Err(Problem::busy("the message is durable, and not read yet: its orders are not known"));
@@ -174,38 +191,7 @@ async fn page(api: &Api, message: u64, from: u64) -> Result<(Vec<Order>, Option<
 
 /// A line for each order: where it stood, if it was ordered in lines; the columns of such lines; and what became of it.
 async fn all(api: &Api, message: u64, from: u64) -> Result<String, Problem> {
-    let [
-        payer,
-        creditor_name,
-        creditor_number,
-        creditor_bic,
-        amount,
-        currency,
-        end_to_end_id,
-        uetr,
-        remittance,
-        _,
-        due,
-    ] = COLUMNS;
-    let mut lines = Lines::new([
-        "line",
-        payer,
-        creditor_name,
-        creditor_number,
-        creditor_bic,
-        amount,
-        currency,
-        end_to_end_id,
-        uetr,
-        remittance,
-        due,
-        "state",
-        "status",
-        "code",
-        "reason",
-        "block",
-        "settled",
-    ])?;
+    let mut lines = Lines::new(OUTCOME_COLUMNS)?;
     let mut next = Some(from);
     while let Some(place) = next {
         let (orders, after) = page(api, message, place).await?;

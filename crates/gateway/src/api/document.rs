@@ -24,6 +24,7 @@ use utoipa::{
     modifiers(&Keys),
     tags(
         (name = "payments", description = "Order payments, and see what became of them"),
+        (name = "requests", description = "Requests to pay: ask, accept, refuse, withdraw"),
         (name = "accounts", description = "Accounts, balances and statements"),
         (name = "messages", description = "ISO 20022 messages in and out"),
         (name = "approvals", description = "Four eyes: what waits for a person, and what persons decide"),
@@ -82,7 +83,7 @@ problems! {
     /// Of the route that tells events.
     Beyond { "409": "`events.beyond`: the caller knows events that are not there: the gateway was restored", }
     /// Of a route that names one thing.
-    Unknown { "404": "`message.unknown`, `payment.unknown`, `account.unknown`, `notification.unknown`, `order.unknown`, `webhook.unknown`: this tenant has none", }
+    Unknown { "404": "`message.unknown`, `payment.unknown`, `account.unknown`, `notification.unknown`, `order.unknown`, `request.unknown`, `webhook.unknown`: this tenant has none", }
     /// Of a route that takes a message.
     Message {
         "408": "`body.slow`: the body did not arrive in time",
@@ -97,6 +98,22 @@ problems! {
         "408": "`body.slow`: the body did not arrive in time",
         "409": "`approval.over`: it waits for nobody any more",
         "413": "`body.large`: the body is too large",
+    }
+    /// Of the route that asks somebody to pay.
+    Asked {
+        "408": "`body.slow`: the body did not arrive in time",
+        "413": "`body.large`: the body is too large",
+        "415": "`body.kind`: the body is not JSON",
+        "422": "`request.invalid`: fields are wrong, nothing was stored; `idempotency.reused`: the key is known with another body",
+    }
+    /// Of the routes that accept, refuse and withdraw a request to pay.
+    Answered {
+        "403": "`access.right`; `request.party`: it is not this tenant who may do so, or there is no key here for its account",
+        "408": "`body.slow`: the body did not arrive in time",
+        "409": "`request.over`: it is not open",
+        "413": "`body.large`: the body is too large",
+        "415": "`body.kind`: the body is not JSON",
+        "422": "`request.invalid`: fields are wrong, nothing was stored; `idempotency.reused`: the key or UETR is known with another body, or the request was refused with another code",
     }
     /// Of the route that orders a payment.
     Ordered {

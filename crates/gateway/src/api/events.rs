@@ -5,6 +5,7 @@ use super::{
     document::{Beyond, Read},
     parts::{Asked, accepts, header_text},
     problem::Problem,
+    requests::{self, RequestTold},
     told::{AnswerTold, OrderTold},
 };
 use crate::{
@@ -88,7 +89,8 @@ impl Drop for Place {
 pub(super) struct EventTold {
     /// Its number, which is its `id` as a server-sent event. Numbers rise; some are other tenants'.
     pub(super) number: u64,
-    /// `payment.STATE` with the order's new state, or `notification`. It is the name of the server-sent event.
+    /// `payment.STATE` with the order's new state, `request.STATE` with that of a request to pay, or `notification`. It is the name of the
+    /// server-sent event.
     #[serde(rename = "type")]
     pub(super) kind: String,
     /// When it was durable.
@@ -99,6 +101,8 @@ pub(super) struct EventTold {
     order: Option<OrderTold>,
     /// The notification, which is read at `/v1/notifications/{id}`.
     notification: Option<AnswerTold>,
+    /// The request to pay as it stands now.
+    request: Option<RequestTold>,
 }
 
 /// Events, oldest first.
@@ -211,19 +215,38 @@ pub(super) async fn read(shared: &Shared, tenant: &str, after: u64) -> Result<Ve
     for Event { number, time_ms, subject, reference, state } in
         store.events_after(&mut work, tenant, after, PAGE_MAX).await?
     {
-        let (kind, status, order, notification) = match subject {
+        let mut event = EventTold {
+            number,
+            kind: String::new(),
+            time: time_text(time_ms),
+            status: None,
+            order: None,
+            notification: None,
+            request: None,
+        };
+        match subject {
             Subject::Payment => {
                 let order = store.order(&mut work, reference).await?;
                 let order = as_they_are(store, &mut work, vec![order]).await?.pop();
-                let order = order.map(|order| OrderTold::new(&shared.book, &order));
-                (format!("payment.{state}"), OrderState::from_name(&state).map(OrderState::status), order, None)
+                event.order = order.map(|order| OrderTold::new(&shared.book, &order));
+                event.status = OrderState::from_name(&state).map(OrderState::status);
+                event.kind = format!("payment.{state}");
             }
             Subject::Notification => {
                 let answer = store.answer_numbered(&mut work, tenant, reference).await?;
-                (state, None, None, answer.as_ref().map(AnswerTold::new))
+                event.notification = answer.as_ref().map(AnswerTold::new);
+                event.kind = state;
             }
-        };
-        told.push(EventTold { number, kind, time: time_text(time_ms), status, order, notification });
+            Subject::Request => {
+                let request = store.request_to_pay(&mut work, tenant, reference).await?;
+                event.request = match request {
+                    Some(request) => requests::told(shared, &mut work, tenant, vec![request]).await?.pop(),
+                    None => None,
+                };
+                event.kind = format!("request.{state}");
+            }
+        }
+        told.push(event);
     }
     Ok(told)
 }

@@ -164,7 +164,7 @@ async fn record(api: &Api, work: &mut Work, orders: &[Order], entries: &[Entry])
     let (mut makers, mut told) = (Vec::with_capacity(orders.len()), Vec::with_capacity(orders.len()));
     for order in orders {
         makers.push(store.maker_of(work, order.message).await?);
-        told.push(decided(api, work, order).await?);
+        told.push(decided(&api.shared, work, order).await?);
     }
     Ok(RecordTold {
         chain_id: api.shared.chain.chain_id,

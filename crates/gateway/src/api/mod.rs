@@ -18,6 +18,7 @@ mod payments;
 mod postman;
 mod preview;
 mod problem;
+mod requests;
 mod search;
 mod statements;
 #[cfg(test)]
@@ -80,6 +81,12 @@ fn of_callers() -> OpenApiRouter<Api> {
         .routes(routes!(search::payments))
         .routes(routes!(payment))
         .routes(routes!(journey::journey))
+        .routes(routes!(requests::ask))
+        .routes(routes!(requests::requests))
+        .routes(routes!(requests::request))
+        .routes(routes!(requests::accept_request))
+        .routes(routes!(requests::refuse_request))
+        .routes(routes!(requests::withdraw_request))
         .routes(routes!(messages::notifications))
         .routes(routes!(messages::notification))
         .routes(routes!(accounts::accounts))

@@ -56,8 +56,13 @@ pub(super) struct After {
 impl After {
     /// The number, if it can have been given; `expected` says what it is.
     pub(super) fn number(&self, expected: &str) -> Result<u64, Problem> {
-        Some(self.after).filter(|after| *after <= NUMBER_MAX).ok_or_else(|| Problem::parameter("after", expected))
+        stored("after", self.after, expected)
     }
+}
+
+/// A parameter that is a number of the database; `expected` says what it is.
+pub(super) fn stored(name: &str, number: u64, expected: &str) -> Result<u64, Problem> {
+    Some(number).filter(|number| *number <= NUMBER_MAX).ok_or_else(|| Problem::parameter(name, expected))
 }
 
 /// The number in a path of what is called so.
@@ -79,6 +84,12 @@ pub(super) fn header_text<'a>(
     good.map(Some).ok_or_else(|| {
         Problem::parameter(name, &format!("one header of 1 to {chars_max} printable characters of ASCII"))
     })
+}
+
+/// The media type of the body, without its parameters; empty where nothing says it.
+pub(super) fn media_type(headers: &HeaderMap) -> &str {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim()
 }
 
 /// Whether the caller asked for this kind of content.

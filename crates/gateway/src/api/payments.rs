@@ -4,7 +4,7 @@ use super::{
     Answered, Api,
     document::{Ordered, Read},
     messages::{take_body, wait_for},
-    parts::{Asked, header_text},
+    parts::{Asked, header_text, media_type},
     preview::{self, PreviewTold},
     problem::{Flaw, Problem},
     told::{EntryTold, OrderTold, PaymentTold, decided},
@@ -27,10 +27,10 @@ use axum::{
     response::IntoResponse,
 };
 use florin_iso20022::{Accepted, accept};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 /// A payment is small.
-const BODY_BYTES_MAX: usize = 16 << 10;
+pub(super) const BODY_BYTES_MAX: usize = 16 << 10;
 /// Characters of an `Idempotency-Key`.
 pub(super) const KEY_CHARS_MAX: usize = 255;
 
@@ -78,8 +78,7 @@ pub(super) async fn order_payment(
     headers: HeaderMap,
     body: Body,
 ) -> Answered {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if kind.split(';').next().unwrap_or_default().trim() != "application/json" {
+    if media_type(&headers) != "application/json" {
         return Err(Problem::kind("application/json"));
     }
     let key = header_text(&headers, "idempotency-key", KEY_CHARS_MAX)?;
@@ -121,22 +120,26 @@ pub(super) enum PaymentOrPreview {
 }
 
 fn read(content: &[u8]) -> Result<PaymentRequest, Problem> {
+    let request: PaymentRequest = parsed(content).map_err(|wrong| invalid(&[wrong]))?;
+    let wrong = request.wrong();
+    if wrong.is_empty() { Ok(request) } else { Err(invalid(&wrong)) }
+}
+
+pub(super) fn invalid(wrong: &[Wrong]) -> Problem {
+    Problem::flawed("payment.invalid", wrong.iter().map(flaw).collect())
+}
+
+/// A body in JSON; where it is none of these, the field that is wrong.
+pub(super) fn parsed<T: DeserializeOwned>(content: &[u8]) -> Result<T, Wrong> {
+    let wrong = |path: String, text: String| Wrong { code: "FF01", path, text, value: None };
     let mut json = serde_json::Deserializer::from_slice(content);
-    let request: PaymentRequest = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let pointer = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
-        Problem::flawed(vec![flaw(&Wrong {
-            code: "FF01",
-            path: pointer,
-            text: error.inner().to_string(),
-            value: None,
-        })])
+        wrong(pointer, error.inner().to_string())
     })?;
-    json.end().map_err(|error| {
-        Problem::flawed(vec![flaw(&Wrong { code: "FF01", path: String::new(), text: error.to_string(), value: None })])
-    })?;
-    let wrong = request.wrong();
-    if wrong.is_empty() { Ok(request) } else { Err(Problem::flawed(wrong.iter().map(flaw).collect())) }
+    json.end().map_err(|error| wrong(String::new(), error.to_string()))?;
+    Ok(read)
 }
 
 pub(super) fn flaw(wrong: &Wrong) -> Flaw {
@@ -151,7 +154,7 @@ pub(super) async fn find(api: &Api, caller: &Caller, name: &str, asked: B256) ->
 }
 
 /// A name that is known is known for what was asked under it.
-fn same(known: Option<Requested>, asked: B256) -> Result<Option<u64>, Problem> {
+pub(super) fn same(known: Option<Requested>, asked: B256) -> Result<Option<u64>, Problem> {
     match known {
         Some(known) if known.digest != asked => Err(Problem::reused()),
         known => Ok(known.map(|known| known.message)),
@@ -166,9 +169,8 @@ fn hold_to_rules(
 ) -> Result<(Asking, Accepted), Problem> {
     let now_ms = now_ms();
     let (content, _) = request.message(&api.shared.book, &caller.tenant, &name, now_ms);
-    let told = |problems: &[florin_iso20022::Problem]| {
-        Problem::flawed(problems.iter().take(20).map(|problem| flaw(&of_message(problem))).collect())
-    };
+    let told =
+        |problems: &[florin_iso20022::Problem]| invalid(&problems.iter().take(20).map(of_message).collect::<Vec<_>>());
     let accepted =
         accept(content.as_bytes(), &api.shared.limits, None).map_err(|rejection| told(&rejection.problems))?;
     if let Some(problems) = accepted.refused.values().next() {
@@ -222,7 +224,7 @@ async fn respond(
             return Err(Problem::not_paid(OrderTold::new(&api.shared.book, &order)));
         }
         Some(order) => {
-            let told = decided(api, &mut work, &order).await?;
+            let told = decided(&api.shared, &mut work, &order).await?;
             let entries = store.entries_under(&mut work, &caller.tenant, &uetr).await?;
             let entries = entries.iter().map(|entry| EntryTold::new(&api.shared.book, entry)).collect();
             let status = if known { StatusCode::OK } else { StatusCode::CREATED };

@@ -111,7 +111,7 @@ enum Foreseen {
 async fn on_ledger(api: &Api, order: &NewOrder) -> Result<Foreseen, Problem> {
     let chain = &api.shared.chain;
     let Some((key, signer)) = Key::of(order).zip(order.signer) else { return Err(Problem::fault()) };
-    let payments = chain.payments(std::slice::from_ref(&key)).await.map_err(GatewayError::from)?;
+    let payments = chain.payments(std::iter::once(&key)).await.map_err(GatewayError::from)?;
     if let Some(payment) = payments.first().filter(|payment| payment.state != 0) {
         if (Some(payment.token), Some(payment.payee)) == (order.token, order.payee)
             && Some(payment.received) == order.amount.map(U256::from)

@@ -140,10 +140,10 @@ impl Problem {
     }
 
     /// Fields that are wrong; nothing was stored.
-    pub(crate) fn flawed(flaws: Vec<Flaw>) -> Self {
+    pub(crate) fn flawed(code: &str, flaws: Vec<Flaw>) -> Self {
         let detail = flaws.first().map(|flaw| format!("{}: {}", flaw.path, flaw.text)).unwrap_or_default();
         let next = "mend what `errors` names, and send it again: nothing was stored";
-        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "payment.invalid", detail, next);
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail, next);
         Self { errors: serde_json::to_value(flaws).unwrap_or_default(), ..problem }
     }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     access::Caller,
     exceptions::as_they_are,
-    identity::{day_begins_ms, digest, time_text},
+    identity::{digest, time_ms_of, time_text},
     order::State as OrderState,
     store::{Entry, Order, Search},
 };
@@ -201,7 +201,7 @@ fn search(
     };
     let moment = |name: &str, text: &Option<String>| {
         let read = text.as_deref().map(|text| {
-            moment_ms(text)
+            time_ms_of(text)
                 .ok_or_else(|| Problem::parameter(name, "YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ, from 1970 to 9999"))
         });
         read.transpose()
@@ -230,23 +230,6 @@ fn search(
         counterparty,
         transaction: transaction.transpose()?,
     }))
-}
-
-/// A moment, UTC: a day, or a day with a time.
-fn moment_ms(text: &str) -> Option<u64> {
-    let (day, time) = match text.split_once('T') {
-        Some((day, time)) => (day, time.strip_suffix('Z').or_else(|| time.strip_suffix("+00:00"))?),
-        None => (text, "00:00:00"),
-    };
-    let begins = day_begins_ms(day).filter(|_| day.len() == 10)?;
-    let parts: Vec<&str> = time.split(':').collect();
-    let two = |part: &&str, max: u64| {
-        let good = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
-        part.parse::<u64>().ok().filter(|number| good && *number <= max)
-    };
-    let [hour, minute, second] = parts.as_slice() else { return None };
-    let seconds = two(hour, 23)? * 3_600 + two(minute, 59)? * 60 + two(second, 59)?;
-    begins.checked_add(seconds * 1_000)
 }
 
 type Found = (Vec<ListedTold>, Vec<u64>);
@@ -337,27 +320,5 @@ mod tests {
             assert_eq!(number_of(wrong, own), None, "{wrong}");
         }
         assert_eq!(number_of(&cursor(u64::MAX, own), own), None, "a number that no row has");
-    }
-
-    #[test]
-    fn moments_are_days_or_days_with_a_time_in_utc() {
-        assert_eq!(moment_ms("1970-01-02"), Some(86_400_000));
-        assert_eq!(moment_ms("1970-01-02T01:02:03Z"), Some(86_400_000 + 3_723_000));
-        assert_eq!(moment_ms("1970-01-02T01:02:03+00:00"), moment_ms("1970-01-02T01:02:03Z"));
-        for wrong in [
-            "",
-            "1970",
-            "1970-01-02T",
-            "1970-01-02T24:00:00Z",
-            "1970-01-02T00:60:00Z",
-            "1970-01-02T00:00:00",
-            "1970-01-02T00:00:00+02:00",
-            "1970-01-02T0:00:00Z",
-            "1970-01-02Z",
-            "1970-13-01",
-            "1970-01-02T+1:00:00Z",
-        ] {
-            assert_eq!(moment_ms(wrong), None, "{wrong}");
-        }
     }
 }

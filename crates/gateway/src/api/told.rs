@@ -2,7 +2,9 @@
 
 use super::{Api, problem::Problem};
 use crate::{
+    GatewayError,
     book::Book,
+    gateway::Shared,
     identity::time_text,
     order::State,
     store::{Answer, DecisionRow, Entry, MessageRow, Order, OrderKind},
@@ -129,7 +131,7 @@ pub(super) struct OrderTold {
     pub(super) message: u64,
     /// Its place there, from 0.
     pub(super) item: u64,
-    /// `pay`, `item` (of a batch) or `return`.
+    /// `pay`, `item` (of a batch), `return`, `accept` (of a request to pay); about requests, `ask`, `refuse` and `withdraw`.
     pub(super) kind: &'static str,
     /// `held`, `waiting` (for a checker), `screening`, `review` (by compliance), `passed` (the rest of its batch is waited for), `checked`, `signed`, `settled`, `refused`, `cancelled` or
     /// `same`.
@@ -231,10 +233,10 @@ pub(super) struct DecidedTold {
 }
 
 /// An order with what was decided over it.
-pub(super) async fn decided(api: &Api, work: &mut Work, order: &Order) -> Result<DecidedTold, Problem> {
+pub(super) async fn decided(shared: &Shared, work: &mut Work, order: &Order) -> Result<DecidedTold, GatewayError> {
     let number = order.same_as.unwrap_or(order.number);
-    let decisions = api.shared.store.decisions_over(work, &order.tenant, number).await?;
-    let order = OrderTold::new(&api.shared.book, order);
+    let decisions = shared.store.decisions_over(work, &order.tenant, number).await?;
+    let order = OrderTold::new(&shared.book, order);
     Ok(DecidedTold { order, decisions: decisions.into_iter().map(DecisionTold::from).collect() })
 }
 
@@ -304,7 +306,7 @@ pub(super) async fn payment(api: &Api, tenant: &str, uetr: &str) -> Result<Payme
     }
     let mut told = Vec::with_capacity(orders.len());
     for order in &orders {
-        told.push(decided(api, &mut work, order).await?);
+        told.push(decided(&api.shared, &mut work, order).await?);
     }
     let entries = entries.iter().map(|entry| EntryTold::new(&api.shared.book, entry)).collect();
     Ok(PaymentTold { uetr: uetr.into(), orders: told, entries })

@@ -3,7 +3,7 @@
 use super::{
     Answered, Api,
     document::{Read, Unknown},
-    parts::Asked,
+    parts::{Asked, stored},
     problem::Problem,
 };
 use crate::{access::Caller, identity::time_text};
@@ -60,9 +60,7 @@ pub(super) async fn replay(
     axum::Extension(caller): axum::Extension<Caller>,
     Asked(Again { after }): Asked<Again>,
 ) -> Answered {
-    if i64::try_from(after).is_err() {
-        return Err(Problem::parameter("after", "the number of an event"));
-    }
+    let after = stored("after", after, "the number of an event")?;
     // Only who has one.
     told(&api, &caller).await?;
     let mut work = api.shared.store.write().await?;

@@ -89,7 +89,7 @@ impl Office {
             let own = order.amount.unwrap_or_default();
             let amount = match order.kind {
                 OrderKind::Item => sums.get(&(order.part, currency)).copied().unwrap_or(own),
-                OrderKind::Pay | OrderKind::Return => own,
+                _ => own,
             };
             if limit.is_some_and(|limit| amount > limit) {
                 order.state = State::Waiting;
@@ -176,12 +176,13 @@ fn after_screening(order: &Order) -> State {
 async fn release(store: &Store, work: &mut Work, order: &Order) -> Result<(), GatewayError> {
     match order.kind {
         OrderKind::Item => store.release_batch(work, order.message, order.part).await,
-        OrderKind::Pay | OrderKind::Return => Ok(()),
+        _ => Ok(()),
     }
 }
 
+/// Whether it is money that goes on: who only asks and answers is asked about nothing.
 fn goes_on(order: &NewOrder) -> bool {
-    matches!(order.state, State::Held | State::Checked)
+    order.kind.moves_money() && matches!(order.state, State::Held | State::Checked)
 }
 
 /// What is approved with an order: all of its batch's part that waits. Screening is of each item alone.

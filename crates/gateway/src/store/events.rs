@@ -12,6 +12,8 @@ pub(crate) enum Subject {
     Payment,
     /// A credit was told.
     Notification,
+    /// A request to pay has a new state.
+    Request,
 }
 
 impl Subject {
@@ -19,6 +21,7 @@ impl Subject {
         match self {
             Self::Payment => "payment",
             Self::Notification => "notification",
+            Self::Request => "request",
         }
     }
 }
@@ -29,9 +32,9 @@ pub(crate) struct Event {
     pub(crate) number: u64,
     pub(crate) time_ms: u64,
     pub(crate) subject: Subject,
-    /// Number of the order, or of the answer.
+    /// Number of the order, of the answer, or of the request to pay.
     pub(crate) reference: u64,
-    /// What state the order has since then.
+    /// What state the order or the request has since then.
     pub(crate) state: String,
 }
 
@@ -42,7 +45,8 @@ impl Event {
             time_ms: row.number()?,
             subject: {
                 let name = row.text()?;
-                let found = [Subject::Payment, Subject::Notification].into_iter().find(|one| one.name() == name);
+                let all = [Subject::Payment, Subject::Notification, Subject::Request];
+                let found = all.into_iter().find(|one| one.name() == name);
                 found.ok_or_else(|| Failure::Damaged(format!("table events: subject {name:?} is not known")))?
             },
             reference: row.number()?,

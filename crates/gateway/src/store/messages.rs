@@ -12,6 +12,8 @@ pub(crate) const MESSAGE_FINAL: &str = "final";
 /// No answer could be made.
 pub(crate) const MESSAGE_REFUSED: &str = "refused";
 const RECEIVED: &str = "received";
+/// How the names begin of what is ordered in JSON and is no message of ISO 20022: `florin.` and the kind of its order.
+pub(crate) const OWN_NAMES: &str = "florin.";
 
 const COLUMNS: &str =
     "number, tenant, received_ms, state, name, message_id, created, count, control_sum, problem, file";

@@ -7,6 +7,7 @@ mod entries;
 mod events;
 mod messages;
 mod orders;
+mod requests_to_pay;
 mod search;
 mod submissions;
 mod webhooks;
@@ -16,8 +17,9 @@ pub(crate) use audit::{AnchorRow, AuditRow};
 pub(crate) use decisions::{Decision, DecisionRow, Stage, Verdict};
 pub(crate) use entries::{Entry, EntryDetails, Side, Turnover};
 pub(crate) use events::{Event, Requested, Subject};
-pub(crate) use messages::{MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, ReadAs, Sender};
+pub(crate) use messages::{MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, OWN_NAMES, ReadAs, Sender};
 pub(crate) use orders::{Details, Kind as OrderKind, NewOrder, Order, Told};
+pub(crate) use requests_to_pay::{RequestEnd, RequestSearch, RequestToPay, Stand};
 pub(crate) use search::Search;
 pub(crate) use submissions::{Submission, SubmissionState};
 pub(crate) use webhooks::Told as TellState;
@@ -39,6 +41,7 @@ const SCHEMA: Schema = Schema {
         (3, "access", access),
         (4, "mass", many_orders),
         (5, "returns", returns),
+        (6, "requests", requests),
     ],
     survives_power_cuts: true,
 };
@@ -75,6 +78,16 @@ fn many_orders(is_sqlite: bool) -> String {
 /// Returns by their references.
 fn returns(is_sqlite: bool) -> String {
     typed(include_str!("../../migrations/0005_returns.sql"), is_sqlite)
+}
+
+/// Requests to pay.
+fn requests(is_sqlite: bool) -> String {
+    let triggers = if is_sqlite {
+        include_str!("../../migrations/0006_requests_sqlite.sql")
+    } else {
+        include_str!("../../migrations/0006_requests_postgres.sql")
+    };
+    typed(include_str!("../../migrations/0006_requests.sql"), is_sqlite) + triggers
 }
 
 /// The gateway's memory. Clones share it.

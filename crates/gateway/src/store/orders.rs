@@ -20,19 +20,38 @@ pub(crate) enum Kind {
     Item,
     /// A return.
     Return,
+    /// A payment that accepts a request to pay.
+    Accept,
+    /// A request to pay.
+    Ask,
+    /// The debtor's refusal of one.
+    Refuse,
+    /// The creditor's withdrawal of one.
+    Withdraw,
 }
 
 impl Kind {
+    const ALL: [Self; 7] = [Self::Pay, Self::Item, Self::Return, Self::Accept, Self::Ask, Self::Refuse, Self::Withdraw];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Pay => "pay",
             Self::Item => "item",
             Self::Return => "return",
+            Self::Accept => "accept",
+            Self::Ask => "ask",
+            Self::Refuse => "refuse",
+            Self::Withdraw => "withdraw",
         }
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Pay, Self::Item, Self::Return].into_iter().find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether it moves money. What only asks and answers is no payment.
+    pub(crate) const fn moves_money(self) -> bool {
+        matches!(self, Self::Pay | Self::Item | Self::Return | Self::Accept)
     }
 }
 
@@ -63,6 +82,15 @@ pub(crate) struct Details {
     /// `RtrId` of a return.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) return_id: Option<String>,
+    /// Until when a request to pay may be accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_ms: Option<u64>,
+    /// Number on the ledger of the request to pay that is accepted, refused or withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ledger_request: Option<u64>,
+    /// Code of the refusal of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) refusal: Option<String>,
     /// Everything that is wrong with an order that its message's rules refuse.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) problems: Vec<Told>,
@@ -97,7 +125,7 @@ pub(crate) struct Order {
     pub(crate) claim: Option<String>,
     /// Whose key signs.
     pub(crate) signer: Option<Address>,
-    /// Whose payment it is on the ledger; of a return, who gets the money back.
+    /// Whose payment it is on the ledger; of a return, who gets the money back; of a request to pay, who is asked.
     pub(crate) payer: Option<Address>,
     pub(crate) payee: Option<Address>,
     pub(crate) token: Option<Address>,
@@ -116,12 +144,14 @@ pub(crate) struct Order {
     pub(crate) submission: Option<u64>,
     pub(crate) height: Option<u64>,
     pub(crate) settled_ms: Option<u64>,
+    /// The request to pay that it makes, accepts, refuses or withdraws.
+    pub(crate) request: Option<u64>,
 }
 
 /// An order before it has a number.
 pub(crate) type NewOrder = Order;
 
-const COLUMNS: [&str; 29] = [
+const COLUMNS: [&str; 30] = [
     "number",
     "message",
     "item",
@@ -151,6 +181,7 @@ const COLUMNS: [&str; 29] = [
     "submission",
     "height",
     "settled_ms",
+    "request",
 ];
 
 impl Order {
@@ -186,6 +217,7 @@ impl Order {
             submission: None,
             height: None,
             settled_ms: None,
+            request: None,
         }
     }
 
@@ -221,6 +253,7 @@ impl Order {
             optional(self.submission, SqlKind::Integer, number),
             optional(self.height, SqlKind::Integer, number),
             optional(self.settled_ms, SqlKind::Integer, number),
+            optional(self.request, SqlKind::Integer, number),
         ])
     }
 
@@ -266,6 +299,7 @@ impl Order {
             submission: row.optional(Fields::number)?,
             height: row.optional(Fields::number)?,
             settled_ms: row.optional(Fields::number)?,
+            request: row.optional(Fields::number)?,
         })
     }
 
@@ -382,7 +416,12 @@ impl Store {
     }
 
     /// Orders with one of these values in a column.
-    async fn orders_with(&self, work: &mut Work, column: &str, values: Vec<Value>) -> Result<Vec<Order>, GatewayError> {
+    pub(super) async fn orders_with(
+        &self,
+        work: &mut Work,
+        column: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Order>, GatewayError> {
         let (mut values, mut found) = (values.into_iter(), Vec::new());
         while values.len() > 0 {
             let count = portion(values.len());

@@ -49,7 +49,8 @@ impl Store {
         search: &Search,
         limit: u64,
     ) -> Result<Vec<Order>, GatewayError> {
-        let first = if search.state.is_none() { " AND state <> 'same'" } else { "" };
+        let same = if search.state.is_none() { " AND state <> 'same'" } else { "" };
+        let first = format!(" AND kind NOT IN ('ask', 'refuse', 'withdraw'){same}");
         let received = " AND (SELECT received_ms FROM messages WHERE messages.number = orders.message) ";
         let (from, to) = (format!("{received}>= "), format!("{received}< "));
         let more = vec![
@@ -64,7 +65,7 @@ impl Store {
             (" AND payee = ", search.counterparty.map(bytes), ""),
             (" AND submission IN (SELECT number FROM submissions WHERE hash = ", search.transaction.map(bytes), ")"),
         ];
-        let Statement { sql, values } = conditions(first, &search.tenant, more, limit);
+        let Statement { sql, values } = conditions(&first, &search.tenant, more, limit);
         self.orders(work, &sql, values).await
     }
 
