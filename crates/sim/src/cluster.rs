@@ -2,7 +2,7 @@
 
 use crate::{
     Scenario,
-    hardware::{Condition, Hardware},
+    hardware::{Condition, Hardware, Limited},
     traitor::{Treason, hand_out_wrong_state, send_garbage},
 };
 use commonware_cryptography::ed25519::PublicKey;
@@ -369,8 +369,12 @@ impl Cluster {
         disk: &str,
         channels: Vec<Half<F>>,
     ) -> (oneshot::Receiver<Result<Node, String>>, Handle<()>) {
+        let machine = &self.machines[index];
         let mut channels = channels.into_iter();
-        let mut next = || channels.next().expect("one pair a channel");
+        let mut next = || {
+            let (sender, receiver) = channels.next().expect("one pair a channel");
+            (Limited::new(sender, machine.condition.clone()), receiver)
+        };
         let transport = network::Transport {
             manager: self.oracle.socket_manager(),
             blocker: self.oracle.control(self.key(index)),
@@ -385,7 +389,6 @@ impl Cluster {
             dealing: next(),
             evidence: next(),
         };
-        let machine = &self.machines[index];
         let mut config = NodeConfig::new(self.genesis.clone(), machine.secret.clone(), machine.share.clone());
         config.partition_prefix = partition_prefix(disk, index, machine.condition.disk());
         config.page_cache_bytes = 4 * 1024 * 1024;

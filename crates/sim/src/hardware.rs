@@ -3,6 +3,7 @@
 //! The runtime has one clock and one disk for all machines, and loses power everywhere at once. What happens to one machine
 //! alone happens here: its clock is wrong, its disk is full or fails now and then.
 
+use commonware_p2p::{LimitedSender, Recipients};
 use commonware_parallel::Rayon;
 use commonware_runtime::{
     Blob, BlobVersion, Clock, Error, Handle, IoBufs, IoBufsMut, Metrics, Name, Network, ReadOptions, SinkOf, Spawner,
@@ -126,6 +127,13 @@ impl Condition {
     /// Places whose names begin so.
     fn places_of(&self, prefix: &str) -> Vec<String> {
         self.places.lock().iter().filter(|place| place.starts_with(prefix)).cloned().collect()
+    }
+
+    /// A true time as the machine's clock has it.
+    fn own_time(&self, time: SystemTime) -> SystemTime {
+        let ahead_ms = self.clock_ahead_ms.load(Ordering::Relaxed);
+        let wrong = Duration::from_millis(ahead_ms.unsigned_abs());
+        if ahead_ms < 0 { time - wrong } else { time + wrong }
     }
 
     fn another_disk(&self) -> u64 {
@@ -301,9 +309,7 @@ impl Metrics for Hardware {
 
 impl Clock for Hardware {
     fn current(&self) -> SystemTime {
-        let ahead_ms = self.condition.clock_ahead_ms.load(Ordering::Relaxed);
-        let (now, wrong) = (self.inner.current(), Duration::from_millis(ahead_ms.unsigned_abs()));
-        if ahead_ms < 0 { now - wrong } else { now + wrong }
+        self.condition.own_time(self.inner.current())
     }
 
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + 'static + use<> {
@@ -313,6 +319,29 @@ impl Clock for Hardware {
     /// As on a real machine: how long that is, is worked out once, and a clock that is set in the meantime changes nothing.
     fn sleep_until(&self, deadline: SystemTime) -> impl Future<Output = ()> + Send + 'static + use<> {
         self.inner.sleep(deadline.duration_since(self.current()).unwrap_or_default())
+    }
+}
+
+/// A sender that says by its machine's own clock when it may send again, as a real one does: the simulated network knows the true time
+/// alone. A machine whose clock is ahead would else try again and again until then, and one whose clock is behind wait for an hour.
+#[derive(Clone)]
+pub(crate) struct Limited<S> {
+    sender: S,
+    condition: Arc<Condition>,
+}
+
+impl<S> Limited<S> {
+    pub(crate) fn new(sender: S, condition: Arc<Condition>) -> Self {
+        Self { sender, condition }
+    }
+}
+
+impl<S: LimitedSender> LimitedSender for Limited<S> {
+    type PublicKey = S::PublicKey;
+    type Checked<'a> = S::Checked<'a>;
+
+    fn check(&mut self, recipients: Recipients<S::PublicKey>) -> Result<S::Checked<'_>, SystemTime> {
+        self.sender.check(recipients).map_err(|again| self.condition.own_time(again))
     }
 }
 
