@@ -170,9 +170,10 @@ pub fn accept(context: &mut Context<'_>, number: u64, uetr: B256, debtor_agent: 
     let request = Open::read(context, number)?;
     let debtor = request.asked.debtor;
     ensure_caller(context, debtor)?;
+    // Before all that may have changed meanwhile: who sends the same again learns what became of its payment.
+    unused(context, debtor, uetr)?;
     request.ensure_open()?;
     request.ensure_in_time(context)?;
-    unused(context, debtor, uetr)?;
     check_agent(debtor_agent)?;
     let units = request.amount(context)?;
     let (token, creditor) = (token_address(request.asker.token), request.asker.creditor);

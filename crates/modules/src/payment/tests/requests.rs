@@ -61,6 +61,8 @@ fn an_accepted_request_pays_exactly_what_was_asked() {
     assert_eq!(ledger.last_event::<RequestAccepted>().1, accepted);
     assert_eq!((balance(&mut ledger, PAYEE), answer(&mut ledger, 1)), (400, 2));
     let error = || RequestStateForbids { requestId: 1, state: 2 };
+    // The same again learns what became of its payment; another one, what became of the request.
+    ledger.reverts(PAYER, TO, accept_call(1, 1), UetrUsed { payer: PAYER, uetr: uetr(1), state: 3 });
     ledger.reverts(PAYER, TO, accept_call(1, 2), error());
     ledger.reverts(PAYER, TO, refuseCall { requestId: 1, reason: code("AM04") }, error());
     ledger.reverts(PAYEE, TO, cancelRequestCall { requestId: 1 }, error());
@@ -172,15 +174,17 @@ fn errors_of_answering_come_in_the_promised_order() {
     let mut withdrawn = Ledger { storage: ledger.storage.clone(), rules: ledger.rules.clone(), ..Ledger::bare() };
     withdrawn.timestamp_ms = call.expiryMs;
     withdrawn.ok(PAYEE, TO, cancelRequestCall { requestId: 1 });
-    withdrawn.reverts(PAYER, TO, accept(0), RequestStateForbids { requestId: 1, state: 4 });
+    let used = || UetrUsed { payer: PAYER, uetr: uetr(1), state: 3 };
+    withdrawn.reverts(PAYER, TO, accept(0), UetrInvalid {});
+    withdrawn.reverts(PAYER, TO, accept(1), used());
+    withdrawn.reverts(PAYER, TO, accept(2), RequestStateForbids { requestId: 1, state: 4 });
     withdrawn.reverts(PAYER, TO, refuse.clone(), RequestStateForbids { requestId: 1, state: 4 });
     let late = || RequestLate { requestId: 1, expiryMs: call.expiryMs, nowMs: call.expiryMs };
-    ledger.reverts(PAYER, TO, accept(0), late());
+    ledger.reverts(PAYER, TO, accept(1), used());
+    ledger.reverts(PAYER, TO, accept(2), late());
     ledger.reverts(PAYER, TO, refuse.clone(), late());
     ledger.timestamp_ms = now;
     ledger.reverts(PAYER, TO, refuse, ReasonInvalid { reason: Default::default() });
-    ledger.reverts(PAYER, TO, accept(0), UetrInvalid {});
-    ledger.reverts(PAYER, TO, accept(1), UetrUsed { payer: PAYER, uetr: uetr(1), state: 3 });
     ledger.reverts(PAYER, TO, accept(2), AgentInvalid { agent: bad_agent });
     let error = ERC20InsufficientBalance { sender: PAYER, balance: units(999), needed: units(1_001) };
     ledger.reverts(PAYER, TO, accept_call(1, 2), error);
