@@ -1,10 +1,11 @@
 -- Requests to pay. {key}, {bytes}, {text}: see 0001.
 
 -- What the tenants ask for, from when it is ordered here, and what they are asked for on the ledger. reference: under what the ledger
--- knows it, for its creditor. A tenant is empty where no tenant of this gateway has the account. state: ordered (not on the ledger
+-- knows it, for its creditor. id: what callers know it by; it comes from these two, so that it is the same in every database. A tenant is empty where no tenant of this gateway has the account. state: ordered (not on the ledger
 -- yet), open, accepted, refused, withdrawn. code: why it was refused. uetr: of the payment that accepted it. ledger: its number there.
 CREATE TABLE requests_to_pay (
     number           {key},
+    id               {text}   NOT NULL,
     creditor         {bytes}  NOT NULL,
     reference        {bytes}  NOT NULL,
     debtor           {bytes}  NOT NULL,
@@ -24,6 +25,7 @@ CREATE TABLE requests_to_pay (
     ended_ms         BIGINT
 );
 CREATE UNIQUE INDEX requests_to_pay_by_reference ON requests_to_pay (creditor, reference);
+CREATE UNIQUE INDEX requests_to_pay_by_id ON requests_to_pay (id);
 CREATE UNIQUE INDEX requests_to_pay_by_ledger ON requests_to_pay (ledger);
 CREATE INDEX requests_to_pay_by_creditor ON requests_to_pay (creditor_tenant, number);
 CREATE INDEX requests_to_pay_by_debtor ON requests_to_pay (debtor_tenant, number);

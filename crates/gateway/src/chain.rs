@@ -43,7 +43,7 @@ pub(crate) struct Key {
     pub(crate) payer: Address,
     /// Zero for what is no payment.
     pub(crate) uetr: B256,
-    /// Reference of the return or of the request to pay; of an answer to one, its number. Zero for the rest.
+    /// Reference of the return or of the request to pay; of an answer to one, its number there. Zero for the rest.
     pub(crate) reference: B256,
 }
 
@@ -51,20 +51,20 @@ impl Key {
     /// Under what the ledger knows an order; `None` for one that was refused before it had a name there.
     pub(crate) fn of(order: &Order) -> Option<Self> {
         let word = |uetr: &Option<String>| Some(uetr.as_deref().and_then(Uetr::parse)?.word());
+        let request = || Some(B256::from(U256::from(order.details.ledger_request?)));
         let (payer, uetr, reference) = match order.kind {
-            OrderKind::Pay | OrderKind::Accept => (order.payer, word(&order.uetr)?, B256::ZERO),
+            OrderKind::Pay => (order.payer, word(&order.uetr)?, B256::ZERO),
+            OrderKind::Accept => (order.payer, word(&order.uetr)?, request()?),
             OrderKind::Item => (order.payer, word(&order.part_uetr)?, B256::ZERO),
             OrderKind::Return => (order.payer, word(&order.uetr)?, return_reference(order.claim.as_deref()?)),
             OrderKind::Ask => (order.signer, B256::ZERO, request_reference(order.claim.as_deref()?)),
-            OrderKind::Refuse | OrderKind::Withdraw => {
-                (order.signer, B256::ZERO, U256::from(order.details.ledger_request?).into())
-            }
+            OrderKind::Refuse | OrderKind::Withdraw => (order.signer, B256::ZERO, request()?),
         };
         Some(Self { kind: order.kind, payer: payer?, uetr, reference })
     }
 
     /// Number on the ledger of the request to pay that is answered.
-    fn request(&self) -> u64 {
+    pub(crate) fn request(&self) -> u64 {
         u64::try_from(U256::from_be_bytes(self.reference.0)).unwrap_or(u64::MAX)
     }
 }
@@ -85,9 +85,10 @@ pub(crate) enum Standing {
 impl Standing {
     fn of_payment(state: u8) -> Self {
         match LedgerState::from_number(state) {
-            None => Self::Unknown,
+            _ if state == 0 => Self::Unknown,
             Some(state) if state.waits() => Self::Waits,
-            Some(_) => Self::Known,
+            // One that this version does not know is one, too.
+            _ => Self::Known,
         }
     }
 
@@ -141,14 +142,17 @@ impl Chain {
         let mut asked = self.ask(of(&[OrderKind::Ask]).map(asked)).await?.into_iter();
         let request = |key: &Key| IPayment::requestOfCall { requestId: key.request() };
         let answered = of(&[OrderKind::Refuse, OrderKind::Withdraw]).map(request);
-        let mut requests = self.ask(answered).await?.into_iter();
+        let mut requests = self.ask_each(answered).await?.into_iter();
         let standings = keys.iter().map(|key| {
             Some(match key.kind {
                 OrderKind::Pay | OrderKind::Item | OrderKind::Accept => Standing::of_payment(payments.next()?),
                 OrderKind::Return => Standing::of_return(payments.next()?, returns.next()?.number),
                 OrderKind::Ask if asked.next()? == 0 => Standing::Unknown,
                 OrderKind::Ask => Standing::Known,
-                OrderKind::Refuse | OrderKind::Withdraw => Standing::of_answer(requests.next()?.state),
+                // A node that is behind may not know it yet: no other one waits for that.
+                OrderKind::Refuse | OrderKind::Withdraw => {
+                    requests.next()?.map_or(Standing::Waits, |request| Standing::of_answer(request.state))
+                }
             })
         });
         let incomplete = || ClientError::Malformed { method: "eth_call".into(), reason: "an answer is missing".into() };
@@ -164,7 +168,7 @@ impl Chain {
             OrderKind::Return => {
                 Standing::of_return(self.proven_payment(key).await?.state, self.proven_return(key).await?.number)
             }
-            OrderKind::Ask => match self.proven_request_under(key.payer, key.reference).await? {
+            OrderKind::Ask => match self.proven_request_under(key.payer, key.reference).await?.1 {
                 None => Standing::Unknown,
                 Some(_) => Standing::Known,
             },
@@ -180,20 +184,20 @@ impl Chain {
         Ok(request)
     }
 
-    /// The same by its creditor and reference, with its number; `None` where there is none.
+    /// The same by its creditor and reference, with its number, and at which height; `None` where there is none.
     pub(crate) async fn proven_request_under(
         &self,
         creditor: Address,
         reference: B256,
-    ) -> Result<Option<(u64, Requested)>, ClientError> {
-        let (_, request) = self
+    ) -> Result<(u64, Option<(u64, Requested)>), ClientError> {
+        let (header, request) = self
             .verifier
             .query(&self.rpc, move |context| {
                 let number = request_under(context, creditor, reference)?;
                 Ok(if number == 0 { None } else { Some((number, request_of(context, number)?)) })
             })
             .await?;
-        Ok(request)
+        Ok((header.height(), request))
     }
 
     /// What is proven of a return, in the latest final state.
@@ -233,6 +237,14 @@ impl Chain {
 
     /// Many questions to the payment module in one exchange.
     async fn ask<C: SolCall>(&self, calls: impl Iterator<Item = C>) -> Result<Vec<C::Return>, ClientError> {
+        self.ask_each(calls).await?.into_iter().collect()
+    }
+
+    /// The same, where one that is refused keeps no other waiting.
+    async fn ask_each<C: SolCall>(
+        &self,
+        calls: impl Iterator<Item = C>,
+    ) -> Result<Vec<Result<C::Return, ClientError>>, ClientError> {
         let asked = |call: C| {
             let input = Bytes::from(call.abi_encode());
             ("eth_call", json!([{ "to": PAYMENT_ADDRESS, "input": input }, "latest"]))
@@ -245,7 +257,7 @@ impl Chain {
                 malformed(format!("{} bytes are not the result of {}: {error}", output.len(), C::SIGNATURE))
             })
         };
-        self.rpc.batch(&calls).await?.into_iter().map(read).collect()
+        Ok(self.rpc.batch(&calls).await?.into_iter().map(read).collect())
     }
 
     /// Gas that each of these calls to the payment module would need, or why it would fail; as few exchanges as their size allows.
@@ -516,6 +528,16 @@ fn of_payment(order: &Order, event: &IPayment::PaymentOrdered) -> Outcome {
         return Outcome::Refused(Reason::new("DUPL", words));
     }
     Outcome::Settled
+}
+
+/// What is proven of the payment under an order's UETR says whether it is this one.
+pub(crate) fn of_paid(order: &Order, payment: &Payment) -> Outcome {
+    let says = (payment.state, Some(payment.token), Some(payment.payee), Some(payment.received));
+    if says == (LedgerState::Settled.number(), order.token, order.payee, order.amount.map(U256::from)) {
+        return Outcome::Settled;
+    }
+    let words = "the ledger has another payment under this UETR: other payee, amount or token, or given up";
+    Outcome::Refused(Reason::new("DUPL", words))
 }
 
 /// A payment accepts the request that it was ordered for, or is another one.

@@ -353,7 +353,8 @@ pub(crate) async fn claim_orders(store: &Store, work: &mut Work, orders: &mut [N
     let mut claimed = HashSet::new();
     for order in orders {
         let Some(claim) = order.claim.clone() else { continue };
-        let says = |order: &NewOrder| (order.payer, order.payee, order.token, order.amount);
+        let says =
+            |order: &NewOrder| (order.payer, order.payee, order.token, order.amount, order.details.ledger_request);
         match known.get(&claim) {
             Some(first) if first.tenant == order.tenant && says(first) == says(order) => {
                 order.claim = None;
@@ -364,7 +365,7 @@ pub(crate) async fn claim_orders(store: &Store, work: &mut Work, orders: &mut [N
             _ => {
                 let uetr = order.uetr.clone().unwrap_or_default();
                 let words = format!(
-                    "{uetr} names another payment already: other payee, amount or currency. Give each payment a UETR of its own"
+                    "{uetr} names another payment already: other payee, amount or currency, or another request that it accepts. Give each payment a UETR of its own"
                 );
                 order.refuse(Reason::new("DUPL", words));
             }

@@ -1,6 +1,6 @@
 //! What makes a message, a payment and an answer one: digests, UETRs, identifications. Pure.
 
-use alloy_primitives::{B256, hex};
+use alloy_primitives::{Address, B256, hex};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -109,6 +109,11 @@ pub(crate) fn return_reference(claim: &str) -> B256 {
 /// Under what the ledger knows a request to pay of its creditor: the same for the same call, on every machine and for ever.
 pub(crate) fn request_reference(claim: &str) -> B256 {
     digest_of(b"florin.gateway.request", &[claim])
+}
+
+/// What callers know a request to pay by: the same for the same request, in every database and on every machine.
+pub(crate) fn request_id(creditor: Address, reference: B256) -> String {
+    Uetr::derive(&["request to pay", &creditor.to_string(), &reference.to_string()]).to_string()
 }
 
 /// What stands on the ledger for a text that is nobody else's business: a hash under this gateway's salt and the name of what it

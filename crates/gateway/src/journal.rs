@@ -7,14 +7,14 @@
 use crate::{
     GatewayError,
     book::{Book, Holder},
-    chain::Chain,
-    identity::{Uetr, uetr_prefix, veiled},
+    chain::{Chain, windows},
+    identity::{Uetr, request_id, uetr_prefix, veiled},
     statement::notification,
     store::{Entry, EntryDetails, NewAnswer, Order, OrderKind, RequestEnd, RequestToPay, Side, Stand, Store},
 };
 use alloy_primitives::{Address, B256, Log, U256};
 use alloy_sol_types::SolEvent as _;
-use florin_client::ProvenBody;
+use florin_client::{ClientError, ProvenBody};
 use florin_history::sql::Work;
 use florin_modules::{
     PAYMENT_ADDRESS,
@@ -67,6 +67,15 @@ enum RequestEvent {
     Ended(RequestEnd),
 }
 
+/// What the node's blocks say of a request's end.
+enum End {
+    Told(RequestEnd),
+    /// The block is not shown to be final yet.
+    Later,
+    /// The node has no blocks so old.
+    NotKept,
+}
+
 /// What one round read.
 #[derive(Default)]
 struct Found {
@@ -86,6 +95,8 @@ struct Said {
     details: EntryDetails,
     end_to_end: B256,
     remittance: B256,
+    /// Number on the ledger of the request that it accepts.
+    accepts: Option<u64>,
 }
 
 impl Journal {
@@ -287,6 +298,7 @@ impl Journal {
         self.book.token_at(event.token)?;
         Some(RequestToPay {
             number: 0,
+            id: request_id(event.creditor, event.requestReference),
             creditor: event.creditor,
             reference: event.requestReference,
             debtor: event.debtor,
@@ -314,51 +326,66 @@ impl Journal {
         drop(work);
         let mut done = false;
         for request in unnumbered {
-            let found = self.chain.proven_request_under(request.creditor, request.reference).await?;
-            let Some((ledger, asked)) = found else { continue };
-            let Some(state) = RequestState::from_number(asked.state) else { continue };
-            let end = match state {
-                RequestState::Open => None,
-                // Where the node has no blocks so old, how it ended is known, and not when.
-                _ => Some(self.end_of(ledger).await?.unwrap_or(RequestEnd {
-                    ledger,
-                    state,
-                    code: None,
-                    uetr: None,
-                    ended_ms: now_ms,
-                })),
-            };
-            let mut work = self.store.write().await?;
-            let open = Stand::Ledger(RequestState::Open);
-            self.store.request_made(&mut work, RequestToPay { stand: open, ledger: Some(ledger), ..request }).await?;
-            if let Some(end) = end {
-                self.store.request_ended(&mut work, &end).await?;
-            }
-            self.store.commit(work, "numbered").await?;
-            done = true;
+            done |= self.number_request(request, now_ms).await?;
         }
         Ok(done)
     }
 
-    /// How a request ended, as the block that has its end says it. `None` where the node has none.
-    async fn end_of(&self, ledger: u64) -> Result<Option<RequestEnd>, GatewayError> {
+    /// `false` where that cannot be said now.
+    async fn number_request(&self, request: RequestToPay, now_ms: u64) -> Result<bool, GatewayError> {
+        let (height, found) = self.chain.proven_request_under(request.creditor, request.reference).await?;
+        let known = found.and_then(|(ledger, asked)| Some((ledger, RequestState::from_number(asked.state)?)));
+        let Some((ledger, state)) = known else { return Ok(false) };
+        let end = match state {
+            RequestState::Open => None,
+            _ => match self.end_of(ledger).await? {
+                End::Later => return Ok(false),
+                End::Told(end) => Some(end),
+                // How it ended is known, and not when.
+                End::NotKept => Some(RequestEnd { ledger, state, code: None, uetr: None, ended_ms: now_ms }),
+            },
+        };
+        let mut work = self.store.write().await?;
+        // What another process with this database read meanwhile may be newer than this proof.
+        if self.store.stored_read_to(&mut work).await? > height {
+            return Ok(false);
+        }
+        let stand = Stand::Ledger(RequestState::Open);
+        self.store.request_made(&mut work, RequestToPay { stand, ledger: Some(ledger), ..request }).await?;
+        if let Some(end) = end {
+            self.store.request_ended(&mut work, &end).await?;
+        }
+        self.store.commit(work, "numbered").await?;
+        Ok(true)
+    }
+
+    /// How a request ended, as the block that has its end says it.
+    async fn end_of(&self, ledger: u64) -> Result<End, GatewayError> {
         let ends = [
             IPayment::RequestAccepted::SIGNATURE_HASH,
             IPayment::RequestRefused::SIGNATURE_HASH,
             IPayment::RequestWithdrawn::SIGNATURE_HASH,
         ];
         let topics = json!([ends, B256::from(U256::from(ledger))]);
-        for height in self.chain.logs_of_all_times(json!([PAYMENT_ADDRESS]), topics).await? {
-            let Some(body) = self.chain.body(height).await? else { continue };
+        for (from, to) in windows(self.chain.rpc.block_number().await?) {
+            let heights = match self.chain.logs(from, to, &[(json!([PAYMENT_ADDRESS]), topics.clone())]).await {
+                // The node keeps no index so far back.
+                Err(ClientError::Refused { .. }) => break,
+                heights => heights?,
+            };
+            let Some(height) = heights.first() else { continue };
+            let body = match self.chain.body(*height).await {
+                Err(ClientError::Refused { .. }) => break,
+                body => body?,
+            };
+            let Some(body) = body else { return Ok(End::Later) };
             let end = self.requests(&body).into_iter().find_map(|event| match event {
                 RequestEvent::Ended(end) if end.ledger == ledger => Some(end),
                 _ => None,
             });
-            if end.is_some() {
-                return Ok(end);
-            }
+            return Ok(end.map_or(End::NotKept, End::Told));
         }
-        Ok(None)
+        Ok(End::NotKept)
     }
 
     fn served(&self, address: Address) -> Option<(&Holder, &str)> {
@@ -389,7 +416,7 @@ impl Journal {
         said: Said,
         batched: &HashMap<String, Order>,
     ) -> Result<(Option<String>, EntryDetails), GatewayError> {
-        let Said { kind, payer, uetr, prefix, mut details, end_to_end, remittance } = said;
+        let Said { kind, payer, uetr, prefix, mut details, end_to_end, remittance, accepts } = said;
         details.kind = kind.map(|kind| kind.name().into());
         let named = uetr.map(|uetr| uetr.to_string());
         let order = match (&named, prefix) {
@@ -398,9 +425,10 @@ impl Journal {
             (None, None) => None,
         };
         let Some(order) = order else { return Ok((named, details)) };
-        let is_it = kind != Some(OrderKind::Pay)
-            || order.kind == OrderKind::Accept
-            || self.is_it(&order, uetr, end_to_end, remittance);
+        let is_it = match accepts {
+            Some(_) => order.details.ledger_request == accepts,
+            None => kind != Some(OrderKind::Pay) || self.is_it(&order, uetr, end_to_end, remittance),
+        };
         if !is_it {
             return Ok((named, details));
         }
@@ -491,7 +519,7 @@ fn said(logs: &[Log], movement: &Movement) -> Said {
         if let Ok(event) = IPayment::PaymentOrdered::decode_log_validate(log) {
             let is_it = (event.payer, event.payee, event.token) == (movement.from, movement.to, movement.token);
             if is_it && event.amount == amount {
-                return ordered(&event);
+                return Said { accepts: accepted(logs, &event), ..ordered(&event) };
             }
         } else if let Ok(event) = IPayment::PaymentReturned::decode_log_validate(log)
             && event.payer == movement.to
@@ -532,7 +560,16 @@ fn ordered(event: &IPayment::PaymentOrdered) -> Said {
         details,
         end_to_end: event.endToEnd,
         remittance: event.remittance,
+        accepts: None,
     }
+}
+
+/// The request that a payment of the same transaction accepts.
+fn accepted(logs: &[Log], payment: &IPayment::PaymentOrdered) -> Option<u64> {
+    let ours = logs.iter().filter(|log| log.address == PAYMENT_ADDRESS);
+    let mut accepted = ours.filter_map(|log| IPayment::RequestAccepted::decode_log_validate(log).ok());
+    let event = accepted.find(|event| (event.debtor, event.uetr) == (payment.payer, payment.uetr))?;
+    Some(event.requestId)
 }
 
 /// A code or BIC as the ledger keeps it, without the zeros that fill it up.

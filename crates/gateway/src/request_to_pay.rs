@@ -3,7 +3,7 @@
 
 use crate::{
     book::Book,
-    identity::{Uetr, request_reference, time_ms_of, time_text},
+    identity::{Uetr, request_id, request_reference, time_ms_of, time_text},
     reason::Reason,
     request::{Wrong, bad, is_decimal, is_purpose},
     store::{Details, NewOrder, OrderKind, RequestToPay, Stand},
@@ -146,10 +146,12 @@ impl AskBody {
         })?;
         let claim = format!("ask:{tenant}:{name}");
         let expires_ms = time_ms_of(&self.expires).unwrap_or_default();
+        let reference = request_reference(&claim);
         let request = RequestToPay {
             number: 0,
+            id: request_id(creditor.address, reference),
             creditor: creditor.address,
-            reference: request_reference(&claim),
+            reference,
             debtor: debtor.address,
             creditor_tenant: Some(tenant.into()),
             debtor_tenant: debtor.tenant.clone(),
@@ -186,12 +188,8 @@ impl AcceptBody {
     pub(crate) fn order(&self, call: &Call<'_>, request: &RequestToPay) -> Result<NewOrder, Reason> {
         let uetr = self.uetr_under(call.tenant, call.name);
         let answer = answer(call, OrderKind::Accept, request, request.debtor)?;
-        let ledger = request.ledger.unwrap_or_default();
-        Ok(NewOrder {
-            uetr: Some(uetr.to_string()),
-            claim: Some(format!("accept:{ledger}:{}:{uetr}", request.debtor)),
-            ..answer
-        })
+        let claim = format!("pay:{}:{uetr}", request.debtor);
+        Ok(NewOrder { uetr: Some(uetr.to_string()), claim: Some(claim), ..answer })
     }
 }
 
@@ -200,14 +198,14 @@ impl RefuseBody {
     pub(crate) fn order(&self, call: &Call<'_>, request: &RequestToPay) -> Result<NewOrder, Reason> {
         let answer = answer(call, OrderKind::Refuse, request, request.debtor)?;
         let details = Details { refusal: Some(self.code.clone()), ..answer.details };
-        Ok(NewOrder { details, claim: Some(format!("refuse:{}", request.ledger.unwrap_or_default())), ..answer })
+        Ok(NewOrder { details, claim: Some(call.name.into()), ..answer })
     }
 }
 
 /// The order that withdraws a request.
 pub(crate) fn withdrawal(call: &Call<'_>, request: &RequestToPay) -> Result<NewOrder, Reason> {
     let answer = answer(call, OrderKind::Withdraw, request, request.creditor)?;
-    Ok(NewOrder { claim: Some(format!("withdraw:{}", request.ledger.unwrap_or_default())), ..answer })
+    Ok(NewOrder { claim: Some(call.name.into()), ..answer })
 }
 
 /// An order about a request that the ledger has, signed by one of its parties.

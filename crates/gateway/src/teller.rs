@@ -4,18 +4,15 @@
 
 use crate::{
     GatewayError,
-    chain::{Chain, Key, Standing, of_acceptance, of_answer, of_request, of_return, outcomes, quantity},
+    chain::{Chain, Key, Standing, of_acceptance, of_answer, of_paid, of_request, of_return, outcomes, quantity},
     order::{Outcome, State},
     reason::Reason,
     store::{Order, OrderKind, Store, Submission, SubmissionState},
 };
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes};
 use florin_client::{ClientError, ProvenBody, SignedTx, Signer};
 use florin_history::sql::Work;
-use florin_modules::{
-    PAYMENT_ADDRESS,
-    payment::{RequestState, State as LedgerState},
-};
+use florin_modules::{PAYMENT_ADDRESS, payment::RequestState};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -213,7 +210,7 @@ impl Teller {
                 }
                 Err(error) => match Reason::of_failure(&error) {
                     // It became known meanwhile: the next round sees it.
-                    Some(reason) if is_known_by_now(&reason) => {}
+                    Some(reason) if is_known_by_now(bundle.key.kind, &reason) => {}
                     Some(reason) => done |= self.refuse(&bundle.orders, reason).await?,
                     // The node refuses for a reason that is not the ledger's (its bounds, its pool): no order is refused for it, and
                     // no other one waits for it.
@@ -285,10 +282,10 @@ impl Teller {
         let refused = |reason: Reason| Verdict::Known(vec![Outcome::Refused(reason); orders.len()], None);
         if key.kind == OrderKind::Return {
             // Another return took its number.
-            return Ok(if is_known_by_now(&reason) { Verdict::Again } else { refused(reason) });
+            return Ok(if is_known_by_now(key.kind, &reason) { Verdict::Again } else { refused(reason) });
         }
         match self.chain.proven_standing(&key).await? {
-            Standing::Unknown if is_known_by_now(&reason) => Ok(Verdict::Later),
+            Standing::Unknown if is_known_by_now(key.kind, &reason) => Ok(Verdict::Later),
             Standing::Unknown => Ok(refused(reason)),
             Standing::Forbidden(reason) => Ok(refused(reason)),
             Standing::Waits => Ok(Verdict::Later),
@@ -318,50 +315,46 @@ impl Teller {
     }
 
     /// What became of orders by the proven state alone, where the node has no blocks that tell. Nothing of a batch: the state
-    /// does not know its items.
+    /// does not know its items. Nothing of what is not proven to be known: a node may know more than it proves yet.
     async fn by_state(&self, key: &Key, orders: &[Order]) -> Result<Option<Vec<Outcome>>, GatewayError> {
-        let of_each = |outcome: &dyn Fn(&Order) -> Outcome| Some(orders.iter().map(outcome).collect());
-        match key.kind {
-            OrderKind::Return => {
-                let returned = self.chain.proven_return(key).await?;
-                return Ok(of_each(&|order| of_return(order, returned.amount)));
-            }
-            OrderKind::Ask => {
-                let asked = self.chain.proven_request_under(key.payer, key.reference).await?;
-                let Some((_, asked)) = asked else { return Ok(None) };
-                let asked = (asked.debtor, asked.token, asked.amount, asked.expiryMs);
-                return Ok(of_each(&|order| of_request(order, asked)));
-            }
-            OrderKind::Refuse | OrderKind::Withdraw => {
-                let Some(request) = orders.iter().find_map(|order| order.details.ledger_request) else {
-                    return Ok(None);
-                };
-                let state = self.chain.proven_request(request).await?.state;
-                return Ok(of_each(&|_| of_answer(key.kind, state)));
-            }
-            OrderKind::Accept => {
-                let Some(request) = orders.iter().find_map(|order| order.details.ledger_request) else {
-                    return Ok(None);
-                };
-                let is_accepted = self.chain.proven_request(request).await?.state == RequestState::Accepted.number();
-                return Ok(of_each(&|order| of_acceptance(order, Some(request).filter(|_| is_accepted))));
-            }
-            OrderKind::Pay | OrderKind::Item => {}
-        }
-        let payment = self.chain.proven_payment(key).await?;
-        if key.kind == OrderKind::Item && payment.payee.is_zero() {
-            tracing::warn!(uetr = %key.uetr, "gateway.batch: it is paid, and this node keeps no block that tells its items");
+        if self.chain.proven_standing(key).await? != Standing::Known {
             return Ok(None);
         }
-        let says = (payment.state, Some(payment.token), Some(payment.payee), Some(payment.received));
-        let outcome = |order: &Order| {
-            if says == (LedgerState::Settled.number(), order.token, order.payee, order.amount.map(U256::from)) {
-                return Outcome::Settled;
+        let of_each = |outcome: &dyn Fn(&Order) -> Outcome| orders.iter().map(outcome).collect();
+        Ok(match key.kind {
+            OrderKind::Pay | OrderKind::Item => {
+                let payment = self.chain.proven_payment(key).await?;
+                if key.kind == OrderKind::Item && payment.payee.is_zero() {
+                    tracing::warn!(uetr = %key.uetr, "gateway.batch: it is paid, and this node keeps no block that tells its items");
+                    return Ok(None);
+                }
+                Some(of_each(&|order| of_paid(order, &payment)))
             }
-            let words = "the ledger has another payment under this UETR: other payee, amount or token, or given up";
-            Outcome::Refused(Reason::new("DUPL", words))
-        };
-        Ok(of_each(&outcome))
+            OrderKind::Accept => {
+                let payment = self.chain.proven_payment(key).await?;
+                let accepted = self.chain.proven_request(key.request()).await?.state == RequestState::Accepted.number();
+                let accepted = Some(key.request()).filter(|_| accepted);
+                Some(of_each(&|order| match of_paid(order, &payment) {
+                    Outcome::Settled => of_acceptance(order, accepted),
+                    refused => refused,
+                }))
+            }
+            OrderKind::Return => {
+                let returned = self.chain.proven_return(key).await?;
+                Some(of_each(&|order| of_return(order, returned.amount)))
+            }
+            OrderKind::Ask => {
+                let asked = self.chain.proven_request_under(key.payer, key.reference).await?.1;
+                asked.map(|(_, asked)| {
+                    let asked = (asked.debtor, asked.token, asked.amount, asked.expiryMs);
+                    of_each(&|order| of_request(order, asked))
+                })
+            }
+            OrderKind::Refuse | OrderKind::Withdraw => {
+                let state = self.chain.proven_request(key.request()).await?.state;
+                Some(of_each(&|_| of_answer(key.kind, state)))
+            }
+        })
     }
 
     /// Nothing was signed, and nothing will be. `false` where somebody was first.
@@ -580,9 +573,15 @@ fn told(orders: &[Order], outcomes: Vec<Outcome>) -> Vec<(u64, Outcome)> {
     orders.iter().map(|order| order.number).zip(outcomes).collect()
 }
 
-/// Whether the ledger refuses a call because it did meanwhile what the call asks for.
-fn is_known_by_now(reason: &Reason) -> bool {
-    ["UetrUsed", "ReturnReferenceUsed", "RequestReferenceUsed"].iter().any(|code| reason.words.starts_with(code))
+/// Whether the ledger refuses a call because it did meanwhile what the call asks for, or what rules it out: the state says which.
+fn is_known_by_now(kind: OrderKind, reason: &Reason) -> bool {
+    let code = match kind {
+        OrderKind::Pay | OrderKind::Item | OrderKind::Accept => "UetrUsed",
+        OrderKind::Return => "ReturnReferenceUsed",
+        OrderKind::Ask => "RequestReferenceUsed",
+        OrderKind::Refuse | OrderKind::Withdraw => "RequestStateForbids",
+    };
+    reason.words.starts_with(code)
 }
 
 fn key_of_submission(one: &Submission) -> Key {

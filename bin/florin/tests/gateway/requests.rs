@@ -17,6 +17,10 @@ fn asking(amount: &str, reference: &str) -> Value {
     })
 }
 
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
 /// A moment so many seconds from now, as JSON writes it.
 fn after_now(seconds: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + seconds;
@@ -32,22 +36,22 @@ fn post(url: &str, path: &str, key: &str, idempotency: &str, body: &Value) -> Ht
 }
 
 /// The request as this tenant sees it, when it is in this state.
-fn seen(url: &str, key: &str, request: u64, state: &str) -> Option<Value> {
+fn seen(url: &str, key: &str, request: &str, state: &str) -> Option<Value> {
     let answer = get(url, &format!("/v1/requests/{request}"), key);
     (answer.status == 200).then(|| answer.json()).filter(|told| told["state"] == state)
 }
 
-fn until_seen(url: &str, key: &str, request: u64, state: &str) -> Value {
+fn until_seen(url: &str, key: &str, request: &str, state: &str) -> Value {
     wait_for(&format!("request {request} {state}"), || seen(url, key, request, state))
 }
 
 /// Asks, and waits until the ledger has it; its number.
-fn ask(url: &str, idempotency: &str, body: &Value) -> u64 {
+fn ask(url: &str, idempotency: &str, body: &Value) -> String {
     let answer = post(url, "/v1/requests", KEY_A, idempotency, body);
     assert_eq!(answer.status, 201, "{answer:?}");
-    let request = answer.json()["request"].as_u64().unwrap();
+    let request = answer.json()["request"].as_str().unwrap().to_owned();
     assert_eq!(header(&answer, "location"), Some(format!("/v1/requests/{request}").as_str()));
-    until_seen(url, KEY_A, request, "open");
+    until_seen(url, KEY_A, &request, "open");
     request
 }
 
@@ -67,7 +71,7 @@ fn a_request_is_asked_once_and_accepted_refused_or_withdrawn() {
     assert_eq!((again.status, &again.json()["request"]), (200, &json!(request)), "{again:?}");
     let other = post(&url, "/v1/requests", KEY_A, "one", &asking("251.00", "INVOICE-8"));
     assert_eq!((other.status, code(&other).as_str()), (422, "idempotency.reused"));
-    let told = until_seen(&url, KEY_B, request, "open");
+    let told = until_seen(&url, KEY_B, &request, "open");
     assert_eq!((&told["direction"], &told["amount"]), (&json!("incoming"), &json!("250.00")), "{told}");
     assert_eq!((&told["creditor"]["number"], &told["debtor"]["number"]), (&json!(IBAN_A), &json!(IBAN_B)));
     assert_eq!((&told["end_to_end_id"], &told["remittance"]), (&json!("INVOICE-8"), &json!("Invoice 8")));
@@ -75,7 +79,7 @@ fn a_request_is_asked_once_and_accepted_refused_or_withdrawn() {
     for key in [KEY_A, KEY_B] {
         assert_eq!(get(&url, "/v1/payments", key).json()["payments"], json!([]));
     }
-    only_parties_answer(&url, request);
+    only_parties_answer(&url, &request);
 
     // Accepted: one payment of exactly that, and never another one.
     let accept = format!("/v1/requests/{request}/accept");
@@ -86,7 +90,7 @@ fn a_request_is_asked_once_and_accepted_refused_or_withdrawn() {
     let again = post(&url, &accept, KEY_B, "pay-1", &json!({}));
     assert_eq!((again.status, &again.json()["orders"]), (200, &paid.json()["orders"]), "{again:?}");
     for key in [KEY_A, KEY_B] {
-        let told = until_seen(&url, key, request, "accepted");
+        let told = until_seen(&url, key, &request, "accepted");
         assert_eq!(told["uetr"], uetr, "{told}");
     }
     let twice = post(&url, &accept, KEY_B, "pay-2", &json!({}));
@@ -99,20 +103,22 @@ fn a_request_is_asked_once_and_accepted_refused_or_withdrawn() {
     let journey = get(&url, &format!("/v1/payments/{uetr}/journey"), KEY_B);
     assert_eq!(journey.status, 200, "{journey:?}");
 
-    // Refused, and withdrawn; each once, whatever is said again.
+    // Refused, and withdrawn; each once, whatever is said again. A UETR that paid one request pays no other.
     let refused = ask(&url, "two", &body);
+    let reused = post(&url, &format!("/v1/requests/{refused}/accept"), KEY_B, "", &json!({ "uetr": uetr }));
+    assert_eq!((reused.status, &reused.json()["errors"][0]["code"]), (422, &json!("DUPL")), "{reused:?}");
     let refuse = format!("/v1/requests/{refused}/refuse");
     let unknown = post(&url, &refuse, KEY_B, "", &json!({ "code": "XX99" }));
     assert_eq!((unknown.status, code(&unknown).as_str()), (422, "request.invalid"), "{unknown:?}");
     for _ in 0..2 {
         assert_eq!(post(&url, &refuse, KEY_B, "", &json!({ "code": "AM09" })).status, 200);
     }
-    let told = until_seen(&url, KEY_A, refused, "refused");
+    let told = until_seen(&url, KEY_A, &refused, "refused");
     assert_eq!(told["reason"]["code"], "AM09", "{told}");
     let withdrawn = ask(&url, "three", &body);
     assert_eq!(post(&url, &format!("/v1/requests/{withdrawn}/withdraw"), KEY_A, "", &json!({})).status, 200);
-    until_seen(&url, KEY_B, withdrawn, "withdrawn");
-    for over in [refused, withdrawn] {
+    until_seen(&url, KEY_B, &withdrawn, "withdrawn");
+    for over in [&refused, &withdrawn] {
         let late = post(&url, &format!("/v1/requests/{over}/accept"), KEY_B, &format!("over-{over}"), &json!({}));
         assert_eq!((late.status, code(&late).as_str()), (409, "request.over"), "{late:?}");
     }
@@ -122,12 +128,13 @@ fn a_request_is_asked_once_and_accepted_refused_or_withdrawn() {
     too_much.insert("expires".into(), json!(after_now(6)));
     let large = ask(&url, "large", &Value::Object(too_much));
     let unpaid = post(&url, &format!("/v1/requests/{large}/accept"), KEY_B, "large", &json!({}));
-    assert_eq!(unpaid.json()["orders"][0]["reason"]["code"], "AM04", "{unpaid:?}");
-    until_seen(&url, KEY_B, large, "late");
+    assert_eq!((unpaid.status, code(&unpaid).as_str()), (422, "payment.refused"), "{unpaid:?}");
+    assert_eq!(unpaid.json()["errors"][0]["code"], "AM04", "{unpaid:?}");
+    until_seen(&url, KEY_B, &large, "late");
     let late = post(&url, &format!("/v1/requests/{large}/refuse"), KEY_B, "", &json!({ "code": "AM09" }));
     assert_eq!((late.status, code(&late).as_str()), (409, "request.over"), "{late:?}");
 
-    found_in_lists_and_events(&url, [request, refused, withdrawn, large]);
+    found_in_lists_and_events(&url, [&request, &refused, &withdrawn, &large].map(String::as_str));
     assert_eq!(runtime.block_on(ledger.balance("bank-a", None)), before + 25_000);
     assert!(gateway.stop().success());
 }
@@ -137,13 +144,13 @@ fn as_map(value: &Value) -> serde_json::Map<String, Value> {
 }
 
 /// Who asks cannot accept, who is asked cannot withdraw, and there is nothing under other numbers.
-fn only_parties_answer(url: &str, request: u64) {
+fn only_parties_answer(url: &str, request: &str) {
     for (key, act, body) in
         [(KEY_A, "accept", json!({})), (KEY_A, "refuse", json!({ "code": "AM09" })), (KEY_B, "withdraw", json!({}))]
     {
         let refused = post(url, &format!("/v1/requests/{request}/{act}"), key, &format!("foreign-{act}"), &body);
         assert_eq!((refused.status, code(&refused).as_str()), (403, "request.party"), "{act}: {refused:?}");
-        for number in ["0", "999", "9223372036854775808", "x"] {
+        for number in ["0", "x", "eb6305c9-1f7f-49de-aed0-16487c27b42d"] {
             let nobody = post(url, &format!("/v1/requests/{number}/{act}"), key, &format!("none-{act}"), &body);
             assert_eq!((nobody.status, code(&nobody).as_str()), (404, "request.unknown"), "{act}: {nobody:?}");
         }
@@ -154,26 +161,28 @@ fn only_parties_answer(url: &str, request: u64) {
     assert_eq!((wrong.status, wrong.json()["errors"][0]["path"].as_str()), (422, Some("/uetr")), "{wrong:?}");
 }
 
-fn found_in_lists_and_events(url: &str, [accepted, refused, withdrawn, late]: [u64; 4]) {
-    let numbers = |key: &str, query: &str| -> Vec<u64> {
+fn found_in_lists_and_events(url: &str, [accepted, refused, withdrawn, late]: [&str; 4]) {
+    let numbers = |key: &str, query: &str| -> Vec<String> {
         let listed = get(url, &format!("/v1/requests{query}"), key).json();
-        listed["requests"].as_array().unwrap().iter().map(|told| told["request"].as_u64().unwrap()).collect()
+        listed["requests"].as_array().unwrap().iter().map(|told| text(&told["request"])).collect()
     };
-    let all = vec![late, withdrawn, refused, accepted];
+    let all = [late, withdrawn, refused, accepted].map(String::from).to_vec();
     assert_eq!((numbers(KEY_A, ""), numbers(KEY_B, "?direction=incoming")), (all.clone(), all));
     assert_eq!((numbers(KEY_A, "?direction=incoming"), numbers(KEY_B, "?state=open")), (vec![], vec![]));
-    assert_eq!((numbers(KEY_A, "?state=accepted"), numbers(KEY_B, "?state=late")), (vec![accepted], vec![late]));
-    assert_eq!(numbers(KEY_B, &format!("?before={refused}")), [accepted]);
+    assert_eq!(
+        (numbers(KEY_A, "?state=accepted"), numbers(KEY_B, "?state=late")),
+        (vec![accepted.to_owned()], vec![late.to_owned()])
+    );
+    // The first of them has number 1, which is the cursor of the page before it.
+    assert_eq!((numbers(KEY_B, "?before=2"), numbers(KEY_B, "?before=1")), (vec![accepted.to_owned()], vec![]));
     for wrong in ["?state=gone", "?direction=up", "?before=-1", "?before=9223372036854775808", "?after=1"] {
         assert_eq!(code(&get(url, &format!("/v1/requests{wrong}"), KEY_A)), "parameter", "{wrong}");
     }
-    let told = |key: &str| -> Vec<(String, u64)> {
+    let told = |key: &str| -> Vec<(String, String)> {
         let events = get_as(url, "/v1/events", key, "Accept: application/json\r\n").json();
         let events = events["events"].as_array().unwrap().iter();
         let about = events.filter(|event| event["type"].as_str().unwrap().starts_with("request."));
-        about
-            .map(|event| (event["type"].as_str().unwrap().to_owned(), event["request"]["request"].as_u64().unwrap()))
-            .collect()
+        about.map(|event| (text(&event["type"]), text(&event["request"]["request"]))).collect()
     };
     let of_both = [
         ("request.open", accepted),
@@ -184,7 +193,7 @@ fn found_in_lists_and_events(url: &str, [accepted, refused, withdrawn, late]: [u
         ("request.withdrawn", withdrawn),
         ("request.open", late),
     ]
-    .map(|(kind, request)| (kind.to_owned(), request));
+    .map(|(kind, request)| (kind.to_owned(), request.to_owned()));
     assert_eq!(told(KEY_B), of_both);
     let (ordered, others): (Vec<_>, Vec<_>) = told(KEY_A).into_iter().partition(|(kind, _)| kind == "request.ordered");
     assert_eq!((ordered.len(), others.as_slice()), (4, of_both.as_slice()));
@@ -245,7 +254,7 @@ fn ask_and_accept(url: &str, name: &str) -> Option<Value> {
     // The same at every try.
     body.insert("expires".into(), json!(&after_now(86_400)[..10]));
     let asked = send("/v1/requests", KEY_A, &Value::Object(body)).filter(|answer| answer.status < 300)?.json();
-    let request = asked["request"].as_u64()?;
+    let request = asked["request"].as_str()?;
     if seen(url, KEY_B, request, "open").is_some() {
         send(&format!("/v1/requests/{request}/accept"), KEY_B, &json!({}))?;
     }
@@ -330,19 +339,19 @@ async fn a_lost_database_asks_nobody_twice() {
             .until(life, |url| {
                 let head = "Content-Type: application/json\r\nIdempotency-Key: one\r\n";
                 let asked = try_http(url, "POST", "/v1/requests", KEY_A, head, body.to_string().as_bytes())?;
-                seen(url, KEY_A, asked.json()["request"].as_u64()?, state)
+                seen(url, KEY_A, asked.json()["request"].as_str()?, state)
             })
             .await;
         assert_eq!(told["uetr"].is_string(), state == "accepted", "{told}");
         numbers.push(told["ledger_number"].as_u64().unwrap());
-        let request = told["request"].as_u64().unwrap();
+        let request = text(&told["request"]);
         if life == "second" {
             let accept = format!("/v1/requests/{request}/accept");
             opened
                 .until("the payment", |url| {
                     let head = "Content-Type: application/json\r\nIdempotency-Key: one\r\n";
                     try_http(url, "POST", &accept, KEY_B, head, b"{}")?;
-                    seen(url, KEY_B, request, "accepted")
+                    seen(url, KEY_B, &request, "accepted")
                 })
                 .await;
         }
@@ -356,7 +365,7 @@ async fn a_lost_database_asks_nobody_twice() {
                     let head = "Content-Type: application/json\r\nIdempotency-Key: one\r\n";
                     let content = Value::Object(other.clone()).to_string();
                     let asked = try_http(url, "POST", "/v1/requests", KEY_A, head, content.as_bytes())?;
-                    seen(url, KEY_A, asked.json()["request"].as_u64()?, "failed")
+                    seen(url, KEY_A, asked.json()["request"].as_str()?, "failed")
                 })
                 .await;
             assert_eq!(failed["reason"]["code"], "DUPL", "{failed}");

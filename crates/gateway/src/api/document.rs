@@ -113,7 +113,7 @@ problems! {
         "409": "`request.over`: it is not open",
         "413": "`body.large`: the body is too large",
         "415": "`body.kind`: the body is not JSON",
-        "422": "`request.invalid`: fields are wrong, nothing was stored; `idempotency.reused`: the key or UETR is known with another body, or the request was refused with another code",
+        "422": "`request.invalid`: fields are wrong, nothing was stored; `payment.refused`: it was ordered and the payment is refused, `errors` says why; `idempotency.reused`: the key or UETR is known with another body, or the request was refused with another code",
     }
     /// Of the route that orders a payment.
     Ordered {

@@ -238,7 +238,7 @@ pub(super) async fn read(shared: &Shared, tenant: &str, after: u64) -> Result<Ve
                 event.kind = state;
             }
             Subject::Request => {
-                let request = store.request_to_pay(&mut work, tenant, reference).await?;
+                let request = store.request_numbered(&mut work, tenant, reference).await?;
                 event.request = match request {
                     Some(request) => requests::told(shared, &mut work, tenant, vec![request]).await?.pop(),
                     None => None,

@@ -202,7 +202,7 @@ pub(super) async fn take(api: &Api, caller: &Caller, asking: &Asking, asked: B25
 }
 
 /// The payment as it stands; a problem where it was refused. Of the message: its number, and whether it was known.
-async fn respond(
+pub(super) async fn respond(
     api: &Api,
     caller: &Caller,
     (number, known): (u64, bool),

@@ -4,10 +4,10 @@ use super::{
     Answered, Api,
     document::{Answered as AnsweredProblems, Asked as AskedProblems, Read, Unknown},
     messages::{take_body, wait_for},
-    parts::{Asked, Named, header_text, media_type, number_of, stored},
-    payments::{BODY_BYTES_MAX, KEY_CHARS_MAX, find, flaw, parsed, same},
+    parts::{Asked, Named, header_text, media_type, stored},
+    payments::{BODY_BYTES_MAX, KEY_CHARS_MAX, find, flaw, parsed, respond, same},
     problem::Problem,
-    told::{DecidedTold, PartyTold, PaymentTold, ReasonTold, decided, payment},
+    told::{DecidedTold, PartyTold, PaymentTold, ReasonTold, decided},
 };
 use crate::{
     GatewayError,
@@ -47,8 +47,8 @@ const PAGE_MAX: usize = 100;
 /// A request to pay.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RequestTold {
-    /// Its number at this gateway.
-    request: u64,
+    /// What it is known by: a UUID, the same at every gateway.
+    request: String,
     /// `outgoing` (the tenant asks) or `incoming` (it is asked).
     direction: &'static str,
     /// `ordered` (not on the ledger yet), `failed` (it never will be: `reason` says why), `open`, `late` (it expired without an answer), `accepted`, `refused` or `withdrawn`.
@@ -98,7 +98,7 @@ pub(super) struct Filters {
     direction: Option<String>,
     /// `ordered`, `open`, `late`, `accepted`, `refused` or `withdrawn`.
     state: Option<String>,
-    /// Only those with smaller numbers.
+    /// `next` of the page before: only those after it.
     #[param(maximum = 9223372036854775807_i64)]
     before: Option<u64>,
 }
@@ -146,9 +146,9 @@ pub(super) async fn ask(
     let mut work = api.shared.store.read().await?;
     let orders = api.shared.store.orders_of(&mut work, number).await?;
     let request = orders.first().and_then(|order| order.request).ok_or_else(Problem::fault)?;
-    let found = find_request(&api, &mut work, &caller, request).await?;
-    let told = told_of(&api, &mut work, &caller.tenant, found).await?;
-    let location = HeaderValue::from_str(&format!("/v1/requests/{request}")).map_err(|_| Problem::fault())?;
+    let found = api.shared.store.request_numbered(&mut work, &caller.tenant, request).await?;
+    let told = told_of(&api, &mut work, &caller.tenant, found.ok_or_else(Problem::fault)?).await?;
+    let location = HeaderValue::from_str(&format!("/v1/requests/{}", told.request)).map_err(|_| Problem::fault())?;
     let status = if known { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, [(header::LOCATION, location)], Json(told)).into_response())
 }
@@ -188,7 +188,7 @@ pub(super) async fn request(
     Named(request): Named,
 ) -> Answered {
     let mut work = api.shared.store.read().await?;
-    let found = find_request(&api, &mut work, &caller, number_of("request", &request)?).await?;
+    let found = find_request(&api, &mut work, &caller, &id_of(&request)?).await?;
     Ok(Json(told_of(&api, &mut work, &caller.tenant, found).await?).into_response())
 }
 
@@ -216,7 +216,7 @@ pub(super) async fn accept_request(
     headers: HeaderMap,
     body: Body,
 ) -> Answered {
-    let number = number_of("request", &request)?;
+    let id = id_of(&request)?;
     let key = header_text(&headers, "idempotency-key", KEY_CHARS_MAX)?;
     let accepted: AcceptBody = body_of(&api, &headers, body).await?;
     let given = accepted.uetr.as_deref().map(|text| {
@@ -228,15 +228,11 @@ pub(super) async fn accept_request(
         (None, Some(uetr)) => format!("uetr:{uetr}"),
         (None, None) => return Err(Problem::no_key()),
     };
-    let uetr = accepted.uetr_under(&caller.tenant, &name).to_string();
-    let asked = digest_of(&("accept", number, &uetr));
+    let uetr = accepted.uetr_under(&caller.tenant, &name);
+    let asked = digest_of(&("accept", &id, uetr.to_string()));
     let order = Ordering { api: &api, caller: &caller, name: &name, asked, now_ms: now_ms() };
-    let (message, known) = order.answer(number, |call, request| accepted.order(call, request)).await?;
-    wait_for(&api, &caller, message, &headers).await?;
-    let told = payment(&api, &caller.tenant, &uetr).await?;
-    let location = HeaderValue::from_str(&format!("/v1/payments/{uetr}")).map_err(|_| Problem::fault())?;
-    let status = if known { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, [(header::LOCATION, location)], Json(told)).into_response())
+    let taken = order.answer(&id, |call, request| accepted.order(call, request)).await?;
+    respond(&api, &caller, taken, uetr, &headers).await
 }
 
 /// Refuses a request to pay
@@ -256,17 +252,16 @@ pub(super) async fn refuse_request(
     headers: HeaderMap,
     body: Body,
 ) -> Answered {
-    let number = number_of("request", &request)?;
+    let id = id_of(&request)?;
     let refused: RefuseBody = body_of(&api, &headers, body).await?;
     if status_reason(&refused.code).is_none() {
         let text = "a code of ISO 20022's ExternalStatusReason1Code, such as AM09";
         return Err(invalid(&[Wrong::of("CH16", "/code", text, &refused.code)]));
     }
-    let name = format!("refuse:{number}");
-    let asked = digest_of(&("refuse", number, &refused));
-    let order = Ordering { api: &api, caller: &caller, name: &name, asked, now_ms: now_ms() };
-    let (message, _) = order.answer(number, |call, request| refused.order(call, request)).await?;
-    stands(&api, &caller, (message, number), &headers).await
+    let asked = digest_of(&("refuse", &id, &refused));
+    let (api, caller) = (&api, &caller);
+    let message = again(api, caller, "refuse", &id, asked, |call, request| refused.order(call, request)).await?;
+    stands(api, caller, (message, &id), &headers).await
 }
 
 /// Withdraws a request to pay
@@ -284,19 +279,17 @@ pub(super) async fn withdraw_request(
     Named(request): Named,
     headers: HeaderMap,
 ) -> Answered {
-    let number = number_of("request", &request)?;
-    let name = format!("withdraw:{number}");
-    let asked = digest_of(&("withdraw", number));
-    let order = Ordering { api: &api, caller: &caller, name: &name, asked, now_ms: now_ms() };
-    let (message, _) = order.answer(number, withdrawal).await?;
-    stands(&api, &caller, (message, number), &headers).await
+    let id = id_of(&request)?;
+    let asked = digest_of(&("withdraw", &id));
+    let message = again(&api, &caller, "withdraw", &id, asked, withdrawal).await?;
+    stands(&api, &caller, (message, &id), &headers).await
 }
 
 /// The request, after its answer had the time that the caller gives it.
-async fn stands(api: &Api, caller: &Caller, (message, number): (u64, u64), headers: &HeaderMap) -> Answered {
+async fn stands(api: &Api, caller: &Caller, (message, id): (u64, &str), headers: &HeaderMap) -> Answered {
     wait_for(api, caller, message, headers).await?;
     let mut work = api.shared.store.read().await?;
-    let found = find_request(api, &mut work, caller, number).await?;
+    let found = find_request(api, &mut work, caller, id).await?;
     Ok(Json(told_of(api, &mut work, &caller.tenant, found).await?).into_response())
 }
 
@@ -319,14 +312,14 @@ impl Ordering<'_> {
     /// Orders an answer to a request that is open, unless that was ordered already. The message, and whether it was known.
     async fn answer(
         &self,
-        number: u64,
+        id: &str,
         order: impl FnOnce(&Call<'_>, &RequestToPay) -> Result<NewOrder, Reason>,
     ) -> Result<(u64, bool), Problem> {
         if let Some(message) = find(self.api, self.caller, self.name, self.asked).await? {
             return Ok((message, true));
         }
         let mut work = self.api.shared.store.read().await?;
-        let request = find_request(self.api, &mut work, self.caller, number).await?;
+        let request = find_request(self.api, &mut work, self.caller, id).await?;
         drop(work);
         let order = order(&self.call(), &request).map_err(|reason| {
             let next = "look at `direction`: who is asked accepts or refuses, who asks withdraws";
@@ -338,7 +331,7 @@ impl Ordering<'_> {
         let is_own = request.uetr.is_some() && request.uetr == order.uetr;
         if !is_open && !is_own {
             let state = state_of(&request, None, self.now_ms);
-            let detail = format!("request {number} is {state}: only an open one is answered or withdrawn");
+            let detail = format!("request {id} is {state}: only an open one is answered or withdrawn");
             let next = "see what GET /v1/requests/{request} says now";
             return Err(Problem::new(StatusCode::CONFLICT, "request.over", detail, next));
         }
@@ -367,7 +360,10 @@ impl Ordering<'_> {
             let known = store.request_under(&mut work, made.creditor, made.reference).await?;
             order.request = Some(match known {
                 Some(known) if !known.asks_the_same(&made) => return Err(Problem::reused()),
-                Some(known) => known.number,
+                Some(known) => {
+                    store.keep_texts(&mut work, &known, &made).await?;
+                    known.number
+                }
                 None => store.add_request_to_pay(&mut work, made).await?,
             });
         }
@@ -384,6 +380,44 @@ impl Ordering<'_> {
         store.commit(work, "ordered").await?;
         Ok((message, false))
     }
+}
+
+/// Orders an answer that has no key of the caller's: it is known by its request. One that was refused, by a rule that may hold no more
+/// (a pause), is ordered anew while the request is open. The message that it is.
+async fn again(
+    api: &Api,
+    caller: &Caller,
+    act: &str,
+    id: &str,
+    asked: B256,
+    order: impl Fn(&Call<'_>, &RequestToPay) -> Result<NewOrder, Reason>,
+) -> Result<u64, Problem> {
+    for attempt in 1u64.. {
+        let name = format!("{act}:{id}:{attempt}");
+        if has_failed(api, caller, id, &name).await? {
+            continue;
+        }
+        let ordering = Ordering { api, caller, name: &name, asked, now_ms: now_ms() };
+        return Ok(ordering.answer(id, order).await?.0);
+    }
+    Err(Problem::fault())
+}
+
+/// Whether an answer was ordered under this name and refused, and its request is open.
+async fn has_failed(api: &Api, caller: &Caller, id: &str, name: &str) -> Result<bool, Problem> {
+    let store = &api.shared.store;
+    let mut work = store.read().await?;
+    let Some(known) = store.request(&mut work, &caller.tenant, name).await? else { return Ok(false) };
+    let orders = store.orders_of(&mut work, known.message).await?;
+    let request = find_request(api, &mut work, caller, id).await?;
+    let is_open = request.stand == Stand::Ledger(RequestState::Open);
+    Ok(is_open && orders.iter().all(|order| order.state == OrderState::Refused))
+}
+
+/// What a request is known by.
+fn id_of(text: &str) -> Result<String, Problem> {
+    let id = crate::Uetr::parse(text).ok_or_else(|| Problem::unknown("request", text))?;
+    Ok(id.to_string())
 }
 
 /// A small body in JSON.
@@ -427,9 +461,9 @@ fn search(caller: &Caller, filters: &Filters) -> Result<RequestSearch, Problem> 
     Ok(RequestSearch { tenant: caller.tenant.clone(), asks, stand, late, before })
 }
 
-async fn find_request(api: &Api, work: &mut Work, caller: &Caller, number: u64) -> Result<RequestToPay, Problem> {
-    let found = api.shared.store.request_to_pay(work, &caller.tenant, number).await?;
-    found.ok_or_else(|| Problem::unknown("request", &number.to_string()))
+async fn find_request(api: &Api, work: &mut Work, caller: &Caller, id: &str) -> Result<RequestToPay, Problem> {
+    let found = api.shared.store.request_to_pay(work, &caller.tenant, id).await?;
+    found.ok_or_else(|| Problem::unknown("request", id))
 }
 
 async fn told_of(api: &Api, work: &mut Work, tenant: &str, request: RequestToPay) -> Result<RequestTold, Problem> {
@@ -467,7 +501,7 @@ impl RequestTold {
         let currency = book.token_at(request.token).map(|token| token.currency.clone());
         let asks = request.creditor_tenant.as_deref() == Some(tenant);
         Self {
-            request: request.number,
+            request: request.id.clone(),
             direction: if asks { "outgoing" } else { "incoming" },
             state: state_of(&request, failed, now_ms()),
             reason: failure.or(refusal),

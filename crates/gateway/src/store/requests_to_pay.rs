@@ -44,8 +44,10 @@ impl Stand {
 /// A request to pay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestToPay {
-    /// At this gateway; 0 while it is not kept.
+    /// In this database; 0 while it is not kept.
     pub(crate) number: u64,
+    /// What callers know it by, in every database.
+    pub(crate) id: String,
     pub(crate) creditor: Address,
     /// Under what the ledger knows it, for its creditor.
     pub(crate) reference: B256,
@@ -96,8 +98,9 @@ pub(crate) struct RequestSearch {
     pub(crate) before: Option<u64>,
 }
 
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 19] = [
     "number",
+    "id",
     "creditor",
     "reference",
     "debtor",
@@ -130,6 +133,7 @@ impl RequestToPay {
     fn values(&self) -> Vec<Value> {
         vec![
             number(self.number),
+            text(&self.id),
             bytes(self.creditor),
             bytes(self.reference),
             bytes(self.debtor),
@@ -153,6 +157,7 @@ impl RequestToPay {
     fn read(row: &mut Fields) -> Result<Self, Failure> {
         Ok(Self {
             number: row.number()?,
+            id: row.text()?,
             creditor: row.account()?,
             reference: row.hash()?,
             debtor: row.account()?,
@@ -240,10 +245,34 @@ impl Store {
         &self,
         work: &mut Work,
         tenant: &str,
+        id: &str,
+    ) -> Result<Option<RequestToPay>, GatewayError> {
+        let rest = format!("WHERE {OWN} AND id = $2");
+        Ok(self.requests_to_pay(work, &rest, vec![clean(tenant), clean(id)]).await?.pop())
+    }
+
+    /// The same by its number.
+    pub(crate) async fn request_numbered(
+        &self,
+        work: &mut Work,
+        tenant: &str,
         request: u64,
     ) -> Result<Option<RequestToPay>, GatewayError> {
         let rest = format!("WHERE {OWN} AND number = $2");
         Ok(self.requests_to_pay(work, &rest, vec![clean(tenant), number(request)]).await?.pop())
+    }
+
+    /// Keeps the texts of a request that the ledger told of first: it has hashes of them.
+    pub(crate) async fn keep_texts(
+        &self,
+        work: &mut Work,
+        known: &RequestToPay,
+        from: &RequestToPay,
+    ) -> Result<(), GatewayError> {
+        let sql = "UPDATE requests_to_pay SET end_to_end = $1, remittance = $2 WHERE number = $3";
+        let texts = [&from.end_to_end, &from.remittance].map(|text| perhaps(text.as_deref()));
+        let values = texts.into_iter().chain([number(known.number)]).collect();
+        self.run(work, sql, values).await.map(drop)
     }
 
     /// Requests that a tenant may see, newest first.
