@@ -21,3 +21,10 @@ END $$;
 CREATE TRIGGER requests_begun AFTER INSERT ON requests_to_pay FOR EACH ROW EXECUTE FUNCTION note_request();
 CREATE TRIGGER requests_moved AFTER UPDATE ON requests_to_pay FOR EACH ROW WHEN (OLD.state <> NEW.state)
     EXECUTE FUNCTION note_request();
+CREATE FUNCTION fail_request() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE requests_to_pay SET state = 'failed' WHERE number = NEW.request AND state = 'ordered';
+    RETURN NULL;
+END $$;
+CREATE TRIGGER requests_failed AFTER UPDATE ON orders FOR EACH ROW
+    WHEN (OLD.state <> NEW.state AND NEW.kind = 'ask' AND NEW.state = 'refused') EXECUTE FUNCTION fail_request();

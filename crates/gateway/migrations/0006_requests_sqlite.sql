@@ -25,3 +25,6 @@ CREATE TRIGGER requests_moved AFTER UPDATE OF state ON requests_to_pay WHEN NEW.
     SELECT NEW.debtor_tenant, CAST(unixepoch('subsec') * 1000 AS INTEGER), 'request', NEW.number, NEW.state
     WHERE NEW.debtor_tenant <> COALESCE(NEW.creditor_tenant, '') AND NEW.ledger IS NOT NULL;
 END;
+CREATE TRIGGER requests_failed AFTER UPDATE OF state ON orders WHEN NEW.kind = 'ask' AND NEW.state = 'refused' BEGIN
+    UPDATE requests_to_pay SET state = 'failed' WHERE number = NEW.request AND state = 'ordered';
+END;

@@ -114,7 +114,7 @@ pub(crate) type Payment = IPayment::paymentOfReturn;
 /// What is known of a return; number 0 where there is none.
 pub(crate) type Returned = IPayment::returnOfReturn;
 /// What is known of a request to pay.
-pub(crate) type Requested = IPayment::requestOfReturn;
+pub(crate) type LedgerRequest = IPayment::requestOfReturn;
 
 /// What somebody received in a payment, by which a return finds its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,7 +179,7 @@ impl Chain {
     }
 
     /// What is proven of a request to pay by its number, in the latest final state.
-    pub(crate) async fn proven_request(&self, number: u64) -> Result<Requested, ClientError> {
+    pub(crate) async fn proven_request(&self, number: u64) -> Result<LedgerRequest, ClientError> {
         let (_, request) = self.verifier.query(&self.rpc, move |context| request_of(context, number)).await?;
         Ok(request)
     }
@@ -189,7 +189,7 @@ impl Chain {
         &self,
         creditor: Address,
         reference: B256,
-    ) -> Result<(u64, Option<(u64, Requested)>), ClientError> {
+    ) -> Result<(u64, Option<(u64, LedgerRequest)>), ClientError> {
         let (header, request) = self
             .verifier
             .query(&self.rpc, move |context| {

@@ -189,7 +189,16 @@ impl AcceptBody {
         let uetr = self.uetr_under(call.tenant, call.name);
         let answer = answer(call, OrderKind::Accept, request, request.debtor)?;
         let claim = format!("pay:{}:{uetr}", request.debtor);
-        Ok(NewOrder { uetr: Some(uetr.to_string()), claim: Some(claim), ..answer })
+        let mut order = NewOrder { uetr: Some(uetr.to_string()), claim: Some(claim), ..answer };
+        // As for every payment: nothing is guessed. Anybody on the ledger may ask, and screening has to be told whom it is about.
+        if call.book.at(request.creditor).is_none() {
+            let words =
+                format!("{} is not known here: ask for it to be configured, and accept again", request.creditor);
+            order.refuse(Reason::new("AC03", words));
+        } else if order.currency.is_none() {
+            order.refuse(Reason::new("AM03", format!("no currency is configured for token {}", request.token)));
+        }
+        Ok(order)
     }
 }
 

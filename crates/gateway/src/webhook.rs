@@ -1,4 +1,4 @@
-//! Webhooks: what happens to a tenant's payments is posted to its own server, in order, until that server says that it has it.
+//! Webhooks: what happens to a tenant's payments and requests to pay is posted to its own server, in order, until that server says that it has it.
 //!
 //! **State.** How far each tenant was told, how often that failed since, and when it is tried again: durable. At least once; whoever
 //! is told knows an event again by its number.

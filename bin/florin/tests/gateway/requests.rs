@@ -4,8 +4,10 @@ use crate::bank::*;
 use crate::common::{Running, florin, wait_for};
 use crate::new_database;
 use crate::rest::{code, get_as, header};
+use alloy_primitives::{B256, U256};
 use florin_gateway::Faults;
 use florin_history::Location;
+use florin_modules::{PAYMENT_ADDRESS, payment::IPayment};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -199,6 +201,47 @@ fn found_in_lists_and_events(url: &str, [accepted, refused, withdrawn, late]: [&
     assert_eq!((ordered.len(), others.as_slice()), (4, of_both.as_slice()));
 }
 
+/// Anybody on the ledger may ask; who is not in the book is not paid, and may be refused.
+#[test]
+fn who_is_not_known_here_asks_in_vain() {
+    let ledger = Ledger::start();
+    let arguments = ledger.configured(None);
+    let gateway = Running::start(florin(arguments.iter()));
+    let url = gateway.text("url");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let before = runtime.block_on(ledger.balance("bank-b", None));
+    let expires = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(3_600);
+    let asked = IPayment::requestPaymentCall {
+        token: ledger.token(),
+        debtor: ledger.address("bank-b"),
+        amount: U256::from(100),
+        expiryMs: u64::try_from(expires.as_millis()).unwrap(),
+        creditorAgent: Default::default(),
+        endToEnd: B256::ZERO,
+        purpose: Default::default(),
+        remittance: B256::ZERO,
+        requestReference: B256::repeat_byte(7),
+    };
+    runtime.block_on(ledger.act("bruno", PAYMENT_ADDRESS, asked));
+    let told = wait_for("the request", || {
+        let listed = get(&url, "/v1/requests?direction=incoming&state=open", KEY_B).json();
+        listed["requests"].get(0).cloned()
+    });
+    assert_eq!((&told["creditor"]["number"], &told["end_to_end_id"]), (&Value::Null, &Value::Null), "{told}");
+    let request = text(&told["request"]);
+    let unpaid = post(&url, &format!("/v1/requests/{request}/accept"), KEY_B, "one", &json!({}));
+    assert_eq!((unpaid.status, code(&unpaid).as_str()), (422, "payment.refused"), "{unpaid:?}");
+    assert_eq!(unpaid.json()["errors"][0]["code"], "AC03", "{unpaid:?}");
+    assert_eq!(
+        post(&url, &format!("/v1/requests/{request}/refuse"), KEY_B, "", &json!({ "code": "AC03" })).status,
+        200
+    );
+    until_seen(&url, KEY_B, &request, "refused");
+    assert_eq!(get(&url, &format!("/v1/requests/{request}"), KEY_A).status, 404, "it is nobody's at bank A");
+    assert_eq!(runtime.block_on(ledger.balance("bank-b", None)), before);
+    assert!(gateway.stop().success());
+}
+
 /// Every field that is wrong is named, nothing is stored, and the same key may be used for what was mended.
 #[test]
 fn what_cannot_be_asked_is_refused_with_its_fields() {
@@ -316,8 +359,8 @@ async fn die_everywhere(ledger: &Ledger, location: impl Fn(u64) -> Location) {
 /// How many requests the ledger ever had.
 async fn requests_on_ledger(ledger: &Ledger) -> usize {
     use alloy_sol_types::SolEvent as _;
-    use florin_modules::{PAYMENT_ADDRESS, payment::IPayment::RequestMade};
-    let filter = json!([{ "fromBlock": "0x0", "address": PAYMENT_ADDRESS, "topics": [RequestMade::SIGNATURE_HASH] }]);
+    let topics = [IPayment::RequestMade::SIGNATURE_HASH];
+    let filter = json!([{ "fromBlock": "0x0", "address": PAYMENT_ADDRESS, "topics": topics }]);
     let found: Vec<Value> = ledger.rpc().call("eth_getLogs", filter).await.unwrap();
     found.len()
 }
@@ -369,6 +412,18 @@ async fn a_lost_database_asks_nobody_twice() {
                 })
                 .await;
             assert_eq!(failed["reason"]["code"], "DUPL", "{failed}");
+            let told = |url: &str| {
+                let listed = get(url, "/v1/requests?state=failed", KEY_A).json();
+                let events = get_as(url, "/v1/events", KEY_A, "Accept: application/json\r\n").json();
+                let last = events["events"].as_array()?.last()?.clone();
+                Some((
+                    listed["requests"].as_array()?.len(),
+                    text(&last["type"]),
+                    last["request"]["reason"]["code"].clone(),
+                ))
+            };
+            let told = fourth.until("the event", told).await;
+            assert_eq!(told, (1, "request.failed".into(), json!("DUPL")));
             fourth.close().await;
         }
         opened.close().await;

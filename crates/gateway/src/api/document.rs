@@ -83,7 +83,7 @@ problems! {
     /// Of the route that tells events.
     Beyond { "409": "`events.beyond`: the caller knows events that are not there: the gateway was restored", }
     /// Of a route that names one thing.
-    Unknown { "404": "`message.unknown`, `payment.unknown`, `account.unknown`, `notification.unknown`, `order.unknown`, `request.unknown`, `webhook.unknown`: this tenant has none", }
+    Unknown { "404": "`message.unknown`, `message.unanswered`, `payment.unknown`, `account.unknown`, `notification.unknown`, `order.unknown`, `request.unknown`, `webhook.unknown`: this tenant has none", }
     /// Of a route that takes a message.
     Message {
         "408": "`body.slow`: the body did not arrive in time",

@@ -89,7 +89,7 @@ impl Drop for Place {
 pub(super) struct EventTold {
     /// Its number, which is its `id` as a server-sent event. Numbers rise; some are other tenants'.
     pub(super) number: u64,
-    /// `payment.STATE` with the order's new state, `request.STATE` with that of a request to pay, or `notification`. It is the name of the
+    /// `payment.STATE` with the order's new state, `request.STATE` with that of a request to pay (`late` is none: nothing happens then), or `notification`. It is the name of the
     /// server-sent event.
     #[serde(rename = "type")]
     pub(super) kind: String,
@@ -240,7 +240,7 @@ pub(super) async fn read(shared: &Shared, tenant: &str, after: u64) -> Result<Ve
             Subject::Request => {
                 let request = store.request_numbered(&mut work, tenant, reference).await?;
                 event.request = match request {
-                    Some(request) => requests::told(shared, &mut work, tenant, vec![request]).await?.pop(),
+                    Some(request) => Some(requests::told(shared, &mut work, tenant, request).await?),
                     None => None,
                 };
                 event.kind = format!("request.{state}");

@@ -12,7 +12,7 @@ use crate::{
     access::Caller,
     gateway::now_ms,
     inbox::{Arrival, receive},
-    store::{Answer, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, Sender},
+    store::{Answer, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, OWN_NAMES, Sender},
 };
 use axum::{
     Json,
@@ -194,6 +194,11 @@ pub(super) async fn answer(
     headers: HeaderMap,
 ) -> Answered {
     let row = find_message(&api, &caller, number_of("message", &number)?).await?;
+    if let Some(name) = row.name.as_deref().filter(|name| name.starts_with(OWN_NAMES)) {
+        let detail = format!("message {number} is {name}, which is none of ISO 20022: it has no answer");
+        let next = "see GET /v1/messages/{number}, and the request to pay that it is about";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "message.unanswered", detail, next));
+    }
     respond(&api, &row, true, accepts(&headers, "json")).await
 }
 

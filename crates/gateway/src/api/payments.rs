@@ -16,7 +16,7 @@ use crate::{
     inbox::{Arrival, keep},
     order::State as OrderState,
     request::{PaymentRequest, Wrong, of_message},
-    store::{Requested, Sender},
+    store::{Called, Sender},
 };
 use alloy_primitives::B256;
 use axum::{
@@ -150,11 +150,11 @@ pub(super) fn flaw(wrong: &Wrong) -> Flaw {
 /// The message of a call that is known.
 pub(super) async fn find(api: &Api, caller: &Caller, name: &str, asked: B256) -> Result<Option<u64>, Problem> {
     let mut work = api.shared.store.read().await?;
-    same(api.shared.store.request(&mut work, &caller.tenant, name).await?, asked)
+    same(api.shared.store.call(&mut work, &caller.tenant, name).await?, asked)
 }
 
 /// A name that is known is known for what was asked under it.
-pub(super) fn same(known: Option<Requested>, asked: B256) -> Result<Option<u64>, Problem> {
+pub(super) fn same(known: Option<Called>, asked: B256) -> Result<Option<u64>, Problem> {
     match known {
         Some(known) if known.digest != asked => Err(Problem::reused()),
         known => Ok(known.map(|known| known.message)),
@@ -185,7 +185,7 @@ pub(super) async fn take(api: &Api, caller: &Caller, asking: &Asking, asked: B25
     let store = &api.shared.store;
     let mut work = store.write().await?;
     // Somebody may have been first.
-    if let Some(number) = same(store.request(&mut work, &caller.tenant, &asking.name).await?, asked)? {
+    if let Some(number) = same(store.call(&mut work, &caller.tenant, &asking.name).await?, asked)? {
         return Ok((number, true));
     }
     let sender = Sender { tenant: &caller.tenant, maker: &caller.name, file: None };
@@ -195,8 +195,8 @@ pub(super) async fn take(api: &Api, caller: &Caller, asking: &Asking, asked: B25
         Arrival::Known(number) => (number, true),
         Arrival::Busy => return Err(Problem::busy("too much waits to be worked on")),
     };
-    let requested = Requested { digest: asked, message: number };
-    store.add_request(&mut work, &caller.tenant, &asking.name, &requested, asking.now_ms).await?;
+    let requested = Called { digest: asked, message: number };
+    store.add_call(&mut work, &caller.tenant, &asking.name, &requested, asking.now_ms).await?;
     store.commit(work, "ordered").await?;
     Ok((number, known))
 }

@@ -17,13 +17,12 @@ use crate::{
     gateway::{Shared, now_ms},
     identity::{digest, time_text},
     inbox::{Arrival, keep},
-    order::State as OrderState,
     reason::Reason,
     request::Wrong,
     request_to_pay::{AcceptBody, AskBody, Call, RefuseBody, is_late, withdrawal},
     store::{
-        MESSAGE_FINAL, MESSAGE_OPEN, NewOrder, OWN_NAMES, Order, OrderKind, ReadAs, RequestSearch, RequestToPay,
-        Requested, Sender, Stand,
+        Called, MESSAGE_FINAL, MESSAGE_OPEN, NewOrder, OWN_NAMES, Order, OrderKind, ReadAs, RequestSearch,
+        RequestToPay, Sender, Stand,
     },
 };
 use alloy_primitives::{Address, B256};
@@ -43,6 +42,8 @@ use utoipa::{IntoParams, ToSchema};
 
 /// Requests of one page.
 const PAGE_MAX: usize = 100;
+/// Orders that are told of one request.
+const ORDERS_MAX: u64 = 20;
 
 /// A request to pay.
 #[derive(Serialize, ToSchema)]
@@ -77,8 +78,9 @@ pub(super) struct RequestTold {
     uetr: Option<String>,
     /// Its number on the ledger.
     ledger_number: Option<u64>,
-    /// What this tenant ordered about it, oldest first: to ask, to accept, to refuse, to withdraw.
-    orders: Vec<DecidedTold>,
+    /// What this tenant ordered about it, to ask, to accept, to refuse, to withdraw: the newest 20, oldest first. Where one request is
+    /// asked for, and not in lists and events.
+    orders: Option<Vec<DecidedTold>>,
 }
 
 /// Requests, newest first.
@@ -96,7 +98,7 @@ pub(super) struct RequestsTold {
 pub(super) struct Filters {
     /// `outgoing` (the tenant asks) or `incoming` (it is asked). Both where it is left out.
     direction: Option<String>,
-    /// `ordered`, `open`, `late`, `accepted`, `refused` or `withdrawn`.
+    /// `ordered`, `failed`, `open`, `late`, `accepted`, `refused` or `withdrawn`.
     state: Option<String>,
     /// `next` of the page before: only those after it.
     #[param(maximum = 9223372036854775807_i64)]
@@ -172,7 +174,10 @@ pub(super) async fn requests(
     let has_more = found.len() > PAGE_MAX;
     found.truncate(PAGE_MAX);
     let next = found.last().map(|request| request.number).filter(|_| has_more);
-    let requests = told(&api.shared, &mut work, &caller.tenant, found).await?;
+    let mut requests = Vec::with_capacity(found.len());
+    for request in found {
+        requests.push(told(&api.shared, &mut work, &caller.tenant, request).await?);
+    }
     Ok(Json(RequestsTold { requests, next }).into_response())
 }
 
@@ -260,7 +265,8 @@ pub(super) async fn refuse_request(
     }
     let asked = digest_of(&("refuse", &id, &refused));
     let (api, caller) = (&api, &caller);
-    let message = again(api, caller, "refuse", &id, asked, |call, request| refused.order(call, request)).await?;
+    let message =
+        again(api, caller, (OrderKind::Refuse, &id), asked, |call, request| refused.order(call, request)).await?;
     stands(api, caller, (message, &id), &headers).await
 }
 
@@ -281,7 +287,7 @@ pub(super) async fn withdraw_request(
 ) -> Answered {
     let id = id_of(&request)?;
     let asked = digest_of(&("withdraw", &id));
-    let message = again(&api, &caller, "withdraw", &id, asked, withdrawal).await?;
+    let message = again(&api, &caller, (OrderKind::Withdraw, &id), asked, withdrawal).await?;
     stands(&api, &caller, (message, &id), &headers).await
 }
 
@@ -330,7 +336,7 @@ impl Ordering<'_> {
         // Accepted by this very payment, in an earlier life of this gateway: the ledger says so again.
         let is_own = request.uetr.is_some() && request.uetr == order.uetr;
         if !is_open && !is_own {
-            let state = state_of(&request, None, self.now_ms);
+            let state = state_of(&request, self.now_ms);
             let detail = format!("request {id} is {state}: only an open one is answered or withdrawn");
             let next = "see what GET /v1/requests/{request} says now";
             return Err(Problem::new(StatusCode::CONFLICT, "request.over", detail, next));
@@ -344,15 +350,18 @@ impl Ordering<'_> {
         let mut work = store.write().await?;
         let tenant = &self.caller.tenant;
         // Somebody may have been first.
-        if let Some(message) = same(store.request(&mut work, tenant, self.name).await?, self.asked)? {
+        if let Some(message) = same(store.call(&mut work, tenant, self.name).await?, self.asked)? {
             return Ok((message, true));
         }
         let kind = order.kind.name();
         let content = json!({ "order": kind, "call": self.name, "request": order.request, "asked": self.asked });
         let sender = Sender { tenant, maker: &self.caller.name, file: None };
         let arrival = keep(store, &mut work, &sender, content.to_string().as_bytes(), self.now_ms).await?;
-        let Arrival::New(message) = arrival else {
-            return Err(Problem::busy("too much waits to be worked on"));
+        let message = match arrival {
+            Arrival::New(message) => message,
+            // Somebody of this tenant sent these very bytes as a message.
+            Arrival::Known(_) => return Err(Problem::reused()),
+            Arrival::Busy => return Err(Problem::busy("too much waits to be worked on")),
         };
         let mut order = NewOrder { message, ..order };
         if let Some(made) = made {
@@ -361,7 +370,9 @@ impl Ordering<'_> {
             order.request = Some(match known {
                 Some(known) if !known.asks_the_same(&made) => return Err(Problem::reused()),
                 Some(known) => {
-                    store.keep_texts(&mut work, &known, &made).await?;
+                    if known.end_to_end.is_none() && known.remittance.is_none() {
+                        store.keep_texts(&mut work, &known, &made).await?;
+                    }
                     known.number
                 }
                 None => store.add_request_to_pay(&mut work, made).await?,
@@ -375,43 +386,30 @@ impl Ordering<'_> {
         let read = ReadAs { state, name: Some(format!("{OWN_NAMES}{kind}")), ..ReadAs::default() };
         store.read_as(&mut work, message, &read).await?;
         store.add_orders(&mut work, &mut orders).await?;
-        let requested = Requested { digest: self.asked, message };
-        store.add_request(&mut work, tenant, self.name, &requested, self.now_ms).await?;
+        let requested = Called { digest: self.asked, message };
+        store.add_call(&mut work, tenant, self.name, &requested, self.now_ms).await?;
         store.commit(work, "ordered").await?;
         Ok((message, false))
     }
 }
 
 /// Orders an answer that has no key of the caller's: it is known by its request. One that was refused, by a rule that may hold no more
-/// (a pause), is ordered anew while the request is open. The message that it is.
+/// (a pause), is ordered anew. The message that it is.
 async fn again(
     api: &Api,
     caller: &Caller,
-    act: &str,
-    id: &str,
+    (kind, id): (OrderKind, &str),
     asked: B256,
-    order: impl Fn(&Call<'_>, &RequestToPay) -> Result<NewOrder, Reason>,
+    order: impl FnOnce(&Call<'_>, &RequestToPay) -> Result<NewOrder, Reason>,
 ) -> Result<u64, Problem> {
-    for attempt in 1u64.. {
-        let name = format!("{act}:{id}:{attempt}");
-        if has_failed(api, caller, id, &name).await? {
-            continue;
-        }
-        let ordering = Ordering { api, caller, name: &name, asked, now_ms: now_ms() };
-        return Ok(ordering.answer(id, order).await?.0);
-    }
-    Err(Problem::fault())
-}
-
-/// Whether an answer was ordered under this name and refused, and its request is open.
-async fn has_failed(api: &Api, caller: &Caller, id: &str, name: &str) -> Result<bool, Problem> {
     let store = &api.shared.store;
     let mut work = store.read().await?;
-    let Some(known) = store.request(&mut work, &caller.tenant, name).await? else { return Ok(false) };
-    let orders = store.orders_of(&mut work, known.message).await?;
     let request = find_request(api, &mut work, caller, id).await?;
-    let is_open = request.stand == Stand::Ledger(RequestState::Open);
-    Ok(is_open && orders.iter().all(|order| order.state == OrderState::Refused))
+    let refused = store.refused_about(&mut work, &caller.tenant, request.number, kind).await?;
+    drop(work);
+    let name = format!("{}:{id}:{refused}", kind.name());
+    let ordering = Ordering { api, caller, name: &name, asked, now_ms: now_ms() };
+    Ok(ordering.answer(id, order).await?.0)
 }
 
 /// What a request is known by.
@@ -453,7 +451,7 @@ fn search(caller: &Caller, filters: &Filters) -> Result<RequestSearch, Problem> 
         Some("late") => (Some(open), Some((true, now_ms))),
         Some(name) => {
             let known = Stand::from_name(name).map(Stand::name);
-            let expected = "ordered, open, late, accepted, refused or withdrawn";
+            let expected = "ordered, failed, open, late, accepted, refused or withdrawn";
             (Some(known.ok_or_else(|| Problem::parameter("state", expected))?), None)
         }
     };
@@ -466,69 +464,58 @@ async fn find_request(api: &Api, work: &mut Work, caller: &Caller, id: &str) -> 
     found.ok_or_else(|| Problem::unknown("request", id))
 }
 
+/// One request as its tenant sees it, with what the tenant ordered about it.
 async fn told_of(api: &Api, work: &mut Work, tenant: &str, request: RequestToPay) -> Result<RequestTold, Problem> {
-    told(&api.shared, work, tenant, vec![request]).await?.pop().ok_or_else(Problem::fault)
+    let mut acts = Vec::new();
+    for order in api.shared.store.orders_about(work, tenant, request.number, ORDERS_MAX).await? {
+        acts.push(decided(&api.shared, work, &order).await?);
+    }
+    Ok(RequestTold { orders: Some(acts), ..told(&api.shared, work, tenant, request).await? })
 }
 
-/// Requests as their tenant sees them.
+/// The same, as it stands in lists and events.
 pub(super) async fn told(
     shared: &Shared,
     work: &mut Work,
     tenant: &str,
-    requests: Vec<RequestToPay>,
-) -> Result<Vec<RequestTold>, GatewayError> {
-    let mut about = shared.store.orders_about(work, tenant, &requests).await?;
-    let mut told = Vec::with_capacity(requests.len());
-    for request in requests {
-        let orders = about.remove(&request.number).unwrap_or_default();
-        let mut acts = Vec::with_capacity(orders.len());
-        for order in &orders {
-            acts.push(decided(shared, work, order).await?);
+    request: RequestToPay,
+) -> Result<RequestTold, GatewayError> {
+    let reason = match (request.stand, &request.code) {
+        (Stand::Failed, _) => {
+            let order = shared.store.order_that_asks(work, request.number).await?;
+            let told = |order: Order| Some(ReasonTold { code: order.code?, text: order.words, path: order.path });
+            order.and_then(told)
         }
-        told.push(RequestTold::new(&shared.book, tenant, request, &orders, acts));
-    }
-    Ok(told)
-}
-
-impl RequestTold {
-    fn new(book: &Book, tenant: &str, request: RequestToPay, orders: &[Order], acts: Vec<DecidedTold>) -> Self {
-        let ask = orders.iter().find(|order| order.kind == OrderKind::Ask);
-        let failed = ask.filter(|order| order.state == OrderState::Refused && request.stand == Stand::Ordered);
-        let failure = failed.and_then(|order| {
-            Some(ReasonTold { code: order.code.clone()?, text: order.words.clone(), path: order.path.clone() })
-        });
-        let refusal = request.code.clone().map(|code| ReasonTold { code, text: None, path: None });
-        let currency = book.token_at(request.token).map(|token| token.currency.clone());
-        let asks = request.creditor_tenant.as_deref() == Some(tenant);
-        Self {
-            request: request.id.clone(),
-            direction: if asks { "outgoing" } else { "incoming" },
-            state: state_of(&request, failed, now_ms()),
-            reason: failure.or(refusal),
-            creditor: party(book, request.creditor),
-            debtor: party(book, request.debtor),
-            amount: currency.as_deref().and_then(|currency| book.decimal(currency, request.amount)),
-            currency,
-            expires: time_text(request.expires_ms),
-            end_to_end_id: request.end_to_end,
-            remittance: request.remittance,
-            purpose: request.purpose,
-            made: time_text(request.made_ms),
-            ended: request.ended_ms.map(time_text),
-            uetr: request.uetr,
-            ledger_number: request.ledger,
-            orders: acts,
-        }
-    }
+        (_, Some(code)) => Some(ReasonTold { code: code.clone(), text: None, path: None }),
+        _ => None,
+    };
+    let book = &shared.book;
+    let currency = book.token_at(request.token).map(|token| token.currency.clone());
+    let asks = request.creditor_tenant.as_deref() == Some(tenant);
+    Ok(RequestTold {
+        state: state_of(&request, now_ms()),
+        request: request.id,
+        direction: if asks { "outgoing" } else { "incoming" },
+        reason,
+        creditor: party(book, request.creditor),
+        debtor: party(book, request.debtor),
+        amount: currency.as_deref().and_then(|currency| book.decimal(currency, request.amount)),
+        currency,
+        expires: time_text(request.expires_ms),
+        end_to_end_id: request.end_to_end,
+        remittance: request.remittance,
+        purpose: request.purpose,
+        made: time_text(request.made_ms),
+        ended: request.ended_ms.map(time_text),
+        uetr: request.uetr,
+        ledger_number: request.ledger,
+        orders: None,
+    })
 }
 
 /// Where it stands, as it is told.
-fn state_of(request: &RequestToPay, failed: Option<&Order>, now_ms: u64) -> &'static str {
-    match failed {
-        Some(_) => "failed",
-        None if is_late(request, now_ms) => "late",
-        None => request.stand.name(),
-    }
+fn state_of(request: &RequestToPay, now_ms: u64) -> &'static str {
+    if is_late(request, now_ms) { "late" } else { request.stand.name() }
 }
 
 /// A party as the book knows it.

@@ -23,7 +23,7 @@ pub(super) struct MessageTold {
     pub(super) message: u64,
     /// `received`, `open` (orders go on), `final`, or `refused` (no answer could be made).
     pub(super) state: String,
-    /// Such as `pacs.008.001.08`.
+    /// Such as `pacs.008.001.08`; `florin.ask` and so on for what is ordered about requests to pay, which is no message of ISO 20022.
     pub(super) name: Option<String>,
     /// Its `MsgId`.
     pub(super) message_id: Option<String>,

@@ -57,7 +57,7 @@ impl Event {
 
 /// A call that was made under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Requested {
+pub(crate) struct Called {
     pub(crate) digest: B256,
     pub(crate) message: u64,
 }
@@ -87,26 +87,21 @@ impl Store {
     }
 
     /// What was asked under a name.
-    pub(crate) async fn request(
-        &self,
-        work: &mut Work,
-        tenant: &str,
-        name: &str,
-    ) -> Result<Option<Requested>, GatewayError> {
+    pub(crate) async fn call(&self, work: &mut Work, tenant: &str, name: &str) -> Result<Option<Called>, GatewayError> {
         let sql = "SELECT digest, message FROM requests WHERE tenant = $1 AND name = $2".into();
         let query = Statement { sql, values: vec![text(tenant), clean(name)] };
         let row = self.rows(work, "requests", query).await?.pop();
-        let read = row.map(|mut row| Ok(Requested { digest: row.hash()?, message: row.number()? }));
+        let read = row.map(|mut row| Ok(Called { digest: row.hash()?, message: row.number()? }));
         self.told(read.transpose())
     }
 
     /// Keeps what was asked under a name, with the message that it became.
-    pub(crate) async fn add_request(
+    pub(crate) async fn add_call(
         &self,
         work: &mut Work,
         tenant: &str,
         name: &str,
-        requested: &Requested,
+        requested: &Called,
         now_ms: u64,
     ) -> Result<(), GatewayError> {
         let given = self.next_number(work, "requests").await?;

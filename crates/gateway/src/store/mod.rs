@@ -16,7 +16,7 @@ pub(crate) use answers::{Answer, NewAnswer, Purpose};
 pub(crate) use audit::{AnchorRow, AuditRow};
 pub(crate) use decisions::{Decision, DecisionRow, Stage, Verdict};
 pub(crate) use entries::{Entry, EntryDetails, Side, Turnover};
-pub(crate) use events::{Event, Requested, Subject};
+pub(crate) use events::{Called, Event, Subject};
 pub(crate) use messages::{MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, OWN_NAMES, ReadAs, Sender};
 pub(crate) use orders::{Details, Kind as OrderKind, NewOrder, Order, Told};
 pub(crate) use requests_to_pay::{RequestEnd, RequestSearch, RequestToPay, Stand};

@@ -1,4 +1,4 @@
-//! Orders: one payment or return each.
+//! Orders: one payment or return each, or one act about a request to pay.
 
 use super::{Store, clean, minor, money, perhaps, places, portion};
 use crate::{
@@ -47,6 +47,12 @@ impl Kind {
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The names of those that move no money, as SQL lists them.
+    pub(crate) fn without_money() -> String {
+        let names = Self::ALL.into_iter().filter(|kind| !kind.moves_money()).map(|kind| format!("'{}'", kind.name()));
+        names.collect::<Vec<_>>().join(", ")
     }
 
     /// Whether it moves money. What only asks and answers is no payment.
@@ -416,12 +422,7 @@ impl Store {
     }
 
     /// Orders with one of these values in a column.
-    pub(super) async fn orders_with(
-        &self,
-        work: &mut Work,
-        column: &str,
-        values: Vec<Value>,
-    ) -> Result<Vec<Order>, GatewayError> {
+    async fn orders_with(&self, work: &mut Work, column: &str, values: Vec<Value>) -> Result<Vec<Order>, GatewayError> {
         let (mut values, mut found) = (values.into_iter(), Vec::new());
         while values.len() > 0 {
             let count = portion(values.len());

@@ -1,24 +1,26 @@
 //! Requests to pay: what the tenants ask for, and what they are asked for on the ledger.
 
-use super::{Order, Store, clean, minor, money, perhaps};
-use crate::GatewayError;
+use super::{Order, OrderKind, Store, clean, minor, money, perhaps};
+use crate::{GatewayError, order::State};
 use alloy_primitives::{Address, B256};
 use florin_history::sql::{Failure, Fields, Kind, Statement, Value, Work, bytes, number, optional, text};
 use florin_modules::payment::RequestState;
-use std::collections::HashMap;
 
 /// Where a request to pay stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stand {
     /// It is ordered here, and not on the ledger yet.
     Ordered,
+    /// The ledger refused it: it never will be there. The database itself says so, when the order is refused.
+    Failed,
     /// It is there.
     Ledger(RequestState),
 }
 
 impl Stand {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Ordered,
+        Self::Failed,
         Self::Ledger(RequestState::Open),
         Self::Ledger(RequestState::Accepted),
         Self::Ledger(RequestState::Refused),
@@ -29,6 +31,7 @@ impl Stand {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ordered => "ordered",
+            Self::Failed => "failed",
             Self::Ledger(RequestState::Open) => "open",
             Self::Ledger(RequestState::Accepted) => "accepted",
             Self::Ledger(RequestState::Refused) => "refused",
@@ -282,23 +285,31 @@ impl Store {
         search: &RequestSearch,
         limit: u64,
     ) -> Result<Vec<RequestToPay>, GatewayError> {
-        let mut query = Statement { sql: format!("WHERE {OWN}"), values: vec![clean(&search.tenant)] };
-        match search.asks {
-            Some(true) => query.push(" AND creditor_tenant = $1"),
-            Some(false) => query.push(" AND debtor_tenant = $1"),
-            None => &mut query,
-        };
-        if let Some(stand) = search.stand {
-            query.push(" AND state = ").bind(text(stand));
+        let sides = search.asks.map_or_else(|| vec![true, false], |asks| vec![asks]);
+        let mut found = Vec::new();
+        // One side after the other: an index has each in its order.
+        for asks in sides {
+            let mut query = Statement::new(if asks { "WHERE creditor_tenant = " } else { "WHERE debtor_tenant = " });
+            query.bind(clean(&search.tenant));
+            if !asks {
+                query.push(" AND ledger IS NOT NULL");
+            }
+            if let Some(stand) = search.stand {
+                query.push(" AND state = ").bind(text(stand));
+            }
+            if let Some((late, now_ms)) = search.late {
+                query.push(if late { " AND expires_ms <= " } else { " AND expires_ms > " }).bind(number(now_ms));
+            }
+            if let Some(before) = search.before {
+                query.push(" AND number < ").bind(number(before));
+            }
+            query.push(" ORDER BY number DESC LIMIT ").bind(number(limit));
+            found.extend(self.requests_to_pay(work, &query.sql, query.values).await?);
         }
-        if let Some((late, now_ms)) = search.late {
-            query.push(if late { " AND expires_ms <= " } else { " AND expires_ms > " }).bind(number(now_ms));
-        }
-        if let Some(before) = search.before {
-            query.push(" AND number < ").bind(number(before));
-        }
-        query.push(" ORDER BY number DESC LIMIT ").bind(number(limit));
-        self.requests_to_pay(work, &query.sql, query.values).await
+        found.sort_by_key(|request| std::cmp::Reverse(request.number));
+        found.dedup_by_key(|request| request.number);
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
     }
 
     /// Requests that the ledger has and of which no reading of it told: what was ordered here was there already, or the part of the
@@ -308,28 +319,43 @@ impl Store {
         work: &mut Work,
         limit: u64,
     ) -> Result<Vec<RequestToPay>, GatewayError> {
-        let rest = "WHERE state = $1 AND EXISTS (SELECT 1 FROM orders WHERE orders.request = requests_to_pay.number \
+        let rest = "WHERE state = 'ordered' AND EXISTS (SELECT 1 FROM orders WHERE orders.request = requests_to_pay.number \
                     AND orders.kind = 'ask' AND orders.state = 'settled' AND (orders.height IS NULL OR \
-                    orders.height <= (SELECT read_to FROM gateway))) ORDER BY number LIMIT $2";
-        self.requests_to_pay(work, rest, vec![text(Stand::Ordered.name()), number(limit)]).await
+                    orders.height <= (SELECT read_to FROM gateway))) ORDER BY number LIMIT $1";
+        self.requests_to_pay(work, rest, vec![number(limit)]).await
     }
 
-    /// A tenant's orders that make, accept, refuse or withdraw these requests, oldest first, by request.
+    /// The newest of a tenant's orders that make, accept, refuse or withdraw a request, oldest first.
     pub(crate) async fn orders_about(
         &self,
         work: &mut Work,
         tenant: &str,
-        requests: &[RequestToPay],
-    ) -> Result<HashMap<u64, Vec<Order>>, GatewayError> {
-        let numbers = requests.iter().map(|request| number(request.number)).collect();
-        let mut orders = self.orders_with(work, "request", numbers).await?;
-        orders.retain(|order| order.tenant == tenant);
-        orders.sort_by_key(|order| order.number);
-        let mut about: HashMap<u64, Vec<Order>> = HashMap::new();
-        for order in orders {
-            about.entry(order.request.unwrap_or_default()).or_default().push(order);
-        }
-        Ok(about)
+        request: u64,
+        limit: u64,
+    ) -> Result<Vec<Order>, GatewayError> {
+        let rest = "WHERE request = $1 AND tenant = $2 ORDER BY number DESC LIMIT $3";
+        let mut orders = self.orders(work, rest, vec![number(request), clean(tenant), number(limit)]).await?;
+        orders.reverse();
+        Ok(orders)
+    }
+
+    /// How many of a tenant's orders of this kind about a request were refused.
+    pub(crate) async fn refused_about(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        request: u64,
+        kind: OrderKind,
+    ) -> Result<u64, GatewayError> {
+        let sql = "SELECT COUNT(*) FROM orders WHERE request = $1 AND tenant = $2 AND kind = $3 AND state = $4";
+        let values = vec![number(request), clean(tenant), text(kind.name()), text(State::Refused.name())];
+        self.count(work, sql, values).await
+    }
+
+    /// The order that made a request.
+    pub(crate) async fn order_that_asks(&self, work: &mut Work, request: u64) -> Result<Option<Order>, GatewayError> {
+        let rest = "WHERE request = $1 AND kind = $2 ORDER BY number DESC LIMIT 1";
+        Ok(self.orders(work, rest, vec![number(request), text(OrderKind::Ask.name())]).await?.pop())
     }
 
     async fn requests_to_pay(

@@ -1,6 +1,6 @@
 //! Searches for orders and for credits, newest first, a page at a time.
 
-use super::{Entry, Order, Store, clean, money};
+use super::{Entry, Order, OrderKind, Store, clean, money};
 use crate::{GatewayError, order::State};
 use alloy_primitives::{Address, B256};
 use florin_history::sql::{Statement, Value, Work, bytes, number, text};
@@ -50,7 +50,7 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<Order>, GatewayError> {
         let same = if search.state.is_none() { " AND state <> 'same'" } else { "" };
-        let first = format!(" AND kind NOT IN ('ask', 'refuse', 'withdraw'){same}");
+        let first = format!(" AND kind NOT IN ({}){same}", OrderKind::without_money());
         let received = " AND (SELECT received_ms FROM messages WHERE messages.number = orders.message) ";
         let (from, to) = (format!("{received}>= "), format!("{received}< "));
         let more = vec![
