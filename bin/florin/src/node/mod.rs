@@ -52,6 +52,8 @@ use tokio::{
 };
 use votes::{Begun, Standing, Waiting};
 
+/// Contacts of which one may lie (n > 3f).
+const CONTACTS_MIN: usize = 4;
 /// Longest time for a clean stop, after which the process ends anyway.
 const STOP_TIME_MAX: Duration = Duration::from_secs(15);
 
@@ -229,7 +231,7 @@ fn node_config(
     let bound = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
     let mut config = NodeConfig::new(genesis.clone(), secret, share);
     config.history = history(&settings.storage)?;
-    config.contacts = settings.network.known()?;
+    config.contacts = others(settings.network.known()?, config.secret.public_key())?;
     config.page_cache_bytes = machine::page_cache_bytes(directory);
     if config.page_cache_bytes as u64 > machine::memory_bytes() {
         return Err(Failure::input(
@@ -247,6 +249,24 @@ fn node_config(
     config.pool.bytes_max = bound(settings.mempool.bytes_max);
     config.pool.lifetime_ms = settings.mempool.age_ms_max;
     Ok(config)
+}
+
+/// The contacts of a node, which is none of them itself.
+fn others(contacts: Vec<GenesisNode>, own: B256) -> Result<Vec<GenesisNode>, Failure> {
+    if contacts.iter().any(|node| node.public_key == own) {
+        return Err(Failure::usage(
+            "config.value",
+            format_args!("field network.contacts: {own} is this node's own key, and it knows no more than it knows"),
+            "name other nodes of the network, best those of four members",
+        ));
+    }
+    if (1..CONTACTS_MIN).contains(&contacts.len()) {
+        tracing::warn!(
+            contacts = contacts.len(),
+            "node.contacts: if one of so few lies it may tell this node of an older state than the newest: name {CONTACTS_MIN} or more"
+        );
+    }
+    Ok(contacts)
 }
 
 /// How much the node keeps.
@@ -487,5 +507,21 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async { asked.wait_for(|asked| *asked).await.map(drop) }).unwrap();
         assert!(*asked.borrow(), "the next life sees it before it begins");
+    }
+
+    #[test]
+    fn a_node_is_no_contact_of_its_own() {
+        let node = |byte| GenesisNode {
+            name: format!("node-{byte}"),
+            public_key: B256::repeat_byte(byte),
+            address: "127.0.0.1:9000".into(),
+            role: NodeRole::Validator,
+        };
+        let (own, two) = (B256::repeat_byte(2), vec![node(1), node(3)]);
+        assert_eq!(others(two.clone(), own).unwrap(), two);
+        let failure = others([two, vec![node(2)]].concat(), own).unwrap_err();
+        let says = failure.message.contains("network.contacts") && failure.message.contains(&own.to_string());
+        assert!(says, "{}", failure.message);
+        assert!(others(Vec::new(), own).unwrap().is_empty());
     }
 }
