@@ -11,6 +11,8 @@ mod common;
 mod killed;
 #[path = "gateway/mass.rs"]
 mod mass;
+#[path = "gateway/quotes.rs"]
+mod quotes;
 #[path = "gateway/requests.rs"]
 mod requests;
 #[path = "gateway/rest.rs"]

@@ -4,6 +4,7 @@ use crate::{
     GatewayError,
     identity::{Uetr, request_reference, return_reference, veiled},
     order::Outcome,
+    quote::Terms,
     reason::Reason,
     store::{Order, OrderKind, Stand},
 };
@@ -11,7 +12,8 @@ use alloy_primitives::{Address, B256, Bytes, FixedBytes, Log, TxKind, U256};
 use alloy_sol_types::{SolCall, SolEvent as _};
 use florin_client::{ClientError, ProvenBody, RpcClient, TxEip1559, Verifier};
 use florin_modules::{
-    PAYMENT_ADDRESS,
+    EXCHANGE_ADDRESS, PAYMENT_ADDRESS,
+    fx::{IExchange, Usability, is_nonce_used, is_posted, provider_of, quote_usability, trade_of_uetr},
     payment::{IPayment, RequestState, State as LedgerState, payment_of, request_of, request_under, return_of},
     token::{IToken, batch_items},
 };
@@ -39,11 +41,12 @@ pub(crate) struct Chain {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) kind: OrderKind,
-    /// Whose payment it is; of a request to pay, who asks or answers.
+    /// Whose payment it is; of a request to pay, who asks or answers; of a quote, its provider.
     pub(crate) payer: Address,
     /// Zero for what is no payment.
     pub(crate) uetr: B256,
-    /// Reference of the return or of the request to pay; of an answer to one, its number there. Zero for the rest.
+    /// Reference of the return or of the request to pay; of an answer to one, its number there; of a quote, its digest; of its withdrawal,
+    /// its nonce. Zero for the rest.
     pub(crate) reference: B256,
 }
 
@@ -59,8 +62,19 @@ impl Key {
             OrderKind::Return => (order.payer, word(&order.uetr)?, return_reference(order.claim.as_deref()?)),
             OrderKind::Ask => (order.signer, B256::ZERO, request_reference(order.claim.as_deref()?)),
             OrderKind::Refuse | OrderKind::Withdraw => (order.signer, B256::ZERO, request()?),
+            OrderKind::Exchange => (order.payer, word(&order.uetr)?, B256::ZERO),
+            OrderKind::Quote => (order.signer, B256::ZERO, order.details.exchange.as_ref()?.digest),
+            OrderKind::Retract => (order.signer, B256::ZERO, order.details.exchange.as_ref()?.terms.0.nonce),
         };
         Some(Self { kind: order.kind, payer: payer?, uetr, reference })
+    }
+
+    /// The module that is called.
+    pub(crate) const fn module(&self) -> Address {
+        match self.kind {
+            OrderKind::Exchange | OrderKind::Quote | OrderKind::Retract => EXCHANGE_ADDRESS,
+            _ => PAYMENT_ADDRESS,
+        }
     }
 
     /// Number on the ledger of the request to pay that is answered.
@@ -74,6 +88,8 @@ impl Key {
 pub(crate) enum Standing {
     /// Nothing.
     Unknown,
+    /// Nothing, and the account has to be a provider of quotes before.
+    Unregistered,
     /// It is done, or can never be done: what became of it is to be looked up.
     Known,
     /// It waits there: it was ordered elsewhere, and becomes something else.
@@ -103,6 +119,26 @@ impl Standing {
         Self::Forbidden(Reason::new("NARR", words))
     }
 
+    /// Of a quote.
+    fn of_quote(is_posted: bool, (is_active, epoch): (bool, u64)) -> Self {
+        match (is_posted, is_active) {
+            (true, _) => Self::Known,
+            (false, true) => Self::Unknown,
+            (false, false) if epoch == 0 => Self::Unregistered,
+            // Somebody meant it: no price brings it back.
+            (false, false) => {
+                let words =
+                    "the account was a provider of quotes and retired: it registers by its own act (registerProvider)";
+                Self::Forbidden(Reason::new("NARR", words))
+            }
+        }
+    }
+
+    /// Of the withdrawal of a quote.
+    fn of_nonce(is_used: bool) -> Self {
+        if is_used { Self::Known } else { Self::Unknown }
+    }
+
     /// Of an answer to a request to pay in this state.
     fn of_answer(state: u8) -> Self {
         if state == RequestState::Open.number() { Self::Unknown } else { Self::Known }
@@ -127,25 +163,39 @@ pub(crate) struct Received {
 impl Chain {
     /// What the node says of payments, in one exchange.
     pub(crate) async fn payments(&self, keys: impl Iterator<Item = &Key>) -> Result<Vec<Payment>, ClientError> {
-        self.ask(keys.map(|key| IPayment::paymentOfCall { payer: key.payer, uetr: key.uetr })).await
+        self.ask(PAYMENT_ADDRESS, keys.map(|key| IPayment::paymentOfCall { payer: key.payer, uetr: key.uetr })).await
     }
 
     /// What the node says the ledger has of these, in one exchange for each kind of question.
     pub(crate) async fn standings(&self, keys: &[Key]) -> Result<Vec<Standing>, ClientError> {
         let of = |kinds: &'static [OrderKind]| keys.iter().filter(|key| kinds.contains(&key.kind));
-        const PAYMENTS: &[OrderKind] = &[OrderKind::Pay, OrderKind::Item, OrderKind::Accept, OrderKind::Return];
+        const PAYMENTS: &[OrderKind] =
+            &[OrderKind::Pay, OrderKind::Item, OrderKind::Accept, OrderKind::Exchange, OrderKind::Return];
         let mut payments = self.payments(of(PAYMENTS)).await?.into_iter().map(|payment| payment.state);
         let returned =
             |key: &Key| IPayment::returnOfCall { payer: key.payer, uetr: key.uetr, returnReference: key.reference };
-        let mut returns = self.ask(of(&[OrderKind::Return]).map(returned)).await?.into_iter();
+        let mut returns = self.ask(PAYMENT_ADDRESS, of(&[OrderKind::Return]).map(returned)).await?.into_iter();
         let asked = |key: &Key| IPayment::requestUnderCall { creditor: key.payer, requestReference: key.reference };
-        let mut asked = self.ask(of(&[OrderKind::Ask]).map(asked)).await?.into_iter();
+        let mut asked = self.ask(PAYMENT_ADDRESS, of(&[OrderKind::Ask]).map(asked)).await?.into_iter();
         let request = |key: &Key| IPayment::requestOfCall { requestId: key.request() };
         let answered = of(&[OrderKind::Refuse, OrderKind::Withdraw]).map(request);
-        let mut requests = self.ask_each(answered).await?.into_iter();
+        let mut requests = self.ask_each(PAYMENT_ADDRESS, answered).await?.into_iter();
+        let provider = |key: &Key| IExchange::providerOfCall { account: key.payer };
+        let mut providers = self.ask(EXCHANGE_ADDRESS, of(&[OrderKind::Quote]).map(provider)).await?.into_iter();
+        let posted = |key: &Key| IExchange::isPostedCall { digest: key.reference };
+        let mut posted = self.ask(EXCHANGE_ADDRESS, of(&[OrderKind::Quote]).map(posted)).await?.into_iter();
+        let used = |key: &Key| IExchange::isNonceUsedCall { provider: key.payer, nonce: key.reference };
+        let mut used = self.ask(EXCHANGE_ADDRESS, of(&[OrderKind::Retract]).map(used)).await?.into_iter();
         let standings = keys.iter().map(|key| {
             Some(match key.kind {
-                OrderKind::Pay | OrderKind::Item | OrderKind::Accept => Standing::of_payment(payments.next()?),
+                OrderKind::Pay | OrderKind::Item | OrderKind::Accept | OrderKind::Exchange => {
+                    Standing::of_payment(payments.next()?)
+                }
+                OrderKind::Quote => {
+                    let provider = providers.next()?;
+                    Standing::of_quote(posted.next()?, (provider.active, provider.epoch))
+                }
+                OrderKind::Retract => Standing::of_nonce(used.next()?),
                 OrderKind::Return => Standing::of_return(payments.next()?, returns.next()?.number),
                 OrderKind::Ask if asked.next()? == 0 => Standing::Unknown,
                 OrderKind::Ask => Standing::Known,
@@ -162,9 +212,19 @@ impl Chain {
     /// The same for one of them, proven, in the latest final state.
     pub(crate) async fn proven_standing(&self, key: &Key) -> Result<Standing, ClientError> {
         Ok(match key.kind {
-            OrderKind::Pay | OrderKind::Item | OrderKind::Accept => {
+            OrderKind::Pay | OrderKind::Item | OrderKind::Accept | OrderKind::Exchange => {
                 Standing::of_payment(self.proven_payment(key).await?.state)
             }
+            OrderKind::Quote => {
+                let (provider, digest) = (key.payer, key.reference);
+                let query = self.verifier.query(&self.rpc, move |context| {
+                    let known = provider_of(context, provider)?;
+                    Ok((is_posted(context, digest)?, (known.active, known.epoch)))
+                });
+                let (_, (posted, provider)) = query.await?;
+                Standing::of_quote(posted, provider)
+            }
+            OrderKind::Retract => Standing::of_nonce(self.proven_nonce(key.payer, key.reference).await?),
             OrderKind::Return => {
                 Standing::of_return(self.proven_payment(key).await?.state, self.proven_return(key).await?.number)
             }
@@ -176,6 +236,33 @@ impl Chain {
                 Standing::of_answer(self.proven_request(key.request()).await?.state)
             }
         })
+    }
+
+    /// Whether a provider's nonce is proven to be used, in the latest final state.
+    async fn proven_nonce(&self, provider: Address, nonce: B256) -> Result<bool, ClientError> {
+        let (_, used) = self.verifier.query(&self.rpc, move |context| is_nonce_used(context, provider, nonce)).await?;
+        Ok(used)
+    }
+
+    /// The epoch of a provider's quotes, proven; of one that is none yet, too.
+    pub(crate) async fn proven_epoch(&self, provider: Address) -> Result<u64, ClientError> {
+        let (_, known) = self.verifier.query(&self.rpc, move |context| provider_of(context, provider)).await?;
+        Ok(known.epoch)
+    }
+
+    /// Whether a quote can be used, proven, and at which height.
+    pub(crate) async fn proven_usability(&self, terms: &Terms) -> Result<(u64, Usability), ClientError> {
+        let quote = terms.0.clone();
+        let (header, usability) =
+            self.verifier.query(&self.rpc, move |context| quote_usability(context, &quote)).await?;
+        Ok((header.height(), usability))
+    }
+
+    /// Whether the payment under a key is proven to be an exchange by this quote's nonce.
+    pub(crate) async fn proven_exchange(&self, key: &Key, terms: &Terms) -> Result<bool, ClientError> {
+        let (debtor, uetr) = (key.payer, key.uetr);
+        let (_, trade) = self.verifier.query(&self.rpc, move |context| trade_of_uetr(context, debtor, uetr)).await?;
+        Ok(trade != 0 && self.proven_nonce(terms.0.provider, terms.0.nonce).await?)
     }
 
     /// What is proven of a request to pay by its number, in the latest final state.
@@ -235,21 +322,29 @@ impl Chain {
         Ok(Some(found))
     }
 
-    /// Many questions to the payment module in one exchange.
-    async fn ask<C: SolCall>(&self, calls: impl Iterator<Item = C>) -> Result<Vec<C::Return>, ClientError> {
-        self.ask_each(calls).await?.into_iter().collect()
+    /// Many questions to a module in one exchange.
+    async fn ask<C: SolCall>(
+        &self,
+        module: Address,
+        calls: impl Iterator<Item = C>,
+    ) -> Result<Vec<C::Return>, ClientError> {
+        self.ask_each(module, calls).await?.into_iter().collect()
     }
 
     /// The same, where one that is refused keeps no other waiting.
     async fn ask_each<C: SolCall>(
         &self,
+        module: Address,
         calls: impl Iterator<Item = C>,
     ) -> Result<Vec<Result<C::Return, ClientError>>, ClientError> {
         let asked = |call: C| {
             let input = Bytes::from(call.abi_encode());
-            ("eth_call", json!([{ "to": PAYMENT_ADDRESS, "input": input }, "latest"]))
+            ("eth_call", json!([{ "to": module, "input": input }, "latest"]))
         };
         let calls: Vec<(&str, Value)> = calls.map(asked).collect();
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
         let malformed = |reason: String| ClientError::Malformed { method: "eth_call".into(), reason };
         let read = |answer: Result<Value, ClientError>| {
             let output: Bytes = serde_json::from_value(answer?).map_err(|error| malformed(error.to_string()))?;
@@ -260,14 +355,14 @@ impl Chain {
         Ok(self.rpc.batch(&calls).await?.into_iter().map(read).collect())
     }
 
-    /// Gas that each of these calls to the payment module would need, or why it would fail; as few exchanges as their size allows.
+    /// Gas that each of these calls to a module would need, or why it would fail; as few exchanges as their size allows.
     pub(crate) async fn estimates<'a>(
         &self,
         account: Address,
-        inputs: impl Iterator<Item = &'a Bytes>,
+        calls: impl Iterator<Item = (Address, &'a Bytes)>,
     ) -> Result<Vec<Result<u64, ClientError>>, ClientError> {
         let (mut estimates, mut asked, mut bytes) = (Vec::new(), Vec::new(), 0usize);
-        for input in inputs {
+        for (module, input) in calls {
             // A batch takes the node as long as a thousand payments: it is asked alone, so that no exchange takes too long.
             if bytes.saturating_add(input.len()) > EXCHANGE_BYTES_MAX && !asked.is_empty() {
                 estimates.extend(self.rpc.batch(&asked).await?);
@@ -275,7 +370,7 @@ impl Chain {
                 bytes = 0;
             }
             bytes = bytes.saturating_add(input.len());
-            asked.push(("eth_estimateGas", json!([{ "from": account, "to": PAYMENT_ADDRESS, "input": input }])));
+            asked.push(("eth_estimateGas", json!([{ "from": account, "to": module, "input": input }])));
         }
         estimates.extend(self.rpc.batch(&asked).await?);
         let method = || "eth_estimateGas".to_owned();
@@ -325,16 +420,20 @@ impl Chain {
         let ordered = json!([IPayment::PaymentOrdered::SIGNATURE_HASH, payer, uetr]);
         let paid = json!([IPayment::BatchPaid::SIGNATURE_HASH, null, payer, uetr]);
         let returned = json!([IPayment::PaymentReturned::SIGNATURE_HASH, payer, uetr, key.reference]);
+        let cancelled = json!([IExchange::QuoteCancelled::SIGNATURE_HASH, payer, key.reference]);
         let topics = match key.kind {
-            OrderKind::Pay | OrderKind::Accept => ordered,
+            OrderKind::Pay | OrderKind::Accept | OrderKind::Exchange => ordered,
+            OrderKind::Retract => cancelled,
             OrderKind::Item => paid,
             OrderKind::Return => returned,
             // The state tells of those.
-            OrderKind::Ask | OrderKind::Refuse | OrderKind::Withdraw => return Ok(Vec::new()),
+            OrderKind::Ask | OrderKind::Refuse | OrderKind::Withdraw | OrderKind::Quote => return Ok(Vec::new()),
         };
+        // The record of a payment across currencies is the payment module's.
+        let module = if key.kind == OrderKind::Retract { EXCHANGE_ADDRESS } else { PAYMENT_ADDRESS };
         // The newest first: what is asked about was mostly ordered lately, and was ordered once.
         for (from, to) in windows(self.rpc.block_number().await?) {
-            let found = self.logs(from, to, &[(json!([PAYMENT_ADDRESS]), topics.clone())]).await?;
+            let found = self.logs(from, to, &[(json!([module]), topics.clone())]).await?;
             if !found.is_empty() {
                 return Ok(found);
             }
@@ -453,9 +552,36 @@ impl Chain {
                 IPayment::refuseCall { requestId: key.request(), reason: code(details.refusal.as_deref()) }.abi_encode()
             }
             OrderKind::Withdraw => IPayment::cancelRequestCall { requestId: key.request() }.abi_encode(),
+            OrderKind::Exchange => {
+                let uetr = first.uetr.as_deref().and_then(Uetr::parse).ok_or_else(incomplete)?;
+                let exchange = details.exchange.as_ref().ok_or_else(incomplete)?;
+                let word = |agent: FixedBytes<11>| B256::right_padding_from(agent.as_slice());
+                let order = IExchange::Order {
+                    amount: exchange.ordered,
+                    maxSent: amount,
+                    minReceived: exchange.received,
+                    payee: first.payee.ok_or_else(incomplete)?,
+                    uetr: key.uetr,
+                    debtorAgent: word(debtor_agent),
+                    creditorAgent: word(creditor_agent),
+                    remittanceHash: veiled(&self.salt, uetr, &texts.1),
+                };
+                let quote = exchange.terms.0.clone();
+                IExchange::executeCall { quote, signature: Bytes::new(), order }.abi_encode()
+            }
+            OrderKind::Quote => {
+                let quote = details.exchange.as_ref().ok_or_else(incomplete)?.terms.0.clone();
+                IExchange::postQuoteCall { quote, requestId: 0 }.abi_encode()
+            }
+            OrderKind::Retract => IExchange::cancelQuoteCall { nonce: key.reference }.abi_encode(),
         };
         Ok(input.into())
     }
+}
+
+/// Input of the call that makes an account a provider of quotes.
+pub(crate) fn registration() -> Bytes {
+    IExchange::registerProviderCall {}.abi_encode().into()
 }
 
 /// All heights up to the head, in ranges that one exchange may ask for, the newest first.
@@ -468,7 +594,33 @@ pub(crate) fn windows(head: u64) -> impl Iterator<Item = (u64, u64)> {
 /// nothing is said.
 pub(crate) fn outcomes(key: &Key, orders: &[Order], logs: &[Log]) -> Option<Vec<Outcome>> {
     let ours = logs.iter().filter(|log| log.address == PAYMENT_ADDRESS);
+    let exchanges = logs.iter().filter(|log| log.address == EXCHANGE_ADDRESS);
     match key.kind {
+        OrderKind::Exchange => {
+            let mut ordered = ours.filter_map(|log| IPayment::PaymentOrdered::decode_log(log).ok());
+            ordered.find(|event| (event.payer, event.uetr) == (key.payer, key.uetr))?;
+            let exchanges: Vec<&Log> = exchanges.collect();
+            let mut paid = exchanges.iter().filter_map(|log| IExchange::CrossBorderPaid::decode_log(log).ok());
+            let paid = paid.find(|event| (event.debtor, event.uetr) == (key.payer, key.uetr));
+            let hop = |paid: &IExchange::CrossBorderPaid| {
+                let mut hops = exchanges.iter().filter_map(|log| IExchange::Exchanged::decode_log(log).ok());
+                hops.find(|hop| hop.tradeId == paid.tradeId)
+            };
+            let hop = paid.and_then(|paid| hop(&paid));
+            Some(orders.iter().map(|order| of_exchange(order, hop.as_deref())).collect())
+        }
+        OrderKind::Quote => {
+            let mut posted = exchanges.filter_map(|log| IExchange::QuotePosted::decode_log(log).ok());
+            let is_ours =
+                |event: Log<IExchange::QuotePosted>| (event.provider, event.digest) == (key.payer, key.reference);
+            posted.any(is_ours).then(|| vec![Outcome::Settled; orders.len()])
+        }
+        OrderKind::Retract => {
+            let mut cancelled = exchanges.filter_map(|log| IExchange::QuoteCancelled::decode_log(log).ok());
+            let is_ours =
+                |event: Log<IExchange::QuoteCancelled>| (event.provider, event.nonce) == (key.payer, key.reference);
+            cancelled.any(is_ours).then(|| vec![Outcome::Settled; orders.len()])
+        }
         OrderKind::Pay => {
             let mut ordered = ours.filter_map(|log| IPayment::PaymentOrdered::decode_log(log).ok());
             let event = ordered.find(|event| (event.payer, event.uetr) == (key.payer, key.uetr))?;
@@ -537,6 +689,34 @@ pub(crate) fn of_paid(order: &Order, payment: &Payment) -> Outcome {
         return Outcome::Settled;
     }
     let words = "the ledger has another payment under this UETR: other payee, amount or token, or given up";
+    Outcome::Refused(Reason::new("DUPL", words))
+}
+
+/// A payment across currencies took the quote that it was ordered for and moved what was ordered, or is another one.
+fn of_exchange(order: &Order, hop: Option<&IExchange::Exchanged>) -> Outcome {
+    let meant = order.details.exchange.as_ref().map(|meant| {
+        let terms = &meant.terms.0;
+        let tokens = (terms.sellToken, terms.buyToken);
+        (terms.provider, terms.nonce, tokens, order.payee, order.amount.map(U256::from), meant.received)
+    });
+    let done = hop.map(|hop| {
+        let tokens = (hop.sellToken, hop.buyToken);
+        (hop.provider, hop.nonce, tokens, Some(hop.payee), Some(hop.sent), hop.received)
+    });
+    if done.is_some() && meant == done { Outcome::Settled } else { another_exchange() }
+}
+
+/// The same by the proven state, which knows what was received; `took` where its quote is used up and the payment is an exchange.
+pub(crate) fn of_exchanged(order: &Order, payment: &Payment, took: bool) -> Outcome {
+    let meant = order.details.exchange.as_ref().map(|meant| (meant.terms.0.buyToken, order.payee, meant.received));
+    if took && meant == Some((payment.token, Some(payment.payee), payment.received)) {
+        return Outcome::Settled;
+    }
+    another_exchange()
+}
+
+fn another_exchange() -> Outcome {
+    let words = "the ledger has another payment under this UETR: another quote, amount or payee, or no exchange";
     Outcome::Refused(Reason::new("DUPL", words))
 }
 

@@ -233,8 +233,9 @@ impl Desk {
     /// The entries of a tenant's credits under a UETR. What came back under it is none.
     async fn credits(&self, work: &mut Work, tenant: &str, uetr: &str) -> Result<Vec<Entry>, GatewayError> {
         let entries = self.store.entries_under(work, tenant, uetr).await?;
-        let is_credit =
-            |entry: &Entry| entry.side == Side::Credit && matches!(entry.details.kind.as_deref(), Some("pay" | "item"));
+        let is_credit = |entry: &Entry| {
+            entry.side == Side::Credit && matches!(entry.details.kind.as_deref(), Some("pay" | "item" | "exchange"))
+        };
         Ok(entries.into_iter().filter(is_credit).collect())
     }
 
@@ -353,8 +354,10 @@ pub(crate) async fn claim_orders(store: &Store, work: &mut Work, orders: &mut [N
     let mut claimed = HashSet::new();
     for order in orders {
         let Some(claim) = order.claim.clone() else { continue };
-        let says =
-            |order: &NewOrder| (order.payer, order.payee, order.token, order.amount, order.details.ledger_request);
+        let says = |order: &NewOrder| {
+            let details = &order.details;
+            (order.payer, order.payee, order.token, order.amount, details.ledger_request, details.exchange.clone())
+        };
         match known.get(&claim) {
             Some(first) if first.tenant == order.tenant && says(first) == says(order) => {
                 order.claim = None;
@@ -365,7 +368,7 @@ pub(crate) async fn claim_orders(store: &Store, work: &mut Work, orders: &mut [N
             _ => {
                 let uetr = order.uetr.clone().unwrap_or_default();
                 let words = format!(
-                    "{uetr} names another payment already: other payee, amount or currency, or another request that it accepts. Give each payment a UETR of its own"
+                    "{uetr} names another payment already: other payee, amount or currency, or another request or quote. Give each payment a UETR of its own"
                 );
                 order.refuse(Reason::new("DUPL", words));
             }

@@ -116,6 +116,16 @@ pub(crate) fn request_id(creditor: Address, reference: B256) -> String {
     Uetr::derive(&["request to pay", &creditor.to_string(), &reference.to_string()]).to_string()
 }
 
+/// The nonce of a quote of its provider: the same for the same call, on every machine and for ever.
+pub(crate) fn quote_nonce(claim: &str) -> B256 {
+    digest_of(b"florin.gateway.quote", &[claim])
+}
+
+/// What callers know a quote by: the same for the same terms, in every database and on every machine.
+pub(crate) fn quote_id(terms: &[u8]) -> String {
+    Uetr::derive(&["quote", &hex::encode(terms)]).to_string()
+}
+
 /// What stands on the ledger for a text that is nobody else's business: a hash under this gateway's salt and the name of what it
 /// belongs to. Zero where there is no text.
 pub(crate) fn veiled(salt: &[u8], name: impl AsRef<[u8]>, text: &str) -> B256 {

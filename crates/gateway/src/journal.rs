@@ -1,7 +1,7 @@
-//! The journal: movements on accounts that are served and requests to pay between them and others, read from the ledger in its order,
-//! and what is told of them.
+//! The journal: movements on accounts that are served, requests to pay between them and others, and quotes that they may take, read from
+//! the ledger in its order, and what is told of them.
 //!
-//! **Invariant.** Entries, the notifications of credits, requests, and how far was read are durable together. Every entry is proven; that
+//! **Invariant.** Entries, the notifications of credits, requests, quotes, and how far was read are durable together. Every entry is proven; that
 //! none is missing is checked against the proven balance when a statement is made.
 
 use crate::{
@@ -9,15 +9,20 @@ use crate::{
     book::{Book, Holder},
     chain::{Chain, windows},
     identity::{Uetr, request_id, uetr_prefix, veiled},
+    quote::Terms,
     statement::notification,
-    store::{Entry, EntryDetails, NewAnswer, Order, OrderKind, RequestEnd, RequestToPay, Side, Stand, Store},
+    store::{
+        Entry, EntryDetails, ExchangeLegs, NewAnswer, Order, OrderKind, Quote, QuoteEnd, QuoteState, RequestEnd,
+        RequestToPay, Side, Stand, Store,
+    },
 };
 use alloy_primitives::{Address, B256, Log, U256};
 use alloy_sol_types::SolEvent as _;
 use florin_client::{ClientError, ProvenBody};
 use florin_history::sql::Work;
 use florin_modules::{
-    PAYMENT_ADDRESS,
+    EXCHANGE_ADDRESS, PAYMENT_ADDRESS,
+    fx::{IExchange, Usability},
     payment::{IPayment, RequestState},
     token::{IToken, batch_items},
 };
@@ -27,8 +32,8 @@ use tokio::sync::watch;
 
 /// Blocks that are asked about at once.
 const BLOCKS_MAX: u64 = 1_000;
-/// Requests whose number on the ledger is looked up in one round.
-const NUMBERS_MAX: u64 = 16;
+/// Requests and quotes that are looked up on the ledger in one round.
+const LOOKED_UP_MAX: u64 = 16;
 /// Blocks with movements that are read in one round.
 const BODIES_MAX: usize = 64;
 /// Blocks without movements until it is made durable that they were read.
@@ -67,6 +72,12 @@ enum RequestEvent {
     Ended(RequestEnd),
 }
 
+/// What happened to quotes.
+enum QuoteEvent {
+    Made(Box<Quote>),
+    Ended(QuoteEnd),
+}
+
 /// What the node's blocks say of a request's end.
 enum End {
     Told(RequestEnd),
@@ -81,6 +92,7 @@ enum End {
 struct Found {
     entries: Vec<Entry>,
     requests: Vec<RequestEvent>,
+    quotes: Vec<QuoteEvent>,
 }
 
 /// What a payment says of a movement.
@@ -97,6 +109,8 @@ struct Said {
     remittance: B256,
     /// Number on the ledger of the request that it accepts.
     accepts: Option<u64>,
+    /// Of a payment across currencies: debtor and creditor. The others on its way are providers.
+    between: Option<[Address; 2]>,
 }
 
 impl Journal {
@@ -112,7 +126,8 @@ impl Journal {
     /// Reads on. Says whether anything happened on an account that is served.
     pub(crate) async fn round(&mut self, now_ms: u64) -> Result<bool, GatewayError> {
         let was_read = self.read_on(now_ms).await?;
-        Ok(self.number_requests(now_ms).await? || was_read)
+        let has_numbered = self.number_requests(now_ms).await?;
+        Ok(self.look_up_quotes(now_ms).await? || has_numbered || was_read)
     }
 
     async fn read_on(&mut self, now_ms: u64) -> Result<bool, GatewayError> {
@@ -170,7 +185,16 @@ impl Journal {
         };
         let of_tokens = topics.0.into_iter().map(|topics| (json!(tokens), topics));
         let of_payments = topics.1.into_iter().map(|topics| (json!([PAYMENT_ADDRESS]), topics));
-        let filters: Vec<_> = of_tokens.chain(of_payments).collect();
+        let quotes = [
+            IExchange::QuotePosted::SIGNATURE_HASH,
+            IExchange::QuoteCancelled::SIGNATURE_HASH,
+            IExchange::QuotesRevoked::SIGNATURE_HASH,
+            IExchange::ProviderRetired::SIGNATURE_HASH,
+            IExchange::Exchanged::SIGNATURE_HASH,
+        ];
+        // Whoever knows one currency exchanges none.
+        let of_quotes = (tokens.len() > 1).then(|| (json!([EXCHANGE_ADDRESS]), json!([quotes])));
+        let filters: Vec<_> = of_tokens.chain(of_payments).chain(of_quotes).collect();
         Ok(self.chain.logs(from, to, &filters).await?)
     }
 
@@ -181,10 +205,11 @@ impl Journal {
             for body in bodies {
                 found.entries.extend(self.entries(&mut work, body).await?);
                 found.requests.extend(self.requests(body));
+                found.quotes.extend(self.quotes(body));
             }
         }
-        let Found { entries, requests } = found;
-        let is_something = !entries.is_empty() || !requests.is_empty();
+        let Found { entries, requests, quotes } = found;
+        let is_something = !entries.is_empty() || !requests.is_empty() || !quotes.is_empty();
         if !is_something && to.saturating_sub(self.noted) < NOTED_EVERY {
             self.told(to);
             return Ok(false);
@@ -205,6 +230,12 @@ impl Journal {
             match request {
                 RequestEvent::Made(request) => self.store.request_made(&mut work, *request).await?,
                 RequestEvent::Ended(end) => self.store.request_ended(&mut work, &end).await?,
+            }
+        }
+        for quote in quotes {
+            match quote {
+                QuoteEvent::Made(quote) => self.store.quote_made(&mut work, *quote).await?,
+                QuoteEvent::Ended(end) => self.store.quotes_ended(&mut work, &end).await?,
             }
         }
         self.store.read_to(&mut work, to).await?;
@@ -235,9 +266,19 @@ impl Journal {
                 if sides.iter().all(|(_, holder, _)| holder.is_none()) {
                     continue;
                 }
-                let (uetr, details) = self.known(work, said(logs, &movement), &batched).await?;
+                let said = said(logs, &movement);
+                // Whoever changes their money reads neither their names nor what they pay for.
+                let (between, bare) = (said.between, said.details.clone());
+                let (uetr, details) = self.known(work, said, &batched).await?;
+                let bare = EntryDetails { kind: Some(OrderKind::Quote.name().into()), ..bare };
                 for (side, holder, counterparty) in sides {
                     let Some((holder, tenant)) = holder else { continue };
+                    let (counterparty, details) = match between {
+                        None => (counterparty, &details),
+                        Some([debtor, creditor]) if holder.address == debtor => (creditor, &details),
+                        Some([debtor, creditor]) if holder.address == creditor => (debtor, &details),
+                        Some(_) => (counterparty, &bare),
+                    };
                     entries.push(Entry {
                         number: 0,
                         tenant: tenant.into(),
@@ -319,10 +360,92 @@ impl Journal {
         })
     }
 
+    /// What happened in one block to quotes between configured tokens that somebody here makes or may take, in the order of the ledger.
+    fn quotes(&self, body: &ProvenBody) -> Vec<QuoteEvent> {
+        let ended_ms = body.header.extension().timestamp_ms;
+        let end =
+            |provider, nonce, state, uetr| Some(QuoteEvent::Ended(QuoteEnd { provider, nonce, state, uetr, ended_ms }));
+        let of_transaction = |logs: &[Log]| {
+            let event = |log: &Log| {
+                if let Ok(event) = IExchange::QuotePosted::decode_log_validate(log) {
+                    return self.quote_made(event.data.quote, ended_ms).map(|quote| QuoteEvent::Made(Box::new(quote)));
+                }
+                if let Ok(event) = IExchange::Exchanged::decode_log_validate(log) {
+                    let paid = crossed(logs, event.tradeId);
+                    let uetr = paid.and_then(|paid| Uetr::from_word(paid.uetr)).map(|uetr| uetr.to_string());
+                    return end(event.provider, Some(event.nonce), QuoteState::Taken, uetr);
+                }
+                if let Ok(event) = IExchange::QuoteCancelled::decode_log_validate(log) {
+                    return end(event.provider, Some(event.nonce), QuoteState::Withdrawn, None);
+                }
+                let revoked = IExchange::QuotesRevoked::decode_log_validate(log).map(|event| event.provider);
+                let retired = || IExchange::ProviderRetired::decode_log_validate(log).map(|event| event.provider);
+                end(revoked.or_else(|_| retired()).ok()?, None, QuoteState::Revoked, None)
+            };
+            let ours = logs.iter().filter(|log| log.address == EXCHANGE_ADDRESS);
+            ours.filter_map(event).collect::<Vec<_>>()
+        };
+        body.receipts.iter().flat_map(|receipt| of_transaction(receipt.logs())).collect()
+    }
+
+    /// A quote that somebody of this gateway makes or may take.
+    fn quote_made(&self, quote: IExchange::Quote, made_ms: u64) -> Option<Quote> {
+        self.book.token_at(quote.sellToken)?;
+        self.book.token_at(quote.buyToken)?;
+        let tenant = |address| self.served(address).map(|(_, tenant)| tenant);
+        let (provider, taker) = (tenant(quote.provider), tenant(quote.taker));
+        if provider.is_none() && taker.is_none() && !quote.taker.is_zero() {
+            return None;
+        }
+        Some(Quote { state: QuoteState::Open, ..Quote::ordered(Terms(quote), provider, taker, made_ms) })
+    }
+
+    /// Looks up, proven, how quotes stand that the ledger had before it was read here: those of an earlier life of this gateway.
+    async fn look_up_quotes(&mut self, now_ms: u64) -> Result<bool, GatewayError> {
+        let mut work = self.store.read().await?;
+        let unread = self.store.quotes_unread(&mut work, LOOKED_UP_MAX).await?;
+        drop(work);
+        let mut done = false;
+        for quote in unread {
+            let (height, usability) = self.chain.proven_usability(&quote.terms).await?;
+            let state = match usability {
+                Usability::Usable | Usability::Expired => QuoteState::Open,
+                Usability::NoProvider | Usability::Revoked => QuoteState::Revoked,
+                Usability::Used if self.is_withdrawn(&quote.terms).await? => QuoteState::Withdrawn,
+                Usability::Used => QuoteState::Taken,
+            };
+            let mut work = self.store.write().await?;
+            // What another process with this database read meanwhile may be newer than this proof.
+            if self.store.stored_read_to(&mut work).await? > height {
+                continue;
+            }
+            let (provider, nonce) = (quote.terms.0.provider, Some(quote.terms.0.nonce));
+            self.store.quote_made(&mut work, Quote { state: QuoteState::Open, ..quote }).await?;
+            if state != QuoteState::Open {
+                let end = QuoteEnd { provider, nonce, state, uetr: None, ended_ms: now_ms };
+                self.store.quotes_ended(&mut work, &end).await?;
+            }
+            self.store.commit(work, "looked up").await?;
+            done = true;
+        }
+        Ok(done)
+    }
+
+    /// Whether the node has a record that the quote was withdrawn. Its word: nothing moves by it.
+    async fn is_withdrawn(&self, terms: &Terms) -> Result<bool, GatewayError> {
+        let topics = json!([IExchange::QuoteCancelled::SIGNATURE_HASH, terms.0.provider.into_word(), terms.0.nonce]);
+        match self.chain.logs_of_all_times(json!([EXCHANGE_ADDRESS]), topics).await {
+            Ok(heights) => Ok(!heights.is_empty()),
+            // The node keeps no index so far back.
+            Err(ClientError::Refused { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Looks up, proven, what became of requests that the ledger had before it was read here: those of an earlier life of this gateway.
     async fn number_requests(&mut self, now_ms: u64) -> Result<bool, GatewayError> {
         let mut work = self.store.read().await?;
-        let unnumbered = self.store.requests_without_number(&mut work, NUMBERS_MAX).await?;
+        let unnumbered = self.store.requests_without_number(&mut work, LOOKED_UP_MAX).await?;
         drop(work);
         let mut done = false;
         for request in unnumbered {
@@ -416,7 +539,7 @@ impl Journal {
         said: Said,
         batched: &HashMap<String, Order>,
     ) -> Result<(Option<String>, EntryDetails), GatewayError> {
-        let Said { kind, payer, uetr, prefix, mut details, end_to_end, remittance, accepts } = said;
+        let Said { kind, payer, uetr, prefix, mut details, end_to_end, remittance, accepts, between: _ } = said;
         details.kind = kind.map(|kind| kind.name().into());
         let named = uetr.map(|uetr| uetr.to_string());
         let order = match (&named, prefix) {
@@ -425,9 +548,11 @@ impl Journal {
             (None, None) => None,
         };
         let Some(order) = order else { return Ok((named, details)) };
-        let is_it = match accepts {
-            Some(_) => order.details.ledger_request == accepts,
-            None => kind != Some(OrderKind::Pay) || self.is_it(&order, uetr, end_to_end, remittance),
+        let is_it = match (accepts, kind) {
+            (Some(_), _) => order.details.ledger_request == accepts,
+            (None, Some(OrderKind::Pay)) => self.is_it(&order, uetr, (Some(end_to_end), remittance)),
+            (None, Some(OrderKind::Exchange)) => self.is_it(&order, uetr, (None, remittance)),
+            (None, _) => true,
         };
         if !is_it {
             return Ok((named, details));
@@ -452,11 +577,12 @@ impl Journal {
         ))
     }
 
-    fn is_it(&self, order: &Order, uetr: Option<Uetr>, end_to_end: B256, remittance: B256) -> bool {
+    /// Whether the ledger's hashes are of this order's texts. A payment across currencies has one of them alone.
+    fn is_it(&self, order: &Order, uetr: Option<Uetr>, (end_to_end, remittance): (Option<B256>, B256)) -> bool {
         let Some(uetr) = uetr else { return false };
         let veil = |text: &str| veiled(&self.chain.salt, uetr, text);
         let texts = (order.end_to_end.clone().unwrap_or_default(), order.details.remittance.join("\n"));
-        (veil(&texts.0), veil(&texts.1)) == (end_to_end, remittance)
+        end_to_end.is_none_or(|hash| hash == veil(&texts.0)) && veil(&texts.1) == remittance
     }
 }
 
@@ -515,6 +641,9 @@ fn said(logs: &[Log], movement: &Movement) -> Said {
         let prefix = reference.iter().any(|byte| *byte != 0).then(|| uetr_prefix(reference));
         return Said { kind: Some(OrderKind::Item), payer: movement.from, prefix, ..Said::default() };
     }
+    if let Some(exchanged) = exchanged(logs, movement) {
+        return exchanged;
+    }
     for log in logs.iter().filter(|log| log.address == PAYMENT_ADDRESS) {
         if let Ok(event) = IPayment::PaymentOrdered::decode_log_validate(log) {
             let is_it = (event.payer, event.payee, event.token) == (movement.from, movement.to, movement.token);
@@ -545,6 +674,57 @@ fn said(logs: &[Log], movement: &Movement) -> Said {
     Said { details: EntryDetails { remittance, ..EntryDetails::default() }, ..Said::default() }
 }
 
+/// The payment that a trade was.
+fn crossed(logs: &[Log], trade: u64) -> Option<IExchange::CrossBorderPaid> {
+    let ours = logs.iter().filter(|log| log.address == EXCHANGE_ADDRESS);
+    let mut paid = ours.filter_map(|log| IExchange::CrossBorderPaid::decode_log_validate(log).ok());
+    paid.find(|paid| paid.tradeId == trade).map(|paid| paid.data)
+}
+
+/// What a trade of the same transaction says of a movement: it is one of the two legs of a hop.
+fn exchanged(logs: &[Log], movement: &Movement) -> Option<Said> {
+    let moved = (movement.token, movement.from, movement.to, U256::from(movement.amount));
+    let ours = logs.iter().filter(|log| log.address == EXCHANGE_ADDRESS);
+    let mut hops = ours.filter_map(|log| IExchange::Exchanged::decode_log_validate(log).ok());
+    // What a first hop gives to the second provider is what the second takes: the first that fits tells of it.
+    let mut before = None;
+    let hop = hops.find(|hop| {
+        let payer = before.replace((hop.tradeId, hop.provider)).filter(|(trade, _)| *trade == hop.tradeId);
+        let payer = payer.map_or(hop.taker, |(_, provider)| provider);
+        let sold = (hop.sellToken, payer, hop.provider, hop.sent);
+        let bought = (hop.buyToken, hop.provider, hop.payee, hop.received);
+        moved == sold || moved == bought
+    })?;
+    let text = |bytes: B256| ascii(bytes.as_slice());
+    let paid = crossed(logs, hop.tradeId);
+    let details = EntryDetails {
+        debtor_agent: paid.as_ref().and_then(|paid| text(paid.debtorAgent)).filter(|agent| is_bic(agent)),
+        creditor_agent: paid.as_ref().and_then(|paid| text(paid.creditorAgent)).filter(|agent| is_bic(agent)),
+        exchange: Some(ExchangeLegs {
+            sold: hop.sellToken,
+            sent: hop.sent,
+            bought: hop.buyToken,
+            received: hop.received,
+            fee: hop.fee,
+        }),
+        ..EntryDetails::default()
+    };
+    Some(Said {
+        kind: Some(OrderKind::Exchange),
+        payer: hop.taker,
+        uetr: paid.as_ref().and_then(|paid| Uetr::from_word(paid.uetr)),
+        details,
+        remittance: paid.as_ref().map(|paid| paid.remittanceHash).unwrap_or_default(),
+        between: paid.map(|paid| [paid.debtor, paid.creditor]),
+        ..Said::default()
+    })
+}
+
+/// An agent may be told by its LEI, which is no BIC.
+fn is_bic(agent: &str) -> bool {
+    matches!(agent.len(), 8 | 11)
+}
+
 fn ordered(event: &IPayment::PaymentOrdered) -> Said {
     let details = EntryDetails {
         debtor_agent: ascii(event.debtorAgent.as_slice()),
@@ -561,6 +741,7 @@ fn ordered(event: &IPayment::PaymentOrdered) -> Said {
         end_to_end: event.endToEnd,
         remittance: event.remittance,
         accepts: None,
+        between: None,
     }
 }
 

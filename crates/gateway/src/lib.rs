@@ -40,6 +40,7 @@ mod outbox;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
+mod quote;
 mod reason;
 mod request;
 mod request_to_pay;

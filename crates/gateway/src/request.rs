@@ -2,11 +2,12 @@
 
 use crate::{
     book::Book,
-    identity::{Uetr, day_text, digest, message_id, time_text},
+    identity::{Uetr, day_text, digest, message_id, time_ms_of, time_text},
     statement::account,
 };
 use alloy_primitives::B256;
 use florin_iso20022::Problem as IsoProblem;
+use florin_modules::payment::EXPIRY_AHEAD_MS_MAX;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -114,15 +115,13 @@ impl PaymentRequest {
         ];
         let mut wrong: Vec<Wrong> =
             texts.into_iter().flatten().filter_map(|(path, text, max)| bad(path, &text, max)).collect();
+        wrong.extend(no_decimal("/amount", &self.amount));
         let mut say = |code, path: &str, text: &str, value: &str| wrong.push(Wrong::of(code, path, text, value));
         if self.creditor.number.is_none() && self.creditor.bic.is_none() {
             say("AC03", "/creditor", "a creditor has a number, a BIC or both", "");
         }
         if let Some(uetr) = self.uetr.as_deref().filter(|uetr| Uetr::parse(uetr).is_none()) {
             say("CH16", "/uetr", "a UETR is a UUID of version 4", uetr);
-        }
-        if !is_decimal(&self.amount) {
-            say("AM12", "/amount", "an amount is digits, at most 18, and after a point at most 5", &self.amount);
         }
         if let Some(purpose) = self.purpose.as_deref().filter(|purpose| !is_purpose(purpose)) {
             say("FF07", "/purpose", "a purpose is four capitals or digits", purpose);
@@ -267,10 +266,28 @@ pub(crate) fn bad(path: &str, text: &str, chars_max: usize) -> Option<Wrong> {
     (!good).then(|| Wrong::of("FF01", path, &says(), text))
 }
 
-pub(crate) fn is_decimal(text: &str) -> bool {
+fn is_decimal(text: &str) -> bool {
     let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str, max| (1..=max).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
     digits(major, 18) && digits(minor, 5)
+}
+
+/// What is wrong with an amount by itself.
+pub(crate) fn no_decimal(path: &str, text: &str) -> Option<Wrong> {
+    let words = "an amount is digits, at most 18, and after a point at most 5";
+    (!is_decimal(text)).then(|| Wrong::of("AM12", path, words, text))
+}
+
+/// What is wrong with the end of what is asked or promised.
+pub(crate) fn no_expiry(path: &str, text: &str, now_ms: u64) -> Option<Wrong> {
+    let last_ms = now_ms.saturating_add(EXPIRY_AHEAD_MS_MAX);
+    let in_time = |expires_ms: u64| (now_ms.saturating_add(1)..=last_ms).contains(&expires_ms);
+    if time_ms_of(text).is_some_and(in_time) {
+        return None;
+    }
+    let (first, last) = (time_text(now_ms), time_text(last_ms));
+    let words = format!("it expires after {first} and not after {last}: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ");
+    Some(Wrong::of("DT01", path, &words, text))
 }
 
 pub(crate) fn is_purpose(text: &str) -> bool {

@@ -3,13 +3,13 @@
 
 use crate::{
     book::Book,
-    identity::{Uetr, request_id, request_reference, time_ms_of, time_text},
+    identity::{Uetr, request_id, request_reference, time_ms_of},
     reason::Reason,
-    request::{Wrong, bad, is_decimal, is_purpose},
+    request::{Wrong, bad, is_purpose, no_decimal, no_expiry},
     store::{Details, NewOrder, OrderKind, RequestToPay, Stand},
 };
 use alloy_primitives::Address;
-use florin_modules::payment::{EXPIRY_AHEAD_MS_MAX, RequestState};
+use florin_modules::payment::RequestState;
 use florin_types::{Amount, Currency};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -98,24 +98,11 @@ impl AskBody {
         ];
         let mut wrong: Vec<Wrong> =
             texts.into_iter().flatten().filter_map(|(path, text, max)| bad(path, &text, max)).collect();
-        if !is_decimal(&self.amount) {
-            let text = "an amount is digits, at most 18, and after a point at most 5";
-            wrong.push(Wrong::of("AM12", "/amount", text, &self.amount));
-        }
+        wrong.extend(no_decimal("/amount", &self.amount));
         if let Some(purpose) = self.purpose.as_deref().filter(|purpose| !is_purpose(purpose)) {
             wrong.push(Wrong::of("FF07", "/purpose", "a purpose is four capitals or digits", purpose));
         }
-        let last_ms = now_ms.saturating_add(EXPIRY_AHEAD_MS_MAX);
-        if !time_ms_of(&self.expires)
-            .is_some_and(|expires_ms| (now_ms.saturating_add(1)..=last_ms).contains(&expires_ms))
-        {
-            let text = format!(
-                "it expires after {} and not after {}: YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ",
-                time_text(now_ms),
-                time_text(last_ms)
-            );
-            wrong.push(Wrong::of("DT01", "/expires", &text, &self.expires));
-        }
+        wrong.extend(no_expiry("/expires", &self.expires, now_ms));
         wrong
     }
 

@@ -5,6 +5,7 @@ use crate::{
     book::{Book, Holder, TokenEntry},
     identity::{DAY_MS, day_text, message_id, time_text},
     outbox::{is_text, written},
+    quote::rate,
     store::{Entry, NewAnswer, Purpose, Side, Turnover},
 };
 use alloy_primitives::U256;
@@ -16,6 +17,8 @@ use florin_types::{Amount, Currency};
 
 /// Characters of a text of remittance information, and how many there are of them.
 const REMITTANCE_CHARS: usize = 140;
+/// Digits of a rate (`BaseOneRate`).
+const RATE_DIGITS_MAX: usize = 11;
 
 /// Notification of a credit. `None` for a token that is no longer configured.
 pub(crate) fn notification(book: &Book, entry: &Entry, now_ms: u64) -> Result<Option<NewAnswer>, GatewayError> {
@@ -23,7 +26,7 @@ pub(crate) fn notification(book: &Book, entry: &Entry, now_ms: u64) -> Result<Op
     let claim = format!("credit:{}:{}:{}", entry.hash, entry.log, entry.item);
     let id = message_id(&[&entry.tenant, &claim]);
     let mut told = account_of(holder, token, &id, now_ms);
-    told.entries = vec![told_entry(entry, currency(token)?)];
+    told.entries = vec![told_entry(book, entry, currency(token)?)];
     let message = Message::Notification(AccountReport {
         message_id: id.clone(),
         created: time_text(now_ms),
@@ -34,6 +37,7 @@ pub(crate) fn notification(book: &Book, entry: &Entry, now_ms: u64) -> Result<Op
 
 /// A day of an account, with the balances that it began and ended with.
 pub(crate) struct Day<'a> {
+    pub(crate) book: &'a Book,
     pub(crate) holder: &'a Holder,
     pub(crate) token: &'a TokenEntry,
     /// First moment of the day.
@@ -65,7 +69,7 @@ pub(crate) fn statement(day: &Day<'_>, now_ms: u64) -> Result<String, GatewayErr
         at: When::on(&name),
     };
     told.balances = vec![balance("OPBD", day.opening), balance(if day.is_over { "CLBD" } else { "ITBD" }, day.closing)];
-    told.entries = day.entries.iter().map(|entry| told_entry(entry, currency)).collect();
+    told.entries = day.entries.iter().map(|entry| told_entry(day.book, entry, currency)).collect();
     let report = AccountReport { message_id: id, created: time_text(now_ms), accounts: vec![told] };
     let message = if day.is_over { Message::Statement(report) } else { Message::Report(report) };
     let envelope = message.write(None).map_err(|rejection| GatewayError::Answer(rejection.to_string()))?;
@@ -116,18 +120,20 @@ pub(crate) fn account(number: &str) -> Account {
     Account { other: Some(other), ..Account::default() }
 }
 
-fn told_entry(entry: &Entry, currency: Currency) -> ToldEntry {
+fn told_entry(book: &Book, entry: &Entry, currency: Currency) -> ToldEntry {
     let amount = Some(Amount::new(entry.amount, currency));
     let kind = entry.details.kind.as_deref();
     let family = if entry.side == Side::Credit { "RCDT" } else { "ICDT" };
     let (family, sub_family) = match kind {
         Some("return") => (family, "RRTN"),
+        Some("exchange" | "quote") => (family, "XBCT"),
         Some(_) => (family, "DMCT"),
         None => ("OTHR", "OTHR"),
     };
     let booked = When::on(&day_text(entry.time_ms));
     let reference = message_id(&["entry", &entry.hash.to_string(), &entry.log.to_string(), &entry.item.to_string()]);
-    let details = EntryDetails { transactions: vec![transaction(entry, amount)] };
+    let transaction = with_exchange(book, entry, transaction(entry, amount));
+    let details = EntryDetails { transactions: vec![transaction] };
     ToldEntry {
         reference: Some(reference.clone()),
         amount,
@@ -168,6 +174,34 @@ fn transaction(entry: &Entry, amount: Option<Amount>) -> EntryTransaction {
         return_reason: details.return_reason.as_deref().map(|code| Reason::new(code, &[])),
         ..EntryTransaction::default()
     }
+}
+
+/// The same with the other leg and the rate, where currencies were exchanged that are both configured.
+fn with_exchange(book: &Book, entry: &Entry, told: EntryTransaction) -> EntryTransaction {
+    let Some(legs) = &entry.details.exchange else { return told };
+    let Some((sold, bought)) = book.token_at(legs.sold).zip(book.token_at(legs.bought)) else { return told };
+    let units = |amount: U256| u128::try_from(amount).unwrap_or(u128::MAX);
+    let (other, amount) = if entry.token == legs.sold { (bought, legs.received) } else { (sold, legs.sent) };
+    let price = (units(legs.sent.saturating_sub(legs.fee)), units(legs.received));
+    let rate = rate(sold, bought, price).and_then(|rate| short_rate(&rate));
+    let name = |token: &TokenEntry| rate.is_some().then(|| token.currency.clone());
+    EntryTransaction {
+        counter_value: currency(other).ok().map(|currency| Amount::new(units(amount), currency)),
+        exchange_source: name(sold),
+        exchange_target: name(bought),
+        exchange_unit: name(sold),
+        exchange_rate: rate,
+        ..told
+    }
+}
+
+/// A rate in the digits that a message has for it. `None` where the whole ones are too many, or nothing is left.
+fn short_rate(rate: &str) -> Option<String> {
+    let (whole, rest) = rate.split_once('.').unwrap_or((rate, ""));
+    let room = RATE_DIGITS_MAX.checked_sub(whole.len())?;
+    let rest = rest.get(..room).unwrap_or(rest).trim_end_matches('0');
+    let rate = if rest.is_empty() { whole.to_owned() } else { format!("{whole}.{rest}") };
+    rate.bytes().any(|byte| matches!(byte, b'1'..=b'9')).then_some(rate)
 }
 
 /// A text as a message can hold it. Whoever pays on the ledger itself writes what it likes.
@@ -260,7 +294,8 @@ mod tests {
         let closing = 1_200;
         let opening = without(closing, &entries).unwrap();
         let day = |from_ms, is_over| {
-            let day = Day { holder, token, begins_ms, from_ms, is_over, opening, closing, entries: &entries };
+            let day =
+                Day { book: &book, holder, token, begins_ms, from_ms, is_over, opening, closing, entries: &entries };
             statement(&day, begins_ms + 3_600_000).unwrap()
         };
         let stated = day(begins_ms, true);
@@ -273,6 +308,44 @@ mod tests {
         assert!(stated.contains("<FrDtTm>2026-01-05T00:00:00"), "{stated}");
         assert!(day(begins_ms + 60_000, true).contains("<FrDtTm>2026-01-05T00:01:00"), "from when it is known");
         assert!(day(begins_ms, false).contains("camt.052.001.08"));
+    }
+
+    /// Both legs and the rate stand in an exchange's entry, and a rate has the digits of its type.
+    #[test]
+    fn an_exchange_is_told_with_its_other_leg_and_its_rate() {
+        let dollar = TokenEntry { currency: "USD".into(), address: Address::repeat_byte(8), digits: 2, scheme: None };
+        let holder = crate::book::HolderConfig {
+            number: Some("1".into()),
+            bic: None,
+            name: None,
+            address: Address::repeat_byte(1),
+            tenant: Some("a".into()),
+            key: None,
+        };
+        let euro = book().token_at(Address::repeat_byte(9)).unwrap().clone();
+        let book = Book::new(&[holder], vec![euro, dollar], &["a".to_owned()].into()).unwrap();
+        let legs = crate::store::ExchangeLegs {
+            sold: Address::repeat_byte(8),
+            sent: U256::from(10_150),
+            bought: Address::repeat_byte(9),
+            received: U256::from(9_215),
+            fee: U256::from(150),
+        };
+        let details = Details { kind: Some("exchange".into()), exchange: Some(legs), ..Details::default() };
+        let told = notification(&book, &Entry { details, ..entry(Side::Credit, 9_215) }, 0).unwrap().unwrap();
+        let content = String::from_utf8(told.content.clone()).unwrap();
+        for part in [
+            r#"<CntrValAmt><Amt Ccy="USD">101.50</Amt>"#,
+            "<SrcCcy>USD</SrcCcy>",
+            "<XchgRate>0.9215</XchgRate>",
+            "XBCT",
+        ] {
+            assert!(content.contains(part), "{part}: {content}");
+        }
+        assert_eq!(short_rate("1085.12345678").as_deref(), Some("1085.1234567"));
+        assert_eq!(short_rate("162").as_deref(), Some("162"));
+        assert_eq!(short_rate("12345678901.5").as_deref(), Some("12345678901"));
+        assert_eq!((short_rate("123456789012"), short_rate("0.00000000"), short_rate("0")), (None, None, None));
     }
 
     #[test]

@@ -4,7 +4,10 @@
 
 use crate::{
     GatewayError,
-    chain::{Chain, Key, Standing, of_acceptance, of_answer, of_paid, of_request, of_return, outcomes, quantity},
+    chain::{
+        Chain, Key, Standing, of_acceptance, of_answer, of_exchanged, of_paid, of_request, of_return, outcomes,
+        quantity, registration,
+    },
     order::{Outcome, State},
     reason::Reason,
     store::{Order, OrderKind, Store, Submission, SubmissionState},
@@ -12,7 +15,7 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes};
 use florin_client::{ClientError, ProvenBody, SignedTx, Signer};
 use florin_history::sql::Work;
-use florin_modules::{PAYMENT_ADDRESS, payment::RequestState};
+use florin_modules::payment::RequestState;
 use serde_json::json;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -161,7 +164,7 @@ impl Teller {
         let price = self.chain.price_max().await?;
         let mut signed = Vec::with_capacity(prepared.len());
         for ((bundle, input, gas_limit), nonce) in prepared.into_iter().zip(nonce..) {
-            let tx = self.chain.transaction(nonce, (gas_limit, price), PAYMENT_ADDRESS, input);
+            let tx = self.chain.transaction(nonce, (gas_limit, price), bundle.key.module(), input);
             signed.push((bundle, nonce, signer.sign(tx).map_err(ClientError::from)?));
         }
         self.keep(account, signed).await?;
@@ -183,6 +186,8 @@ impl Teller {
                     let input = self.chain.input(&bundle.key, &bundle.orders)?;
                     calls.push((bundle, input));
                 }
+                // Its own order comes after that: the next round sees it.
+                Standing::Unregistered => calls.push((bundle, registration())),
                 Standing::Known => done |= self.take_over(&bundle.key, &bundle.orders).await?,
                 Standing::Waits => {}
                 Standing::Forbidden(reason) => done |= self.refuse(&bundle.orders, reason).await?,
@@ -199,7 +204,8 @@ impl Teller {
         calls: Vec<(Bundle, Bytes)>,
     ) -> Result<(Vec<(Bundle, Bytes, u64)>, bool), GatewayError> {
         let (mut prepared, mut done) = (Vec::new(), false);
-        let estimates = self.chain.estimates(account, calls.iter().map(|(_, input)| input)).await?;
+        let asked = calls.iter().map(|(bundle, input)| (bundle.key.module(), input));
+        let estimates = self.chain.estimates(account, asked).await?;
         for ((bundle, input), estimate) in calls.into_iter().zip(estimates) {
             match estimate {
                 Ok(gas) => {
@@ -286,7 +292,7 @@ impl Teller {
         }
         match self.chain.proven_standing(&key).await? {
             Standing::Unknown if is_known_by_now(key.kind, &reason) => Ok(Verdict::Later),
-            Standing::Unknown => Ok(refused(reason)),
+            Standing::Unknown | Standing::Unregistered => Ok(refused(reason)),
             Standing::Forbidden(reason) => Ok(refused(reason)),
             Standing::Waits => Ok(Verdict::Later),
             Standing::Known => self.known(&key, orders).await,
@@ -343,6 +349,20 @@ impl Teller {
                 let returned = self.chain.proven_return(key).await?;
                 Some(of_each(&|order| of_return(order, returned.amount)))
             }
+            OrderKind::Exchange => {
+                let payment = self.chain.proven_payment(key).await?;
+                let terms = orders.first().and_then(|order| Some(order.details.exchange.as_ref()?.terms.clone()));
+                let took = match terms {
+                    Some(terms) => self.chain.proven_exchange(key, &terms).await?,
+                    None => false,
+                };
+                Some(of_each(&|order| of_exchanged(order, &payment, took)))
+            }
+            OrderKind::Quote => Some(of_each(&|_| Outcome::Settled)),
+            // No record of its withdrawal: then it was taken, or the record is too old.
+            OrderKind::Retract => Some(of_each(&|_| {
+                Outcome::Refused(Reason::new("NARR", "the quote is used up already: it was taken, or withdrawn before"))
+            })),
             OrderKind::Ask => {
                 let asked = self.chain.proven_request_under(key.payer, key.reference).await?.1;
                 asked.map(|(_, asked)| {
@@ -474,7 +494,11 @@ impl Teller {
             } else if let Some(outcomes) = outcomes(&key, &orders, receipt.logs()) {
                 Verdict::Known(outcomes, in_block)
             } else {
-                self.known(&key, &orders).await?
+                match self.known(&key, &orders).await? {
+                    // It made the account a provider: the quote comes next.
+                    Verdict::Later if key.kind == OrderKind::Quote => Verdict::Again,
+                    verdict => verdict,
+                }
             };
             match verdict {
                 Verdict::Later => {
@@ -511,7 +535,10 @@ impl Teller {
         let key = key_of_submission(one);
         let is_unknown = match key.kind {
             OrderKind::Return => self.chain.proven_return(&key).await?.number == 0,
-            _ => self.chain.proven_standing(&key).await? == Standing::Unknown,
+            _ => {
+                let standing = self.chain.proven_standing(&key).await?;
+                matches!(standing, Standing::Unknown | Standing::Unregistered)
+            }
         };
         let mut work = self.store.read().await?;
         let orders = self.store.orders_signed_in(&mut work, one.number).await?;
@@ -576,7 +603,11 @@ fn told(orders: &[Order], outcomes: Vec<Outcome>) -> Vec<(u64, Outcome)> {
 /// Whether the ledger refuses a call because it did meanwhile what the call asks for, or what rules it out: the state says which.
 fn is_known_by_now(kind: OrderKind, reason: &Reason) -> bool {
     let code = match kind {
-        OrderKind::Pay | OrderKind::Item | OrderKind::Accept => "UetrUsed",
+        OrderKind::Exchange if reason.words.starts_with("ExchangeUetrUsed") => return true,
+        OrderKind::Pay | OrderKind::Item | OrderKind::Accept | OrderKind::Exchange => "UetrUsed",
+        // It may be said twice: what is posted is.
+        OrderKind::Quote => return false,
+        OrderKind::Retract => "QuoteUsed",
         OrderKind::Return => "ReturnReferenceUsed",
         OrderKind::Ask => "RequestReferenceUsed",
         OrderKind::Refuse | OrderKind::Withdraw => "RequestStateForbids",

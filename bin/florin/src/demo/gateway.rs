@@ -6,7 +6,7 @@
 
 use super::{
     Network,
-    accounts::{DEMO_CHAIN_ID, DEMO_SYMBOL},
+    accounts::{DEMO_CHAIN_ID, DEMO_SYMBOL, People},
 };
 use crate::{
     failure::Failure,
@@ -15,7 +15,8 @@ use crate::{
     node::monitoring,
     remote::{client_failure, connect},
 };
-use florin_client::{ClientError, Verifier};
+use alloy_primitives::Address;
+use florin_client::{ClientError, Signer, Verifier};
 use florin_gateway::{
     Controls, Faults, Gateway, Setup,
     access::{Key, Role, Tenant},
@@ -35,6 +36,8 @@ pub(crate) const GATEWAY_PORT: u16 = 8600;
 const CURRENCY: &str = "EUR";
 /// The scheme in which it is cleared: the working day makes the ledger's first.
 const DAY_SCHEME: u64 = 1;
+/// How messages write the currency that the working day makes, and its digits.
+const DAY_CURRENCY: (&str, u8) = ("USD", 2);
 /// Name, bank, number and BIC. What has no BIC is a customer of its bank.
 const ACCOUNTS: [(&str, &str, &str, Option<&str>); 6] = [
     ("bank-a", "bank-a", "DE89370400440532013000", Some("FLRADEFFXXX")),
@@ -59,9 +62,9 @@ pub(crate) fn key_of(bank: &str) -> String {
 }
 
 impl DemoGateway {
-    /// Opens it on the demo's directory, and serves it on this port.
-    pub(crate) async fn start(network: &Network, port: u16) -> Result<Self, Failure> {
-        let gateway = Gateway::open(set_up(network)?, Faults::default()).await.map_err(gateway_failure)?;
+    /// Opens it on the demo's directory, and serves it on this port. `dollar` is the second currency, where there is one or will be.
+    pub(crate) async fn start(network: &Network, port: u16, dollar: Option<Address>) -> Result<Self, Failure> {
+        let gateway = Gateway::open(set_up(network, dollar)?, Faults::default()).await.map_err(gateway_failure)?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let address = monitoring::serve_router("gateway", listen, None, router(&gateway)).await?;
         let (stop, stopped) = oneshot::channel();
@@ -85,7 +88,23 @@ impl DemoGateway {
     }
 }
 
-fn set_up(network: &Network) -> Result<Setup, Failure> {
+/// Key of a bank's or customer's account at the gateway. The banks' are the last ones of those that have money and no name: load is
+/// generated from the first ones.
+fn key_at_gateway<'a>(people: &'a People, name: &str) -> Option<&'a Signer> {
+    let customer = people.named().iter().find(|person| person.name == name);
+    let mut banks = ACCOUNTS.iter().filter(|(_, _, _, bic)| bic.is_some());
+    match banks.position(|(bank, ..)| *bank == name) {
+        Some(place) => people.load().iter().rev().nth(place),
+        None => customer.map(|person| &person.key),
+    }
+}
+
+/// The account from which a bank pays at the gateway.
+pub(super) fn account_of(people: &People, bank: &str) -> Option<Address> {
+    key_at_gateway(people, bank).map(Signer::address)
+}
+
+fn set_up(network: &Network, dollar: Option<Address>) -> Result<Setup, Failure> {
     let root = network.layout.root();
     let genesis = genesis::read(&root.join("genesis.json"))?;
     let genesis_hash = genesis::block(&genesis)?.hash();
@@ -95,12 +114,9 @@ fn set_up(network: &Network) -> Result<Setup, Failure> {
         Failure::input("demo.gateway", error, "report this: the demo's own gateway is refused")
     };
     let place = root.join("gateway.sqlite").display().to_string();
-    // The last ones of those that have money and no name: load is generated from the first ones.
-    let mut banks_keys = network.people.load().iter().rev();
     let (mut holders, mut signers) = (Vec::new(), BTreeMap::new());
     for (name, bank, number, bic) in ACCOUNTS {
-        let customer = network.people.named().iter().find(|person| bic.is_none() && person.name == name);
-        let Some(key) = customer.map(|person| &person.key).or_else(|| banks_keys.next()) else { continue };
+        let Some(key) = key_at_gateway(&network.people, name) else { continue };
         holders.push(HolderConfig {
             number: Some(number.into()),
             bic: bic.map(String::from),
@@ -115,7 +131,10 @@ fn set_up(network: &Network) -> Result<Setup, Failure> {
     let token = genesis.tokens.iter().find(|token| token.currency.symbol() == DEMO_SYMBOL);
     let digits = token.map_or(2, |token| token.currency.digits());
     let euro = TokenEntry { currency: CURRENCY.into(), address: network.token, digits, scheme: Some(DAY_SCHEME) };
-    let book = Book::new(&holders, vec![euro], &banks.map(String::from).into()).map_err(|error| wrong(&error))?;
+    let (currency, digits) = DAY_CURRENCY;
+    let dollar = dollar.map(|address| TokenEntry { currency: currency.into(), address, digits, scheme: None });
+    let tokens = std::iter::once(euro).chain(dollar).collect();
+    let book = Book::new(&holders, tokens, &banks.map(String::from).into()).map_err(|error| wrong(&error))?;
     let tenants = banks.iter().map(|bank| {
         let keys = vec![Key::new(bank, Role::ALL, &key_of(bank))];
         Tenant { name: (*bank).into(), keys, ..Tenant::default() }

@@ -25,12 +25,13 @@ use crate::{
     key::accounts::secret_hex,
     node::monitoring::now_ms,
     output::{self, Output},
-    remote::connect,
+    remote::{client_failure, connect},
 };
 use accounts::{DEMO_CHAIN_ID, DEMO_SYMBOL, People};
 use alloy_primitives::Address;
 use clap::Args;
-use florin_client::{RpcClient, Signer};
+use florin_client::{Modules, RpcClient, Signer};
+use florin_modules::{FACTORY_ADDRESS, factory::IFactory};
 use gateway::{DemoGateway, GATEWAY_PORT, key_of};
 use layout::{DemoNode, FOLLOWERS_MAX, Layout, PortClaim, VALIDATORS_MAX};
 use process::{Death, LOG_FILE, RunningNode};
@@ -255,12 +256,22 @@ impl Network {
     /// Lets banks' systems in. A network that is only measured has no use for it.
     async fn open_gateway(&mut self, command: &DemoCommand) -> Result<(), Failure> {
         let port = command.gateway_port.unwrap_or(if command.rpc_port == 0 { 0 } else { GATEWAY_PORT });
-        let opened = DemoGateway::start(self, port).await.map_err(|failure| {
+        let dollar = self.dollar(command.quiet).await?;
+        let opened = DemoGateway::start(self, port, dollar).await.map_err(|failure| {
             let next = "another program, perhaps another demo, has it: stop it, or give --gateway-port PORT (0 for any free one)";
             if failure.code == "gateway.listen" { Failure { next: next.into(), ..failure } } else { failure }
         });
         self.gateway = Some(opened?);
         Ok(())
+    }
+
+    /// The second currency: the one that a day made, or else that the day to come will make as the ledger's second token.
+    async fn dollar(&self, is_quiet: bool) -> Result<Option<Address>, Failure> {
+        let modules = Modules::new(connect(self.rpc_url())?, DEMO_CHAIN_ID);
+        let call = IFactory::addressOfCall { symbol: day::DOLLAR.into() };
+        let known = modules.ask(FACTORY_ADDRESS, &call).await.map_err(client_failure)?;
+        let to_come = (!is_quiet).then(|| florin_modules::token_address(2));
+        Ok(if known.is_zero() { to_come } else { Some(known) })
     }
 
     /// Where the gateway is served.

@@ -11,7 +11,12 @@ use florin_gateway::{
 };
 use florin_history::Location;
 use florin_iso20022::Limits;
-use florin_modules::token::IToken;
+use florin_modules::{
+    FACTORY_ADDRESS,
+    factory::IFactory,
+    token::{ISSUER_ROLE, IToken},
+    token_address,
+};
 use florin_types::Genesis;
 use serde_json::{Value, json};
 use std::{
@@ -35,6 +40,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Ledger {
     pub demo: Running,
     pub directory: TempDir,
+    /// The second currency, where there is one.
+    pub dollar: Option<Address>,
 }
 
 impl Ledger {
@@ -46,7 +53,29 @@ impl Ledger {
     pub fn of(validators: usize) -> Self {
         let directory = TempDir::new().unwrap();
         let demo = Running::demo(&directory.path().join("demo"), &["--validators", &validators.to_string()]);
-        Self { demo, directory }
+        Self { demo, directory, dollar: None }
+    }
+
+    /// The same with dollars, of which bank B has two million. Alma is its customer then.
+    pub async fn start_with_dollars() -> Self {
+        let ledger = tokio::task::block_in_place(Self::start);
+        let policy = IToken::policyIdCall {}.abi_encode();
+        let policy: U256 = ledger.rpc().call("eth_call", call_of(ledger.token(), policy)).await.unwrap();
+        let create = IFactory::createTokenCall {
+            name: "Demo Dollar".into(),
+            symbol: "DUSD".into(),
+            decimals: 2,
+            admin: ledger.address("central-bank"),
+            policyId: policy.to(),
+            supplyCap: U256::from(u128::MAX),
+        };
+        ledger.act("central-bank", FACTORY_ADDRESS, create).await;
+        let dollar = token_address(2);
+        let issuer = IToken::grantRoleCall { role: ISSUER_ROLE, account: ledger.address("central-bank") };
+        ledger.act("central-bank", dollar, issuer).await;
+        let mint = IToken::mintCall { to: ledger.address("bank-b"), amount: U256::from(200_000_000_u64) };
+        ledger.act("central-bank", dollar, mint).await;
+        Self { dollar: Some(dollar), ..ledger }
     }
 
     pub fn rpc_url(&self) -> String {
@@ -87,6 +116,13 @@ impl Ledger {
         units.try_into().unwrap()
     }
 
+    /// Dollars that an account has now.
+    pub async fn dollars(&self, name: &str) -> u128 {
+        let input = IToken::balanceOfCall { account: self.address(name) }.abi_encode();
+        let units: U256 = self.rpc().call("eth_call", call_of(self.dollar.unwrap(), input)).await.unwrap();
+        units.try_into().unwrap()
+    }
+
     /// Calls a module as somebody, and waits until that is final.
     pub async fn act<C: SolCall>(&self, name: &str, module: Address, call: C) {
         let rpc = self.rpc();
@@ -108,7 +144,7 @@ impl Ledger {
         vec![
             holder(IBAN_A, Some("COBADEFFXXX"), "bank-a", Some("bank-a")),
             holder(IBAN_B, Some("BNPAFRPPXXX"), "bank-b", Some("bank-b")),
-            holder(IBAN_ALMA, None, "alma", None),
+            holder(IBAN_ALMA, None, "alma", self.dollar.map(|_| "bank-b")),
         ]
     }
 
@@ -145,11 +181,17 @@ impl Ledger {
         let rpc = self.rpc();
         let genesis_hash = rpc.node_status().await.unwrap().genesis_hash;
         let verifier = Verifier::from_genesis(&genesis, genesis_hash).unwrap();
-        let euro = TokenEntry { currency: "EUR".into(), address: self.token(), digits: 2, scheme: None };
+        let token =
+            |currency: &str, address| TokenEntry { currency: currency.into(), address, digits: 2, scheme: None };
+        let dollar = self.dollar.map(|address| token("USD", address));
+        let tokens = std::iter::once(token("EUR", self.token())).chain(dollar).collect();
         let names = ["bank-a", "bank-b"];
-        let book = Book::new(&self.holders(), vec![euro], &names.map(String::from).into()).unwrap();
-        let signers: BTreeMap<Address, Signer> =
-            names.iter().map(|name| (self.address(name), self.signer(name))).collect();
+        let book = Book::new(&self.holders(), tokens, &names.map(String::from).into()).unwrap();
+        let signers: BTreeMap<Address, Signer> = [names.as_slice(), &["alma"]]
+            .concat()
+            .into_iter()
+            .map(|name| (self.address(name), self.signer(name)))
+            .collect();
         let setup = Setup {
             location: location.clone(),
             rpc,
@@ -193,8 +235,10 @@ impl Ledger {
         file("webhook.secret", SECRET);
         let folder = folder.map(|folder| format!("folder = '{folder}'")).unwrap_or_default();
         let accounts: String = self.holders().iter().map(account_text).collect();
+        let dollar =
+            self.dollar.map(|address| format!(", {{ code = 'USD', token = '{address}' }}")).unwrap_or_default();
         let config = format!(
-            "currencies = [{{ code = 'EUR', token = 'DEUR', scheme = 1 }}]\n\
+            "currencies = [{{ code = 'EUR', token = 'DEUR', scheme = 1 }}{dollar}]\n\
              tenants = [{{ name = 'bank-a', key_file = 'bank-a.key'{tenant} }}, {{ name = 'bank-b', key_file = 'bank-b.key' }}]\n\
              [gateway]\nlisten = '127.0.0.1:0'\ndatabase = 'gateway.sqlite'\n{folder}\n{accounts}"
         );
@@ -205,6 +249,11 @@ impl Ledger {
         let secret = ["--passphrase-file".into(), demo("passphrase")];
         arguments.into_iter().chain(trust).chain(secret).collect()
     }
+}
+
+/// A question to a contract, as it stands in the latest block.
+fn call_of(to: Address, input: Vec<u8>) -> Value {
+    json!([{ "to": to, "input": alloy_primitives::Bytes::from(input) }, "latest"])
 }
 
 fn account_text(holder: &HolderConfig) -> String {

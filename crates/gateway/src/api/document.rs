@@ -25,6 +25,7 @@ use utoipa::{
     tags(
         (name = "payments", description = "Order payments, and see what became of them"),
         (name = "requests", description = "Requests to pay: ask, accept, refuse, withdraw"),
+        (name = "quotes", description = "Quotes of foreign exchange: make, find, take, withdraw"),
         (name = "accounts", description = "Accounts, balances and statements"),
         (name = "messages", description = "ISO 20022 messages in and out"),
         (name = "approvals", description = "Four eyes: what waits for a person, and what persons decide"),
@@ -83,7 +84,7 @@ problems! {
     /// Of the route that tells events.
     Beyond { "409": "`events.beyond`: the caller knows events that are not there: the gateway was restored", }
     /// Of a route that names one thing.
-    Unknown { "404": "`message.unknown`, `message.unanswered`, `payment.unknown`, `account.unknown`, `notification.unknown`, `order.unknown`, `request.unknown`, `webhook.unknown`: this tenant has none", }
+    Unknown { "404": "`message.unknown`, `message.unanswered`, `payment.unknown`, `account.unknown`, `notification.unknown`, `order.unknown`, `request.unknown`, `quote.unknown`, `webhook.unknown`: this tenant has none", }
     /// Of a route that takes a message.
     Message {
         "408": "`body.slow`: the body did not arrive in time",
@@ -114,6 +115,22 @@ problems! {
         "413": "`body.large`: the body is too large",
         "415": "`body.kind`: the body is not JSON",
         "422": "`request.invalid`: fields are wrong, nothing was stored; `payment.refused`: it was ordered and the payment is refused, `errors` says why; `idempotency.reused`: the key or UETR is known with another body, or the request was refused with another code",
+    }
+    /// Of the route that makes a quote.
+    Quoted {
+        "408": "`body.slow`: the body did not arrive in time",
+        "413": "`body.large`: the body is too large",
+        "415": "`body.kind`: the body is not JSON",
+        "422": "`quote.invalid`: fields are wrong, nothing was stored; `idempotency.reused`: the key is known with another body",
+    }
+    /// Of the routes that take and withdraw a quote.
+    Taken {
+        "403": "`access.right`; `quote.party`: it is another's quote, or there is no key here for its account",
+        "408": "`body.slow`: the body did not arrive in time",
+        "409": "`quote.over`: it is not open",
+        "413": "`body.large`: the body is too large",
+        "415": "`body.kind`: the body is not JSON",
+        "422": "`quote.invalid`: fields are wrong, nothing was stored; `payment.refused`: it was ordered and the payment is refused, `errors` says why; `idempotency.reused`: the key or UETR is known with another body",
     }
     /// Of the route that orders a payment.
     Ordered {

@@ -5,6 +5,7 @@ use super::{
     document::{Beyond, Read},
     parts::{Asked, accepts, header_text},
     problem::Problem,
+    quotes::{self, QuoteTold},
     requests::{self, RequestTold},
     told::{AnswerTold, OrderTold},
 };
@@ -89,7 +90,7 @@ impl Drop for Place {
 pub(super) struct EventTold {
     /// Its number, which is its `id` as a server-sent event. Numbers rise; some are other tenants'.
     pub(super) number: u64,
-    /// `payment.STATE` with the order's new state, `request.STATE` with that of a request to pay (`late` is none: nothing happens then), or `notification`. It is the name of the
+    /// `payment.STATE` with the order's new state, `request.STATE` with that of a request to pay and `quote.STATE` with that of a quote (`late` is none: nothing happens then), or `notification`. It is the name of the
     /// server-sent event.
     #[serde(rename = "type")]
     pub(super) kind: String,
@@ -103,6 +104,8 @@ pub(super) struct EventTold {
     notification: Option<AnswerTold>,
     /// The request to pay as it stands now.
     request: Option<RequestTold>,
+    /// The quote as it stands now.
+    quote: Option<QuoteTold>,
 }
 
 /// Events, oldest first.
@@ -223,6 +226,7 @@ pub(super) async fn read(shared: &Shared, tenant: &str, after: u64) -> Result<Ve
             order: None,
             notification: None,
             request: None,
+            quote: None,
         };
         match subject {
             Subject::Payment => {
@@ -244,6 +248,14 @@ pub(super) async fn read(shared: &Shared, tenant: &str, after: u64) -> Result<Ve
                     None => None,
                 };
                 event.kind = format!("request.{state}");
+            }
+            Subject::Quote => {
+                let quote = store.quote_numbered(&mut work, tenant, reference).await?;
+                event.quote = match quote {
+                    Some(quote) => Some(quotes::told(shared, &mut work, tenant, quote).await?),
+                    None => None,
+                };
+                event.kind = format!("quote.{state}");
             }
         }
         told.push(event);

@@ -13,11 +13,13 @@ mod journey;
 mod lines;
 mod liquidity;
 mod messages;
+mod ordering;
 mod parts;
 mod payments;
 mod postman;
 mod preview;
 mod problem;
+mod quotes;
 mod requests;
 mod search;
 mod statements;
@@ -87,6 +89,11 @@ fn of_callers() -> OpenApiRouter<Api> {
         .routes(routes!(requests::accept_request))
         .routes(routes!(requests::refuse_request))
         .routes(routes!(requests::withdraw_request))
+        .routes(routes!(quotes::make_quote))
+        .routes(routes!(quotes::quotes))
+        .routes(routes!(quotes::quote))
+        .routes(routes!(quotes::take_quote))
+        .routes(routes!(quotes::withdraw_quote))
         .routes(routes!(messages::notifications))
         .routes(routes!(messages::notification))
         .routes(routes!(accounts::accounts))

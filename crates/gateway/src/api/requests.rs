@@ -3,29 +3,24 @@
 use super::{
     Answered, Api,
     document::{Answered as AnsweredProblems, Asked as AskedProblems, Read, Unknown},
-    messages::{take_body, wait_for},
-    parts::{Asked, Named, header_text, media_type, stored},
-    payments::{BODY_BYTES_MAX, KEY_CHARS_MAX, find, flaw, parsed, respond, same},
+    messages::wait_for,
+    ordering::{Made, Ordering, body_of, digest_of, id_of, invalid, name_of, name_of_payment},
+    parts::{Asked, Named, header_text, stored},
+    payments::{KEY_CHARS_MAX, respond},
     problem::Problem,
     told::{DecidedTold, PartyTold, PaymentTold, ReasonTold, decided},
 };
 use crate::{
     GatewayError,
     access::Caller,
-    book::Book,
-    desk::claim_orders,
     gateway::{Shared, now_ms},
-    identity::{digest, time_text},
-    inbox::{Arrival, keep},
+    identity::time_text,
     reason::Reason,
     request::Wrong,
     request_to_pay::{AcceptBody, AskBody, Call, RefuseBody, is_late, withdrawal},
-    store::{
-        Called, MESSAGE_FINAL, MESSAGE_OPEN, NewOrder, OWN_NAMES, Order, OrderKind, ReadAs, RequestSearch,
-        RequestToPay, Sender, Stand,
-    },
+    store::{About, NewOrder, OrderKind, RequestSearch, RequestToPay, Stand},
 };
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use axum::{
     Json,
     body::Body,
@@ -36,10 +31,11 @@ use axum::{
 use florin_history::sql::Work;
 use florin_iso20022::status_reason;
 use florin_modules::payment::RequestState;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+/// Code of a body whose fields are wrong.
+const INVALID: &str = "request.invalid";
 /// Requests of one page.
 const PAGE_MAX: usize = 100;
 /// Orders that are told of one request.
@@ -129,19 +125,19 @@ pub(super) async fn ask(
     body: Body,
 ) -> Answered {
     let key = header_text(&headers, "idempotency-key", KEY_CHARS_MAX)?.ok_or_else(Problem::no_key)?;
-    let asked: AskBody = body_of(&api, &headers, body).await?;
+    let asked: AskBody = body_of(&api, &headers, body, INVALID).await?;
     let name = format!("key:{key}");
     let now_ms = now_ms();
     let order = Ordering { api: &api, caller: &caller, name: &name, asked: digest_of(&("ask", &asked)), now_ms };
-    let (number, known) = match find(&api, &caller, &name, order.asked).await? {
+    let (number, known) = match order.known().await? {
         Some(message) => (message, true),
         None => {
             let wrong = asked.wrong(now_ms);
             if !wrong.is_empty() {
-                return Err(invalid(&wrong));
+                return Err(invalid(INVALID, &wrong));
             }
-            let (request, made) = asked.order(&order.call()).map_err(|wrong| invalid(&[wrong]))?;
-            order.take(made, Some(request)).await?
+            let (request, made) = asked.order(&order.call()).map_err(|wrong| invalid(INVALID, &[wrong]))?;
+            order.take(made, Some(Made::Request(Box::new(request)))).await?
         }
     };
     wait_for(&api, &caller, number, &headers).await?;
@@ -193,7 +189,7 @@ pub(super) async fn request(
     Named(request): Named,
 ) -> Answered {
     let mut work = api.shared.store.read().await?;
-    let found = find_request(&api, &mut work, &caller, &id_of(&request)?).await?;
+    let found = find_request(&api, &mut work, &caller, &id_of("request", &request)?).await?;
     Ok(Json(told_of(&api, &mut work, &caller.tenant, found).await?).into_response())
 }
 
@@ -221,22 +217,18 @@ pub(super) async fn accept_request(
     headers: HeaderMap,
     body: Body,
 ) -> Answered {
-    let id = id_of(&request)?;
+    let id = id_of("request", &request)?;
     let key = header_text(&headers, "idempotency-key", KEY_CHARS_MAX)?;
-    let accepted: AcceptBody = body_of(&api, &headers, body).await?;
+    let accepted: AcceptBody = body_of(&api, &headers, body, INVALID).await?;
     let given = accepted.uetr.as_deref().map(|text| {
         let text_is = "a UETR is a UUID of version 4";
-        crate::Uetr::parse(text).ok_or_else(|| invalid(&[Wrong::of("CH16", "/uetr", text_is, text)]))
+        crate::Uetr::parse(text).ok_or_else(|| invalid(INVALID, &[Wrong::of("CH16", "/uetr", text_is, text)]))
     });
-    let name = match (key, given.transpose()?) {
-        (Some(key), _) => format!("key:{key}"),
-        (None, Some(uetr)) => format!("uetr:{uetr}"),
-        (None, None) => return Err(Problem::no_key()),
-    };
+    let name = name_of_payment(key, given.transpose()?)?;
     let uetr = accepted.uetr_under(&caller.tenant, &name);
     let asked = digest_of(&("accept", &id, uetr.to_string()));
     let order = Ordering { api: &api, caller: &caller, name: &name, asked, now_ms: now_ms() };
-    let taken = order.answer(&id, |call, request| accepted.order(call, request)).await?;
+    let taken = answer(&order, &id, |call, request| accepted.order(call, request)).await?;
     respond(&api, &caller, taken, uetr, &headers).await
 }
 
@@ -257,11 +249,11 @@ pub(super) async fn refuse_request(
     headers: HeaderMap,
     body: Body,
 ) -> Answered {
-    let id = id_of(&request)?;
-    let refused: RefuseBody = body_of(&api, &headers, body).await?;
+    let id = id_of("request", &request)?;
+    let refused: RefuseBody = body_of(&api, &headers, body, INVALID).await?;
     if status_reason(&refused.code).is_none() {
         let text = "a code of ISO 20022's ExternalStatusReason1Code, such as AM09";
-        return Err(invalid(&[Wrong::of("CH16", "/code", text, &refused.code)]));
+        return Err(invalid(INVALID, &[Wrong::of("CH16", "/code", text, &refused.code)]));
     }
     let asked = digest_of(&("refuse", &id, &refused));
     let (api, caller) = (&api, &caller);
@@ -285,7 +277,7 @@ pub(super) async fn withdraw_request(
     Named(request): Named,
     headers: HeaderMap,
 ) -> Answered {
-    let id = id_of(&request)?;
+    let id = id_of("request", &request)?;
     let asked = digest_of(&("withdraw", &id));
     let message = again(&api, &caller, (OrderKind::Withdraw, &id), asked, withdrawal).await?;
     stands(&api, &caller, (message, &id), &headers).await
@@ -299,102 +291,36 @@ async fn stands(api: &Api, caller: &Caller, (message, id): (u64, &str), headers:
     Ok(Json(told_of(api, &mut work, &caller.tenant, found).await?).into_response())
 }
 
-/// A call that orders something about a request.
-struct Ordering<'a> {
-    api: &'a Api,
-    caller: &'a Caller,
-    /// What it is known by.
-    name: &'a str,
-    /// Digest of what was asked.
-    asked: B256,
-    now_ms: u64,
+/// Orders an answer to a request that is open, unless that was ordered already. The message, and whether it was known.
+async fn answer(
+    ordering: &Ordering<'_>,
+    id: &str,
+    order: impl FnOnce(&Call<'_>, &RequestToPay) -> Result<NewOrder, Reason>,
+) -> Result<(u64, bool), Problem> {
+    if let Some(message) = ordering.known().await? {
+        return Ok((message, true));
+    }
+    let mut work = ordering.api.shared.store.read().await?;
+    let request = find_request(ordering.api, &mut work, ordering.caller, id).await?;
+    drop(work);
+    let order = order(&ordering.call(), &request).map_err(|reason| {
+        let next = "look at `direction`: who is asked accepts or refuses, who asks withdraws";
+        Problem::new(StatusCode::FORBIDDEN, "request.party", format!("{}: {}", reason.code, reason.words), next)
+    })?;
+    let is_in_time = order.kind == OrderKind::Withdraw || !is_late(&request, ordering.now_ms);
+    let is_open = request.stand == Stand::Ledger(RequestState::Open) && is_in_time;
+    // Accepted by this very payment, in an earlier life of this gateway: the ledger says so again.
+    let is_own = request.uetr.is_some() && request.uetr == order.uetr;
+    if !is_open && !is_own {
+        let state = state_of(&request, ordering.now_ms);
+        let detail = format!("request {id} is {state}: only an open one is answered or withdrawn");
+        let next = "see what GET /v1/requests/{request} says now";
+        return Err(Problem::new(StatusCode::CONFLICT, "request.over", detail, next));
+    }
+    ordering.take(order, None).await
 }
 
-impl Ordering<'_> {
-    fn call(&self) -> Call<'_> {
-        Call { book: &self.api.shared.book, tenant: &self.caller.tenant, name: self.name, now_ms: self.now_ms }
-    }
-
-    /// Orders an answer to a request that is open, unless that was ordered already. The message, and whether it was known.
-    async fn answer(
-        &self,
-        id: &str,
-        order: impl FnOnce(&Call<'_>, &RequestToPay) -> Result<NewOrder, Reason>,
-    ) -> Result<(u64, bool), Problem> {
-        if let Some(message) = find(self.api, self.caller, self.name, self.asked).await? {
-            return Ok((message, true));
-        }
-        let mut work = self.api.shared.store.read().await?;
-        let request = find_request(self.api, &mut work, self.caller, id).await?;
-        drop(work);
-        let order = order(&self.call(), &request).map_err(|reason| {
-            let next = "look at `direction`: who is asked accepts or refuses, who asks withdraws";
-            Problem::new(StatusCode::FORBIDDEN, "request.party", format!("{}: {}", reason.code, reason.words), next)
-        })?;
-        let is_in_time = order.kind == OrderKind::Withdraw || !is_late(&request, self.now_ms);
-        let is_open = request.stand == Stand::Ledger(RequestState::Open) && is_in_time;
-        // Accepted by this very payment, in an earlier life of this gateway: the ledger says so again.
-        let is_own = request.uetr.is_some() && request.uetr == order.uetr;
-        if !is_open && !is_own {
-            let state = state_of(&request, self.now_ms);
-            let detail = format!("request {id} is {state}: only an open one is answered or withdrawn");
-            let next = "see what GET /v1/requests/{request} says now";
-            return Err(Problem::new(StatusCode::CONFLICT, "request.over", detail, next));
-        }
-        self.take(order, None).await
-    }
-
-    /// Makes the call, its order and the request that it makes durable, in one. The message that they are, and whether it was known.
-    async fn take(&self, order: NewOrder, made: Option<RequestToPay>) -> Result<(u64, bool), Problem> {
-        let store = &self.api.shared.store;
-        let mut work = store.write().await?;
-        let tenant = &self.caller.tenant;
-        // Somebody may have been first.
-        if let Some(message) = same(store.call(&mut work, tenant, self.name).await?, self.asked)? {
-            return Ok((message, true));
-        }
-        let kind = order.kind.name();
-        let content = json!({ "order": kind, "call": self.name, "request": order.request, "asked": self.asked });
-        let sender = Sender { tenant, maker: &self.caller.name, file: None };
-        let arrival = keep(store, &mut work, &sender, content.to_string().as_bytes(), self.now_ms).await?;
-        let message = match arrival {
-            Arrival::New(message) => message,
-            // Somebody of this tenant sent these very bytes as a message.
-            Arrival::Known(_) => return Err(Problem::reused()),
-            Arrival::Busy => return Err(Problem::busy("too much waits to be worked on")),
-        };
-        let mut order = NewOrder { message, ..order };
-        if let Some(made) = made {
-            // The ledger may have told of it already: it was made in an earlier life of this gateway.
-            let known = store.request_under(&mut work, made.creditor, made.reference).await?;
-            order.request = Some(match known {
-                Some(known) if !known.asks_the_same(&made) => return Err(Problem::reused()),
-                Some(known) => {
-                    if known.end_to_end.is_none() && known.remittance.is_none() {
-                        store.keep_texts(&mut work, &known, &made).await?;
-                    }
-                    known.number
-                }
-                None => store.add_request_to_pay(&mut work, made).await?,
-            });
-        }
-        let mut orders = [order];
-        claim_orders(store, &mut work, &mut orders).await?;
-        self.api.shared.office.enter(&mut orders);
-        let goes_on = orders.iter().any(|order| !order.state.is_last());
-        let state = if goes_on { MESSAGE_OPEN } else { MESSAGE_FINAL };
-        let read = ReadAs { state, name: Some(format!("{OWN_NAMES}{kind}")), ..ReadAs::default() };
-        store.read_as(&mut work, message, &read).await?;
-        store.add_orders(&mut work, &mut orders).await?;
-        let requested = Called { digest: self.asked, message };
-        store.add_call(&mut work, tenant, self.name, &requested, self.now_ms).await?;
-        store.commit(work, "ordered").await?;
-        Ok((message, false))
-    }
-}
-
-/// Orders an answer that has no key of the caller's: it is known by its request. One that was refused, by a rule that may hold no more
-/// (a pause), is ordered anew. The message that it is.
+/// Orders an answer that has no key of the caller's: it is known by its request. The message that it is.
 async fn again(
     api: &Api,
     caller: &Caller,
@@ -402,38 +328,10 @@ async fn again(
     asked: B256,
     order: impl FnOnce(&Call<'_>, &RequestToPay) -> Result<NewOrder, Reason>,
 ) -> Result<u64, Problem> {
-    let store = &api.shared.store;
-    let mut work = store.read().await?;
-    let request = find_request(api, &mut work, caller, id).await?;
-    let refused = store.refused_about(&mut work, &caller.tenant, request.number, kind).await?;
-    drop(work);
-    let name = format!("{}:{id}:{refused}", kind.name());
+    let request = find_request(api, &mut api.shared.store.read().await?, caller, id).await?;
+    let name = name_of(api, caller, (kind, id), About::Request(request.number)).await?;
     let ordering = Ordering { api, caller, name: &name, asked, now_ms: now_ms() };
-    Ok(ordering.answer(id, order).await?.0)
-}
-
-/// What a request is known by.
-fn id_of(text: &str) -> Result<String, Problem> {
-    let id = crate::Uetr::parse(text).ok_or_else(|| Problem::unknown("request", text))?;
-    Ok(id.to_string())
-}
-
-/// A small body in JSON.
-async fn body_of<T: DeserializeOwned>(api: &Api, headers: &HeaderMap, body: Body) -> Result<T, Problem> {
-    if media_type(headers) != "application/json" {
-        return Err(Problem::kind("application/json"));
-    }
-    let (content, _place) = take_body(api, body, BODY_BYTES_MAX).await?;
-    parsed(&content).map_err(|wrong| invalid(&[wrong]))
-}
-
-fn invalid(wrong: &[Wrong]) -> Problem {
-    Problem::flawed("request.invalid", wrong.iter().map(flaw).collect())
-}
-
-/// A tuple of texts and numbers is always written.
-fn digest_of(asked: &impl Serialize) -> B256 {
-    digest(&serde_json::to_vec(asked).unwrap_or_default())
+    Ok(answer(&ordering, id, order).await?.0)
 }
 
 fn search(caller: &Caller, filters: &Filters) -> Result<RequestSearch, Problem> {
@@ -467,7 +365,7 @@ async fn find_request(api: &Api, work: &mut Work, caller: &Caller, id: &str) -> 
 /// One request as its tenant sees it, with what the tenant ordered about it.
 async fn told_of(api: &Api, work: &mut Work, tenant: &str, request: RequestToPay) -> Result<RequestTold, Problem> {
     let mut acts = Vec::new();
-    for order in api.shared.store.orders_about(work, tenant, request.number, ORDERS_MAX).await? {
+    for order in api.shared.store.orders_about(work, tenant, About::Request(request.number), ORDERS_MAX).await? {
         acts.push(decided(&api.shared, work, &order).await?);
     }
     Ok(RequestTold { orders: Some(acts), ..told(&api.shared, work, tenant, request).await? })
@@ -482,9 +380,8 @@ pub(super) async fn told(
 ) -> Result<RequestTold, GatewayError> {
     let reason = match (request.stand, &request.code) {
         (Stand::Failed, _) => {
-            let order = shared.store.order_that_asks(work, request.number).await?;
-            let told = |order: Order| Some(ReasonTold { code: order.code?, text: order.words, path: order.path });
-            order.and_then(told)
+            let order = shared.store.order_that_made(work, About::Request(request.number)).await?;
+            order.as_ref().and_then(ReasonTold::of)
         }
         (_, Some(code)) => Some(ReasonTold { code: code.clone(), text: None, path: None }),
         _ => None,
@@ -497,8 +394,8 @@ pub(super) async fn told(
         request: request.id,
         direction: if asks { "outgoing" } else { "incoming" },
         reason,
-        creditor: party(book, request.creditor),
-        debtor: party(book, request.debtor),
+        creditor: PartyTold::at(book, request.creditor),
+        debtor: PartyTold::at(book, request.debtor),
         amount: currency.as_deref().and_then(|currency| book.decimal(currency, request.amount)),
         currency,
         expires: time_text(request.expires_ms),
@@ -516,15 +413,4 @@ pub(super) async fn told(
 /// Where it stands, as it is told.
 fn state_of(request: &RequestToPay, now_ms: u64) -> &'static str {
     if is_late(request, now_ms) { "late" } else { request.stand.name() }
-}
-
-/// A party as the book knows it.
-fn party(book: &Book, address: Address) -> PartyTold {
-    let holder = book.at(address);
-    PartyTold {
-        name: holder.and_then(|holder| holder.name.clone()),
-        number: holder.map(|holder| holder.number.clone()),
-        bic: holder.and_then(|holder| holder.bic.clone()),
-        address: Some(address),
-    }
 }

@@ -110,7 +110,8 @@ async fn make_statement(
     let opening = without(closing, &of_day).ok_or_else(Problem::fault)?;
     let is_over = ends_ms <= now && head.extension().timestamp_ms >= ends_ms;
     let from_ms = begins_ms.max(since_ms);
-    let day = Day { holder, token, begins_ms, from_ms, is_over, opening, closing, entries: &of_day };
+    let day =
+        Day { book: &api.shared.book, holder, token, begins_ms, from_ms, is_over, opening, closing, entries: &of_day };
     write(&day)
 }
 

@@ -7,6 +7,7 @@ use crate::{
     gateway::Shared,
     identity::time_text,
     order::State,
+    quote::rate,
     store::{Answer, DecisionRow, Entry, MessageRow, Order, OrderKind},
 };
 use alloy_primitives::Address;
@@ -23,7 +24,7 @@ pub(super) struct MessageTold {
     pub(super) message: u64,
     /// `received`, `open` (orders go on), `final`, or `refused` (no answer could be made).
     pub(super) state: String,
-    /// Such as `pacs.008.001.08`; `florin.ask` and so on for what is ordered about requests to pay, which is no message of ISO 20022.
+    /// Such as `pacs.008.001.08`; `florin.ask` and so on for what is ordered about requests to pay and quotes, which is no message of ISO 20022.
     pub(super) name: Option<String>,
     /// Its `MsgId`.
     pub(super) message_id: Option<String>,
@@ -108,6 +109,14 @@ pub(super) struct ReasonTold {
     pub(super) path: Option<String>,
 }
 
+impl ReasonTold {
+    /// Why an order was refused; `None` where it was not.
+    pub(super) fn of(order: &Order) -> Option<Self> {
+        let code = order.code.clone()?;
+        Some(Self { code, text: order.words.clone(), path: order.path.clone() })
+    }
+}
+
 /// An account as a payment names it.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(super) struct PartyTold {
@@ -122,6 +131,54 @@ pub(super) struct PartyTold {
     pub(super) address: Option<Address>,
 }
 
+impl PartyTold {
+    /// A party as the book knows it.
+    pub(super) fn at(book: &Book, address: Address) -> Self {
+        let holder = book.at(address);
+        Self {
+            name: holder.and_then(|holder| holder.name.clone()),
+            number: holder.map(|holder| holder.number.clone()),
+            bic: holder.and_then(|holder| holder.bic.clone()),
+            address: Some(address),
+        }
+    }
+}
+
+/// What an order has to do with a quote.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ExchangeTold {
+    /// What the quote is known by.
+    quote: String,
+    /// Who promised it.
+    provider: PartyTold,
+    /// What the creditor receives, decimal; of an order about the quote itself, what it promises at most.
+    received: Option<String>,
+    /// Code of ISO 4217.
+    currency: Option<String>,
+    /// Units of that currency for one that is sent, fee included, rounded down to 8 digits after the point; of an order about the quote
+    /// itself, without the fee.
+    rate: Option<String>,
+}
+
+impl ExchangeTold {
+    fn new(book: &Book, order: &Order) -> Option<Self> {
+        let exchange = order.details.exchange.as_ref()?;
+        let terms = &exchange.terms.0;
+        let received = u128::try_from(exchange.received).ok()?;
+        let (sold, bought) = (book.token_at(terms.sellToken), book.token_at(terms.buyToken));
+        let sent =
+            if order.kind == OrderKind::Exchange { order.amount? } else { u128::try_from(terms.sellAmount).ok()? };
+        let rate = sold.zip(bought).and_then(|(sold, bought)| rate(sold, bought, (sent, received)));
+        Some(Self {
+            quote: exchange.terms.id(),
+            provider: PartyTold::at(book, terms.provider),
+            received: bought.and_then(|bought| book.decimal(&bought.currency, received)),
+            currency: bought.map(|bought| bought.currency.clone()),
+            rate,
+        })
+    }
+}
+
 /// One order.
 #[derive(Serialize, ToSchema)]
 pub(super) struct OrderTold {
@@ -131,7 +188,8 @@ pub(super) struct OrderTold {
     pub(super) message: u64,
     /// Its place there, from 0.
     pub(super) item: u64,
-    /// `pay`, `item` (of a batch), `return`, `accept` (of a request to pay); about requests, `ask`, `refuse` and `withdraw`.
+    /// `pay`, `item` (of a batch), `return`, `accept` (of a request to pay), `exchange` (by a quote); about requests, `ask`, `refuse` and `withdraw`; about quotes, `quote` and
+    /// `retract`.
     pub(super) kind: &'static str,
     /// `held`, `waiting` (for a checker), `screening`, `review` (by compliance), `passed` (the rest of its batch is waited for), `checked`, `signed`, `settled`, `refused`, `cancelled` or
     /// `same`.
@@ -148,6 +206,9 @@ pub(super) struct OrderTold {
     pub(super) end_to_end_id: Option<String>,
     pub(super) debtor: PartyTold,
     pub(super) creditor: PartyTold,
+    /// Where it takes a quote: `amount` is what is sent, and this what is received. Where it makes or withdraws one, `amount` is what is
+    /// promised at most.
+    pub(super) exchange: Option<ExchangeTold>,
     /// What it is for.
     pub(super) remittance: Vec<String>,
     /// The day before which nothing is paid, where it waits for one.
@@ -161,11 +222,7 @@ pub(super) struct OrderTold {
 impl OrderTold {
     pub(super) fn new(book: &Book, order: &Order) -> Self {
         let details = &order.details;
-        let reason = order.code.as_ref().map(|code| ReasonTold {
-            code: code.clone(),
-            text: order.words.clone(),
-            path: order.path.clone(),
-        });
+        let reason = ReasonTold::of(order);
         let party = |name: &Option<String>, number: &Option<String>, bic: &Option<String>, address| PartyTold {
             name: name.clone(),
             number: number.clone(),
@@ -192,6 +249,7 @@ impl OrderTold {
             end_to_end_id: order.end_to_end.clone(),
             debtor: party(&details.debtor, &details.debtor_account, &details.debtor_agent, from),
             creditor: party(&details.creditor, &details.creditor_account, &details.creditor_agent, order.payee),
+            exchange: ExchangeTold::new(book, order),
             remittance: details.remittance.clone(),
             due: (order.due_ms > 0).then(|| crate::identity::day_text(order.due_ms)),
             block: order.height,
@@ -262,7 +320,7 @@ pub(super) struct EntryTold {
     pub(super) block: u64,
     /// Hash of the transaction on the ledger.
     pub(super) transaction: String,
-    /// `pay`, `item` or `return`; nothing for a movement that no payment made.
+    /// `pay`, `item`, `return`, `exchange`, or `quote` for its provider; nothing for a movement that no payment made.
     pub(super) kind: Option<String>,
 }
 

@@ -180,9 +180,9 @@ async fn release(store: &Store, work: &mut Work, order: &Order) -> Result<(), Ga
     }
 }
 
-/// Whether it is money that goes on: who only asks and answers is asked about nothing.
+/// Whether it is money that goes on: nobody is asked about what only asks and answers. A price is asked about: whoever takes it is paid.
 fn goes_on(order: &NewOrder) -> bool {
-    order.kind.moves_money() && matches!(order.state, State::Held | State::Checked)
+    order.kind.binds_money() && matches!(order.state, State::Held | State::Checked)
 }
 
 /// What is approved with an order: all of its batch's part that waits. Screening is of each item alone.

@@ -157,6 +157,16 @@ impl Screening {
         let details = &order.details;
         let currency = order.currency.as_deref().unwrap_or_default();
         let money = order.amount.and_then(|minor| self.book.decimal(currency, minor));
+        let exchange = details.exchange.as_ref().map(|exchange| {
+            let bought = self.book.token_at(exchange.terms.0.buyToken).map(|token| token.currency.as_str());
+            let received = u128::try_from(exchange.received).ok();
+            json!({
+                "provider": exchange.terms.0.provider,
+                "received": bought.zip(received).and_then(|(currency, minor)| self.book.decimal(currency, minor)),
+                "received_minor": exchange.received.to_string(),
+                "currency": bought,
+            })
+        });
         json!({
             "order": order.number,
             "tenant": order.tenant,
@@ -170,6 +180,7 @@ impl Screening {
             "creditor": party(&details.creditor, &details.creditor_account, &details.creditor_agent, order.payee),
             "purpose": details.purpose,
             "remittance": details.remittance,
+            "exchange": exchange,
         })
     }
 }

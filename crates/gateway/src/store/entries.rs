@@ -29,7 +29,7 @@ impl Side {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EntryDetails {
-    /// `pay`, `item` or `return`; nothing for a movement that no payment made.
+    /// `pay`, `item`, `return`, `exchange`, or `quote` for its provider; nothing for a movement that no payment made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +54,21 @@ pub(crate) struct EntryDetails {
     pub(crate) remittance: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) return_reason: Option<String>,
+    /// Of a leg of an exchange: both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exchange: Option<ExchangeLegs>,
+}
+
+/// The two legs of an exchange: tokens, and minor units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExchangeLegs {
+    pub(crate) sold: Address,
+    /// With the fee.
+    pub(crate) sent: U256,
+    pub(crate) bought: Address,
+    pub(crate) received: U256,
+    pub(crate) fee: U256,
 }
 
 /// One movement on one account.
@@ -76,6 +91,7 @@ pub(crate) struct Entry {
     pub(crate) hash: B256,
     pub(crate) time_ms: u64,
     pub(crate) amount: u128,
+    /// The account at the other end; of a payment across currencies, for debtor and creditor each other, and not the provider.
     pub(crate) counterparty: Address,
     pub(crate) uetr: Option<String>,
     pub(crate) details: EntryDetails,

@@ -14,6 +14,8 @@ pub(crate) enum Subject {
     Notification,
     /// A request to pay has a new state.
     Request,
+    /// A quote has a new state.
+    Quote,
 }
 
 impl Subject {
@@ -22,6 +24,7 @@ impl Subject {
             Self::Payment => "payment",
             Self::Notification => "notification",
             Self::Request => "request",
+            Self::Quote => "quote",
         }
     }
 }
@@ -32,9 +35,9 @@ pub(crate) struct Event {
     pub(crate) number: u64,
     pub(crate) time_ms: u64,
     pub(crate) subject: Subject,
-    /// Number of the order, of the answer, or of the request to pay.
+    /// Number of the order, of the answer, of the request to pay, or of the quote.
     pub(crate) reference: u64,
-    /// What state the order or the request has since then.
+    /// What state it has since then.
     pub(crate) state: String,
 }
 
@@ -45,7 +48,7 @@ impl Event {
             time_ms: row.number()?,
             subject: {
                 let name = row.text()?;
-                let all = [Subject::Payment, Subject::Notification, Subject::Request];
+                let all = [Subject::Payment, Subject::Notification, Subject::Request, Subject::Quote];
                 let found = all.into_iter().find(|one| one.name() == name);
                 found.ok_or_else(|| Failure::Damaged(format!("table events: subject {name:?} is not known")))?
             },

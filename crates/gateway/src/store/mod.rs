@@ -7,6 +7,7 @@ mod entries;
 mod events;
 mod messages;
 mod orders;
+mod quotes;
 mod requests_to_pay;
 mod search;
 mod submissions;
@@ -15,10 +16,11 @@ mod webhooks;
 pub(crate) use answers::{Answer, NewAnswer, Purpose};
 pub(crate) use audit::{AnchorRow, AuditRow};
 pub(crate) use decisions::{Decision, DecisionRow, Stage, Verdict};
-pub(crate) use entries::{Entry, EntryDetails, Side, Turnover};
+pub(crate) use entries::{Entry, EntryDetails, ExchangeLegs, Side, Turnover};
 pub(crate) use events::{Called, Event, Subject};
 pub(crate) use messages::{MESSAGE_FINAL, MESSAGE_OPEN, MESSAGE_REFUSED, MessageRow, OWN_NAMES, ReadAs, Sender};
-pub(crate) use orders::{Details, Kind as OrderKind, NewOrder, Order, Told};
+pub(crate) use orders::{About, Details, Exchange, Kind as OrderKind, NewOrder, Order, Told};
+pub(crate) use quotes::{Quote, QuoteEnd, QuoteSearch, QuoteState};
 pub(crate) use requests_to_pay::{RequestEnd, RequestSearch, RequestToPay, Stand};
 pub(crate) use search::Search;
 pub(crate) use submissions::{Submission, SubmissionState};
@@ -42,6 +44,7 @@ const SCHEMA: Schema = Schema {
         (4, "mass", many_orders),
         (5, "returns", returns),
         (6, "requests", requests),
+        (7, "quotes", quotes),
     ],
     survives_power_cuts: true,
 };
@@ -88,6 +91,16 @@ fn requests(is_sqlite: bool) -> String {
         include_str!("../../migrations/0006_requests_postgres.sql")
     };
     typed(include_str!("../../migrations/0006_requests.sql"), is_sqlite) + triggers
+}
+
+/// Quotes of foreign exchange.
+fn quotes(is_sqlite: bool) -> String {
+    let triggers = if is_sqlite {
+        include_str!("../../migrations/0007_quotes_sqlite.sql")
+    } else {
+        include_str!("../../migrations/0007_quotes_postgres.sql")
+    };
+    typed(include_str!("../../migrations/0007_quotes.sql"), is_sqlite) + triggers
 }
 
 /// The gateway's memory. Clones share it.

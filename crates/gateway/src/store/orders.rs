@@ -1,12 +1,13 @@
-//! Orders: one payment or return each, or one act about a request to pay.
+//! Orders: one payment or return each, or one act about a request to pay or a quote.
 
 use super::{Store, clean, minor, money, perhaps, places, portion};
 use crate::{
     GatewayError,
     order::{Outcome, State},
+    quote::Terms,
     reason::Reason,
 };
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256, U256};
 use florin_history::sql::{Failure, Fields, Kind as SqlKind, Statement, Value, Work, bytes, number, optional, text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,10 +29,27 @@ pub(crate) enum Kind {
     Refuse,
     /// The creditor's withdrawal of one.
     Withdraw,
+    /// A payment across currencies, by a quote.
+    Exchange,
+    /// A quote.
+    Quote,
+    /// Its provider's withdrawal of one.
+    Retract,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [Self::Pay, Self::Item, Self::Return, Self::Accept, Self::Ask, Self::Refuse, Self::Withdraw];
+    const ALL: [Self; 10] = [
+        Self::Pay,
+        Self::Item,
+        Self::Return,
+        Self::Accept,
+        Self::Ask,
+        Self::Refuse,
+        Self::Withdraw,
+        Self::Exchange,
+        Self::Quote,
+        Self::Retract,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -42,6 +60,9 @@ impl Kind {
             Self::Ask => "ask",
             Self::Refuse => "refuse",
             Self::Withdraw => "withdraw",
+            Self::Exchange => "exchange",
+            Self::Quote => "quote",
+            Self::Retract => "retract",
         }
     }
 
@@ -55,9 +76,14 @@ impl Kind {
         names.collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether it moves money. What only asks and answers is no payment.
+    /// Whether it binds money: it moves some, or lets others take some. Who only asks and answers binds nothing.
+    pub(crate) const fn binds_money(self) -> bool {
+        self.moves_money() || matches!(self, Self::Quote)
+    }
+
+    /// Whether it moves money. What only asks, answers and promises is no payment.
     pub(crate) const fn moves_money(self) -> bool {
-        matches!(self, Self::Pay | Self::Item | Self::Return | Self::Accept)
+        matches!(self, Self::Pay | Self::Item | Self::Return | Self::Accept | Self::Exchange)
     }
 }
 
@@ -97,9 +123,42 @@ pub(crate) struct Details {
     /// Code of the refusal of one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refusal: Option<String>,
+    /// The quote that is made, withdrawn or taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exchange: Option<Exchange>,
     /// Everything that is wrong with an order that its message's rules refuse.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) problems: Vec<Told>,
+}
+
+/// A quote as an order makes, withdraws or takes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Exchange {
+    pub(crate) terms: Terms,
+    /// Of the terms, as the ledger knows them.
+    pub(crate) digest: B256,
+    /// What is ordered of the side that the quote fixes, in minor units.
+    pub(crate) ordered: U256,
+    /// What the payee receives, in minor units; what is sent is the order's amount.
+    pub(crate) received: U256,
+}
+
+/// What orders are about beside payments: a request to pay or a quote, by its number here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    Request(u64),
+    Quote(u64),
+}
+
+impl About {
+    /// The column that names it, its number, and what kind of order makes it.
+    const fn parts(self) -> (&'static str, u64, Kind) {
+        match self {
+            Self::Request(number) => ("request", number, Kind::Ask),
+            Self::Quote(number) => ("quote", number, Kind::Quote),
+        }
+    }
 }
 
 /// One thing that is wrong: code, place, words.
@@ -131,7 +190,7 @@ pub(crate) struct Order {
     pub(crate) claim: Option<String>,
     /// Whose key signs.
     pub(crate) signer: Option<Address>,
-    /// Whose payment it is on the ledger; of a return, who gets the money back; of a request to pay, who is asked.
+    /// Whose payment it is on the ledger; of a return, who gets the money back; of a request to pay, who is asked; of a quote, nobody.
     pub(crate) payer: Option<Address>,
     pub(crate) payee: Option<Address>,
     pub(crate) token: Option<Address>,
@@ -152,12 +211,14 @@ pub(crate) struct Order {
     pub(crate) settled_ms: Option<u64>,
     /// The request to pay that it makes, accepts, refuses or withdraws.
     pub(crate) request: Option<u64>,
+    /// The quote that it makes, withdraws or takes.
+    pub(crate) quote: Option<u64>,
 }
 
 /// An order before it has a number.
 pub(crate) type NewOrder = Order;
 
-const COLUMNS: [&str; 30] = [
+const COLUMNS: [&str; 31] = [
     "number",
     "message",
     "item",
@@ -188,6 +249,7 @@ const COLUMNS: [&str; 30] = [
     "height",
     "settled_ms",
     "request",
+    "quote",
 ];
 
 impl Order {
@@ -224,6 +286,7 @@ impl Order {
             height: None,
             settled_ms: None,
             request: None,
+            quote: None,
         }
     }
 
@@ -260,6 +323,7 @@ impl Order {
             optional(self.height, SqlKind::Integer, number),
             optional(self.settled_ms, SqlKind::Integer, number),
             optional(self.request, SqlKind::Integer, number),
+            optional(self.quote, SqlKind::Integer, number),
         ])
     }
 
@@ -306,6 +370,7 @@ impl Order {
             height: row.optional(Fields::number)?,
             settled_ms: row.optional(Fields::number)?,
             request: row.optional(Fields::number)?,
+            quote: row.optional(Fields::number)?,
         })
     }
 
@@ -468,6 +533,43 @@ impl Store {
     ) -> Result<Option<Order>, GatewayError> {
         let rest = "WHERE uetr = $1 AND payer = $2 AND claim IS NOT NULL ORDER BY number LIMIT 1";
         Ok(self.orders(work, rest, vec![clean(uetr), bytes(payer)]).await?.pop())
+    }
+
+    /// The newest of a tenant's orders about one thing, oldest first.
+    pub(crate) async fn orders_about(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        about: About,
+        limit: u64,
+    ) -> Result<Vec<Order>, GatewayError> {
+        let (column, about, _) = about.parts();
+        let rest = format!("WHERE {column} = $1 AND tenant = $2 ORDER BY number DESC LIMIT $3");
+        let mut orders = self.orders(work, &rest, vec![number(about), clean(tenant), number(limit)]).await?;
+        orders.reverse();
+        Ok(orders)
+    }
+
+    /// How many of a tenant's orders of this kind about one thing were refused.
+    pub(crate) async fn refused_about(
+        &self,
+        work: &mut Work,
+        tenant: &str,
+        about: About,
+        kind: Kind,
+    ) -> Result<u64, GatewayError> {
+        let (column, about, _) = about.parts();
+        let sql =
+            format!("SELECT COUNT(*) FROM orders WHERE {column} = $1 AND tenant = $2 AND kind = $3 AND state = $4");
+        let values = vec![number(about), clean(tenant), text(kind.name()), text(State::Refused.name())];
+        self.count(work, &sql, values).await
+    }
+
+    /// The order that made one thing.
+    pub(crate) async fn order_that_made(&self, work: &mut Work, about: About) -> Result<Option<Order>, GatewayError> {
+        let (column, about, kind) = about.parts();
+        let rest = format!("WHERE {column} = $1 AND kind = $2 ORDER BY number DESC LIMIT 1");
+        Ok(self.orders(work, &rest, vec![number(about), text(kind.name())]).await?.pop())
     }
 
     /// Orders that a transaction pays.

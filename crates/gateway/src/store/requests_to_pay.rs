@@ -1,7 +1,7 @@
 //! Requests to pay: what the tenants ask for, and what they are asked for on the ledger.
 
-use super::{Order, OrderKind, Store, clean, minor, money, perhaps};
-use crate::{GatewayError, order::State};
+use super::{Store, clean, minor, money, perhaps};
+use crate::GatewayError;
 use alloy_primitives::{Address, B256};
 use florin_history::sql::{Failure, Fields, Kind, Statement, Value, Work, bytes, number, optional, text};
 use florin_modules::payment::RequestState;
@@ -323,39 +323,6 @@ impl Store {
                     AND orders.kind = 'ask' AND orders.state = 'settled' AND (orders.height IS NULL OR \
                     orders.height <= (SELECT read_to FROM gateway))) ORDER BY number LIMIT $1";
         self.requests_to_pay(work, rest, vec![number(limit)]).await
-    }
-
-    /// The newest of a tenant's orders that make, accept, refuse or withdraw a request, oldest first.
-    pub(crate) async fn orders_about(
-        &self,
-        work: &mut Work,
-        tenant: &str,
-        request: u64,
-        limit: u64,
-    ) -> Result<Vec<Order>, GatewayError> {
-        let rest = "WHERE request = $1 AND tenant = $2 ORDER BY number DESC LIMIT $3";
-        let mut orders = self.orders(work, rest, vec![number(request), clean(tenant), number(limit)]).await?;
-        orders.reverse();
-        Ok(orders)
-    }
-
-    /// How many of a tenant's orders of this kind about a request were refused.
-    pub(crate) async fn refused_about(
-        &self,
-        work: &mut Work,
-        tenant: &str,
-        request: u64,
-        kind: OrderKind,
-    ) -> Result<u64, GatewayError> {
-        let sql = "SELECT COUNT(*) FROM orders WHERE request = $1 AND tenant = $2 AND kind = $3 AND state = $4";
-        let values = vec![number(request), clean(tenant), text(kind.name()), text(State::Refused.name())];
-        self.count(work, sql, values).await
-    }
-
-    /// The order that made a request.
-    pub(crate) async fn order_that_asks(&self, work: &mut Work, request: u64) -> Result<Option<Order>, GatewayError> {
-        let rest = "WHERE request = $1 AND kind = $2 ORDER BY number DESC LIMIT 1";
-        Ok(self.orders(work, rest, vec![number(request), text(OrderKind::Ask.name())]).await?.pop())
     }
 
     async fn requests_to_pay(

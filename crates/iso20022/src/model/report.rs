@@ -121,6 +121,16 @@ mapped! {
         amount: Option<Amount> = money "Amt|AmtDtls/TxAmt/Amt",
         /// `CRDT` or `DBIT`.
         side: Option<String> = text "CdtDbtInd",
+        /// The other leg, where currencies were exchanged.
+        counter_value: Option<Amount> = money "AmtDtls/CntrValAmt/Amt",
+        /// The currency that was sold.
+        exchange_source: Option<String> = text "AmtDtls/CntrValAmt/CcyXchg/SrcCcy",
+        /// The currency that was bought.
+        exchange_target: Option<String> = text "AmtDtls/CntrValAmt/CcyXchg/TrgtCcy",
+        /// The currency of which one unit has the rate for its price.
+        exchange_unit: Option<String> = text "AmtDtls/CntrValAmt/CcyXchg/UnitCcy",
+        /// Rate: a decimal of at most 11 digits.
+        exchange_rate: Option<String> = text "AmtDtls/CntrValAmt/CcyXchg/XchgRate",
         /// Who paid.
         debtor: Option<Principal> = part "RltdPties/Dbtr",
         /// From which account.

@@ -85,9 +85,17 @@ pub struct Cost {
 impl Offer {
     /// Checks the values of a quote in the order that the specification promises.
     pub fn parse(context: &mut Context<'_>, quote: &Quote) -> Result<Self, Failure> {
-        let side = Side::parse(quote.side)?;
-        let rounding = Rounding::parse(quote.rounding)?;
+        let sides = (Side::parse(quote.side)?, Rounding::parse(quote.rounding)?);
         ensure_pair(context, quote.sellToken, quote.buyToken)?;
+        Self::sized(quote, sides)
+    }
+
+    /// The same for whoever has no ledger at hand: whether the currencies are tokens, and different ones, is not asked.
+    pub fn of(quote: &Quote) -> Result<Self, Failure> {
+        Self::sized(quote, (Side::parse(quote.side)?, Rounding::parse(quote.rounding)?))
+    }
+
+    fn sized(quote: &Quote, (side, rounding): (Side, Rounding)) -> Result<Self, Failure> {
         let amounts = [quote.sellAmount, quote.buyAmount, quote.leastAmount, quote.fee].map(u128::try_from);
         let [Ok(sell), Ok(buy), Ok(least), Ok(fee)] = amounts else { return Err(amounts_invalid(quote)) };
         let most = if side == Side::Send { sell } else { buy };

@@ -16,9 +16,11 @@ mod exchange;
 mod opening;
 mod story;
 
-use super::{Network, progress::Progress};
+pub(crate) use opening::DOLLAR;
+
+use super::{Network, gateway, progress::Progress};
 use crate::{failure::Failure, output::Output};
-use alloy_primitives::{B256, FixedBytes};
+use alloy_primitives::{Address, B256, FixedBytes};
 use close::Summary;
 use desk::{Actor, Desk, Money};
 use florin_client::Signer;
@@ -36,6 +38,9 @@ struct Cast {
     chiara: Actor,
     /// New in every day: nobody knows her yet.
     dara: Actor,
+    /// Accounts from which banks pay at the gateway.
+    gateway_b: Address,
+    gateway_c: Address,
 }
 
 impl Cast {
@@ -52,6 +57,8 @@ impl Cast {
             bruno: Actor::of(&customers[1], 2),
             chiara: Actor::of(&customers[2], 3),
             dara,
+            gateway_b: gateway::account_of(&network.people, "bank-b").unwrap_or_default(),
+            gateway_c: gateway::account_of(&network.people, "bank-c").unwrap_or_default(),
         }
     }
 

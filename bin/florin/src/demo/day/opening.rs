@@ -16,9 +16,12 @@ use florin_modules::{
 };
 use florin_types::Currency;
 
-const DOLLAR: &str = "DUSD";
+/// Symbol of the second currency.
+pub(crate) const DOLLAR: &str = "DUSD";
 /// What each bank leaves for clearing, in cents. The rest is its reserve.
 pub(super) const LIQUIDITY: u128 = 100_000_00;
+/// What banks that trade at the gateway have there of the second currency, in cents.
+const AT_GATEWAY: u128 = 250_000_00;
 /// The day's cut-off lies this far ahead; the operator closes earlier.
 const CUT_OFF_MS: u64 = 10 * 60 * 1_000;
 const ANY_OF: u8 = 4;
@@ -37,6 +40,11 @@ pub(super) async fn run(desk: &mut Desk<'_>, cast: &Cast, euro: Address) -> Resu
     desk.moved(&before, &[2_000_000_00, 500_000_00]).await?;
     let text = format!("central-bank issues {} to bank-b and {} to bank-c.", dusd.show(to_b), dusd.show(to_c));
     desk.tell(&[&first, &second], &text)?;
+    for (bank, account) in [("bank-b", cast.gateway_b), ("bank-c", cast.gateway_c)] {
+        let issued = desk.act(&cast.central_bank, dusd.token, mint(account, AT_GATEWAY), "issues").await?;
+        let text = format!("central-bank issues {} to the account of {bank} at the gateway.", dusd.show(AT_GATEWAY));
+        desk.tell(&[&issued], &text)?;
+    }
     let scheme = scheme(desk, cast, deur).await?;
     Ok(Day { deur, dusd, scheme })
 }
