@@ -291,11 +291,14 @@ fn requests() -> impl Strategy<Value = StatusRequests> {
 }
 
 fn report(balances: bool) -> impl Strategy<Value = AccountReport> {
-    let payment = (uetr(), option::of(money()), option::of(party()), option::of(remittance()));
-    let payment = payment.prop_map(|(uetr, amount, debtor, remittance)| EntryTransaction {
+    let payment = (uetr(), option::of(money()), option::of(money()), option::of(party()), option::of(remittance()));
+    let payment = payment.prop_map(|(uetr, amount, counter_value, debtor, remittance)| EntryTransaction {
         uetr: Some(uetr),
         side: amount.map(|_| "CRDT".into()),
         amount,
+        counter_value,
+        exchange_source: counter_value.map(|_| "USD".into()),
+        exchange_rate: counter_value.map(|_| "1.0855".into()),
         debtor: debtor.map(Principal::Party),
         remittance,
         ..EntryTransaction::default()
