@@ -33,8 +33,8 @@ fn story(words: &[String]) -> Result<String, String> {
     };
     let report = run(&scenario).map_err(|violation| format!("seed {seed}: {violation}"))?;
     Ok(format!(
-        "seed {seed}: {} validators, {} of them traitors, {} followers, heartbeat {} ms, {} s, {} events: {} blocks, {} transactions final, \
-         {} of them refused by the ledger, {} not taken",
+        "seed {seed}: {} validators, {} of them traitors, {} followers, heartbeat {} ms, {} s, {} events: {} blocks in {} epochs, {} transactions \
+         final, {} of them refused by the ledger, {} not taken",
         scenario.validators,
         scenario.traitors.len(),
         scenario.followers,
@@ -42,6 +42,7 @@ fn story(words: &[String]) -> Result<String, String> {
         scenario.duration.as_secs(),
         scenario.faults.len(),
         report.height,
+        report.committees.len(),
         report.transactions,
         report.reverted,
         report.refused

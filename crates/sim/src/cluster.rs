@@ -2,7 +2,7 @@
 
 use crate::{
     Scenario,
-    hardware::{Condition, Hardware, Limited},
+    hardware::{Condition, Disordered, Hardware, Limited},
     traitor::{Treason, hand_out_wrong_state, send_garbage},
 };
 use commonware_cryptography::ed25519::PublicKey;
@@ -161,6 +161,8 @@ pub(crate) struct Cluster {
     running: BTreeMap<usize, Running>,
     starting: BTreeMap<usize, Starting>,
     starts: u64,
+    /// How many of a thousand messages come twice, or after the next one.
+    disorder_per_mille: u32,
 }
 
 impl Cluster {
@@ -169,7 +171,7 @@ impl Cluster {
         context: Context,
         genesis: Arc<Genesis>,
         machines: Vec<Machine>,
-        quality: LinkQuality,
+        (quality, disorder_per_mille): (LinkQuality, u32),
     ) -> Self {
         let config = simulated::Config {
             max_size: message_bytes_max(),
@@ -182,8 +184,16 @@ impl Cluster {
         };
         let (network, oracle) = Network::new(context.child("network"), config);
         network.start();
-        let cluster =
-            Self { context, oracle, genesis, machines, running: BTreeMap::new(), starting: BTreeMap::new(), starts: 0 };
+        let cluster = Self {
+            context,
+            oracle,
+            genesis,
+            machines,
+            running: BTreeMap::new(),
+            starting: BTreeMap::new(),
+            starts: 0,
+            disorder_per_mille,
+        };
         cluster.link_all(quality).await;
         cluster
     }
@@ -273,6 +283,8 @@ impl Cluster {
         if self.running.contains_key(&index) || self.starting.contains_key(&index) {
             return;
         }
+        // A part of the life before may have met its fault after that was over.
+        self.machines[index].condition.take_fault();
         self.starts += 1;
         let context = self.context.child("machine").with_attribute("index", index).with_attribute("start", self.starts);
         let treason = self.machines[index].treason.clone();
@@ -373,7 +385,8 @@ impl Cluster {
         let mut channels = channels.into_iter();
         let mut next = || {
             let (sender, receiver) = channels.next().expect("one pair a channel");
-            (Limited::new(sender, machine.condition.clone()), receiver)
+            let (limited, dice) = (Limited::new(sender, machine.condition.clone()), context.child("disorder"));
+            (limited, Disordered::new(receiver, dice, self.disorder_per_mille))
         };
         let transport = network::Transport {
             manager: self.oracle.socket_manager(),
@@ -428,6 +441,14 @@ impl Cluster {
             task.abort();
         }
         self.machines[index].condition.take_fault();
+        self.machines[index].condition.is_taken_away();
+    }
+
+    /// Takes away what is left of processes that died in the midst of a change of their disks. Whoever started them does so again.
+    pub(crate) fn take_dead_away(&mut self) {
+        for index in (0..self.size()).filter(|index| self.machines[*index].condition.is_dead()).collect::<Vec<_>>() {
+            self.kill(index);
+        }
     }
 
     /// Copies the disk of a machine that does not run.

@@ -3,19 +3,19 @@
 //! The runtime has one clock and one disk for all machines, and loses power everywhere at once. What happens to one machine
 //! alone happens here: its clock is wrong, its disk is full or fails now and then.
 
-use commonware_p2p::{LimitedSender, Recipients};
+use commonware_p2p::{LimitedSender, Message, Receiver, Recipients};
 use commonware_parallel::Rayon;
 use commonware_runtime::{
     Blob, BlobVersion, Clock, Error, Handle, IoBufs, IoBufsMut, Metrics, Name, Network, ReadOptions, SinkOf, Spawner,
     Storage, Strategizer, StreamOf, Supervisor, WriteOptions, deterministic, signal::Signal, telemetry::metrics,
 };
-use futures::FutureExt as _;
+use futures::{FutureExt as _, future::Either};
 use parking_lot::Mutex;
-use rand::{TryCryptoRng, TryRng};
+use rand::{RngExt as _, TryCryptoRng, TryRng};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     convert::Infallible,
-    fmt::Display,
+    fmt::{self, Display},
     future::Future,
     io,
     net::SocketAddr,
@@ -28,6 +28,11 @@ use std::{
     },
     time::{Duration, SystemTime},
 };
+
+/// When a dead process sends again, since 1970.
+const NEVER: Duration = Duration::from_secs(1 << 33);
+/// How long a message waits at most for the next one to overtake it.
+const HELD_MAX: Duration = Duration::from_millis(250);
 
 /// What is wrong with a machine beside its process and its links. Shared by all lives of the machine.
 #[derive(Debug, Default)]
@@ -54,6 +59,10 @@ pub(crate) struct Condition {
     told: AtomicBool,
     /// Such operations so far.
     changes: AtomicU64,
+    /// So many of them until the process dies in the midst of one; 0: it does not.
+    dies_after: AtomicU64,
+    /// Whether it died so: nothing of it reaches the disk or the network any more.
+    is_dead: AtomicBool,
     /// Whether the disk failed, or might have, since the machine was started.
     spoilt: AtomicBool,
     /// Whether a task of its node has panicked, which ends the process of a real one.
@@ -68,6 +77,22 @@ impl Condition {
     pub(crate) fn set_disk(&self, fails_each: u64) {
         self.disk_fails_each.store(fails_each, Ordering::Relaxed);
         self.spoilt.fetch_or(fails_each > 0, Ordering::Relaxed);
+    }
+
+    /// The process dies when it changes the disk for the time after so many.
+    pub(crate) fn dies_after(&self, changes: u64) {
+        self.dies_after.store(changes, Ordering::Relaxed);
+    }
+
+    /// Whether its process has died in the midst of a change, and nobody has taken it away.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.is_dead.load(Ordering::Relaxed)
+    }
+
+    /// What was left of its process is gone.
+    pub(crate) fn is_taken_away(&self) {
+        self.dies_after.store(0, Ordering::Relaxed);
+        self.is_dead.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn let_disk_lie(&self) {
@@ -185,8 +210,16 @@ impl Condition {
         self.spoilt.store(self.disk_is_broken(), Ordering::Relaxed);
     }
 
-    /// Whether the disk takes one more change.
-    fn change(&self, place: &str) -> Result<(), Error> {
+    /// Whether the disk takes one more change. Never ends in a process that is dead.
+    async fn change(&self, place: &str) -> Result<(), Error> {
+        let left = self.dies_after.load(Ordering::Relaxed);
+        if left > 0 {
+            self.dies_after.store(left - 1, Ordering::Relaxed);
+            self.is_dead.fetch_or(left == 1, Ordering::Relaxed);
+        }
+        if self.is_dead() {
+            futures::future::pending::<()>().await;
+        }
         let each = self.disk_fails_each.load(Ordering::Relaxed);
         if each == 0 || !self.changes.fetch_add(1, Ordering::Relaxed).is_multiple_of(each) {
             return Ok(());
@@ -323,7 +356,7 @@ impl Clock for Hardware {
 }
 
 /// A sender that says by its machine's own clock when it may send again, as a real one does: the simulated network knows the true time
-/// alone. A machine whose clock is ahead would else try again and again until then, and one whose clock is behind wait for an hour.
+/// alone. One of a dead process sends nothing. A machine whose clock is ahead would else try again and again until then, and one whose clock is behind wait for an hour.
 #[derive(Clone)]
 pub(crate) struct Limited<S> {
     sender: S,
@@ -341,7 +374,76 @@ impl<S: LimitedSender> LimitedSender for Limited<S> {
     type Checked<'a> = S::Checked<'a>;
 
     fn check(&mut self, recipients: Recipients<S::PublicKey>) -> Result<S::Checked<'_>, SystemTime> {
+        if self.condition.is_dead() {
+            return Err(self.condition.own_time(SystemTime::UNIX_EPOCH + NEVER));
+        }
         self.sender.check(recipients).map_err(|again| self.condition.own_time(again))
+    }
+}
+
+/// A receiver to which some messages come twice, and some after the next one.
+pub(crate) struct Disordered<R: Receiver> {
+    receiver: R,
+    context: deterministic::Context,
+    /// How many of a thousand messages.
+    per_mille: u32,
+    /// What comes next.
+    waiting: VecDeque<Message<R::PublicKey>>,
+    /// What the next one overtakes.
+    held: Option<Message<R::PublicKey>>,
+}
+
+impl<R: Receiver> Disordered<R> {
+    pub(crate) fn new(receiver: R, context: deterministic::Context, per_mille: u32) -> Self {
+        Self { receiver, context, per_mille, waiting: VecDeque::new(), held: None }
+    }
+}
+
+impl<R: Receiver> fmt::Debug for Disordered<R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Disordered").field("receiver", &self.receiver).finish_non_exhaustive()
+    }
+}
+
+impl<R: Receiver> Receiver for Disordered<R> {
+    type Error = R::Error;
+    type PublicKey = R::PublicKey;
+
+    /// What is held stays in its place when somebody gives up waiting: no message is lost by that.
+    async fn recv(&mut self) -> Result<Message<R::PublicKey>, R::Error> {
+        if let Some(message) = self.waiting.pop_front() {
+            return Ok(message);
+        }
+        if self.held.is_none() {
+            let message = self.receiver.recv().await?;
+            if self.per_mille == 0 || self.context.random_range(0..1_000) >= self.per_mille {
+                return Ok(message);
+            }
+            if self.context.random() {
+                self.waiting.push_back(message.clone());
+                return Ok(message);
+            }
+            self.held = Some(message);
+        }
+        // Where nothing comes after it, it is late and nothing else.
+        let late = self.context.sleep(HELD_MAX);
+        let next = {
+            let next = self.receiver.recv();
+            futures::pin_mut!(next, late);
+            match futures::future::select(next, late).await {
+                Either::Left((next, _)) => Some(next?),
+                Either::Right(_) => None,
+            }
+        };
+        self.waiting.extend(self.held.take());
+        match next {
+            Some(next) => Ok(next),
+            None => self.waiting.pop_front().map_or_else(|| unreachable!("it was held"), Ok),
+        }
+    }
+
+    fn capacity(&self) -> NonZeroUsize {
+        self.receiver.capacity()
     }
 }
 
@@ -431,23 +533,23 @@ impl Blob for File {
     }
 
     async fn write_at(&self, offset: u64, bufs: impl Into<IoBufs> + Send, options: WriteOptions) -> Result<(), Error> {
-        self.condition.change(&self.place)?;
+        self.condition.change(&self.place).await?;
         let options = if self.condition.lies() { options.without(WriteOptions::SYNC) } else { options };
         self.inner.write_at(offset, bufs, options).await
     }
 
     async fn resize(&self, len: u64) -> Result<(), Error> {
-        self.condition.change(&self.place)?;
+        self.condition.change(&self.place).await?;
         self.inner.resize(len).await
     }
 
     async fn sync(&self) -> Result<(), Error> {
-        self.condition.change(&self.place)?;
+        self.condition.change(&self.place).await?;
         if self.condition.lies() { Ok(()) } else { self.inner.sync().await }
     }
 
     async fn start_sync(&self) -> Handle<()> {
-        match self.condition.change(&self.place) {
+        match self.condition.change(&self.place).await {
             Ok(()) if self.condition.lies() => Handle::ready(Ok(())),
             Ok(()) => self.inner.start_sync().await,
             Err(error) => Handle::ready(Err(error)),

@@ -39,5 +39,5 @@ mod tests;
 pub use check::Violation;
 pub use cluster::LinkQuality;
 pub use plant::Plant;
-pub use scenario::{Fault, Report, Scenario, Seated, run};
+pub use scenario::{Fault, Report, Scenario, Seated, Torn, run};
 pub use traitor::Treason;

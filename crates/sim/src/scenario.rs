@@ -11,7 +11,11 @@ use crate::{
     workload::Workload,
 };
 use alloy_primitives::{B256, Bytes};
-use commonware_runtime::{Clock as _, Supervisor as _, deterministic};
+use commonware_runtime::{
+    Clock as _, Supervisor as _,
+    deterministic::{self, FaultConfig, PartialWriteMode, WriteConfig},
+};
+use commonware_utils::{Probability, probability};
 use florin_consensus::Committee;
 use florin_types::{Genesis, Height, NodeRole, VerifiedTx};
 use std::{
@@ -25,6 +29,8 @@ use std::{
 const BEGIN_S: u64 = 1_750_000_000;
 /// Time in which everything accepted must become final once all is well again.
 const SETTLE: Duration = Duration::from_secs(60);
+/// How long a client waits for a node's answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
 /// How often the workload and the faults are looked at.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -33,14 +39,17 @@ const TICK: Duration = Duration::from_millis(100);
 pub enum Fault {
     /// A machine's process is killed. What it had written stays, as after `kill -9`.
     Kill(usize),
+    /// A machine's process dies in the midst of its so manieth change of the disk from now on, whatever it is doing: nothing of that
+    /// change, and of what would come after it, is on the disk or in the network. A [`Fault::Kill`] has to follow, if it lives that long.
+    DieAt(usize, u64),
     /// It is started again.
     Start(usize),
     /// A machine of [`Scenario::joining`] is started, for the first time or again, and nobody waits for it.
     Join(usize),
     /// These machines are cut off from all others.
     Split(Vec<usize>),
-    /// What the first machine sends does not reach the second any more; the other direction works.
-    OneWay(usize, usize),
+    /// What the first machine sends to the second arrives like this, or not at all; the other direction stays as it is.
+    OneWay(usize, usize, Option<LinkQuality>),
     /// All links become like this, and whole.
     Links(LinkQuality),
     /// A machine's clock is ahead of the true time by so many milliseconds, or behind.
@@ -111,6 +120,10 @@ pub struct Scenario {
     pub duration: Duration,
     /// Links at the start.
     pub links: LinkQuality,
+    /// How many of a thousand messages come twice, or after the next one.
+    pub disorder_per_mille: u32,
+    /// What disks keep of what they have not confirmed when power is lost.
+    pub torn: Torn,
     /// What happens when, in order of time.
     pub faults: Vec<(Duration, Fault)>,
 }
@@ -133,8 +146,27 @@ impl Default for Scenario {
             burst: TICK,
             duration: Duration::from_secs(12),
             links: LinkQuality::default(),
+            disorder_per_mille: 0,
+            torn: Torn::default(),
             faults: Vec::new(),
         }
+    }
+}
+
+/// What a disk keeps of a write that it has not confirmed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Torn {
+    /// How likely each byte is to stay, in percent; 0: nothing of it stays.
+    pub kept_percent: u8,
+    /// Bytes here and there, and not the first ones up to one that is lost.
+    pub scattered: bool,
+}
+
+impl Torn {
+    fn config(self) -> FaultConfig {
+        let kept = Probability::new(u64::from(self.kept_percent), 100).expect("percent of a byte's chance");
+        let mode = if self.scattered { PartialWriteMode::Subset } else { PartialWriteMode::Prefix };
+        FaultConfig::default().write(WriteConfig { failure_rate: probability!(0.0), retention_rate: kept, mode })
     }
 }
 
@@ -251,6 +283,7 @@ pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
         .with_seed(scenario.seed)
         // A part that panics ends its node, which is noticed and named.
         .with_catch_panics(true)
+        .with_storage_fault_config(scenario.torn.config())
         .with_start_time(UNIX_EPOCH + Duration::from_secs(BEGIN_S));
     let mut runner = deterministic::Runner::new(config);
     loop {
@@ -269,18 +302,20 @@ pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
 impl Run {
     /// Runs until the end (`Some`) or until power is lost (`None`).
     async fn until_power_is_lost(&mut self, context: deterministic::Context) -> Result<Option<Report>, Violation> {
+        let network = (self.links, self.scenario.disorder_per_mille);
         let mut cluster =
-            Cluster::new(context.child("cluster"), self.genesis.clone(), self.machines.clone(), self.links).await;
+            Cluster::new(context.child("cluster"), self.genesis.clone(), self.machines.clone(), network).await;
         for index in (0..cluster.size()).filter(|index| !self.absent.contains(index)).collect::<Vec<_>>() {
             self.start(&mut cluster, index).await?;
         }
         while self.elapsed < self.scenario.duration {
-            if self.faults_now(&mut cluster).await? {
+            if self.faults_now(&context, &mut cluster).await? {
                 return Ok(None);
             }
-            self.pay(&cluster).await;
+            self.pay(&context, &cluster).await;
             context.sleep(TICK).await;
             self.elapsed += TICK;
+            cluster.take_dead_away();
             self.supervise(&mut cluster).await?;
             self.watch(&cluster).await?;
             self.judge_evidence(&mut cluster)?;
@@ -292,7 +327,7 @@ impl Run {
     }
 
     /// Does what is due. `true` when power is lost.
-    async fn faults_now(&mut self, cluster: &mut Cluster) -> Result<bool, Violation> {
+    async fn faults_now(&mut self, context: &deterministic::Context, cluster: &mut Cluster) -> Result<bool, Violation> {
         while let Some((at, fault)) = self.scenario.faults.get(self.next_fault).cloned() {
             if at > self.elapsed {
                 break;
@@ -300,13 +335,18 @@ impl Run {
             self.next_fault += 1;
             match fault {
                 Fault::Kill(index) => cluster.kill(index),
+                Fault::DieAt(index, changes) => {
+                    if cluster.node(index).is_some() {
+                        self.machines[index].condition().dies_after(changes);
+                    }
+                }
                 Fault::Start(index) => self.start(cluster, index).await?,
                 Fault::Join(index) => {
                     self.absent.remove(&index);
                     cluster.begin(index).await;
                 }
                 Fault::Split(side) => cluster.split(&side, self.links).await,
-                Fault::OneWay(from, to) => cluster.link(from, to, None).await,
+                Fault::OneWay(from, to, quality) => cluster.link(from, to, quality).await,
                 Fault::Links(quality) => {
                     self.links = quality;
                     cluster.link_all(quality).await;
@@ -342,21 +382,21 @@ impl Run {
                         machines.iter().map(|index| self.machines[*index].public_key()).collect::<Vec<_>>()
                     };
                     let calls = self.workload.proposal(&keys(&joining), &keys(&leaving));
-                    self.submit(cluster, calls).await;
+                    self.submit(context, cluster, calls).await;
                 }
                 Fault::Bond(machines) => {
                     let nodes: Vec<_> =
                         machines.iter().map(|index| (*index, self.machines[*index].public_key())).collect();
                     let calls = self.workload.bonds(&nodes);
-                    self.submit(cluster, calls).await;
+                    self.submit(context, cluster, calls).await;
                 }
                 Fault::Vote => {
                     let calls = self.workload.votes();
-                    self.submit(cluster, calls).await;
+                    self.submit(context, cluster, calls).await;
                 }
                 Fault::Execute => {
                     let calls = self.workload.execution();
-                    self.submit(cluster, calls).await;
+                    self.submit(context, cluster, calls).await;
                 }
                 Fault::StandstillBegins => self.standstill = Some(self.highest()),
                 Fault::StandstillEnds => self.stood_still()?,
@@ -427,7 +467,7 @@ impl Run {
     }
 
     /// Submits the payments that are due, each to the next machine in turn.
-    async fn pay(&mut self, cluster: &Cluster) {
+    async fn pay(&mut self, context: &deterministic::Context, cluster: &Cluster) {
         let burst_ms = self.scenario.burst.as_millis().max(TICK.as_millis()) as u64;
         let elapsed_ms = self.elapsed.as_millis() as u64;
         if !elapsed_ms.is_multiple_of(burst_ms) {
@@ -438,12 +478,12 @@ impl Run {
         let now_ms = BEGIN_S * 1_000 + elapsed_ms;
         for _ in 0..due {
             let tx = self.workload.next(now_ms);
-            self.submit(cluster, vec![tx]).await;
+            self.submit(context, cluster, vec![tx]).await;
         }
     }
 
     /// Clients send these, each to the next machine in turn.
-    async fn submit(&mut self, cluster: &Cluster, txs: Vec<VerifiedTx>) {
+    async fn submit(&mut self, context: &deterministic::Context, cluster: &Cluster, txs: Vec<VerifiedTx>) {
         for tx in txs {
             let hash = tx.hash();
             // Clients try another node when one does not answer; without any, the payment stays with its sender.
@@ -451,7 +491,10 @@ impl Run {
             for offset in 0..cluster.size() {
                 let index = (self.accepted.len() + offset) % cluster.size();
                 let Some(node) = cluster.node(index) else { continue };
-                if node.submit(vec![tx.clone()]).await.iter().all(Result::is_ok) {
+                // A process that dies meanwhile never answers.
+                let (node, asked) = (node.clone(), vec![tx.clone()]);
+                let answer = context.timeout(ANSWER_TIME_MAX, async move { node.submit(asked).await }).await;
+                if answer.is_ok_and(|answer| answer.iter().all(Result::is_ok)) {
                     taken = true;
                     break;
                 }

@@ -3,7 +3,8 @@
 //! A story is a row of acts. Each breaks something, and at its end everything works again: all machines run, all links are
 //! whole. Then blocks must become final within a bound, or the run has failed ([`Fault::MustMove`]).
 
-use crate::{Fault, LinkQuality, Scenario, Treason};
+use crate::{Fault, LinkQuality, Scenario, Torn, Treason};
+use florin_types::epoch_blocks_min;
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha8Rng, seq::SliceRandom as _};
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
@@ -15,6 +16,8 @@ const BROKEN_S_MAX: u64 = 20;
 const CLOCK_MS_MAX: i64 = 150;
 /// Most that a wrong clock differs, in milliseconds.
 const WRONG_CLOCK_MS_MAX: i64 = 3_600_000;
+/// Changes of its disk after which a process dies at the latest.
+const CHANGES_MAX: u64 = 200;
 /// How long leaders wait for work, in milliseconds: as in production, and longer, since blocks are what a simulated hour
 /// costs. Payments come together once in two heartbeats.
 const HEARTBEATS_MS: [u64; 8] = [700, 2_000, 5_000, 5_000, 20_000, 20_000, 20_000, 20_000];
@@ -53,6 +56,8 @@ impl Scenario {
             payments_per_min: PAYMENTS_PER_MIN[dice.random_range(0..PAYMENTS_PER_MIN.len())],
             burst: Duration::from_millis(heartbeat_ms) * 2,
             links,
+            disorder_per_mille: if dice.random_bool(0.5) { 0 } else { dice.random_range(1..=100) },
+            torn: Torn { kept_percent: [0, 50, 90, 99][dice.random_range(0..4)], scattered: dice.random() },
             ..Self::default()
         };
         let mut story = Story { scenario, dice, now: Duration::ZERO, kept: BTreeSet::new() };
@@ -63,6 +68,7 @@ impl Scenario {
         while story.now < duration {
             story.act();
         }
+        story.choose_epochs();
         story.scenario.faults.sort_by_key(|(at, _)| *at);
         Self { duration: story.now, ..story.scenario }
     }
@@ -127,6 +133,14 @@ impl Story {
         }
     }
 
+    /// In some networks the shares of the key are dealt anew, every now and then.
+    fn choose_epochs(&mut self) {
+        if self.dice.random_bool(0.25) {
+            let least = epoch_blocks_min(self.scenario.validators as u64);
+            self.scenario.epoch_blocks = Some(least * self.dice.random_range(1..=4));
+        }
+    }
+
     /// The two halves of a traitor talk to whom they like.
     fn equivocation(&mut self, traitor: usize) -> Treason {
         let (mut first, mut second) = (BTreeSet::new(), BTreeSet::new());
@@ -177,6 +191,10 @@ impl Story {
             self.now = begin;
             for _ in 0..self.dice.random_range(1..=3) {
                 self.wait_broken();
+                if self.dice.random_bool(0.5) {
+                    faults.push((self.now, Fault::DieAt(machine, self.dice.random_range(1..=CHANGES_MAX))));
+                    self.wait_ms(0..=5_000);
+                }
                 faults.push((self.now, Fault::Kill(machine)));
                 if machine >= self.scenario.validators {
                     faults.extend(self.another_disk(machine).map(|fault| (self.now, fault)));
@@ -230,24 +248,29 @@ impl Story {
         self.then(heal);
     }
 
-    fn bad_links(&mut self) {
-        let bad = LinkQuality {
+    fn bad_quality(&mut self) -> LinkQuality {
+        LinkQuality {
             latency: Duration::from_millis(self.dice.random_range(50..=400)),
             jitter: Duration::from_millis(self.dice.random_range(0..=50)),
             lost_per_mille: self.dice.random_range(0..=200),
-        };
+        }
+    }
+
+    fn bad_links(&mut self) {
+        let bad = self.bad_quality();
         self.then(Fault::Links(bad));
         self.wait_broken();
         self.then(Fault::Links(self.scenario.links));
     }
 
-    /// Some hear others that do not hear them.
+    /// Some hear others that do not hear them, or late and not always.
     fn one_way_links(&mut self) {
         let machines = self.scenario.validators + self.scenario.followers;
         for _ in 0..self.dice.random_range(1..=machines) {
             let from = self.dice.random_range(0..machines);
             let to = (from + self.dice.random_range(1..machines)) % machines;
-            self.then(Fault::OneWay(from, to));
+            let quality = self.dice.random_bool(0.5).then(|| self.bad_quality());
+            self.then(Fault::OneWay(from, to, quality));
         }
         self.wait_broken();
         self.then(Fault::Links(self.scenario.links));

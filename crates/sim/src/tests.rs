@@ -230,7 +230,8 @@ fn wrong_clocks_of_one_machine_only_delay() {
 
 #[test]
 fn links_that_work_one_way_only_delay() {
-    let faults = vec![at(10, Fault::OneWay(0, 1)), at(10, Fault::OneWay(1, 2)), at(10, Fault::OneWay(4, 3))];
+    let faults =
+        vec![at(10, Fault::OneWay(0, 1, None)), at(10, Fault::OneWay(1, 2, None)), at(10, Fault::OneWay(4, 3, None))];
     let report = run(&Scenario { seed: 95, faults, ..seconds(8) }).unwrap();
     assert!(report.height >= 8, "{report:?}");
 }
