@@ -29,6 +29,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+/// A century, for who waits for ever.
+const SLEEP_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// When a dead process sends again, since 1970.
 const NEVER: Duration = Duration::from_secs(1 << 33);
 /// How long a message waits at most for the next one to overtake it.
@@ -351,7 +353,9 @@ impl Clock for Hardware {
 
     /// As on a real machine: how long that is, is worked out once, and a clock that is set in the meantime changes nothing.
     fn sleep_until(&self, deadline: SystemTime) -> impl Future<Output = ()> + Send + 'static + use<> {
-        self.inner.sleep(deadline.duration_since(self.current()).unwrap_or_default())
+        let duration = deadline.duration_since(self.current()).unwrap_or_default();
+        // Who waits for ever says the last moment that there is, which a clock that is behind makes later still.
+        self.inner.sleep(duration.min(SLEEP_MAX))
     }
 }
 
