@@ -28,4 +28,4 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER quotes_failed AFTER UPDATE ON orders FOR EACH ROW
-    WHEN (OLD.state <> NEW.state AND NEW.kind = 'quote' AND NEW.state = 'refused') EXECUTE FUNCTION fail_quote();
+    WHEN (OLD.state <> NEW.state AND NEW.kind = 'quote' AND NEW.state IN ('refused', 'cancelled')) EXECUTE FUNCTION fail_quote();

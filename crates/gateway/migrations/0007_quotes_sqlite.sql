@@ -26,6 +26,6 @@ CREATE TRIGGER quotes_moved AFTER UPDATE OF state ON quotes WHEN NEW.state <> OL
     SELECT NEW.taker_tenant, CAST(unixepoch('subsec') * 1000 AS INTEGER), 'quote', NEW.number, NEW.state
     WHERE NEW.taker_tenant <> COALESCE(NEW.provider_tenant, '') AND NEW.state NOT IN ('ordered', 'failed');
 END;
-CREATE TRIGGER quotes_failed AFTER UPDATE OF state ON orders WHEN NEW.kind = 'quote' AND NEW.state = 'refused' BEGIN
+CREATE TRIGGER quotes_failed AFTER UPDATE OF state ON orders WHEN NEW.kind = 'quote' AND NEW.state IN ('refused', 'cancelled') BEGIN
     UPDATE quotes SET state = 'failed' WHERE number = NEW.quote AND state = 'ordered';
 END;

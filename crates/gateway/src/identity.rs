@@ -116,6 +116,15 @@ pub(crate) fn request_id(creditor: Address, reference: B256) -> String {
     Uetr::derive(&["request to pay", &creditor.to_string(), &reference.to_string()]).to_string()
 }
 
+/// Whether a text is a BIC as messages write it (ISO 9362): 4 letters or digits, a country, 2, and perhaps 3 more, in capitals.
+pub(crate) fn is_bic(text: &str) -> bool {
+    let capital = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    matches!(bytes.len(), 8 | 11)
+        && bytes.iter().all(|byte| capital(*byte))
+        && bytes.iter().skip(4).take(2).all(u8::is_ascii_uppercase)
+}
+
 /// The nonce of a quote of its provider: the same for the same call, on every machine and for ever.
 pub(crate) fn quote_nonce(claim: &str) -> B256 {
     digest_of(b"florin.gateway.quote", &[claim])
@@ -303,6 +312,13 @@ mod tests {
         assert_eq!(time_text(1_709_164_800_000 + 3_661_000), "2024-02-29T01:01:01+00:00");
         assert_eq!(time_text(u64::MAX), "9999-12-31T23:59:59+00:00");
         assert_eq!(message_id(&["a"]).len(), 35);
+    }
+
+    #[test]
+    fn a_bic_is_what_messages_take_for_one() {
+        assert!(["DEUTDEFF", "DEUTDEFFXXX", "1A2BDE33", "FLRADEFF123"].into_iter().all(is_bic));
+        let others = ["", "DEUTDEF", "DEUTDEFFX", "deutdeff", "DEUT1EFF", "DEUTDÉFF", "DEUTDEFF XX", "12345678"];
+        assert!(!others.into_iter().any(is_bic));
     }
 
     #[test]

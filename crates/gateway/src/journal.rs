@@ -8,7 +8,7 @@ use crate::{
     GatewayError,
     book::{Book, Holder},
     chain::{Chain, windows},
-    identity::{Uetr, request_id, uetr_prefix, veiled},
+    identity::{Uetr, is_bic, request_id, uetr_prefix, veiled},
     quote::Terms,
     statement::notification,
     store::{
@@ -109,7 +109,7 @@ struct Said {
     remittance: B256,
     /// Number on the ledger of the request that it accepts.
     accepts: Option<u64>,
-    /// Of a payment across currencies: debtor and creditor. The others on its way are providers.
+    /// Of an exchange: debtor and creditor. The others on its way are providers.
     between: Option<[Address; 2]>,
 }
 
@@ -695,11 +695,12 @@ fn exchanged(logs: &[Log], movement: &Movement) -> Option<Said> {
         let bought = (hop.buyToken, hop.provider, hop.payee, hop.received);
         moved == sold || moved == bought
     })?;
-    let text = |bytes: B256| ascii(bytes.as_slice());
+    // It may be told by its LEI, or be any bytes: the ledger does not look.
+    let bank = |bytes: B256| ascii(bytes.as_slice()).filter(|agent| is_bic(agent));
     let paid = crossed(logs, hop.tradeId);
     let details = EntryDetails {
-        debtor_agent: paid.as_ref().and_then(|paid| text(paid.debtorAgent)).filter(|agent| is_bic(agent)),
-        creditor_agent: paid.as_ref().and_then(|paid| text(paid.creditorAgent)).filter(|agent| is_bic(agent)),
+        debtor_agent: paid.as_ref().and_then(|paid| bank(paid.debtorAgent)),
+        creditor_agent: paid.as_ref().and_then(|paid| bank(paid.creditorAgent)),
         exchange: Some(ExchangeLegs {
             sold: hop.sellToken,
             sent: hop.sent,
@@ -715,14 +716,9 @@ fn exchanged(logs: &[Log], movement: &Movement) -> Option<Said> {
         uetr: paid.as_ref().and_then(|paid| Uetr::from_word(paid.uetr)),
         details,
         remittance: paid.as_ref().map(|paid| paid.remittanceHash).unwrap_or_default(),
-        between: paid.map(|paid| [paid.debtor, paid.creditor]),
+        between: Some(paid.map_or([hop.taker, hop.payee], |paid| [paid.debtor, paid.creditor])),
         ..Said::default()
     })
-}
-
-/// An agent may be told by its LEI, which is no BIC.
-fn is_bic(agent: &str) -> bool {
-    matches!(agent.len(), 8 | 11)
 }
 
 fn ordered(event: &IPayment::PaymentOrdered) -> Said {

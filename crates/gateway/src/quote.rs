@@ -5,7 +5,7 @@
 
 use crate::{
     book::{Book, Holder, TokenEntry},
-    identity::{Uetr, quote_id, quote_nonce, time_ms_of},
+    identity::{Uetr, is_bic, quote_id, quote_nonce, time_ms_of},
     reason::Reason,
     request::{Creditor, Wrong, bad, no_decimal, no_expiry},
     request_to_pay::Call,
@@ -103,15 +103,6 @@ impl From<Side> for SideNamed {
         match side {
             Side::Send => Self::Send,
             Side::Receive => Self::Receive,
-        }
-    }
-}
-
-impl From<SideNamed> for Side {
-    fn from(side: SideNamed) -> Self {
-        match side {
-            SideNamed::Send => Self::Send,
-            SideNamed::Receive => Self::Receive,
         }
     }
 }
@@ -350,6 +341,12 @@ impl TakeBody {
         sent.unwrap_or_else(|| Uetr::derive(&[tenant, "exchange", name]))
     }
 
+    /// The same as it is compared: however its UETR was written.
+    pub(crate) fn as_compared(&self) -> Self {
+        let sent = self.uetr.as_deref().and_then(Uetr::parse).map(|uetr| uetr.to_string());
+        Self { uetr: sent.or_else(|| self.uetr.clone()), ..self.clone() }
+    }
+
     /// The order that takes a quote; or the field that is against it, and why.
     pub(crate) fn order(&self, call: &Call<'_>, quote: &Quote, chain_id: u64) -> Result<NewOrder, Wrong> {
         let Call { book, tenant, name, .. } = *call;
@@ -436,8 +433,7 @@ fn own(call: &Call<'_>, account: Address) -> Result<(), Reason> {
 /// The bank of an account, as the call says it, else as the book does: a payment across currencies names both.
 fn bank(path: &'static str, given: &Option<String>, holder: &Holder) -> Result<String, Wrong> {
     let bic = given.as_ref().or(holder.bic.as_ref()).map(|bic| bic.to_uppercase());
-    let is_bic = |bic: &String| matches!(bic.len(), 8 | 11) && bic.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    bic.clone().filter(is_bic).ok_or_else(|| {
+    bic.clone().filter(|bic| is_bic(bic)).ok_or_else(|| {
         let words = "a payment across currencies names the banks of payer and creditor: a BIC of 8 or 11 characters";
         Wrong::of("RC01", path, words, &bic.unwrap_or_default())
     })
@@ -623,6 +619,9 @@ mod tests {
         assert_eq!(path(TakeBody { amount: Some(text("9.99")), ..taking() }), "/amount");
         assert_eq!(path(TakeBody { amount: Some(text("1000.01")), ..taking() }), "/amount");
         assert_eq!(path(TakeBody { payer: text("B"), ..taking() }), "/payer");
+        for no_bic in ["12345678", "BANKD3FF", "BANKDEF", "BÄNKDEFF", "BANKDEFFX"] {
+            assert_eq!(path(TakeBody { payer_bic: Some(text(no_bic)), ..taking() }), "/payer_bic", "{no_bic}");
+        }
         let creditor = |number: &str, bic: Option<&str>| Creditor {
             name: text("X"),
             number: Some(text(number)),

@@ -17,6 +17,8 @@ use florin_types::{Amount, Currency};
 
 /// Characters of a text of remittance information, and how many there are of them.
 const REMITTANCE_CHARS: usize = 140;
+/// Amounts of a message have 18 digits.
+const COUNTER_VALUE_END: u128 = 1_000_000_000_000_000_000;
 /// Digits of a rate (`BaseOneRate`).
 const RATE_DIGITS_MAX: usize = 11;
 
@@ -183,10 +185,11 @@ fn with_exchange(book: &Book, entry: &Entry, told: EntryTransaction) -> EntryTra
     let units = |amount: U256| u128::try_from(amount).unwrap_or(u128::MAX);
     let (other, amount) = if entry.token == legs.sold { (bought, legs.received) } else { (sold, legs.sent) };
     let price = (units(legs.sent.saturating_sub(legs.fee)), units(legs.received));
-    let rate = rate(sold, bought, price).and_then(|rate| short_rate(&rate));
+    let is_told = units(amount) < COUNTER_VALUE_END;
+    let rate = rate(sold, bought, price).and_then(|rate| short_rate(&rate)).filter(|_| is_told);
     let name = |token: &TokenEntry| rate.is_some().then(|| token.currency.clone());
     EntryTransaction {
-        counter_value: currency(other).ok().map(|currency| Amount::new(units(amount), currency)),
+        counter_value: currency(other).ok().filter(|_| is_told).map(|currency| Amount::new(units(amount), currency)),
         exchange_source: name(sold),
         exchange_target: name(bought),
         exchange_unit: name(sold),

@@ -111,7 +111,8 @@ fn made_and_found(url: &str) -> String {
     assert_eq!((&told["direction"], &told["sell"], &told["buy"]), (&json!("incoming"), &json!("EUR"), &json!("USD")));
     assert_eq!((&told["rate"], &told["least"], &told["fee"]), (&json!("1.08555"), &json!("10.00"), &json!("1.50")));
     assert_eq!(told["cost"], json!({ "sent": "1001.50", "received": "1085.55", "rate": "1.08392411" }), "{told}");
-    assert_eq!((&told["provider"]["number"], &told["orders"]), (&json!(IBAN_B), &json!([])), "{told}");
+    assert_eq!((&told["provider"]["bic"], &told["orders"]), (&json!("BNPAFRPPXXX"), &json!([])), "{told}");
+    assert_eq!(told["provider"]["number"], Value::Null, "other tenants' numbers are not told: {told}");
 
     let worse = make(url, "worse", &price("1080.00"));
     let whole = make(url, "whole", &with(&price("1090.00"), "least", Value::Null));
@@ -349,7 +350,7 @@ async fn a_lost_database_makes_and_takes_nothing_twice() {
     let before = ledger.balance("bank-a", None).await;
     let body = with(&price("1085.55"), "expires", json!(&after_now(86_400)[..10]));
     let head = "Content-Type: application/json\r\nIdempotency-Key: one\r\n";
-    let mut quotes = Vec::new();
+    let (mut quotes, mut uetrs) = (Vec::new(), Vec::new());
     for (life, state) in [("first", "open"), ("second", "open"), ("third", "taken")] {
         let mut opened = ledger.gateway(&sqlite(&ledger.at(&format!("{life}.sqlite"))), None, Faults::default()).await;
         let told = opened
@@ -359,20 +360,26 @@ async fn a_lost_database_makes_and_takes_nothing_twice() {
             })
             .await;
         let quote = told["quote"].as_str().unwrap().to_owned();
-        if life == "second" {
+        // Who sends the payment again to a gateway that lost its memory learns that it was made.
+        if life != "first" {
             let take = format!("/v1/quotes/{quote}/take");
             let content = taking("100", "101.50", "108.55").to_string();
-            opened
+            let uetr = opened
                 .until("the payment", |url| {
-                    try_http(url, "POST", &take, KEY_A, head, content.as_bytes())?;
-                    seen(url, KEY_A, &quote, "taken")
+                    let paid = try_http(url, "POST", &take, KEY_A, head, content.as_bytes())?;
+                    seen(url, KEY_A, &quote, "taken")?;
+                    assert!(paid.status < 300, "{life}: {paid:?}");
+                    let paid = paid.json();
+                    (paid["orders"][0]["status"] == "ACSC").then(|| paid["uetr"].clone())
                 })
                 .await;
+            uetrs.push(uetr);
         }
         quotes.push(quote);
         opened.close().await;
     }
     assert_eq!(quotes, [quotes[0].as_str(); 3]);
+    assert_eq!((uetrs.len(), &uetrs[0]), (2, &uetrs[1]));
     assert_eq!(posted(&ledger).await, 1);
     assert_eq!(ledger.balance("bank-a", None).await, before - 10_150);
 
@@ -435,10 +442,25 @@ async fn a_price_above_the_limit_needs_two_people() {
         })
         .await;
     assert_eq!(posted(&ledger).await, 0);
+    // Who made a mistake withdraws it while it waits: it never comes to the ledger, and nobody else ever saw it.
+    let mistake = "Content-Type: application/json\r\nIdempotency-Key: mistake\r\n";
+    let wrong = price("9999.00").to_string();
+    opened
+        .until("the withdrawal", |url| {
+            let made = try_http(url, "POST", "/v1/quotes", KEY_B, mistake, wrong.as_bytes())?.json();
+            let id = made["quote"].as_str()?;
+            let json = "Content-Type: application/json\r\n";
+            try_http(url, "POST", &format!("/v1/quotes/{id}/withdraw"), KEY_B, json, b"{}")?;
+            assert_eq!(get(url, &format!("/v1/quotes/{id}"), KEY_A).status, 404);
+            seen(url, KEY_B, id, "failed")
+        })
+        .await;
     let url = opened.url.clone();
     tokio::task::block_in_place(|| {
         let waiting = get(&url, "/v1/approvals", "a checker's key of bank B").json();
         let order = &waiting["approvals"][0];
+        assert_eq!(waiting["approvals"][1], Value::Null, "{waiting}");
+        assert_eq!((&order["exchange"]["sold"], &order["exchange"]["fee"]), (&json!("1000.00"), &json!("1.50")));
         assert_eq!(
             (&order["amount"], &order["currency"], &order["kind"]),
             (&json!("1085.55"), &json!("USD"), &json!("quote"))
@@ -450,5 +472,6 @@ async fn a_price_above_the_limit_needs_two_people() {
         assert_eq!(approved.status, 200, "{approved:?}");
     });
     opened.until("the quote", |url| seen(url, KEY_A, &quote, "open")).await;
+    assert_eq!(posted(&ledger).await, 1);
     opened.close().await;
 }

@@ -8,16 +8,19 @@ use super::{
     parts::{Asked, Named, header_text, stored},
     payments::{KEY_CHARS_MAX, respond},
     problem::Problem,
+    search_turn,
     told::{DecidedTold, PartyTold, PaymentTold, ReasonTold, decided},
 };
 use crate::{
     GatewayError,
     access::Caller,
     book::TokenEntry,
+    chain::{Key, Standing},
     gateway::{Shared, now_ms},
     identity::time_text,
+    order::State as OrderState,
     quote::{QuoteBody, SideNamed, TakeBody, is_late, minor, provider, rate, retraction},
-    store::{About, OrderKind, Quote, QuoteSearch, QuoteState},
+    store::{About, NewOrder, OrderKind, Quote, QuoteSearch, QuoteState},
 };
 use alloy_primitives::U256;
 use axum::{
@@ -36,7 +39,7 @@ use utoipa::{IntoParams, ToSchema};
 const INVALID: &str = "quote.invalid";
 /// Quotes of one page.
 const PAGE_MAX: usize = 100;
-/// The newest open quotes of two currencies among which the best are looked for.
+/// Open quotes that fit an amount, of those that live longest, among which the best are looked for.
 const COMPARED_MAX: u64 = 1_000;
 /// Orders that are told of one quote.
 const ORDERS_MAX: u64 = 20;
@@ -59,7 +62,7 @@ pub(super) struct QuoteTold {
     quote: String,
     /// `outgoing` (the tenant promises) or `incoming` (it may take it).
     direction: &'static str,
-    /// `ordered` (not on the ledger yet), `failed` (it never will be: `reason` says why), `open`, `late` (it expired and was not taken), `taken`, `withdrawn` or `revoked` (with all others
+    /// `ordered` (not on the ledger yet), `failed` (it never will be: `reason` says why, and nothing where it was withdrawn before), `open`, `late` (it expired and was not taken), `taken`, `withdrawn` or `revoked` (with all others
     /// of its provider).
     state: &'static str,
     /// Why it failed.
@@ -92,7 +95,7 @@ pub(super) struct QuoteTold {
     made: String,
     /// When it was taken, withdrawn or revoked.
     ended: Option<String>,
-    /// UETR of the payment that took it.
+    /// UETR of the payment that took it, for those on whose accounts it moved something.
     uetr: Option<String>,
     /// What this tenant ordered about it, to make, to take, to withdraw: the newest 20, oldest first. Where one quote is asked for, and
     /// not in lists and events.
@@ -195,12 +198,13 @@ pub(super) async fn quotes(
     axum::Extension(caller): axum::Extension<Caller>,
     Asked(filters): Asked<Filters>,
 ) -> Answered {
-    let (search, wanted) = search(&api, &caller, &filters)?;
+    let search = search(&api, &caller, &filters)?;
+    let _turn = search_turn(&api).await?;
     let mut work = api.shared.store.read().await?;
     let (mut quotes, mut next) = (Vec::new(), None);
-    if let Some((side, amount)) = wanted {
+    if let Some((_, amount)) = search.fits {
         let found = api.shared.store.search_quotes(&mut work, &search, COMPARED_MAX).await?;
-        for (quote, cost) in best(found, side, amount) {
+        for (quote, cost) in best(found, amount) {
             let told = told(&api.shared, &mut work, &caller.tenant, quote.clone()).await?;
             quotes.push(QuoteTold { cost: Some(cost_told(&api.shared, &quote, cost)), ..told });
         }
@@ -268,7 +272,7 @@ pub(super) async fn take_quote(
     }
     let name = name_of_payment(key, asked.uetr.as_deref().and_then(crate::Uetr::parse))?;
     let uetr = asked.uetr_under(&caller.tenant, &name);
-    let digest = digest_of(&("take", &id, &asked));
+    let digest = digest_of(&("take", &id, &asked.as_compared()));
     let ordering = Ordering { api: &api, caller: &caller, name: &name, asked: digest, now_ms: now_ms() };
     let taken = match ordering.known().await? {
         Some(message) => (message, true),
@@ -277,9 +281,8 @@ pub(super) async fn take_quote(
             let order = asked.order(&ordering.call(), &found, api.shared.chain.chain_id);
             let order = order.map_err(|wrong| invalid(INVALID, &[wrong]))?;
             let is_open = found.state == QuoteState::Open && !is_late(&found, ordering.now_ms);
-            // Taken by this very payment, in an earlier life of this gateway: the ledger says so again.
-            let is_own = found.uetr.is_some() && found.uetr == order.uetr;
-            if !is_open && !is_own {
+            // It may have been taken by this very payment, in an earlier life of this gateway: then the ledger says so again.
+            if !is_open && !is_on_ledger(&api, &order).await? {
                 return Err(over(&found, ordering.now_ms));
             }
             ordering.take(order, None).await?
@@ -309,22 +312,46 @@ pub(super) async fn withdraw_quote(
     let asked = digest_of(&("retract", &id));
     let ordering = Ordering { api: &api, caller: &caller, name: &name, asked, now_ms: now_ms() };
     let message = match ordering.known().await? {
-        Some(message) => message,
+        Some(message) => Some(message),
         None => {
             let order = retraction(&ordering.call(), &found, api.shared.chain.chain_id).map_err(|reason| {
                 let next = "look at `direction`: who promises withdraws";
                 Problem::new(StatusCode::FORBIDDEN, "quote.party", format!("{}: {}", reason.code, reason.words), next)
             })?;
-            if found.state != QuoteState::Open {
-                return Err(over(&found, ordering.now_ms));
+            match found.state {
+                QuoteState::Open => Some(ordering.take(order, None).await?.0),
+                // It waits for a person, for screening or for its signature: then it never comes to the ledger.
+                QuoteState::Ordered if cancel(&api, &found).await? => None,
+                _ => return Err(over(&found, ordering.now_ms)),
             }
-            ordering.take(order, None).await?.0
         }
     };
-    wait_for(&api, &caller, message, &headers).await?;
+    if let Some(message) = message {
+        wait_for(&api, &caller, message, &headers).await?;
+    }
     let mut work = api.shared.store.read().await?;
     let found = find_quote(&api, &mut work, &caller, &id).await?;
     Ok(Json(told_of(&api, &mut work, &caller.tenant, found).await?).into_response())
+}
+
+/// Whether the ledger is proven to know the payment that an order is.
+async fn is_on_ledger(api: &Api, order: &NewOrder) -> Result<bool, Problem> {
+    let key = Key::of(order).ok_or_else(Problem::fault)?;
+    let standing = api.shared.chain.proven_standing(&key).await.map_err(GatewayError::from)?;
+    Ok(standing == Standing::Known)
+}
+
+/// Withdraws a quote that is not signed yet. `false` where somebody was first.
+async fn cancel(api: &Api, quote: &Quote) -> Result<bool, Problem> {
+    let store = &api.shared.store;
+    let mut work = store.write().await?;
+    let order = store.order_that_made(&mut work, About::Quote(quote.number)).await?;
+    let Some(order) = order.filter(|order| order.state.can_be_cancelled()) else { return Ok(false) };
+    if !store.move_orders(&mut work, &[order.number], (order.state, OrderState::Cancelled), None).await? {
+        return Ok(false);
+    }
+    store.commit(work, "withdrawn").await?;
+    Ok(true)
 }
 
 fn over(quote: &Quote, now_ms: u64) -> Problem {
@@ -333,8 +360,8 @@ fn over(quote: &Quote, now_ms: u64) -> Problem {
     Problem::new(StatusCode::CONFLICT, "quote.over", detail, next)
 }
 
-/// What the filters mean; side and amount in minor units where an amount is asked about.
-fn search(api: &Api, caller: &Caller, filters: &Filters) -> Result<(QuoteSearch, Option<(Side, u128)>), Problem> {
+/// What the filters mean.
+fn search(api: &Api, caller: &Caller, filters: &Filters) -> Result<QuoteSearch, Problem> {
     let provides = match filters.direction.as_deref() {
         None => None,
         Some("outgoing") => Some(true),
@@ -370,11 +397,12 @@ fn search(api: &Api, caller: &Caller, filters: &Filters) -> Result<(QuoteSearch,
         late,
         sell: address(sell),
         buy: address(buy),
+        fits: None,
         before,
     };
     let Some(amount) = &filters.amount else {
         let alone = filters.side.is_some();
-        return if alone { Err(Problem::parameter("side", "there beside `amount`")) } else { Ok((search, None)) };
+        return if alone { Err(Problem::parameter("side", "there beside `amount`")) } else { Ok(search) };
     };
     let others = [&filters.direction, &filters.state].iter().any(|filter| filter.is_some()) || before.is_some();
     let needed = "a decimal amount, beside `side` (send or receive), `sell` and `buy`, and nothing else";
@@ -387,14 +415,13 @@ fn search(api: &Api, caller: &Caller, filters: &Filters) -> Result<(QuoteSearch,
     };
     let amount = minor(token, "", amount).map_err(|_| wrong())?;
     let (state, late) = open;
-    Ok((QuoteSearch { provides: Some(false), state, late, ..search }, Some((side, amount))))
+    Ok(QuoteSearch { provides: Some(false), state, late, fits: Some((side, amount)), ..search })
 }
 
 /// Quotes that may be taken for an amount, the best rate first, with what that costs; the older one first of two that are as good.
-fn best(found: Vec<Quote>, side: Side, amount: u128) -> Vec<(Quote, Cost)> {
+fn best(found: Vec<Quote>, amount: u128) -> Vec<(Quote, Cost)> {
     let costs = found.into_iter().rev().filter_map(|quote| {
-        let fits = quote.terms.offer().is_some_and(|offer| offer.side == side);
-        let cost = quote.terms.cost(U256::from(amount)).ok().filter(|_| fits)?;
+        let cost = quote.terms.cost(U256::from(amount)).ok()?;
         Some((quote, cost))
     });
     let mut costs: Vec<(Quote, Cost)> = costs.collect();
@@ -439,12 +466,19 @@ pub(super) async fn told(
     let cost = quote.terms.cost(U256::MAX).ok().map(|cost| cost_told(shared, &quote, cost));
     let price = sell.zip(buy).zip(offer);
     let provides = quote.provider_tenant.as_deref() == Some(tenant);
+    // Whose payment it was is the business of those who have to do with it.
+    let uetr = match quote.uetr.as_deref() {
+        Some(uetr) if provides || !shared.store.entries_under(work, tenant, uetr).await?.is_empty() => {
+            Some(uetr.to_owned())
+        }
+        _ => None,
+    };
     Ok(QuoteTold {
         state: state_of(&quote, now_ms()),
         direction: if provides { "outgoing" } else { "incoming" },
         reason: reason.as_ref().and_then(ReasonTold::of),
-        provider: PartyTold::at(book, terms.provider),
-        taker: quote.terms.taker().map(|taker| PartyTold::at(book, taker)),
+        provider: PartyTold::seen_by(book, tenant, terms.provider),
+        taker: quote.terms.taker().map(|taker| PartyTold::seen_by(book, tenant, taker)),
         sell: sell.map(|token| token.currency.clone()),
         sell_amount: offer.and_then(|offer| decimal(sell, offer.sell)),
         buy: buy.map(|token| token.currency.clone()),
@@ -457,7 +491,7 @@ pub(super) async fn told(
         cost,
         made: time_text(quote.made_ms),
         ended: quote.ended_ms.map(time_text),
-        uetr: quote.uetr,
+        uetr,
         quote: quote.id,
         orders: None,
     })

@@ -120,7 +120,7 @@ impl ReasonTold {
 /// An account as a payment names it.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(super) struct PartyTold {
-    /// Name, as the message said it.
+    /// Name, as the message or the book says it.
     pub(super) name: Option<String>,
     /// Account number.
     pub(super) number: Option<String>,
@@ -142,6 +142,15 @@ impl PartyTold {
             address: Some(address),
         }
     }
+
+    /// The same for a tenant: of accounts that are not its own, what participants know.
+    pub(super) fn seen_by(book: &Book, tenant: &str, address: Address) -> Self {
+        match book.at(address) {
+            Some(holder) if holder.tenant.as_deref() == Some(tenant) => Self::at(book, address),
+            Some(holder) if holder.bic.is_some() => Self { number: None, ..Self::at(book, address) },
+            _ => Self { address: Some(address), ..Self::default() },
+        }
+    }
 }
 
 /// What an order has to do with a quote.
@@ -155,6 +164,14 @@ pub(super) struct ExchangeTold {
     received: Option<String>,
     /// Code of ISO 4217.
     currency: Option<String>,
+    /// What is sold for it, decimal: with the fee where it is taken, without where it is made or withdrawn.
+    sold: Option<String>,
+    /// Code of ISO 4217.
+    sold_currency: Option<String>,
+    /// What comes on top of what is sold.
+    fee: Option<String>,
+    /// From when on the quote is taken no more.
+    expires: String,
     /// Units of that currency for one that is sent, fee included, rounded down to 8 digits after the point; of an order about the quote
     /// itself, without the fee.
     rate: Option<String>,
@@ -171,7 +188,11 @@ impl ExchangeTold {
         let rate = sold.zip(bought).and_then(|(sold, bought)| rate(sold, bought, (sent, received)));
         Some(Self {
             quote: exchange.terms.id(),
-            provider: PartyTold::at(book, terms.provider),
+            provider: PartyTold::seen_by(book, &order.tenant, terms.provider),
+            sold: sold.and_then(|sold| book.decimal(&sold.currency, sent)),
+            sold_currency: sold.map(|sold| sold.currency.clone()),
+            fee: sold.and_then(|sold| book.decimal(&sold.currency, u128::try_from(terms.fee).ok()?)),
+            expires: time_text(terms.expiresAtMs),
             received: bought.and_then(|bought| book.decimal(&bought.currency, received)),
             currency: bought.map(|bought| bought.currency.clone()),
             rate,

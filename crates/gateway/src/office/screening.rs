@@ -16,7 +16,7 @@ use crate::{
     order::{Outcome, State},
     outbox::is_text,
     reason::Reason,
-    store::{Decision, Order, Stage, Store, Verdict},
+    store::{Decision, Order, OrderKind, Stage, Store, Verdict},
 };
 use florin_client::{ClientError, Endpoint, Roots, RpcConfig};
 use florin_iso20022::status_reason;
@@ -160,11 +160,17 @@ impl Screening {
         let exchange = details.exchange.as_ref().map(|exchange| {
             let bought = self.book.token_at(exchange.terms.0.buyToken).map(|token| token.currency.as_str());
             let received = u128::try_from(exchange.received).ok();
+            let sold = self.book.token_at(exchange.terms.0.sellToken).map(|token| token.currency.as_str());
+            let sent = order.amount.filter(|_| order.kind == OrderKind::Exchange);
+            let sent = sent.or_else(|| u128::try_from(exchange.terms.0.sellAmount).ok());
             json!({
                 "provider": exchange.terms.0.provider,
                 "received": bought.zip(received).and_then(|(currency, minor)| self.book.decimal(currency, minor)),
                 "received_minor": exchange.received.to_string(),
                 "currency": bought,
+                "sold": sold.zip(sent).and_then(|(currency, minor)| self.book.decimal(currency, minor)),
+                "sold_minor": sent.map(|minor| minor.to_string()),
+                "sold_currency": sold,
             })
         });
         json!({

@@ -1,9 +1,10 @@
 //! Quotes of foreign exchange: what the tenants promise, and what is promised to them on the ledger.
 
-use super::{Store, clean, perhaps};
+use super::{Store, clean, money, perhaps};
 use crate::{GatewayError, quote::Terms};
 use alloy_primitives::{Address, B256};
-use florin_history::sql::{Failure, Fields, Kind, Statement, Value, Work, bytes, number, optional, text};
+use florin_history::sql::{Failure, Fields, Kind, Statement, Value, Work, amount, bytes, number, optional, text};
+use florin_modules::fx::Side;
 
 /// Where a quote stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,11 +83,21 @@ pub(crate) struct QuoteSearch {
     pub(crate) late: Option<(bool, u64)>,
     pub(crate) sell: Option<Address>,
     pub(crate) buy: Option<Address>,
+    /// Only what may be taken for this amount, in minor units, of the side that is left to the taker.
+    pub(crate) fits: Option<(Side, u128)>,
     /// Only what has a smaller number.
     pub(crate) before: Option<u64>,
 }
 
-const COLUMNS: [&str; 17] = [
+/// Whose quotes are looked at: an index has each in its order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Own,
+    ForAll,
+    ForTenant,
+}
+
+const COLUMNS: [&str; 18] = [
     "number",
     "id",
     "terms",
@@ -103,8 +114,9 @@ const COLUMNS: [&str; 17] = [
     "sell_token",
     "buy_token",
     "side",
+    "least",
+    "most",
     "expires_ms",
-    "epoch",
 ];
 /// Those that are read.
 const READ: usize = 9;
@@ -152,8 +164,9 @@ impl Quote {
             bytes(terms.sellToken),
             bytes(terms.buyToken),
             number(terms.side.into()),
+            amount(terms.leastAmount),
+            amount(if terms.side == Side::Send as u8 { terms.sellAmount } else { terms.buyAmount }),
             number(terms.expiresAtMs),
-            number(terms.epoch),
         ]
     }
 
@@ -207,9 +220,11 @@ impl Store {
         query.bind(text(end.state.name())).push(", uetr = ").bind(perhaps(end.uetr.as_deref()));
         query.push(", ended_ms = ").bind(number(end.ended_ms));
         query.push(" WHERE state = 'open' AND provider = ").bind(bytes(end.provider));
-        if let Some(nonce) = end.nonce {
-            query.push(" AND nonce = ").bind(bytes(nonce));
-        }
+        match end.nonce {
+            Some(nonce) => query.push(" AND nonce = ").bind(bytes(nonce)),
+            // What is late was over before.
+            None => query.push(" AND expires_ms > ").bind(number(end.ended_ms)),
+        };
         self.run(work, &query.sql, query.values).await.map(drop)
     }
 
@@ -242,16 +257,23 @@ impl Store {
         search: &QuoteSearch,
         limit: u64,
     ) -> Result<Vec<Quote>, GatewayError> {
-        let sides = search.provides.map_or_else(|| vec![true, false], |provides| vec![provides]);
+        let whose: &[Whose] = match search.provides {
+            None => &[Whose::Own, Whose::ForAll, Whose::ForTenant],
+            Some(true) => &[Whose::Own],
+            Some(false) => &[Whose::ForAll, Whose::ForTenant],
+        };
         let mut found = Vec::new();
-        // One side after the other: an index has each in its order.
-        for provides in sides {
+        for whose in whose {
             let mut query = Statement::new("WHERE ");
-            if provides {
-                query.push("provider_tenant = ").bind(clean(&search.tenant));
-            } else {
-                query.push("state NOT IN ('ordered', 'failed') AND (taker IS NULL OR taker_tenant = ");
-                query.bind(clean(&search.tenant)).push(") AND (provider_tenant IS NULL OR provider_tenant <> ");
+            match whose {
+                Whose::Own => drop(query.push("provider_tenant = ").bind(clean(&search.tenant))),
+                Whose::ForAll => drop(query.push("taker IS NULL")),
+                Whose::ForTenant => drop(query.push("taker_tenant = ").bind(clean(&search.tenant))),
+            }
+            if *whose != Whose::Own {
+                query.push(
+                    " AND state NOT IN ('ordered', 'failed') AND (provider_tenant IS NULL OR provider_tenant <> ",
+                );
                 query.bind(clean(&search.tenant)).push(")");
             }
             if let Some(state) = search.state {
@@ -265,10 +287,16 @@ impl Store {
                     query.push(" AND ").push(column).push(" = ").bind(bytes(token));
                 }
             }
+            if let Some((side, minor)) = search.fits {
+                query.push(" AND side = ").bind(number(side as u64));
+                query.push(" AND least <= ").bind(money(minor)).push(" AND most >= ").bind(money(minor));
+            }
             if let Some(before) = search.before {
                 query.push(" AND number < ").bind(number(before));
             }
-            query.push(" ORDER BY number DESC LIMIT ").bind(number(limit));
+            // What fits an amount is compared by its rate: the index of what is open leads to what is not late.
+            let order = if search.fits.is_some() { "expires_ms DESC" } else { "number DESC" };
+            query.push(&format!(" ORDER BY {order} LIMIT ")).bind(number(limit));
             found.extend(self.quotes(work, &query.sql, query.values).await?);
         }
         found.sort_by_key(|quote| std::cmp::Reverse(quote.number));
