@@ -1,9 +1,10 @@
 //! What logs say became of orders: bad logs first.
 
 use crate::{
-    chain::{Key, outcomes, windows},
+    chain::{Key, windows},
     identity::Uetr,
     order::{Outcome, State},
+    outcomes::outcomes,
     store::{Order, OrderKind},
 };
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, Log, U256};

@@ -37,6 +37,7 @@ mod journal;
 mod office;
 mod order;
 mod outbox;
+mod outcomes;
 mod plan;
 #[cfg(test)]
 mod plan_tests;

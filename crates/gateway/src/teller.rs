@@ -4,11 +4,9 @@
 
 use crate::{
     GatewayError,
-    chain::{
-        Chain, Key, Standing, of_acceptance, of_answer, of_exchanged, of_paid, of_request, of_return, outcomes,
-        quantity, registration,
-    },
+    chain::{Chain, Key, Standing, quantity, registration},
     order::{Outcome, State},
+    outcomes::{of_acceptance, of_answer, of_exchanged, of_paid, of_request, of_return, outcomes},
     reason::Reason,
     store::{Order, OrderKind, Store, Submission, SubmissionState},
 };
