@@ -49,19 +49,36 @@ impl Cursor {
 
     /// Takes a cursor of this search, whose rows are sorted by a key or not, from untrusted text.
     pub(crate) fn decode(text: &str, search: SearchId, has_key: bool) -> Result<Self, Failure> {
-        if text.len() > 2 * (FIXED_BYTES + TEXT_BYTES_MAX) {
+        let (id, cursor) = Self::read(text).ok_or(Failure::Cursor)?;
+        if id != search || cursor.key.is_some() != has_key {
             return Err(Failure::Cursor);
         }
-        let bytes = hex::decode(text).map_err(|_| Failure::Cursor)?;
-        let (fixed, key) = bytes.split_first_chunk::<FIXED_BYTES>().ok_or(Failure::Cursor)?;
-        let (version, rest) = fixed.split_first().ok_or(Failure::Cursor)?;
-        let (id, place) = rest.split_at(SEARCH_BYTES);
-        let place = place.try_into().map(i64::from_be_bytes).map_err(|_| Failure::Cursor)?;
-        if *version != VERSION || id != search.0 || place < 0 || key.is_empty() == has_key {
-            return Err(Failure::Cursor);
-        }
-        Ok(Self { place: Place::from_sql(place), key: has_key.then(|| key.to_vec()) })
+        Ok(cursor)
     }
+
+    /// A cursor, and the search that it is of.
+    fn read(text: &str) -> Option<(SearchId, Self)> {
+        if text.len() > 2 * (FIXED_BYTES + TEXT_BYTES_MAX) {
+            return None;
+        }
+        let bytes = hex::decode(text).ok()?;
+        let (fixed, key) = bytes.split_first_chunk::<FIXED_BYTES>()?;
+        let (version, rest) = fixed.split_first()?;
+        let (id, place) = rest.split_first_chunk::<SEARCH_BYTES>()?;
+        let place = place.try_into().map(i64::from_be_bytes).ok()?;
+        if *version != VERSION || place < 0 {
+            return None;
+        }
+        let key = (!key.is_empty()).then(|| key.to_vec());
+        let (search, cursor) = (SearchId(*id), Self { place: Place::from_sql(place), key });
+        // Hexadecimal has capitals and `0x`, too; a cursor has neither.
+        (cursor.encode(search) == text).then_some((search, cursor))
+    }
+}
+
+/// Reads a cursor of whatever search, from untrusted text, and writes it again; `None` where it is none.
+pub fn decode_cursor(text: &str) -> Option<String> {
+    Cursor::read(text).map(|(search, cursor)| cursor.encode(search))
 }
 
 /// What rows are sorted by as a cursor keeps it.

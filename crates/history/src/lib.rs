@@ -30,6 +30,7 @@ mod search;
 mod tests;
 mod write;
 
+pub use cursor::decode_cursor;
 pub use decode::{
     DecodeError, HistoryBlock, NameChange, PaymentEvent, PaymentStep, Rows, TEXT_BYTES_MAX, decode, genesis_names,
 };

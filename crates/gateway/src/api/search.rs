@@ -154,11 +154,23 @@ fn cursor(number: u64, mark: [u8; CURSOR_MARK_BYTES]) -> String {
 }
 
 fn number_of(cursor: &str, mark: [u8; CURSOR_MARK_BYTES]) -> Option<u64> {
+    read_cursor(cursor).filter(|(_, of)| *of == mark).map(|(number, _)| number)
+}
+
+/// Where the page before ended, and the search that it was of.
+fn read_cursor(text: &str) -> Option<(u64, [u8; CURSOR_MARK_BYTES])> {
     let mut bytes = [0u8; 8 + CURSOR_MARK_BYTES];
-    hex::decode_to_slice(cursor, &mut bytes).ok()?;
-    let (number, of) = bytes.split_at(8);
-    let number = u64::from_be_bytes(number.try_into().ok()?);
-    (of == mark && i64::try_from(number).is_ok()).then_some(number)
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    let (number, mark) = bytes.split_first_chunk::<8>()?;
+    let (number, mark) = (u64::from_be_bytes(*number), mark.try_into().ok()?);
+    i64::try_from(number).ok()?;
+    // Hexadecimal has capitals and `0x`, too; a cursor has neither.
+    (cursor(number, mark) == text).then_some((number, mark))
+}
+
+/// Reads a cursor of whatever search, and writes it again; `None` where it is none.
+pub fn decode_cursor(text: &str) -> Option<String> {
+    read_cursor(text).map(|(number, mark)| cursor(number, mark))
 }
 
 /// What the filters mean. Nothing where they name somebody whom nobody knows: then nothing is found.
@@ -316,7 +328,10 @@ mod tests {
         // The cursor and the size of a page are no part of the search.
         let later = Filters { cursor: Some(text.clone()), limit: Some(3), ..filters("held") };
         assert_eq!(mark(&later, "a"), own);
-        for wrong in ["", "7", "zz", &text[2..], &format!("{text}00"), "ffffffffffffffff0000000000000000"] {
+        let capitals = text.to_uppercase();
+        assert_ne!(capitals, text);
+        let others = [&text[2..], &format!("{text}00"), &format!("0x{text}"), &capitals];
+        for wrong in ["", "7", "zz", "ffffffffffffffff0000000000000000"].into_iter().chain(others) {
             assert_eq!(number_of(wrong, own), None, "{wrong}");
         }
         assert_eq!(number_of(&cursor(u64::MAX, own), own), None, "a number that no row has");

@@ -345,10 +345,15 @@ async fn cursors_end_and_refuse_what_they_are_not(store: &Store) {
     let keyed = PaymentSearch { token, amount: Some(U256::ZERO..=U256::MAX), ..Default::default() };
     let keyed_cursor = history.payments(&keyed, &ask(3)).await.unwrap().next.unwrap();
     let negative = format!("{}{}", &cursor[..18], "ff".repeat(8));
+    // Written in another way, it is another text, and none that was given.
+    let capitals = cursor.to_uppercase();
+    assert_ne!(capitals, cursor);
     let bad = [
         "",
         "zz",
         "00",
+        &capitals,
+        &format!("0x{cursor}"),
         &cursor[2..],
         &format!("{cursor}00"),
         &keyed_cursor,
