@@ -50,14 +50,14 @@ mod store;
 mod teller;
 mod webhook;
 
-pub use api::{openapi_json, postman_json};
+pub use api::{decode_body, decode_cursor, message_of_payment, openapi_json, postman_json};
 #[doc(hidden)]
 pub use batch::message_of_lines;
 pub use error::GatewayError;
 pub use faults::Faults;
 pub use gateway::{Controls, Gateway, Setup};
 pub use identity::Uetr;
-pub use office::ScreeningConfig;
+pub use office::{ScreeningConfig, decode_screening};
 pub use order::{Outcome, State, group_status};
 pub use reason::Reason;
 pub use webhook::Webhook;

@@ -16,8 +16,7 @@ mod rights;
 mod tests;
 mod throttle;
 
-pub use oidc::check_url;
-pub use oidc::{OidcConfig, OidcError};
+pub use oidc::{OidcConfig, OidcError, check_url, decode_discovery, decode_token};
 pub use rights::{ROUTES, Right, Role, Route, right_of};
 pub use throttle::CALLS_PER_SECOND;
 pub(crate) use throttle::Throttle;

@@ -9,7 +9,7 @@
 use super::{Caller, Role, Stranger, is_name};
 use florin_client::{ClientError, Endpoint, Roots, RpcConfig};
 use jsonwebtoken::{
-    Algorithm, DecodingKey, Validation, decode, decode_header,
+    Algorithm, DecodingKey, Header, Validation, decode, decode_header,
     jwk::{AlgorithmParameters, Jwk, JwkSet, PublicKeyUse},
 };
 use serde::Deserialize;
@@ -150,7 +150,13 @@ impl Oidc {
 
     /// Whose token it is. `is_tenant` says which tenants there are.
     pub(super) async fn verify(&self, token: &str, is_tenant: impl Fn(&str) -> bool) -> Result<Caller, Stranger> {
-        let unknown = |why: &dyn std::fmt::Display| Stranger::Unknown(format!("token: {why}"));
+        let header = self.header(token)?;
+        let candidates = self.candidates(header.kid.as_deref()).await?;
+        self.verified(token, header.alg, &candidates, is_tenant)
+    }
+
+    /// What a token says of its signature, which is not checked.
+    fn header(&self, token: &str) -> Result<Header, Stranger> {
         let header = decode_header(token).map_err(|error| unknown(&error))?;
         if !self.validation.algorithms.contains(&header.alg) {
             return Err(unknown(&format_args!("algorithm {:?} is not taken", header.alg)));
@@ -159,11 +165,21 @@ impl Oidc {
         if header.crit.is_some() {
             return Err(unknown(&"it has a critical header"));
         }
+        Ok(header)
+    }
+
+    /// Whose token it is, by keys that may have signed it.
+    fn verified(
+        &self,
+        token: &str,
+        algorithm: Algorithm,
+        candidates: &[Jwk],
+        is_tenant: impl Fn(&str) -> bool,
+    ) -> Result<Caller, Stranger> {
         // The library asks that every algorithm it is given is of the key's family.
-        let validation = Validation { algorithms: vec![header.alg], ..self.validation.clone() };
-        let candidates = self.candidates(header.kid.as_deref()).await?;
+        let validation = Validation { algorithms: vec![algorithm], ..self.validation.clone() };
         let mut failure = unknown(&"none of the issuer's keys is named");
-        for jwk in candidates.iter() {
+        for jwk in candidates {
             let Ok(key) = DecodingKey::from_jwk(jwk) else { continue };
             // An algorithm that the key is not made for is refused by the library, whatever the header says.
             match decode::<Map<String, Value>>(token, &key, &validation) {
@@ -236,20 +252,45 @@ impl Oidc {
             None => {
                 let issuer = self.config.issuer.trim_end_matches('/');
                 let content = get(&format!("{issuer}/.well-known/openid-configuration")).await?;
-                let told: Discovery = serde_json::from_slice(&content).map_err(|error| error.to_string())?;
-                if told.issuer != self.config.issuer {
-                    return Err(format!("it says that it is {:?}", told.issuer));
-                }
-                check_url(&told.jwks_uri)?;
-                told.jwks_uri
+                decode_discovery(&self.config.issuer, &content)?
             }
         };
-        let content = get(&url).await?;
-        let set: JwkSet = serde_json::from_slice(&content).map_err(|error| error.to_string())?;
-        let mut keys: Vec<Jwk> = set.keys.into_iter().filter(verifies).collect();
-        keys.truncate(KEYS_MAX);
-        if keys.is_empty() { Err("it has no key that verifies".into()) } else { Ok(JwkSet { keys }) }
+        read_keys(&get(&url).await?)
     }
+}
+
+fn unknown(why: &dyn std::fmt::Display) -> Stranger {
+    Stranger::Unknown(format!("token: {why}"))
+}
+
+/// Where the keys of an issuer are, as its description (`/.well-known/openid-configuration`) says; else what is wrong with it.
+pub fn decode_discovery(issuer: &str, content: &[u8]) -> Result<String, String> {
+    let told: Discovery = serde_json::from_slice(content).map_err(|error| error.to_string())?;
+    if told.issuer != issuer {
+        return Err(format!("it says that it is {:?}", told.issuer));
+    }
+    check_url(&told.jwks_uri)?;
+    Ok(told.jwks_uri)
+}
+
+/// Whose token it is, by the keys (a JSON Web Key Set) that the configured issuer publishes; `None` where it is nobody's. Any tenant
+/// is one.
+pub fn decode_token(config: OidcConfig, keys: &[u8], token: &str) -> Result<Option<Caller>, OidcError> {
+    let oidc = Oidc::new(config)?;
+    let Ok(set) = read_keys(keys) else { return Ok(None) };
+    let caller = oidc.header(token).and_then(|header| {
+        let candidates = fitting(&set, header.kid.as_deref());
+        oidc.verified(token, header.alg, &candidates, |_| true)
+    });
+    Ok(caller.ok())
+}
+
+/// The keys that an issuer publishes, as far as they are of use here.
+fn read_keys(content: &[u8]) -> Result<JwkSet, String> {
+    let set: JwkSet = serde_json::from_slice(content).map_err(|error| error.to_string())?;
+    let mut keys: Vec<Jwk> = set.keys.into_iter().filter(verifies).collect();
+    keys.truncate(KEYS_MAX);
+    if keys.is_empty() { Err("it has no key that verifies".into()) } else { Ok(JwkSet { keys }) }
 }
 
 /// What of an issuer's description is used.

@@ -118,7 +118,7 @@ pub(super) async fn decide(
     Ok(Json(DecisionMade { order: number, told }).into_response())
 }
 
-fn read_answer(content: &[u8]) -> Result<Answer, Problem> {
+pub(super) fn read_answer(content: &[u8]) -> Result<Answer, Problem> {
     let decided: Decision = serde_json::from_slice(content).map_err(|error| {
         let detail = format!("the body is {{\"decision\": \"approve\" or \"refuse\", \"words\": …}}: {error}");
         Problem::new(StatusCode::BAD_REQUEST, "approval.body", detail, "correct it and send it again")

@@ -6,6 +6,7 @@ mod accounts;
 mod approvals;
 mod audit;
 mod batches;
+mod bodies;
 mod document;
 mod events;
 mod guard;
@@ -27,6 +28,9 @@ mod statements;
 mod tests;
 mod told;
 mod webhooks;
+
+pub use bodies::{decode_body, message_of_payment};
+pub use search::decode_cursor;
 
 use crate::{GatewayError, access::Caller, gateway::Shared};
 use axum::{

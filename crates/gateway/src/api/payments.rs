@@ -119,7 +119,7 @@ pub(super) enum PaymentOrPreview {
     Preview(PreviewTold),
 }
 
-fn read(content: &[u8]) -> Result<PaymentRequest, Problem> {
+pub(super) fn read(content: &[u8]) -> Result<PaymentRequest, Problem> {
     let request: PaymentRequest = parsed(content).map_err(|wrong| invalid(&[wrong]))?;
     let wrong = request.wrong();
     if wrong.is_empty() { Ok(request) } else { Err(invalid(&wrong)) }

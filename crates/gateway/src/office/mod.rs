@@ -13,7 +13,7 @@ mod screening;
 mod tests;
 
 pub(crate) use screening::Screening;
-pub use screening::ScreeningConfig;
+pub use screening::{ScreeningConfig, decode_screening};
 
 use crate::{
     GatewayError,

@@ -231,6 +231,11 @@ pub(super) fn read(answer: &[u8]) -> Result<Said, String> {
     Ok(Said { verdict, code, words })
 }
 
+/// What a screening service's answer says: verdict, code and words; `None` where it is none.
+pub fn decode_screening(answer: &[u8]) -> Option<(&'static str, Option<&'static str>, Option<String>)> {
+    read(answer).ok().map(|said| (said.verdict.name(), said.code, said.words))
+}
+
 /// Makes a verdict durable, with the step that it leads to. `false` where the order went on without it (a cancellation).
 pub(super) async fn keep(store: &Store, number: u64, said: &Said, now_ms: u64) -> Result<bool, GatewayError> {
     let mut work = store.write().await?;
