@@ -54,8 +54,8 @@ impl ProvenBody {
 }
 
 #[derive(Deserialize)]
-struct FullBlock {
-    transactions: Vec<TxEnvelope>,
+pub(crate) struct FullBlock {
+    pub(crate) transactions: Vec<TxEnvelope>,
 }
 
 impl Verifier {

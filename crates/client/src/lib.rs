@@ -15,6 +15,7 @@
 //! **Failures.** [`ClientError`], each with a permanent code, the values and what to do. **Limits.** [`RpcConfig`].
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod answers;
 mod audit;
 mod error;
 mod http;
@@ -38,6 +39,7 @@ mod verify_tests;
 
 pub use alloy_consensus::TxEip1559;
 pub use alloy_rpc_types_eth::TransactionReceipt;
+pub use answers::decode_answer;
 pub use audit::{Audit, audit};
 pub use error::ClientError;
 pub use florin_modules::Explanation;

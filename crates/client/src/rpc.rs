@@ -84,6 +84,16 @@ fn malformed(method: &str, reason: impl std::fmt::Display) -> ClientError {
     ClientError::Malformed { method: method.into(), reason: reason.to_string() }
 }
 
+/// What a server answered to a call, or to each call of a batch; empty where it is neither, or a refusal.
+pub(crate) fn results(body: &[u8]) -> Vec<Value> {
+    let answers = match serde_json::from_slice::<Answer>(body) {
+        Ok(answer) => vec![answer],
+        Err(_) if serde_json::from_slice::<Refusal>(body).is_ok() => Vec::new(),
+        Err(_) => serde_json::from_slice(body).unwrap_or_default(),
+    };
+    answers.into_iter().filter_map(|answer| answer.into_result("").ok()).collect()
+}
+
 fn decode<R: DeserializeOwned>(method: &str, value: Value) -> Result<R, ClientError> {
     serde_json::from_value(value).map_err(|error| malformed(method, error))
 }
