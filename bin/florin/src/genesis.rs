@@ -112,10 +112,14 @@ pub(crate) struct ThresholdPublic {
 impl ThresholdPublic {
     /// Reads `threshold.json`.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        serde_json::from_str(&files::read_text(path)?).map_err(|error| {
+        Self::parse(&files::read_text(path)?).map_err(|error| {
             let message = format!("{} is not the result of a ceremony: {error}", path.display());
             Failure::input("threshold.format", message, "give the threshold.json that `florin key ceremony` wrote")
         })
+    }
+
+    fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
     }
 
     /// The file's text.
@@ -315,5 +319,28 @@ mod tests {
     fn the_example_has_every_rule_at_its_default() {
         let example = NetworkDescription::parse(EXAMPLE, "docs/network.toml").unwrap();
         assert_eq!(example.rules, toml::Table::try_from(Rules::default()).unwrap());
+    }
+
+    fn threshold() -> ThresholdPublic {
+        let dealing = florin_consensus::deal_from_seed(1, &[B256::repeat_byte(1)]);
+        let (threshold_public, dealt_for_development) = (dealing.unwrap().threshold_public, true);
+        ThresholdPublic { threshold_public, validators: BTreeSet::new(), dealt_for_development }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_damaged_description_is_read_or_refused(bytes in crate::damage::near(EXAMPLE)) {
+            if let Ok(description) = NetworkDescription::parse(&String::from_utf8_lossy(&bytes), "network.toml") {
+                // Its validators held no ceremony, which is looked at last.
+                proptest::prop_assert!(description.into_genesis(threshold()).is_err());
+            }
+        }
+
+        #[test]
+        fn a_damaged_result_of_a_ceremony_is_read_or_refused(bytes in crate::damage::near(threshold().to_text().unwrap())) {
+            if let Ok(read) = ThresholdPublic::parse(&String::from_utf8_lossy(&bytes)) {
+                proptest::prop_assert_eq!(ThresholdPublic::parse(&read.to_text().unwrap()).unwrap(), read);
+            }
+        }
     }
 }

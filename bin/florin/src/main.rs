@@ -6,6 +6,8 @@
 mod backup;
 mod bench;
 mod config;
+#[cfg(test)]
+mod damage;
 mod demo;
 mod doctor;
 mod envelope;

@@ -141,4 +141,9 @@ proptest::proptest! {
     fn arbitrary_files_and_variables_never_panic(text in "[a-z\\[\\]=\" .0-9\n_-]{0,200}", name in "[A-Z_]{0,20}", value in ".{0,20}") {
         let _ = parse(&text, &[(&format!("FLORIN__{name}"), &value)]);
     }
+
+    #[test]
+    fn a_damaged_file_is_read_or_refused(bytes in crate::damage::near(toml::to_string(&Config::default()).unwrap())) {
+        let _ = parse(&String::from_utf8_lossy(&bytes), &[]);
+    }
 }

@@ -353,4 +353,15 @@ mod tests {
         fs::write(package.join("RUSTSEC-2025-0003.md"), "```toml\nbroken\n```\n").unwrap();
         assert_eq!(Database::of_checkout(checkout.path()).unwrap_err().code, "doctor.advisories");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_damaged_advisory_is_read_or_refused(
+            bytes in crate::damage::near(format!("{HEADER}[versions]\npatched = [\">= 1.4.2\"]\n```\n\n# It leaks\n"))
+        ) {
+            if let Some(Ok(advisory)) = Advisory::parse(&String::from_utf8_lossy(&bytes)) {
+                let _ = advisory.concerns(&Version::new(1, 0, 0));
+            }
+        }
+    }
 }

@@ -156,10 +156,13 @@ pub(crate) struct WebhookConfig {
 impl Config {
     /// Reads a file.
     pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
-        let (text, name) = (files::read_text(path)?, path.display().to_string());
+        Self::parse(&files::read_text(path)?, &path.display().to_string())
+    }
+
+    fn parse(text: &str, name: &str) -> Result<Self, Failure> {
         let wrong =
             |message: String| Failure::usage("gateway.config", message, "see specs/gateway.md and docs/integrate.md");
-        let value = toml::Deserializer::parse(&text).map_err(|error| wrong(format!("{name} is not TOML: {error}")))?;
+        let value = toml::Deserializer::parse(text).map_err(|error| wrong(format!("{name} is not TOML: {error}")))?;
         let config: Self = serde_path_to_error::deserialize(value).map_err(|error| {
             let (path, reason) = (error.path().to_string(), error.into_inner());
             wrong(format!("{name}, field {path}: {}", reason.message()))
@@ -285,5 +288,14 @@ mod tests {
         let config = load(GOOD).unwrap();
         assert!(config.gateway.listen.ip().is_loopback());
         assert_eq!((config.gateway.database.as_str(), config.accounts.len()), ("gateway.sqlite", 1));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_damaged_file_is_read_or_refused(bytes in crate::damage::near(GOOD)) {
+            if let Err(failure) = Config::parse(&String::from_utf8_lossy(&bytes), "gateway.toml") {
+                proptest::prop_assert_eq!(failure.code, "gateway.config");
+            }
+        }
     }
 }

@@ -156,6 +156,7 @@ mod tests {
     use crate::demo::accounts::People;
     use florin_consensus::{NodeSecret, deal_from_seed};
     use florin_types::{GenesisNode, NodeRole, NodeVote, SignedVote};
+    use std::sync::LazyLock;
 
     const HASH: B256 = B256::repeat_byte(7);
     /// Made by the tests of `florin-consensus`, which have the keys.
@@ -177,6 +178,11 @@ mod tests {
     /// As the engine would hand it over: of the third validator, in view 9 of epoch 3.
     fn evidence() -> Equivocation {
         Equivocation::decode(&hex::decode(VOTES).unwrap()).unwrap()
+    }
+
+    /// The file of it.
+    fn kept() -> String {
+        serde_json::to_string_pretty(&EvidenceFile::new(HASH, &evidence())).unwrap()
     }
 
     /// The same of another validator, or of another view. Nobody looks at signatures of what the engine hands over.
@@ -241,5 +247,17 @@ mod tests {
         }
         assert_eq!(write(directory.path(), HASH, &altered(filler, 9)).unwrap_err().code, "evidence.full");
         write(directory.path(), HASH, &evidence()).expect("what others do takes no place from it");
+    }
+
+    proptest::proptest! {
+        /// Whatever happens to a file, it proves what it proved, or nothing.
+        #[test]
+        fn a_damaged_file_never_proves_anything_else(bytes in crate::damage::near(kept())) {
+            static NETWORK: LazyLock<Genesis> = LazyLock::new(network);
+            if let Ok(report) = check(&String::from_utf8_lossy(&bytes), &NETWORK, HASH) {
+                proptest::prop_assert_eq!((report.kind, report.epoch, report.view), ("two_proposals", 3, 9));
+                proptest::prop_assert_eq!(report.validator, evidence().validator());
+            }
+        }
     }
 }
