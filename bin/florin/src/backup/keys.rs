@@ -284,3 +284,38 @@ fn damaged(path: &Path, reason: impl std::fmt::Display) -> Failure {
     let message = format!("{} is damaged: {reason}", path.display());
     Failure::damaged("backup.damaged", message, "take another copy of this file")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Of a node with its account.
+    fn archive(names: &[&str]) -> Vec<u8> {
+        let file = |name: &&str| KeptFile { name: name.to_string(), text: "{}".into() };
+        serde_json::to_vec(&Contents { format: FORMAT, files: names.iter().map(file).collect() }).unwrap()
+    }
+
+    proptest::proptest! {
+        /// What is in it is written where its names say: never outside of the two directories.
+        #[test]
+        fn no_name_leads_elsewhere(name in "(keystore/)?[a-z./\\\\]{0,12}(\\.json)?", other in ".{0,30}") {
+            for name in [name, format!("{KEYSTORE}{other}"), other] {
+                let Ok(contents) = parse(&archive(&[&name])) else { continue };
+                let kept = Path::new(contents.files[0].name.strip_prefix(KEYSTORE).unwrap_or(&contents.files[0].name));
+                let parts: Vec<_> = kept.components().collect();
+                proptest::prop_assert!(matches!(parts[..], [std::path::Component::Normal(_)]), "{}", name);
+            }
+        }
+
+        #[test]
+        fn a_damaged_archive_is_read_or_refused(
+            bytes in crate::damage::near(archive(&[NODE_KEY, SHARE, GENESIS, "keystore/one.json"]))
+        ) {
+            if let Ok(contents) = parse(&bytes) {
+                let names: std::collections::BTreeSet<&str> = contents.files.iter().map(|file| file.name.as_str()).collect();
+                proptest::prop_assert_eq!(names.len(), contents.files.len(), "each once");
+            }
+        }
+    }
+}

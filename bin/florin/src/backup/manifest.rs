@@ -113,9 +113,9 @@ impl Manifest {
         self.files.get(1).filter(|entry| entry.is_state())
     }
 
-    /// Bytes of all files.
+    /// Bytes of all files. They are the list's word until its files are looked at.
     pub(super) fn bytes(&self) -> u64 {
-        self.files.iter().map(|entry| entry.bytes).sum()
+        self.files.iter().fold(0, |sum, entry| sum.saturating_add(entry.bytes))
     }
 
     /// Adds a finished file that ends with the block of this hash.
@@ -124,7 +124,14 @@ impl Manifest {
         self.block_hash = block_hash;
     }
 
-    fn to_text(&self) -> Result<String, serde_json::Error> {
+    /// Reads a list. Says what is wrong with it.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+        let manifest: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        manifest.problem(text).map_or(Ok(manifest), Err)
+    }
+
+    pub(super) fn to_text(&self) -> Result<String, serde_json::Error> {
         let mut listed = Self { checksum: String::new(), ..self.clone() };
         listed.checksum = hex::encode(blake3::hash(&serde_json::to_vec(&listed)?).as_bytes());
         Ok(serde_json::to_string_pretty(&listed)? + "\n")
@@ -204,11 +211,7 @@ impl Store {
             return Ok(None);
         }
         let bytes = fs::read(&path).map_err(|error| Failure::reading(&path, &error))?;
-        let parsed = std::str::from_utf8(&bytes).map_err(|error| error.to_string()).and_then(|text| {
-            let manifest: Manifest = serde_json::from_str(text).map_err(|error| error.to_string())?;
-            manifest.problem(text).map_or(Ok(manifest), Err)
-        });
-        parsed.map(Some).map_err(|reason| damaged(&path, reason))
+        Manifest::parse(&bytes).map(Some).map_err(|reason| damaged(&path, reason))
     }
 
     /// The list of a directory that must be a backup.

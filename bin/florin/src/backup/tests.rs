@@ -4,13 +4,14 @@ use super::{
     manifest::{Hashing, Manifest, Store},
     state::{Parts, write_beginning, write_part},
 };
-use crate::{demo::accounts::People, failure::Failure};
+use crate::{damage::near, demo::accounts::People, failure::Failure};
 use alloy_primitives::{B256, Bytes};
 use florin_consensus::{
     NetworkConfig, Node, NodeConfig, NodeSecret, RebuildError, RuntimeConfig, StateBeginning, rebuild,
 };
 use florin_state::StateCopy;
 use florin_types::{Block, Genesis, GenesisNode, NodeRole};
+use proptest::prelude::any;
 use std::{
     io::Write as _,
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -288,9 +289,91 @@ fn a_state_in_a_file_proves_itself() {
     assert!(Parts::begin(file.as_slice(), &other, height).is_err(), "another network");
 }
 
+#[test]
+fn a_list_of_more_bytes_than_can_be_counted_is_told_as_it_is() {
+    let mut manifest = listed();
+    manifest.files.iter_mut().for_each(|entry| entry.bytes = u64::MAX);
+    let read = Manifest::parse(manifest.to_text().unwrap().as_bytes()).unwrap();
+    assert_eq!(read.bytes(), u64::MAX);
+}
+
+/// The list of a backup of three files.
+fn listed() -> Manifest {
+    let root = tempfile::tempdir().unwrap();
+    backup(root.path()).1
+}
+
+/// A file of blocks, and one of a state.
+fn written(network: &Network) -> (Vec<u8>, Vec<u8>) {
+    let trust = Trust::of(&network.genesis).unwrap();
+    let (mut blocks, mut state) = (Vec::new(), Vec::new());
+    write_head(&mut blocks, &trust, network.block.height).unwrap();
+    write_block(&mut blocks, &network.block).unwrap();
+    write_beginning(&mut state, &trust, &network.block).unwrap();
+    network.parts.iter().for_each(|part| write_part(&mut state, part).unwrap());
+    (blocks, state)
+}
+
 proptest::proptest! {
     #[test]
-    fn what_is_no_state_is_refused(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..4_096)) {
+    fn a_damaged_list_is_none(bytes in near(listed().to_text().unwrap())) {
+        if let Ok(manifest) = Manifest::parse(&bytes) {
+            proptest::prop_assert_eq!(manifest, listed());
+        }
+    }
+
+    /// Who can write into the directory can write a checksum, too.
+    #[test]
+    fn a_list_of_any_numbers_is_read_or_refused(
+        numbers in proptest::collection::vec((0u64..9, any::<u64>(), 0u8..4), 3)
+    ) {
+        let mut manifest = listed();
+        for (entry, (small, large, which)) in manifest.files.iter_mut().zip(numbers) {
+            let place = [&mut entry.first, &mut entry.last, &mut entry.bytes].into_iter().nth(which.into());
+            if let Some(place) = place {
+                *place = match small {
+                    7 => large,
+                    8 => u64::MAX,
+                    small => small,
+                };
+            }
+        }
+        let text = manifest.to_text().unwrap();
+        if let Ok(read) = Manifest::parse(text.as_bytes()) {
+            proptest::prop_assert_eq!(read.to_text().unwrap(), text);
+            proptest::prop_assert!(read.height() >= read.files[0].first && read.bytes() >= read.files[0].bytes);
+        }
+    }
+
+    #[test]
+    fn damaged_blocks_are_read_or_refused(bytes in near(written(network()).0)) {
+        let (trust, height) = (Trust::of(&network().genesis).unwrap(), network().block.height);
+        let mut from = bytes.as_slice();
+        if read_head(&mut from, &trust, height).is_ok() {
+            let parent = Block::decode(&network().block.block).unwrap().header().parent_hash;
+            let mut chain = Chain::after(trust, height - 1, parent);
+            while let Ok(Some((block, certificate))) = read_block(&mut from) {
+                let Ok(kept) = chain.next(block, certificate) else { break };
+                // Without a certificate of its own a block is final through one that comes later, which is looked for.
+                proptest::prop_assert!(kept.certificate.is_none() || kept.hash == network().block.hash);
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_state_is_the_same_or_refused(bytes in near(written(network()).1)) {
+        let (trust, height) = (Trust::of(&network().genesis).unwrap(), network().block.height);
+        let Ok((kept, mut parts)) = Parts::begin(bytes.as_slice(), &trust, height) else { return Ok(()) };
+        proptest::prop_assert_eq!(kept.hash, network().block.hash);
+        let mut found = Vec::new();
+        while let Ok(Some(part)) = parts.next() {
+            found.push(part);
+        }
+        proptest::prop_assert!(network().parts.starts_with(&found));
+    }
+
+    #[test]
+    fn what_is_no_state_is_refused(bytes in proptest::collection::vec(any::<u8>(), 0..4_096)) {
         let network = network();
         let trust = Trust::of(&network.genesis).unwrap();
         proptest::prop_assert!(Parts::begin(bytes.as_slice(), &trust, 1).is_err());
