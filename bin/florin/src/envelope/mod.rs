@@ -197,6 +197,9 @@ impl Header {
             let mut body = Vec::new();
             loop {
                 let line = read_line(from, &mut covered)?;
+                if line.len() > COLUMNS {
+                    return Err(EnvelopeError::Header("a line of it is too long"));
+                }
                 body.extend(decode(&line)?);
                 if line.len() < COLUMNS {
                     break;

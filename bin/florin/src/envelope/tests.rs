@@ -99,6 +99,15 @@ fn a_passphrase_stands_alone_and_its_work_is_bounded() {
 }
 
 #[test]
+fn a_line_of_a_header_is_no_longer_than_lines_are() {
+    let header = |line: &str| format!("{VERSION}\n-> other\n{line}\n\n--- {}\n", encode(&[0; 32]));
+    assert!(Header::read(&mut header(&"A".repeat(64)).as_bytes()).is_ok());
+    for columns in [68, 128] {
+        assert!(Header::read(&mut header(&"A".repeat(columns)).as_bytes()).is_err(), "{columns}");
+    }
+}
+
+#[test]
 fn keys_are_read_strictly() {
     let changed = RECIPIENT.replace("k208", "k209");
     let wrong = ["", "age1", &changed, &RECIPIENT.to_uppercase(), "AGE-SECRET-KEY-1", &RECIPIENT[..60]];
@@ -110,4 +119,43 @@ fn keys_are_read_strictly() {
     }
     let shown = format!("{:?}", Identity::parse_file(IDENTITY).unwrap());
     assert!(!shown.to_uppercase().contains("SECRET-KEY-1"), "{shown}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_damaged_file_opens_to_nothing_else(bytes in crate::damage::near(include_bytes!("golden/recipient.age"))) {
+        let key = Key::Identity(Identity::parse_file(IDENTITY).unwrap());
+        if let Ok(opened) = open_bytes(&key, &bytes, 100) {
+            proptest::prop_assert_eq!(opened.as_slice(), GOLDEN);
+            proptest::prop_assert_eq!(bytes.as_slice(), include_bytes!("golden/recipient.age"));
+        }
+    }
+
+    #[test]
+    fn a_header_has_one_form(
+        recipient in crate::damage::near(include_bytes!("golden/recipient.age")),
+        passphrase in crate::damage::near(include_bytes!("golden/passphrase.age")),
+    ) {
+        for bytes in [recipient, passphrase] {
+            let Ok(header) = Header::read(&mut bytes.as_slice()) else { continue };
+            let written = |one: &Stanza| stanza(&one.arguments.iter().map(String::as_str).collect::<Vec<_>>(), &one.body);
+            let stanzas: String = header.stanzas.iter().map(written).collect();
+            let again = format!("{VERSION}\n{stanzas}--- {}\n", encode(&header.mac));
+            proptest::prop_assert_eq!(bytes.get(..again.len()), Some(again.as_bytes()), "{}", again);
+        }
+    }
+
+    #[test]
+    fn damaged_keys_are_other_keys_or_none(
+        recipient in crate::damage::near(RECIPIENT),
+        identity in crate::damage::near(IDENTITY),
+    ) {
+        let text = String::from_utf8_lossy(&recipient);
+        if let Ok(recipient) = text.parse::<Recipient>() {
+            proptest::prop_assert_eq!(recipient.to_string(), text);
+        }
+        if let Ok(identity) = Identity::parse_file(&String::from_utf8_lossy(&identity)) {
+            proptest::prop_assert_eq!(identity.recipient().to_string(), RECIPIENT);
+        }
+    }
 }
