@@ -170,6 +170,9 @@ fn parse(uri: &str) -> Result<Name, Failure> {
             _ => return Err(refused(format!("the field {field:?} is not known here"))),
         };
         let value = unescaped(value).ok_or_else(|| refused(format!("the value of {field} is not UTF-8 after %")))?;
+        if value.is_empty() {
+            return Err(refused(format!("the field {field} is empty")));
+        }
         if place.replace(value).is_some() {
             return Err(refused(format!("the field {field} stands there twice")));
         }
@@ -217,6 +220,9 @@ mod tests {
             "pkcs11:token=a",
             "pkcs11:object=a",
             "pkcs11:token=a;object=b;object=c",
+            "pkcs11:token=;object=b",
+            "pkcs11:token=a;object=",
+            "pkcs11:token=a;object=b?module-path=",
             "pkcs11:token=a;object=b;id=%01",
             "pkcs11:token=a;object",
             "pkcs11:token=%zz;object=b",
@@ -229,5 +235,25 @@ mod tests {
         }
         let secret = parse("pkcs11:token=a;object=b?pin-value=1234").unwrap_err();
         assert!(secret.message.contains("never") && !secret.message.contains("1234"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn labels_of_any_bytes_that_are_text_are_named(token in ".{1,40}", object in ".{1,40}", module in ".{1,40}") {
+            let escaped = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+            let uri = format!("pkcs11:token={};object={}?module-path={}", escaped(&token), escaped(&object), escaped(&module));
+            let expected = Name { token, object, module: Some(module.into()) };
+            proptest::prop_assert_eq!(parse(&uri).unwrap(), expected);
+        }
+
+        #[test]
+        fn a_damaged_uri_is_read_or_refused(
+            bytes in crate::damage::near("pkcs11:token=Bank%20A;object=treasury;type=private?module-path=/usr/lib/x.so")
+        ) {
+            if let Ok(name) = parse(&String::from_utf8_lossy(&bytes)) {
+                proptest::prop_assert!(!name.token.is_empty() && !name.object.is_empty());
+                proptest::prop_assert!(name.module.is_none_or(|module| !module.as_os_str().is_empty()));
+            }
+        }
     }
 }
