@@ -4,32 +4,26 @@
 //! (`bin/florin/tests/decoders.rs`), so that a decoder added here is exercised by both. Where a decoder accepts its input, what
 //! it made is encoded again and must give the same bytes: an encoding is canonical or refused.
 
+pub mod seeds;
+
+use alloy_consensus::{Receipt, proofs::calculate_transaction_root};
 use alloy_eips::Encodable2718 as _;
-use alloy_sol_types::SolCall as _;
-use florin_client::{Signer, TxEip1559};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use florin_client::{SignedState, Signer, TxEip1559, Verifier, decode_answer};
 use florin_consensus::{
-    NodeSecret, ThresholdShare, deal_from_seed, decode_block, decode_boundary, decode_gossip, decode_sample,
-    decode_state, decode_told, decode_vote,
+    NodeSecret, ThresholdShare, decode_block, decode_boundary, decode_gossip, decode_sample, decode_state, decode_told,
+    decode_vote,
 };
 use florin_execution::decode_revert;
-use florin_gateway::message_of_lines;
+use florin_gateway::{
+    access::{OidcConfig, check_url, decode_discovery, decode_token},
+    book::{Book, HolderConfig, TokenEntry},
+    decode_body, decode_screening, message_of_lines, message_of_payment,
+};
+use florin_history::{HistoryBlock, TEXT_BYTES_MAX};
 use florin_iso20022::{Limits, Mark, accept, parse};
 use florin_modules::{
-    CallEnv, Context, Failure, MemoryStorage,
-    channel::IChannel::submitStateCall,
-    dispatch,
-    escrow::IEscrow::{self, Terms},
-    fx::IExchange::{Order, Quote, executeCall},
-    governance::IGovernance::{Action, proposeCall, punishCall},
-    identity::IIdentity::registerPersonCall,
-    is_payment,
-    payment::IPayment::{payBatchCall, sweepCall},
-    policy::IPolicy::{createCombinationCall, createTravelRuleCall},
-    settlement::ISettlement::submitCall,
-    singleton_addresses,
-    staking::IStaking,
-    token::IToken::balanceOfCall,
-    token_address,
+    CallEnv, Context, Failure, MemoryStorage, dispatch, is_payment, singleton_addresses, token_address,
 };
 use florin_proof::{
     Namespace, NetworkKey, StateProof, decode_account, decode_slot, encode_account, encode_slot, verify_finality,
@@ -37,10 +31,14 @@ use florin_proof::{
 use florin_rpc::{Tls, decode_arguments};
 use florin_state::{StateCopy, decode_record};
 use florin_types::{
-    Access, Address, Amount, B256, Block, Currency, Equivocation, Extension, Genesis, GenesisGovernance, GenesisNode,
-    GenesisSeat, Header, NodeRole, Rules, RulesSchedule, SIGNED_VOTE_BYTES, StateTarget, U256, VerifiedTx,
-    alloy_primitives::hex, decode_transaction,
+    Address, Amount, B256, Block, Currency, Equivocation, Extension, Genesis, Header, ReceiptEnvelope, Rules,
+    StateTarget, U256, VerifiedTx,
+    alloy_primitives::{Log, LogData, hex},
+    decode_transaction,
 };
+use jsonwebtoken::{Algorithm, EncodingKey, crypto::sign, jwk::Jwk};
+use serde_json::{Value, json};
+use std::sync::{Arc, LazyLock};
 
 /// A decoder and its name; `fuzz/fuzz_targets` has a file of the same name.
 pub struct Decoder {
@@ -72,10 +70,17 @@ pub const DECODERS: &[Decoder] = &[
     Decoder { name: "tls_files", run: tls_files },
     Decoder { name: "iso20022", run: iso20022 },
     Decoder { name: "payment_lines", run: payment_lines },
+    Decoder { name: "call_body", run: call_body },
+    Decoder { name: "cursor", run: cursor },
+    Decoder { name: "access_token", run: access_token },
+    Decoder { name: "issuer_keys", run: issuer_keys },
+    Decoder { name: "screening_answer", run: screening_answer },
+    Decoder { name: "node_answer", run: node_answer },
+    Decoder { name: "logs", run: logs },
+    Decoder { name: "channel_states", run: channel_states },
 ];
 
 const CHAIN_ID: u64 = 461_337;
-const ISO_20022: &str = r#"<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08"><FIToFICstmrCdtTrf><GrpHdr><MsgId>M</MsgId><CreDtTm>2026-11-22T10:00:00Z</CreDtTm><NbOfTxs>1</NbOfTxs><SttlmInf><SttlmMtd>INDA</SttlmMtd></SttlmInf></GrpHdr><CdtTrfTxInf><PmtId><EndToEndId>E</EndToEndId></PmtId><IntrBkSttlmAmt Ccy="EUR">1.50</IntrBkSttlmAmt><ChrgBr>SHAR</ChrgBr><Dbtr><Nm>A &amp; B</Nm></Dbtr><DbtrAgt><FinInstnId><BICFI>COBADEFF</BICFI></FinInstnId></DbtrAgt><CdtrAgt><FinInstnId/></CdtrAgt><Cdtr/><CdtrAcct><Id><IBAN>DE89370400440532013000</IBAN></Id></CdtrAcct></CdtTrfTxInf></FIToFICstmrCdtTrf></Document>"#;
 const GAS_MAX: u64 = 5_000_000;
 
 pub fn transaction(bytes: &[u8]) {
@@ -277,150 +282,206 @@ pub fn payment_lines(bytes: &[u8]) {
     }
 }
 
-/// Valid inputs: what is one step away from them is where mistakes live.
-pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
-    let node = NodeSecret::from_seed(1);
-    let dealing = deal_from_seed(1, &[node.public_key()]).expect("one validator can be dealt for");
-    let genesis = genesis_of(&node, dealing.threshold_public.clone()).to_json().expect("it can be written");
-    let header = Header { extra_data: Extension::default().commitment().into(), ..Block::header_template() };
-    let block = Block::new(header, Extension::default(), Vec::new());
-    let mut seeds = vec![
-        ("transaction", signed_transaction()),
-        ("extension", Extension::default().encode()),
-        ("extension", Extension { payload_hash: Some(B256::ZERO), ..Extension::default() }.encode()),
-        ("genesis", genesis.into_bytes()),
-        ("state_value", U256::from(7_000).to_be_bytes_trimmed_vec()),
-        ("network_key", dealing.threshold_public.to_vec()),
-        ("network_key", KNOWN_POINT.to_vec()),
-        ("node_keys", node.to_bytes().to_vec()),
-        ("node_keys", dealing.shares[0].1.to_bytes().to_vec()),
-        ("amount", b"12345.67".to_vec()),
-        ("iso20022", ISO_20022.as_bytes().to_vec()),
-        ("payment_lines", include_bytes!("../docs/examples/payments.csv").to_vec()),
-        (
-            "arguments",
-            br#"[{"to":"0xf101000000000000000000000000000000000001","data":"0x18160ddd"},"latest"]"#.to_vec(),
-        ),
-        ("arguments", br#"[{"fromBlock":"0x1","address":[],"topics":[null,[]]}]"#.to_vec()),
-    ];
-    seeds.extend(module_calls().into_iter().map(|call| ("module_call", call)));
-    let block = block.expect("an empty block can be made").encode();
-    // A batch of one: its count and its length before it.
-    let transaction = signed_transaction();
-    let length = u8::try_from(transaction.len()).expect("below 128 bytes, so that its length is one byte");
-    seeds.push(("peer_message", [&[1, length][..], &transaction].concat()));
-    seeds.push(("peer_message", block.clone()));
-    seeds.push(("block", block));
-    let golden = |text: &str| hex::decode(text).expect("golden bytes are hexadecimal");
-    let boundary = golden(include_str!("../crates/consensus/golden/boundary.hex"));
-    seeds.push(("peer_message", [&[5], &boundary[..]].concat()));
-    seeds.push(("boundary", boundary));
-    seeds.push(("state_part", golden(include_str!("../crates/state/golden/state_part.hex").trim())));
-    // Node key and first vote stand in evidence as they are told.
-    let evidence = golden(include_str!("../crates/consensus/golden/evidence.hex"));
-    seeds.push(("vote", evidence[1..1 + 32 + SIGNED_VOTE_BYTES].to_vec()));
-    seeds.push(("evidence", evidence));
-    let votes = include_str!("../crates/consensus/golden/votes.txt").lines();
-    seeds.extend(votes.filter_map(|line| line.split_once(' ')).map(|(_, vote)| ("vote", golden(vote))));
-    seeds
+/// The body of a call of the gateway, in JSON.
+pub fn call_body(bytes: &[u8]) {
+    static BOOK: LazyLock<Book> = LazyLock::new(book);
+    let _ = decode_body(bytes, &BOOK, TENANT);
+    let Some(message) = message_of_payment(bytes, &BOOK, TENANT) else { return };
+    let items = match accept(message.as_bytes(), &Limits::default(), None) {
+        Ok(accepted) => accepted.original.items.len(),
+        Err(rejection) => rejection.original.items.len(),
+    };
+    assert_eq!(items, 1, "nothing in a body becomes an element: {message}");
 }
 
-/// A call of every module that has anything but numbers to decode, and of some that have not.
-fn module_calls() -> Vec<Vec<u8>> {
-    let (token, account, hash, amount) = (token_address(1), Address::repeat_byte(1), B256::repeat_byte(2), U256::ONE);
-    let item = [account.as_slice(), &[0; 11], &[1], b"salary01"].concat();
-    let terms = Terms {
-        token,
-        payee: account,
-        amount,
-        deadlineMs: 1,
-        deadlineOutcome: 1,
-        hashLock: hash,
-        approvers: vec![account, token],
-        approvalsNeeded: 1,
-        parts: vec![amount],
-        arbiter: Address::ZERO,
-        rulingMs: 0,
-        silenceOutcome: 0,
-        agreementHash: hash,
+/// Where a page of a list ended, as a caller brings it back.
+pub fn cursor(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for again in [florin_history::decode_cursor(text), florin_gateway::decode_cursor(text)].into_iter().flatten() {
+        assert_eq!(again, text, "a cursor has one encoding");
+    }
+}
+
+/// What stands behind `Bearer`; and claims that the issuer signed.
+pub fn access_token(bytes: &[u8]) {
+    let caller = |token: &str| decode_token(issuer(), ISSUER.keys.as_bytes(), token).expect("an issuer is configured");
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        assert!(caller(text).is_none() || text == ISSUER.token, "nobody can sign by chance");
+    }
+    if let Some(caller) = caller(&ISSUER.sign(bytes)) {
+        assert!(!caller.name.is_empty() && !caller.name.contains(char::is_whitespace), "{caller:?}");
+    }
+}
+
+/// What an issuer publishes: its description, and its keys.
+pub fn issuer_keys(bytes: &[u8]) {
+    if let Ok(url) = decode_discovery(ISSUER_URL, bytes) {
+        assert_eq!(check_url(&url), Ok(()), "keys come from where nobody can change them");
+    }
+    if let Some(caller) = decode_token(issuer(), bytes, &ISSUER.token).expect("an issuer is configured") {
+        assert_eq!((caller.name.as_str(), caller.tenant.as_str()), ("anna", TENANT), "keys say nothing about anybody");
+    }
+}
+
+/// What a screening service answers about an order.
+pub fn screening_answer(bytes: &[u8]) {
+    let Some((verdict, code, words)) = decode_screening(bytes) else { return };
+    assert_eq!(verdict == "refuse", code.is_some(), "a refusal has a code, and nothing else has");
+    assert!(words.is_none_or(|words| words.chars().count() <= 300 && !words.contains(char::is_control)));
+}
+
+/// What a node answers to a client, which trusts none.
+pub fn node_answer(bytes: &[u8]) {
+    let _ = decode_answer(&ANSWERS.verifier, bytes);
+}
+
+/// States of a channel, as the payer gives them to the payee.
+pub fn channel_states(bytes: &[u8]) {
+    let Ok(states) = serde_json::from_slice::<Vec<SignedState>>(bytes) else { return };
+    let again = serde_json::to_vec(&states).expect("what was read can be written");
+    assert_eq!(serde_json::from_slice::<Vec<SignedState>>(&again).expect("what was written can be read"), states);
+    let _ = states.iter().map(|state| state.signer(CHAIN_ID)).collect::<Vec<_>>();
+}
+
+/// Logs, which any contract may emit: of each its address, how many topics there are and how long the data is, topics, data.
+pub fn logs(bytes: &[u8]) {
+    static BLOCK: LazyLock<Arc<Block>> = LazyLock::new(|| Arc::new(block_of_one()));
+    let mut rest = bytes;
+    let logs: Vec<Log> = std::iter::from_fn(|| log(&mut rest)).collect();
+    let count = logs.len();
+    let receipt = Receipt { status: true.into(), cumulative_gas_used: 21_000, logs };
+    let receipts = Arc::new(vec![ReceiptEnvelope::Eip1559(receipt.into())]);
+    let block = HistoryBlock::new(BLOCK.clone(), receipts, Arc::new(vec![Address::ZERO])).expect("one of each");
+    let rows = florin_history::decode(&block).expect("a log that says nothing is a log all the same");
+    assert_eq!(rows.logs.len(), count);
+    let references = rows.transfers.iter().filter_map(|transfer| transfer.reference.as_ref());
+    let names = rows.names.iter().map(|change| format!("{change:?}"));
+    assert!(references.clone().all(|text| text.len() <= TEXT_BYTES_MAX && !text.contains('\0')), "{rows:?}");
+    assert!(names.into_iter().all(|name| !name.contains("\\0")), "a name has no NUL: {rows:?}");
+}
+
+fn log(rest: &mut &[u8]) -> Option<Log> {
+    let mut take = |count: usize| {
+        let (taken, after) = rest.split_at_checked(count)?;
+        *rest = after;
+        Some(taken)
     };
-    let quote = Quote {
-        provider: account,
-        epoch: 0,
-        nonce: hash,
-        taker: Address::ZERO,
-        sellToken: token,
-        buyToken: token_address(2),
-        sellAmount: amount,
-        buyAmount: amount,
-        leastAmount: amount,
-        side: 1,
-        rounding: 1,
-        fee: U256::ZERO,
-        expiresAtMs: u64::MAX,
-    };
-    let order = Order {
-        amount,
-        maxSent: amount,
-        minReceived: amount,
-        payee: account,
-        uetr: hash,
-        debtorAgent: hash,
-        creditorAgent: hash,
-        remittanceHash: hash,
-    };
-    let signature = florin_types::Bytes::from(vec![27; 65]);
-    vec![
-        balanceOfCall { account }.abi_encode(),
-        registerPersonCall { kind: 2, lei: "5493001KJTIIGC8Y1R12".into() }.abi_encode(),
-        createCombinationCall { kind: 3, operands: vec![2, 3] }.abi_encode(),
-        createTravelRuleCall { admin: account, exemptPolicyId: 1, threshold: amount }.abi_encode(),
-        payBatchCall { token, uetr: hash, mode: 1, items: item.repeat(2).into() }.abi_encode(),
-        sweepCall { payers: vec![account], uetrs: vec![hash] }.abi_encode(),
-        submitCall { schemeId: 1, creditor: account, amount, priority: 2, instructionReference: hash }.abi_encode(),
-        executeCall { quote, signature: signature.clone(), order }.abi_encode(),
-        IEscrow::openCall { terms }.abi_encode(),
-        submitStateCall { channelId: 1, cumulative: amount, signature, payNow: true }.abi_encode(),
-        punishCall { evidence: item.clone().into() }.abi_encode(),
-        IStaking::bondCall { node: hash, amount }.abi_encode(),
-        proposeCall { actions: vec![Action { target: token, data: item.into() }], descriptionHash: hash }.abi_encode(),
-    ]
+    let address = Address::from_slice(take(20)?);
+    let (topics, length) = (take(1)?[0] % 5, usize::from(take(1)?[0]) * 32);
+    let topics = (0..topics).map(|_| take(32).map(B256::from_slice)).collect::<Option<Vec<_>>>()?;
+    let data = take(length)?.to_vec();
+    Some(Log { address, data: LogData::new_unchecked(topics, data.into()) })
+}
+
+/// Who signs here.
+fn signer() -> Signer {
+    Signer::from_hex(&format!("0x{}", "07".repeat(32))).expect("a key")
 }
 
 fn signed_transaction() -> Vec<u8> {
-    let signer = Signer::from_hex(&format!("0x{}", "07".repeat(32))).expect("a key");
     let transaction =
         TxEip1559 { chain_id: CHAIN_ID, gas_limit: 21_000, input: vec![1, 2, 3].into(), ..TxEip1559::default() };
-    signer.sign(transaction).expect("it can be signed").bytes.to_vec()
+    signer().sign(transaction).expect("it can be signed").bytes.to_vec()
 }
 
-fn genesis_of(node: &NodeSecret, threshold_public: florin_types::Bytes) -> Genesis {
-    Genesis {
-        chain_id: CHAIN_ID,
-        network: "fuzz".into(),
-        timestamp_ms: 1_700_000_000_000,
-        rules: RulesSchedule::constant(Rules::default()).expect("the default rules hold"),
-        threshold_public,
-        dealt_for_development: true,
-        nodes: vec![GenesisNode {
-            name: "one".into(),
-            public_key: node.public_key(),
-            address: "127.0.0.1:1".into(),
-            role: NodeRole::Validator,
-        }],
-        permission_admin: Address::ZERO,
-        transact: Access::Open,
-        deploy: Access::Open,
-        connect: Access::Listed,
-        transactors: Default::default(),
-        deployers: Default::default(),
-        accounts: Default::default(),
-        policies: Vec::new(),
-        tokens: Vec::new(),
-        epoch_blocks: None,
-        governance: Some(GenesisGovernance {
-            seats: vec![GenesisSeat { account: Address::repeat_byte(1), name: "one".into(), weight: 1 }],
-            ..GenesisGovernance::default()
-        }),
+const TENANT: &str = "bank-a";
+
+/// Everybody whom the examples of the OpenAPI document name.
+fn book() -> Book {
+    let holder = |number: Option<&str>, bic: Option<&str>, byte| HolderConfig {
+        number: number.map(String::from),
+        bic: bic.map(String::from),
+        name: Some(format!("Holder {byte} <&>")),
+        address: Address::repeat_byte(byte),
+        tenant: Some(TENANT.into()),
+        key: Some(TENANT.into()),
+    };
+    let holders = [
+        holder(Some("DE89370400440532013000"), None, 1),
+        holder(Some("IT60X0542811101000000123456"), None, 2),
+        holder(None, Some("FLRBFRPPXXX"), 3),
+        holder(Some("NL91ABNA0417164300"), Some("FLRCNL2AXXX"), 4),
+    ];
+    let token = |currency: &str, index| TokenEntry {
+        currency: currency.into(),
+        address: token_address(index),
+        digits: 2,
+        scheme: None,
+    };
+    let tokens = vec![token("EUR", 1), token("USD", 2)];
+    Book::new(&holders, tokens, &[TENANT.into()].into()).expect("nobody is there twice")
+}
+
+const ISSUER_URL: &str = "https://login.example";
+
+fn issuer() -> OidcConfig {
+    let config = json!({ "issuer": ISSUER_URL, "audience": "florin", "algorithms": ["EdDSA", "ES256", "RS256"] });
+    serde_json::from_value(config).expect("a configuration")
+}
+
+fn claims() -> Value {
+    // It ends in the year 2100.
+    json!({ "iss": ISSUER_URL, "aud": ["florin"], "exp": 4_102_444_800_u64, "sub": "anna", "tenant": TENANT, "roles": ["maker"] })
+}
+
+/// An issuer with a key of its own: what it publishes, and a token.
+struct Issuer {
+    key: EncodingKey,
+    keys: String,
+    token: String,
+}
+
+static ISSUER: LazyLock<Issuer> = LazyLock::new(|| {
+    // The beginning of an Ed25519 key in PKCS#8.
+    let pkcs8 = hex::decode(format!("302e020100300506032b657004220420{}", "07".repeat(32))).expect("it is hexadecimal");
+    let key = EncodingKey::from_ed_der(&pkcs8);
+    let jwk = Jwk::from_encoding_key(&key, Algorithm::EdDSA).expect("it has a public half");
+    let issuer = Issuer { key, keys: json!({ "keys": [jwk] }).to_string(), token: String::new() };
+    Issuer { token: issuer.sign(claims().to_string().as_bytes()), ..issuer }
+});
+
+impl Issuer {
+    /// A token with these claims, whatever they are.
+    fn sign(&self, claims: &[u8]) -> String {
+        let [header, claims] = [br#"{"alg":"EdDSA"}"#, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
+        let message = format!("{header}.{claims}");
+        let signature = sign(message.as_bytes(), &self.key, Algorithm::EdDSA).expect("the key signs");
+        format!("{message}.{signature}")
     }
+}
+
+/// True answers of a network that was.
+struct Answers {
+    verifier: Verifier,
+    certificate: Vec<u8>,
+    bodies: Vec<Vec<u8>>,
+}
+
+static ANSWERS: LazyLock<Answers> = LazyLock::new(|| {
+    let golden: Value = serde_json::from_str(include_str!("../crates/client/golden/answers.json")).expect("JSON");
+    let bytes = |value: &Value| hex::decode(value.as_str().expect("a text")).expect("it is hexadecimal");
+    let key = NetworkKey::from_bytes(&bytes(&golden["network_key"])).expect("the network's key");
+    let chain_id = serde_json::from_value::<U256>(golden["chain_id"].clone()).expect("a number").to();
+    let answers = golden["answers"].as_object().expect("answers by call");
+    let answer = |(id, result): (usize, &Value)| json!({ "jsonrpc": "2.0", "id": id, "result": result });
+    let mut bodies: Vec<Value> = answers.values().enumerate().map(answer).collect();
+    bodies.push(bodies.iter().take(2).cloned().collect());
+    bodies.push(json!({ "id": 1, "error": { "code": 3, "message": "reverted", "data": "0x08c379a0" } }));
+    let finality = answers.iter().find(|(call, _)| call.starts_with("florin_finalityCertificate"));
+    Answers {
+        verifier: Verifier::new(key, chain_id, B256::from_slice(&bytes(&golden["genesis_hash"]))),
+        certificate: bytes(&finality.expect("one is about finality").1["certificate"]),
+        bodies: bodies.into_iter().map(|body| body.to_string().into()).collect(),
+    }
+});
+
+/// A block with one transaction, which emitted the logs.
+fn block_of_one() -> Block {
+    let transactions = vec![decode_transaction(&signed_transaction()).expect("it was just encoded")];
+    let header = Header {
+        extra_data: Extension::default().commitment().into(),
+        transactions_root: calculate_transaction_root(&transactions),
+        ..Block::header_template()
+    };
+    Block::new(header, Extension::default(), transactions).expect("its header commits to it")
 }
