@@ -2,6 +2,8 @@
 // processes, real keys, nothing but what docs/operate.md tells an operator to do. A book that is kept apart has every balance.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
+import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Wallet, id } from "ethers";
 import { Book } from "../lib/book.mjs";
@@ -112,6 +114,28 @@ describe("a committee that changes", { skip: onFlorinOnly }, () => {
     for (const machine of killed) machine.start();
     await Promise.all(killed.map((machine) => machine.ready()));
     await goesOn([...first, ...joining], 5, "seven again");
+  });
+
+  it("an old copy of a data directory is noticed, and votes again when it has been dealt a new share", async () => {
+    const victim = joining[0];
+    const [data, image] = [path.join(victim.dir, "data"), `${victim.dir}-image`];
+    const everybody = [...first, ...joining];
+    const role = async () => (await victim.call("florin_nodeStatus")).role;
+    await victim.stop();
+    cpSync(data, image, { recursive: true });
+    victim.start();
+    await victim.ready();
+    await until(async () => (await role()) === "validator", { what: `${victim.name} votes again`, timeoutMs: 60_000 });
+    await goesOn(everybody, 10, "seven, of which one was copied");
+    await victim.kill();
+    rmSync(data, { recursive: true });
+    cpSync(image, data, { recursive: true });
+    rmSync(image, { recursive: true });
+    victim.start();
+    await victim.ready();
+    await until(() => victim.stderr.includes("is not in its vote journal"), { what: "the others tell it", timeoutMs: 60_000, onTimeout: () => victim.stderr });
+    await until(async () => (await role().catch(() => "")) === "validator", { what: `${victim.name} has a new share`, timeoutMs: 240_000, onTimeout: () => victim.stderr.slice(-4_000) });
+    for (const { name, dir } of everybody) assert.ok(!existsSync(path.join(dir, "evidence")) || readdirSync(path.join(dir, "evidence")).length === 0, `${name} has evidence`);
   });
 
   it("seven become four under load, three of the first leave", async () => {

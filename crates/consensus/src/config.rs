@@ -52,8 +52,8 @@ pub struct NodeConfig {
     /// What this validator believes of its votes above the floor. It asks the others about that before it votes, and does not vote where
     /// they know better; see [`crate::Node::begun_before`]. `None` where it is not to ask.
     pub beginning: Option<Beginning>,
-    /// Whether the node signs nothing as long as it runs, whatever shares of the key it has stored: its record of votes is
-    /// lost and it does not know yet which ones are past.
+    /// Whether the node signs nothing, whatever shares of the key it has stored: its record of votes is lost and it does not know yet
+    /// which ones are past. As long as it runs, or until [`crate::Node::votes_after`].
     pub abstains: bool,
     /// Nodes that its operator knows, which it dials and asks where the network stands until it has read the ledger's list of
     /// nodes. Where there are none it asks the validators of the genesis file. Of n of them, less than a third may lie about how

@@ -683,7 +683,7 @@ impl<E: Runtime> Starting<E> {
             genesis: self.config.genesis.clone(),
             genesis_hash: self.genesis.inner().hash(),
             node_key: self.config.secret.public_key(),
-            current: self.schemes.current().clone(),
+            schemes: self.schemes,
             ledger: self.ledger,
             admissions,
             observed: self.observed,

@@ -8,7 +8,7 @@
 
 use crate::{engine::StartError, runtime::Runtime, votes::VoteScheme};
 use commonware_consensus::{Viewable as _, simplex::types::Artifact};
-use commonware_runtime::{ReadOptions, buffer::paged::CacheRef};
+use commonware_runtime::{Error as RuntimeError, ReadOptions, buffer::paged::CacheRef};
 use commonware_storage::journal::segmented::variable::{Config, Journal};
 use florin_proof::BlockDigest;
 use florin_types::VoteKind;
@@ -22,7 +22,7 @@ pub(crate) struct Opening {
     pub(crate) replay_buffer: NonZeroUsize,
 }
 
-/// Votes of this validator that the journal holds.
+/// Votes of this validator that the journal of one epoch holds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct OwnVotes {
     votes: BTreeSet<(u64, VoteKind)>,
@@ -31,8 +31,11 @@ pub(crate) struct OwnVotes {
 }
 
 impl OwnVotes {
-    /// Reads the journal of the only epoch. Nothing else may have it open.
-    pub(crate) async fn read<E: Runtime>(context: E, opening: Opening) -> Result<Self, StartError> {
+    /// Reads a journal, if there is one. Nothing else may have it open.
+    pub(crate) async fn read<E: Runtime>(context: E, opening: Opening) -> Result<Option<Self>, StartError> {
+        if let Err(RuntimeError::PartitionMissing(_)) = context.scan(&opening.partition).await {
+            return Ok(None);
+        }
         let partition = opening.partition.clone();
         let failed = |error: commonware_storage::journal::Error| StartError::Archive {
             partition: partition.clone(),
@@ -52,7 +55,7 @@ impl OwnVotes {
             let (_, _, _, artifact) = item.map_err(failed)?;
             own.note(&artifact);
         }
-        Ok(own)
+        Ok(Some(own))
     }
 
     /// The engine writes its own votes there, and certificates: nobody else's votes. A notarisation of a later view may be there before

@@ -67,7 +67,11 @@ pub use evidence::EvidenceReceiver;
 pub use evidence::{decode_vote, telling::decode_told};
 #[doc(hidden)]
 pub use gossip::decode_gossip;
-pub use joining::{beginning::Beginning, given::StateParts};
+pub use joining::{
+    beginning::Beginning,
+    given::StateParts,
+    past::{PastVotes, Verdict},
+};
 #[doc(hidden)]
 pub use joining::{boundary::decode_boundary, sample::decode_sample, source::decode_state};
 pub use keys::{Committee, Dealing, KeyError, NodeSecret, ThresholdShare, deal, deal_from_seed};

@@ -2,15 +2,18 @@
 
 use crate::{
     admission::{Admissions, SubmitError},
-    epochs::{current::Current, peers::Listed},
+    epochs::{peers::Listed, schemes::Schemes},
     evidence::EvidenceReceiver,
     keys::Committee,
     metrics::Metrics,
     observe::Observed,
     sight::{SILENT_MS_MAX, Sight},
+    votes::of_engine,
 };
 use alloy_primitives::B256;
+use commonware_consensus::Epochable as _;
 use florin_mempool::{Origin, Pool, Submitted};
+use florin_proof::Finalization;
 use florin_state::Ledger;
 use florin_types::{Genesis, Height, NodeRole, VerifiedTx};
 use futures::future::{BoxFuture, FutureExt as _, Shared};
@@ -90,7 +93,7 @@ pub(crate) struct Inner {
     pub(crate) genesis_hash: B256,
     pub(crate) node_key: B256,
     /// The committee that signs, and what this node is in it.
-    pub(crate) current: Current,
+    pub(crate) schemes: Schemes,
     pub(crate) ledger: Ledger,
     pub(crate) admissions: Admissions,
     pub(crate) observed: Arc<Observed>,
@@ -138,14 +141,14 @@ impl Node {
 
     /// The validators that sign now, in the order of the committee.
     pub fn validators(&self) -> Vec<Validator> {
-        self.0.current.get().committee.validators().into_iter().map(|key| self.named(key)).collect()
+        self.0.schemes.current().get().committee.validators().into_iter().map(|key| self.named(key)).collect()
     }
 
     /// Who signs in this epoch, is dealt shares in it or is to be in the next, and whether this node reaches it: a ceremony
     /// fails while one of them is away. The validators where the committee never changes.
     pub fn members(&self) -> Vec<(Validator, bool)> {
         let (members, connected) = (self.0.listed.members(), self.0.observed.connected());
-        let members = if members.is_empty() { self.0.current.get().committee.validators() } else { members };
+        let members = if members.is_empty() { self.0.schemes.current().get().committee.validators() } else { members };
         let reaches = |key: &B256| *key == self.0.node_key || connected.contains(key);
         members.into_iter().map(|key| (self.named(key), reaches(&key))).collect()
     }
@@ -166,7 +169,7 @@ impl Node {
 
     /// Number of the epoch (0 for ever where the committee does not change), and the committee that signs in it.
     pub fn committee(&self) -> (u64, Committee) {
-        let current = self.0.current.get();
+        let current = self.0.schemes.current().get();
         (current.epoch, current.committee.clone())
     }
 
@@ -193,7 +196,7 @@ impl Node {
 
     /// Validators that must sign for a block to be final.
     pub fn quorum(&self) -> u32 {
-        self.0.current.get().committee.quorum()
+        self.0.schemes.current().get().committee.quorum()
     }
 
     /// Every validator as this node sees it, in the order of the committee.
@@ -206,7 +209,7 @@ impl Node {
             let heard_ms = inner.observed.sightings.heard_ms(&validator.node_key).unwrap_or(inner.started_ms);
             let silent_ms = if own { 0 } else { now_ms.saturating_sub(heard_ms) };
             let connected = own || connected.contains(&validator.node_key);
-            let votes = !own || inner.current.get().role == NodeRole::Validator;
+            let votes = !own || inner.schemes.current().get().role == NodeRole::Validator;
             let heard = votes && connected && silent_ms <= silent_ms_max;
             let compared_ms = inner.observed.sightings.clock_ahead_ms(&validator.node_key);
             let clock_ahead_ms = if own { Some(0) } else { compared_ms };
@@ -224,6 +227,13 @@ impl Node {
     /// that it may have cast votes that it does not know. It has not voted in this process, and will not.
     pub fn begun_before(&self) -> impl Future<Output = Arc<str>> + Send + use<> {
         self.0.begun_before.clone()
+    }
+
+    /// Where the committee changes, and this node signed nothing because it did not know its earlier votes
+    /// ([`crate::NodeConfig::abstains`]): they are all known to be at or below this one ([`crate::PastVotes`]). It signs with the shares
+    /// that it is dealt for later epochs.
+    pub fn votes_after(&self, floor: &Finalization) {
+        self.0.schemes.abstain_only_up_to(of_engine(floor.clone()).epoch());
     }
 
     /// Resolves with the reason when a part of the node has ended, which none does by itself.
@@ -246,7 +256,7 @@ impl Node {
         let (height, known_height) = (head.block.height(), inner.observed.tip().max(head.block.height()));
         let syncing = known_height >= height.saturating_add(SYNCING_BLOCKS_MIN);
         let (epoch, view) = inner.observed.round();
-        let current = inner.current.get();
+        let current = inner.schemes.current().get();
         // Between the last block of an epoch and the first view of the next nobody leads.
         let leader = (view > 0 && epoch == current.epoch).then(|| current.committee.leader(epoch, view));
         let peers_connected = inner.observed.connected();
@@ -287,7 +297,7 @@ impl Node {
             .filter(|validator| validator.node_key != inner.node_key && !connected.contains(&validator.node_key))
             .map(|validator| format!("{} ({})", validator.name, validator.address))
             .collect();
-        let current = inner.current.get();
+        let current = inner.schemes.current().get();
         let total = current.committee.validators().len();
         let reachable = total.saturating_sub(missing.len());
         let quorum = usize::try_from(current.committee.quorum()).unwrap_or(usize::MAX);
@@ -317,7 +327,7 @@ impl std::fmt::Debug for Node {
         formatter
             .debug_struct("Node")
             .field("node_key", &self.0.node_key)
-            .field("role", &self.0.current.get().role)
+            .field("role", &self.0.schemes.current().get().role)
             .finish()
     }
 }

@@ -99,6 +99,9 @@ pub enum Violation {
     /// The searchable history says something else than the chain.
     #[error("the index: {0}")]
     History(String),
+    /// The chain, executed once more, gives another state, or is refused.
+    #[error("executed once more: {0}")]
+    Replay(String),
     /// A transaction was accepted but never became final.
     #[error("{count} of the accepted transactions were never final, the first is {first}")]
     NeverFinal {
@@ -178,7 +181,7 @@ pub(crate) async fn agreed_chain(cluster: &Cluster) -> Result<Vec<Arc<FinalizedB
     Ok(chain)
 }
 
-async fn block_at(node: &Node, height: Height) -> Result<Arc<FinalizedBlock>, Violation> {
+pub(crate) async fn block_at(node: &Node, height: Height) -> Result<Arc<FinalizedBlock>, Violation> {
     let block = node.ledger().block(height).await;
     let block = block.map_err(|error| Violation::Unreadable(error.to_string()))?;
     block.ok_or_else(|| Violation::Unreadable(format!("block {height} is missing below the head")))

@@ -2,7 +2,7 @@
 
 use crate::{
     Scenario,
-    hardware::{Condition, Disordered, Hardware, Limited},
+    hardware::{Condition, Disordered, Hardware, Limited, Standing},
     traitor::{Treason, hand_out_wrong_state, send_garbage},
 };
 use commonware_cryptography::ed25519::PublicKey;
@@ -10,12 +10,13 @@ use commonware_p2p::{
     Recipients,
     simulated::{self, Link, Network, Oracle, SplitForwarder, SplitOrigin, SplitTarget},
 };
-use commonware_runtime::{Handle, IoBuf, Spawner as _, Supervisor as _, deterministic::Context};
+use commonware_runtime::{Clock as _, Handle, IoBuf, Spawner as _, Supervisor as _, deterministic::Context};
 use commonware_utils::{NZUsize, Probability, channel::oneshot, probability};
 use florin_consensus::{
-    Beginning, EvidenceReceiver, Node, NodeConfig, NodeSecret, ThresholdShare, deal_from_seed, message_bytes_max,
-    network, start_on,
+    Beginning, EvidenceReceiver, Node, NodeConfig, NodeSecret, ThresholdShare, Verdict, deal_from_seed,
+    message_bytes_max, network, start_on,
 };
+use florin_proof::decode_finalization;
 use florin_types::{B256, Equivocation, Genesis, GenesisNode, NodeRole};
 use futures::FutureExt as _;
 use std::{
@@ -409,17 +410,13 @@ impl Cluster {
         config.history.blocks_retained = 8;
         config.history.blocks_kept = machine.blocks_kept;
         config.contacts = machine.contacts.clone();
-        // Of two programs with one key each is an old copy of the other.
-        config.beginning = machine.is_honest().then_some(Beginning::Again);
-        let waits = machine.condition.was_told();
-        if waits {
-            (config.share, config.abstains) = (None, true);
-        }
+        let waits = self.stands(machine, &mut config);
         let condition = machine.condition.clone();
         let (started, node) = oneshot::channel();
         let task = context.child("process").spawn(move |context| async move {
             if waits {
                 let votes = format!("{}-simplex", config.partition_prefix);
+                condition.begins_to_wait(context.current());
                 condition.forget_votes(&context, &votes).await.expect("the simulated disk lets a place go");
             }
             let result = start_on(Hardware::new(context.child("node"), condition), config, transport).await;
@@ -433,8 +430,62 @@ impl Cluster {
         (node, task)
     }
 
+    /// Tells a program how it stands with the votes on its disk, as `florin` does; whether it does not know them.
+    fn stands(&self, machine: &Machine, config: &mut NodeConfig) -> bool {
+        let may_vote = machine.share.is_some() || self.genesis.epoch_blocks.is_some();
+        match machine.condition.standing() {
+            Standing::Waits if may_vote && machine.is_honest() => {
+                (config.share, config.abstains) = (None, true);
+                true
+            }
+            Standing::Votes(floor) if machine.is_honest() => {
+                // Who has waited in this very process has nobody to ask.
+                config.beginning = (!machine.condition.is_waiting()).then_some(Beginning::Again);
+                machine.condition.waits_no_more();
+                config.floor = floor.map(|floor| *floor);
+                false
+            }
+            // Of two programs with one key each is an old copy of the other.
+            _ => false,
+        }
+    }
+
+    /// Lets machines vote whose unknown votes are past. Gives one that must be started again for that.
+    pub(crate) async fn take_waited(&mut self) -> Option<usize> {
+        let waiting = |(index, node): (usize, &Node)| {
+            let waits = self.machines[index].condition.is_waiting() && !node.status().syncing;
+            waits.then(|| (index, node.clone()))
+        };
+        let waiting: Vec<_> = self.nodes().filter_map(waiting).collect();
+        for (index, node) in waiting {
+            let condition = &self.machines[index].condition;
+            let Ok(Some(proof)) = node.ledger().certificate(node.ledger().head().block.height()).await else {
+                continue;
+            };
+            let Some(certified) = proof.headers.last() else { continue };
+            if condition.judge(certified.extension.timestamp_ms, self.context.current()) != Some(Verdict::Safe) {
+                continue;
+            }
+            let floor = decode_finalization(&proof.certificate).expect("the ledger keeps certificates");
+            condition.stand(Standing::Votes(Some(Box::new(floor.clone()))));
+            if self.genesis.epoch_blocks.is_none() {
+                self.end(index);
+                return Some(index);
+            }
+            node.votes_after(&floor);
+            condition.waits_no_more();
+        }
+        None
+    }
+
     /// Kills a machine in the middle of whatever it does.
     pub(crate) fn kill(&mut self, index: usize) {
+        self.end(index);
+        self.machines[index].condition.waits_no_more();
+    }
+
+    /// Ends a machine's process.
+    fn end(&mut self, index: usize) {
         let running = self.running.remove(&index).map(|running| running.tasks);
         let starting = self.starting.remove(&index).map(|starting| starting.tasks);
         for task in running.into_iter().chain(starting).flatten() {

@@ -9,11 +9,13 @@ use commonware_runtime::{
     Blob, BlobVersion, Clock, Error, Handle, IoBufs, IoBufsMut, Metrics, Name, Network, ReadOptions, SinkOf, Spawner,
     Storage, Strategizer, StreamOf, Supervisor, WriteOptions, deterministic, signal::Signal, telemetry::metrics,
 };
+use florin_consensus::{PastVotes, Verdict};
+use florin_proof::Finalization;
 use futures::{FutureExt as _, future::Either};
 use parking_lot::Mutex;
 use rand::{RngExt as _, TryCryptoRng, TryRng};
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     convert::Infallible,
     fmt::{self, Display},
     future::Future,
@@ -26,7 +28,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// A century, for who waits for ever.
@@ -55,10 +57,12 @@ pub(crate) struct Condition {
     image: AtomicU64,
     /// Names of the places on its disks.
     places: Mutex<BTreeSet<String>>,
-    /// Whether it has come back with an old disk: what it signed meanwhile it does not know.
+    /// Whether it has come back with an old disk: what it signed meanwhile it does not know, and perhaps nobody tells.
     forgot: AtomicBool,
-    /// Whether the others have shown it votes that this disk does not know.
-    told: AtomicBool,
+    /// How it stands with the votes on each of its disks; where nothing is said, it votes.
+    standings: Mutex<BTreeMap<u64, Standing>>,
+    /// What its process knows of the votes that it does not know, and when that began, by a clock that nobody sets.
+    waits: Mutex<Option<(PastVotes, SystemTime)>>,
     /// Such operations so far.
     changes: AtomicU64,
     /// So many of them until the process dies in the midst of one; 0: it does not.
@@ -69,6 +73,16 @@ pub(crate) struct Condition {
     spoilt: AtomicBool,
     /// Whether a task of its node has panicked, which ends the process of a real one.
     faulted: AtomicBool,
+}
+
+/// How it stands with a validator's votes, as the program notes it on the disk.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Standing {
+    /// Those that are not known are at or below this.
+    Votes(Option<Box<Finalization>>),
+    /// They are not known.
+    #[default]
+    Waits,
 }
 
 impl Condition {
@@ -112,6 +126,7 @@ impl Condition {
     /// Its disk is gone; it gets an empty one. It must not run.
     pub(crate) fn replace_disk(&self) {
         self.disk.store(self.another_disk(), Ordering::Relaxed);
+        self.stand(Standing::Waits);
     }
 
     /// Copies its disk. It must not run. `prefix` is what the names of places on a disk begin with.
@@ -126,6 +141,8 @@ impl Condition {
             copy_place(storage, &place, &place.replacen(&from, &to, 1)).await?;
         }
         self.image.store(image, Ordering::Relaxed);
+        let standing = self.standing();
+        self.standings.lock().insert(image, standing);
         Ok(())
     }
 
@@ -172,16 +189,48 @@ impl Condition {
         self.forgot.load(Ordering::Relaxed)
     }
 
-    /// The others have shown it votes that its old disk does not know: its process ends, and it does not vote again. Where the disk is
-    /// none that was put back it must know all of them: then nothing excuses that it ends.
+    /// The others have shown it votes that its old disk does not know: its process ends, and it votes when they are past. Where the disk
+    /// is none that was put back it must know all of them: then nothing excuses that it ends.
     pub(crate) fn be_told(&self) {
-        self.told.fetch_or(self.forgot(), Ordering::Relaxed);
+        self.stand(Standing::Waits);
         self.spoilt.fetch_or(self.forgot(), Ordering::Relaxed);
     }
 
-    /// Whether it must not vote.
-    pub(crate) fn was_told(&self) -> bool {
-        self.told.load(Ordering::Relaxed)
+    /// How it stands with its votes.
+    pub(crate) fn standing(&self) -> Standing {
+        self.standings.lock().get(&self.disk()).cloned().unwrap_or(Standing::Votes(None))
+    }
+
+    /// Notes how it stands with its votes, durably.
+    pub(crate) fn stand(&self, standing: Standing) {
+        self.standings.lock().insert(self.disk(), standing);
+    }
+
+    /// Its process begins at this true time, and waits until the votes are past that it does not know.
+    pub(crate) fn begins_to_wait(&self, now: SystemTime) {
+        *self.waits.lock() = Some((PastVotes::before(self.shows_ms(now)), now));
+    }
+
+    /// What a certified block of this time says to its process at this true time, if that waits.
+    pub(crate) fn judge(&self, certified_ms: u64, now: SystemTime) -> Option<Verdict> {
+        let mut waits = self.waits.lock();
+        let (past, since) = waits.as_mut()?;
+        let elapsed_ms = now.duration_since(*since).map_or(0, |elapsed| elapsed.as_millis() as u64);
+        Some(past.judge(certified_ms, self.shows_ms(now), elapsed_ms))
+    }
+
+    /// Whether its process waits.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waits.lock().is_some()
+    }
+
+    /// Its process waits no more, or has ended.
+    pub(crate) fn waits_no_more(&self) {
+        *self.waits.lock() = None;
+    }
+
+    fn shows_ms(&self, now: SystemTime) -> u64 {
+        self.own_time(now).duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
     }
 
     /// Which of its disks it has now.

@@ -28,6 +28,7 @@ mod cluster;
 mod hardware;
 mod history;
 mod plant;
+mod replay;
 mod scenario;
 pub mod story;
 mod traitor;

@@ -6,6 +6,7 @@ use crate::{
     check::{agreed_chain, all_final, certificates_verify, longest_pause_ms, money_is_conserved},
     cluster::{Cluster, LinkQuality, Machine, machines},
     history::history_agrees,
+    replay::replay_agrees,
     story::liveness,
     traitor::Treason,
     workload::Workload,
@@ -446,6 +447,9 @@ impl Run {
 
     /// What keeps processes running: who ended because of its disk is started again as soon as that works.
     async fn supervise(&mut self, cluster: &mut Cluster) -> Result<(), Violation> {
+        while let Some(machine) = cluster.take_waited().await {
+            self.start(cluster, machine).await?;
+        }
         while let Some((machine, reason)) = cluster.take_ended() {
             if !self.machines[machine].condition().may_end() {
                 return Err(Violation::Ended { machine, reason });
@@ -557,6 +561,20 @@ impl Run {
         Ok(())
     }
 
+    /// Who did not know its votes knows by now that they are past. Where there are epochs, it is still to be dealt a share.
+    fn all_vote(&self, cluster: &Cluster) -> Result<(), Violation> {
+        let for_ever = self.genesis.epoch_blocks.is_none();
+        let silent = cluster.nodes().find(|(machine, node)| {
+            let is_validator = *machine < self.scenario.validators && for_ever;
+            let votes = !is_validator || node.status().role == NodeRole::Validator;
+            self.machines[*machine].condition().is_waiting() || !votes
+        });
+        match silent {
+            Some((machine, _)) => Err(Violation::Progress(format!("machine {machine} still does not vote"))),
+            None => Ok(()),
+        }
+    }
+
     /// Everything whole again: all machines run, all links work, and everything accepted becomes final everywhere.
     async fn settle(&mut self, context: &deterministic::Context, cluster: &mut Cluster) -> Result<Report, Violation> {
         cluster.link_all(LinkQuality::default()).await;
@@ -582,7 +600,7 @@ impl Run {
             let chain = agreed_chain(cluster).await?;
             let verdict = all_final(&chain, &self.accepted);
             self.workload.forget_final(&chain);
-            let verdict = verdict.and_then(|()| all_caught_up(cluster));
+            let verdict = verdict.and_then(|()| all_caught_up(cluster)).and_then(|()| self.all_vote(cluster));
             if verdict.is_ok() || context.current() > deadline {
                 break verdict.map(|()| chain);
             }
@@ -607,6 +625,9 @@ impl Run {
             )));
         }
         history_agrees(self.scenario.seed, &chain)?;
+        if let Some((_, node)) = cluster.nodes().find(|(_, node)| node.ledger().oldest_block() == 0) {
+            replay_agrees(&self.genesis, node).await?;
+        }
         Ok(Report {
             height: last.block.height(),
             block_hash: last.block.hash(),

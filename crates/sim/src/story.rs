@@ -16,6 +16,8 @@ const BROKEN_S_MAX: u64 = 20;
 const CLOCK_MS_MAX: i64 = 150;
 /// Most that a wrong clock differs, in milliseconds.
 const WRONG_CLOCK_MS_MAX: i64 = 3_600_000;
+/// Time in which who has lost its disk has the ledger again, knows that its votes are past, and votes.
+const WAITS: Duration = Duration::from_secs(120);
 /// Changes of its disk after which a process dies at the latest.
 const CHANGES_MAX: u64 = 200;
 /// How long leaders wait for work, in milliseconds: as in production, and longer, since blocks are what a simulated hour
@@ -60,7 +62,15 @@ impl Scenario {
             torn: Torn { kept_percent: [0, 50, 90, 99][dice.random_range(0..4)], scattered: dice.random() },
             ..Self::default()
         };
-        let mut story = Story { scenario, dice, now: Duration::ZERO, kept: BTreeSet::new() };
+        let mut story = Story {
+            scenario,
+            dice,
+            now: Duration::ZERO,
+            kept: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
+            all_vote_at: Duration::ZERO,
+        };
+        story.choose_epochs();
         story.choose_traitors();
         story.choose_joining();
         story.set_clocks();
@@ -68,7 +78,6 @@ impl Scenario {
         while story.now < duration {
             story.act();
         }
-        story.choose_epochs();
         story.scenario.faults.sort_by_key(|(at, _)| *at);
         Self { duration: story.now, ..story.scenario }
     }
@@ -76,11 +85,6 @@ impl Scenario {
     /// Most validators that may be faulty while blocks still become final.
     fn faulty_max(&self) -> usize {
         self.validators.saturating_sub(1) / 3
-    }
-
-    /// Most honest validators that may be gone.
-    fn spare(&self) -> usize {
-        self.faulty_max().saturating_sub(self.traitors.len())
     }
 }
 
@@ -92,6 +96,11 @@ struct Story {
     now: Duration,
     /// Machines whose disk was copied.
     kept: BTreeSet<usize>,
+    /// Validators that are not counted on any more: with an old disk, which perhaps nobody tells, or without a share until they are dealt
+    /// a new one.
+    doubtful: BTreeSet<usize>,
+    /// When all others vote that have lost their disks.
+    all_vote_at: Duration,
 }
 
 impl Story {
@@ -105,6 +114,12 @@ impl Story {
 
     fn wait_broken(&mut self) {
         self.wait_ms(100..=BROKEN_S_MAX * 1_000);
+    }
+
+    /// Most honest validators that may be gone.
+    fn spare(&self) -> usize {
+        let gone = self.scenario.traitors.len() + self.doubtful.len();
+        self.scenario.faulty_max().saturating_sub(gone)
     }
 
     fn choose_traitors(&mut self) {
@@ -180,10 +195,10 @@ impl Story {
         self.then(Fault::MustMove);
     }
 
-    /// No more machines than may be gone are killed, at any moment and again and again, and started soon or late. A
-    /// follower may come back with an empty disk, or with an old one.
+    /// No more machines than may be gone are killed, at any moment and again and again, and started soon or late. They may
+    /// come back with an empty disk, or with an old one.
     fn kills(&mut self) {
-        let spare = self.scenario.spare();
+        let spare = self.spare();
         let mut victims = self.some(self.honest_validators(), 0..=spare);
         victims.extend(self.scenario.validators..self.scenario.validators + self.scenario.followers);
         let (begin, mut end, mut faults) = (self.now, self.now, Vec::new());
@@ -196,9 +211,7 @@ impl Story {
                     self.wait_ms(0..=5_000);
                 }
                 faults.push((self.now, Fault::Kill(machine)));
-                if machine >= self.scenario.validators {
-                    faults.extend(self.another_disk(machine).map(|fault| (self.now, fault)));
-                }
+                faults.extend(self.another_disk(machine).map(|fault| (self.now, fault)));
                 self.wait_ms(0..=8_000);
                 let joins = self.scenario.joining.contains(&machine);
                 faults.push((self.now, if joins { Fault::Join(machine) } else { Fault::Start(machine) }));
@@ -211,15 +224,27 @@ impl Story {
         self.now = end;
     }
 
-    /// What happens to the disk of a follower that does not run.
+    /// What happens to the disk of a machine that does not run. Validators do not lose theirs while others that have may not vote yet.
     fn another_disk(&mut self, machine: usize) -> Option<Fault> {
+        let votes = machine < self.scenario.validators;
+        let may_lose = !votes || self.doubtful.contains(&machine) || self.all_vote_at <= self.now;
         match self.dice.random_range(0..10) {
-            0..3 => Some(Fault::ReplaceDisk(machine)),
+            0..3 if may_lose => {
+                match self.scenario.epoch_blocks {
+                    _ if !votes => {}
+                    Some(_) => drop(self.doubtful.insert(machine)),
+                    None => self.all_vote_at = self.now + WAITS + liveness(self.scenario.heartbeat_ms),
+                }
+                Some(Fault::ReplaceDisk(machine))
+            }
             3..5 => {
                 self.kept.insert(machine);
                 Some(Fault::KeepDisk(machine))
             }
-            5..8 => self.kept.remove(&machine).then_some(Fault::OldDisk(machine)),
+            5..8 if may_lose && self.kept.remove(&machine) => {
+                self.doubtful.extend(votes.then_some(machine));
+                Some(Fault::OldDisk(machine))
+            }
             _ => None,
         }
     }
@@ -294,7 +319,7 @@ impl Story {
 
     /// Clocks of no more machines than may be gone are wrong by up to an hour.
     fn wrong_clocks(&mut self) {
-        let spare = self.scenario.spare();
+        let spare = self.spare();
         let victims = self.some(self.honest_validators(), 0..=spare);
         for machine in &victims {
             let ahead_ms = self.dice.random_range(-WRONG_CLOCK_MS_MAX..=WRONG_CLOCK_MS_MAX);

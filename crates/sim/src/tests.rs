@@ -206,7 +206,7 @@ fn a_follower_with_an_empty_disk_gets_everything_again() {
 
 #[test]
 fn a_machine_with_an_old_disk_catches_up_and_harms_nobody() {
-    // A follower, and a validator: the others show it votes that the disk does not know, and it casts none again.
+    // A follower, and a validator: the others show it votes that the disk does not know, and it casts none until they are past.
     for machine in [4, 2] {
         let copied = [at(20, Fault::Kill(machine)), at(20, Fault::KeepDisk(machine)), at(25, Fault::Start(machine))];
         let returned = [at(50, Fault::Kill(machine)), at(50, Fault::OldDisk(machine)), at(55, Fault::Start(machine))];
@@ -218,6 +218,17 @@ fn a_machine_with_an_old_disk_catches_up_and_harms_nobody() {
     let faults = vec![at(10, Fault::Kill(4)), at(10, Fault::OldDisk(4))];
     let error = run(&Scenario { seed: 97, faults, ..seconds(2) }).unwrap_err();
     assert!(matches!(error, Violation::Scenario(_)), "no copy was made: {error}");
+}
+
+/// At the end every run asks whether it votes ([`Violation::Progress`]).
+#[test]
+fn a_validator_with_an_empty_disk_votes_when_its_votes_are_past() {
+    for clock_ms in [0, -9_000] {
+        let lost = [at(20, Fault::Kill(2)), at(20, Fault::ReplaceDisk(2)), at(20, Fault::Clock(2, clock_ms))];
+        let faults = [&lost[..], &[at(25, Fault::Start(2))]].concat();
+        let report = run(&Scenario { seed: 98, faults, ..seconds(9) }).unwrap();
+        assert!(report.convicted.is_empty() && report.blocked.is_empty(), "{report:?}");
+    }
 }
 
 #[test]

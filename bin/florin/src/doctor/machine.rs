@@ -231,7 +231,10 @@ fn data_directory(data: &Path, user: &User) -> Finding {
 
 /// Whether a validator may vote, or has to follow first.
 fn votes_known(directory: &Directory) -> Finding {
-    if !directory.share_path().exists() {
+    let has_share = directory.share_path().exists();
+    // Where the committee changes a node is dealt its shares as it runs.
+    let is_dealt = directory.genesis().is_ok_and(|genesis| genesis.epoch_blocks.is_some());
+    if !has_share && !is_dealt {
         return Finding::well("votes", "there is no share: this node follows");
     }
     let known = directory.node_public_key().and_then(|key| votes::look(&directory.data(), key));
@@ -240,6 +243,10 @@ fn votes_known(directory: &Directory) -> Finding {
         Ok(Known::None) => {
             Finding::well("votes", "the first vote is yet to come; the others are asked before it is cast")
         }
+        Ok(Known::Not) if !has_share => Finding::well(
+            "votes",
+            "if this node has ever voted, it is not known here for what: it signs nothing until a block made after its start is final",
+        ),
         Ok(Known::Not) => Finding::warning(
             "votes",
             "the votes that this validator has cast are not known here: it follows until a block made after its start is final",

@@ -156,14 +156,15 @@ enum End {
     MustFollow,
 }
 
-/// Takes the share out of the configuration of a validator that must not vote yet, and tells the other how far it has voted.
-/// `waited` is the certificate above which it may vote because it has waited in this process.
+/// Takes the share out of the configuration of a validator that must not vote yet, and tells the other how far it has voted. Where the
+/// committee changes, any node may hold a share that it was dealt. `waited` is the certificate above which it may vote because it has waited in this process.
 fn with_votes(
     directory: &Directory,
     mut config: NodeConfig,
     waited: Option<Finalization>,
 ) -> Result<(NodeConfig, Votes), Failure> {
-    if config.share.is_none() {
+    let has_share = config.share.is_some();
+    if !has_share && config.genesis.epoch_blocks.is_none() {
         return Ok((config, Votes::Known));
     }
     if waited.is_some() {
@@ -181,10 +182,15 @@ fn with_votes(
             Ok((config, Votes::Ask(begun)))
         }
         Standing::Waits(waiting) => {
-            tracing::warn!(
-                "the votes that this validator has cast are not known here (a restored or new data directory, or a copy): it follows, \
-                 and votes again by itself once a block made after now is final. If all validators wait, see docs/backup.md"
-            );
+            match has_share {
+                true => tracing::warn!(
+                    "the votes that this validator has cast are not known here (a restored or new data directory, or a copy): it follows, \
+                     and votes again by itself once a block made after now is final. If all validators wait, see docs/backup.md"
+                ),
+                false => {
+                    tracing::info!("if this node has ever voted, it is not known here for what: it signs nothing yet")
+                }
+            }
             config.share = None;
             config.abstains = true;
             Ok((config, Votes::Wait(waiting)))
@@ -375,7 +381,13 @@ async fn serve(
 async fn follow_votes(node: &Node, votes: Votes) -> Result<End, Failure> {
     match votes {
         Votes::Known => {}
-        Votes::Wait(waiting) => return waiting.until_safe(node).await.map(|floor| End::MayVote(Box::new(floor))),
+        Votes::Wait(waiting) => {
+            let floor = waiting.until_safe(node).await?;
+            if node.genesis().epoch_blocks.is_none() {
+                return Ok(End::MayVote(Box::new(floor)));
+            }
+            node.votes_after(&floor);
+        }
         Votes::Ask(begun) => {
             let noting = async {
                 begun.clone().note(node).await?;

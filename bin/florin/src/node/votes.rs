@@ -14,9 +14,11 @@
 //! ask the others first, who must say that nothing is final above the floor: a copy of such a directory looks the same
 //! after its share has voted. With one, `voting` and `fresh` ask the others which of its votes they have heard last: one that the
 //! journal lacks shows that the directory is an old copy, and it waits. Everybody else starts without the share and follows; a
-//! journal that is there is removed. When it sees a final block that was made after its process began, by more than
-//! [`MARGIN_MS`], it is `voting` above the view of that block's certificate, and starts again with its share. Why that is
-//! enough: `specs/backup.md`.
+//! journal that is there is removed. When it sees a final block that was made after its process began ([`PastVotes`]), it is `voting` above the
+//! view of that block's certificate, and starts again with its share. Why that is enough: `specs/backup.md`.
+//!
+//! **Where the committee changes** shares come with the epochs, and any node may hold one: so every node goes this way. One that waited
+//! need not start again: it signs nothing in the epoch of that block, and what it is dealt for later ones.
 //!
 //! **Failures.** A changed file is damage, never a guess. Removing it is always safe: the node then waits.
 
@@ -25,8 +27,8 @@ use crate::{
     files::{self, Audience},
 };
 use alloy_primitives::{B256, Bytes, hex};
-use florin_consensus::{Beginning, Node};
-use florin_proof::{FinalityProof, Finalization, decode_finalization};
+use florin_consensus::{Beginning, Node, PastVotes, Verdict};
+use florin_proof::{Finalization, decode_finalization};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::DirEntry,
@@ -41,8 +43,6 @@ pub(crate) const DAMAGED: &str = "votes.damaged";
 const JOURNAL: &str = "florin-simplex";
 /// What stands between that and the number of an epoch elsewhere.
 const OF_EPOCH: &str = "_consensus_";
-/// How far the clocks of honest validators, and this machine's, may be apart.
-pub(crate) const MARGIN_MS: u64 = 10_000;
 /// Pause after a block that cannot be read.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Time without a final block after which a validator that waits tells its operator what that may mean.
@@ -178,7 +178,7 @@ pub(crate) fn standing(data: &Path, node_key: B256, now_ms: u64) -> Result<Stand
 /// Notes that this validator may have votes that are not known here, and waits from now on.
 fn wait(data: &Path, node_key: B256, since_ms: u64) -> Result<Waiting, Failure> {
     Record::new(node_key, State::Waiting { since_ms }).write(data)?;
-    Ok(Waiting { data: data.into(), node_key, since_ms, begun: Instant::now() })
+    Ok(Waiting { data: data.into(), node_key, past: PastVotes::before(since_ms), begun: Instant::now() })
 }
 
 fn entries(directory: &Path) -> impl Iterator<Item = DirEntry> {
@@ -247,9 +247,9 @@ impl Begun {
 pub(crate) struct Waiting {
     data: PathBuf,
     node_key: B256,
-    /// By this time all earlier votes had been cast, as far as the wall clock was right.
-    since_ms: u64,
-    /// By now they had, certainly. It counts from here in every process anew: a note of an earlier one may have come back
+    /// What was cast until it began to wait, as far as the wall clock was right.
+    past: PastVotes,
+    /// By now it was cast, certainly. It counts from here in every process anew: a note of an earlier one may have come back
     /// with an image, or have been made with a wrong clock.
     begun: Instant,
 }
@@ -281,8 +281,9 @@ impl Waiting {
                 continue;
             }
             let Ok(Some(proof)) = node.ledger().certificate(block.block.height()).await else { continue };
+            let Some(certified) = proof.headers.last() else { continue };
             let elapsed_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            match self.judge(&proof, super::monitoring::now_ms(), elapsed_ms) {
+            match self.past.judge(certified.extension.timestamp_ms, super::monitoring::now_ms(), elapsed_ms) {
                 Verdict::Safe => {
                     tracing::info!(height = block.block.height(), "this validator's earlier votes are all in the past");
                     return self.may_vote_above(&proof.certificate);
@@ -296,25 +297,6 @@ impl Waiting {
         }
     }
 
-    /// Whether a certified block shows that all votes of the earlier life are for views at or below its own. `elapsed_ms` is
-    /// how long this process has waited, by a clock that nobody sets.
-    fn judge(&mut self, proof: &FinalityProof, now_ms: u64, elapsed_ms: u64) -> Verdict {
-        let Some(certified) = proof.headers.last() else { return Verdict::TooEarly };
-        let time_ms = certified.extension.timestamp_ms;
-        // When the wait began, by the clock as it is now and by the network's. The latest counts, whatever was noted: a
-        // clock that was set right meanwhile must not make the wait older than it is.
-        for clock_ms in [now_ms, time_ms] {
-            self.since_ms = self.since_ms.max(clock_ms.saturating_sub(elapsed_ms));
-        }
-        if time_ms > now_ms.saturating_add(MARGIN_MS) {
-            return Verdict::ClockBehind { by_ms: time_ms.saturating_sub(now_ms) };
-        }
-        match time_ms > self.since_ms.saturating_add(MARGIN_MS) {
-            true => Verdict::Safe,
-            false => Verdict::TooEarly,
-        }
-    }
-
     /// The journal beside has every vote above this certificate: there is none yet.
     fn may_vote_above(&self, certificate: &Bytes) -> Result<Finalization, Failure> {
         let floor = decode_finalization(certificate).map_err(|error| damaged(&self.data.join(FILE), error))?;
@@ -323,7 +305,7 @@ impl Waiting {
     }
 }
 
-/// What a validator says that waits for a block while none comes.
+/// What a node says that waits for a block while none comes.
 const WAITS_IN_VAIN: &str = "this validator waits for a new final block before it votes, and none comes. If enough others vote, it will: \
     look at them with `florin doctor`. If too few are left that do not wait themselves, no block comes by itself: the operators of a \
     quorum agree on the last block, and restore it with `florin restore --network-lost HASH` (docs/backup.md, \"When all validators are lost\")";
@@ -349,28 +331,19 @@ pub(crate) fn look(data: &Path, node_key: B256) -> Result<Known, Failure> {
     })
 }
 
-/// What a block says to a validator that waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// It may vote above this block's view.
-    Safe,
-    /// The block may be as old as its last vote.
-    TooEarly,
-    /// This machine's clock cannot be trusted.
-    ClockBehind { by_ms: u64 },
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use florin_proof::CertifiedHeader;
 
     const ME: B256 = B256::repeat_byte(1);
 
     fn waits(standing: Standing) -> u64 {
         match standing {
-            Standing::Waits(waiting) => waiting.since_ms,
+            Standing::Waits(waiting) => match Record::read(&waiting.data.join(FILE)).unwrap().unwrap().state {
+                State::Waiting { since_ms } => since_ms,
+                state => panic!("{state:?}"),
+            },
             Standing::Votes(..) | Standing::Asks(..) => panic!("it votes"),
         }
     }
@@ -484,52 +457,5 @@ mod tests {
         }
         std::fs::write(&path, sound).unwrap();
         assert_eq!(waits(standing(data.path(), ME, 1).unwrap()), 1_234_567);
-    }
-
-    /// A validator that waits, by a clock that showed this when it began, or when that was noted.
-    fn waiting(since_ms: u64) -> Waiting {
-        Waiting { data: PathBuf::new(), node_key: ME, since_ms, begun: Instant::now() }
-    }
-
-    fn judge(waiting: &mut Waiting, time_ms: u64, now_ms: u64, elapsed_ms: u64) -> Verdict {
-        let mut certified = CertifiedHeader { header: Default::default(), extension: Default::default() };
-        certified.extension.timestamp_ms = time_ms;
-        waiting.judge(&FinalityProof { headers: vec![certified], certificate: Bytes::new() }, now_ms, elapsed_ms)
-    }
-
-    #[test]
-    fn only_a_block_from_after_its_earlier_life_lets_it_vote() {
-        let judge = |time_ms: u64, now_ms: u64| judge(&mut waiting(100_000), time_ms, now_ms, now_ms - 100_000);
-        assert_eq!(judge(100_000 + MARGIN_MS, 200_000), Verdict::TooEarly);
-        assert_eq!(judge(100_001 + MARGIN_MS, 200_000), Verdict::Safe);
-        assert_eq!(judge(200_000 + MARGIN_MS, 200_000), Verdict::Safe);
-        assert_eq!(judge(200_001 + MARGIN_MS, 200_000), Verdict::ClockBehind { by_ms: MARGIN_MS + 1 });
-    }
-
-    #[test]
-    fn a_clock_that_is_set_right_meanwhile_does_not_shorten_the_wait() {
-        // The clock showed an hour too little, and is right three seconds later.
-        let (hour, right) = (3_600_000, 10_000_000);
-        let mut late = waiting(right - hour);
-        assert_eq!(judge(&mut late, right + 2_900, right + 3_000, 3_000), Verdict::TooEarly);
-        assert_eq!(judge(&mut late, right + MARGIN_MS, right + MARGIN_MS, MARGIN_MS), Verdict::TooEarly);
-        assert_eq!(judge(&mut late, right + MARGIN_MS + 1, right + MARGIN_MS + 100, MARGIN_MS + 100), Verdict::Safe);
-        // While it is wrong, the network's blocks say what time it was.
-        let mut late = waiting(right - hour);
-        let behind = Verdict::ClockBehind { by_ms: hour };
-        assert_eq!(judge(&mut late, right + 1_000, right + 1_000 - hour, 1_000), behind);
-        assert_eq!(judge(&mut late, right + 1_500, right + 2_000, 2_000), Verdict::TooEarly);
-        assert_eq!(judge(&mut late, right + MARGIN_MS + 1, right + MARGIN_MS + 9, MARGIN_MS + 9), Verdict::Safe);
-    }
-
-    #[test]
-    fn a_note_of_an_earlier_process_does_not_shorten_the_wait() {
-        // Noted long ago: by an image that was put back, by a clock that was wrong. It waits from the start of this process.
-        let mut again = waiting(1_000);
-        assert_eq!(judge(&mut again, 500_500, 501_000, 1_000), Verdict::TooEarly);
-        assert_eq!(judge(&mut again, 500_001 + MARGIN_MS, 511_000, 11_000), Verdict::Safe);
-        // Noted by a clock that was right, when it is behind now.
-        let mut again = waiting(500_000);
-        assert_eq!(judge(&mut again, 500_000 + MARGIN_MS, 500_000 + MARGIN_MS, 100_000), Verdict::TooEarly);
     }
 }

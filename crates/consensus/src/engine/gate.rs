@@ -4,9 +4,12 @@
 
 use super::{REPLAY_BUFFER, StartError, Starting, WRITE_BUFFER};
 use crate::{
+    block::{EpochPayload, decode_payload},
+    epochs::schemes::votes_partition,
     joining::{
         again::{self, Again},
         beginning::{Before, Beginning, Found, Rule},
+        boundary,
         sample::{self, Answering},
     },
     journal::{Opening, OwnVotes},
@@ -14,13 +17,14 @@ use crate::{
     runtime::Runtime,
     votes::of_engine,
 };
-use commonware_consensus::Viewable as _;
+use commonware_consensus::{Epochable as _, Viewable as _};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Blocker, Receiver, Sender};
 use commonware_runtime::Handle;
+use commonware_utils::{Faults as _, N3f1};
 use florin_types::NodeRole;
 use futures::channel::oneshot;
-use std::sync::Arc;
+use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc};
 
 /// Opens when agreement may begin.
 pub(super) struct Gate(oneshot::Receiver<()>);
@@ -68,9 +72,50 @@ impl<E: Runtime> Starting<E> {
         self.believes().is_some_and(|beginning| beginning != Beginning::Again)
     }
 
-    /// What this node believes of its votes, if it is a validator that may vote.
+    /// What this node believes of its votes, if it may vote: as a validator, or, where the committee changes, as what it may become.
     fn believes(&self) -> Option<Beginning> {
-        self.config.beginning.filter(|_| self.schemes.current().get().role == NodeRole::Validator)
+        let may_become = |beginning| beginning == Beginning::Again && self.config.genesis.epoch_blocks.is_some();
+        let votes = self.schemes.current().get().role == NodeRole::Validator;
+        self.config.beginning.filter(|beginning| votes || may_become(*beginning))
+    }
+
+    async fn own_votes(&self, partition: String) -> Result<Option<OwnVotes>, StartError> {
+        let opening = Opening {
+            partition,
+            page_cache: self.page_cache.clone(),
+            write_buffer: WRITE_BUFFER,
+            replay_buffer: REPLAY_BUFFER,
+        };
+        OwnVotes::read(self.context.child("journal"), opening).await
+    }
+
+    /// This node's votes in the epoch in which its disk stands and in those beside it. The ledger may be a little behind the journals:
+    /// then those of the epoch before may be gone, and those of the next be there.
+    async fn own_votes_around(&self, epoch: u64) -> Result<BTreeMap<u64, OwnVotes>, StartError> {
+        let mut around = BTreeMap::from([(epoch, OwnVotes::default())]);
+        for epoch in epoch.saturating_sub(1)..=epoch.saturating_add(1) {
+            let partition = votes_partition(&self.partition("simplex"), epoch);
+            around.extend(self.own_votes(partition).await?.map(|own| (epoch, own)));
+        }
+        Ok(around)
+    }
+
+    /// Who signs in the epoch in which the disk stands, as far as the disk knows, without this node; and how many must sign.
+    async fn committee_of(&self, epoch: u64, epoch_blocks: NonZeroU64) -> (Vec<PublicKey>, usize) {
+        let read = async {
+            let block = self.ledger.block(boundary::last_before(epoch, epoch_blocks)?).await.ok()??;
+            decode_payload(block.block.payload()?)
+        };
+        let begins = match &self.joined {
+            Some(joined) if joined.epoch.get() == epoch => Some(EpochPayload::EpochInfo(joined.clone())),
+            _ => read.await,
+        };
+        let members = match begins {
+            Some(EpochPayload::EpochInfo(begins)) => begins.output.players().clone(),
+            _ => self.schemes.current().get().committee.participants.clone(),
+        };
+        let quorum = usize::try_from(N3f1::quorum(members.len())).unwrap_or(usize::MAX);
+        (members.iter().filter(|key| **key != self.me).cloned().collect(), quorum)
     }
 
     async fn asks(&self, answering: Answering) -> Result<Option<Asks>, StartError> {
@@ -79,22 +124,29 @@ impl<E: Runtime> Starting<E> {
         let quorum = usize::try_from(self.schemes.current().get().committee.quorum()).unwrap_or(usize::MAX);
         let asks = match self.believes() {
             None => return Ok(None),
-            // Where the committee changes those who must be asked are not known before blocks are delivered.
-            Some(Beginning::Again) if self.config.genesis.epoch_blocks.is_some() => return Ok(None),
             Some(Beginning::Again) => {
-                let opening = Opening {
-                    partition: self.partition("simplex"),
-                    page_cache: self.page_cache.clone(),
-                    write_buffer: WRITE_BUFFER,
-                    replay_buffer: REPLAY_BUFFER,
-                };
-                let rule = again::Rule {
-                    me: self.config.secret.public_key(),
-                    network: (self.config.genesis.chain_id, self.genesis.inner().hash()),
-                    floor: floor.map_or(0, |floor| floor.view().get()),
-                    own: OwnVotes::read(self.context.child("journal"), opening).await?,
-                    others,
-                    quorum,
+                let network = (self.config.genesis.chain_id, self.genesis.inner().hash());
+                let floor = floor.map_or((0, 0), |floor| (floor.epoch().get(), floor.view().get()));
+                let me = self.config.secret.public_key();
+                let rule = match self.config.genesis.epoch_blocks {
+                    None => {
+                        let own = self.own_votes(self.partition("simplex")).await?.unwrap_or_default();
+                        again::Rule {
+                            me,
+                            network,
+                            floor,
+                            own: [(0, own)].into(),
+                            others,
+                            asks_everybody: false,
+                            quorum,
+                        }
+                    }
+                    Some(epoch_blocks) => {
+                        let epoch = self.ledger.head().block.height().saturating_add(1) / epoch_blocks;
+                        let own = self.own_votes_around(epoch).await?;
+                        let (others, quorum) = self.committee_of(epoch, epoch_blocks).await;
+                        again::Rule { me, network, floor, own, others, asks_everybody: true, quorum }
+                    }
                 };
                 Asks::Again(Box::new(Again { rule, answering }))
             }

@@ -107,6 +107,12 @@ impl Schemes {
         *abstains = abstains.and_up_to(epoch);
     }
 
+    /// All votes of earlier lives are known to be at or below this epoch: shares of later ones may be used, if this node has been
+    /// abstaining for not knowing that.
+    pub(crate) fn abstain_only_up_to(&self, epoch: Epoch) {
+        *self.0.abstains.lock() = Abstains::UpTo(epoch);
+    }
+
     /// The network that votes are for.
     pub(crate) fn domain(&self) -> Domain {
         self.0.domain

@@ -7,6 +7,11 @@
 //! have answered, or so many that with it they are a quorum and a round has passed, and no vote that they have shown is missing in the
 //! journal ([`OwnVotes`]) above the floor; after a minute it votes in any case. One vote is enough against it: nobody else can sign it.
 //!
+//! **Where the committee changes** every node asks, whatever it is at the moment: what was dealt to it may make it a validator of the next
+//! epoch, in which it has voted already. It asks everybody, for members of an old committee may be gone, and waits for those whom its
+//! disk knows as the committee. Which votes are in which epoch's journal counts, and the epoch before its own is the oldest one with a
+//! journal; what came earlier the disk has lived through.
+//!
 //! **What it does not show.** Who was started again has forgotten what it heard. Where all have been, nobody knows.
 //!
 //! **Limits.** As in [`super::sample`], on whose channel it asks: while it asks, it also answers there.
@@ -19,8 +24,8 @@ use crate::{journal::OwnVotes, runtime::Runtime};
 use alloy_primitives::B256;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Blocker, Receiver, Recipients, Sender, block};
-use florin_types::SignedVote;
-use std::collections::BTreeSet;
+use florin_types::{NodeVote, SignedVote, VoteKind};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rounds without enough answers between two lines in the log.
 const ROUNDS_PER_COMPLAINT: u32 = 10;
@@ -43,11 +48,14 @@ pub(crate) struct Rule {
     pub(crate) me: B256,
     /// The network's chain id, and the hash of its first block.
     pub(crate) network: (u64, B256),
-    /// View at or below which nothing is voted for.
-    pub(crate) floor: u64,
-    pub(crate) own: OwnVotes,
-    /// The other validators.
+    /// Epoch and view at or below which nothing is voted for.
+    pub(crate) floor: (u64, u64),
+    /// By epoch; earlier ones are over on this disk.
+    pub(crate) own: BTreeMap<u64, OwnVotes>,
+    /// The other validators, as far as this disk knows.
     pub(crate) others: Vec<PublicKey>,
+    /// Whether others than these may know as well.
+    pub(crate) asks_everybody: bool,
     /// Validators that must sign, this one counted.
     pub(crate) quorum: usize,
 }
@@ -62,7 +70,7 @@ impl Again {
     ) -> Found {
         let rule = &self.rule;
         let (mut answered, mut round, mut together) = (BTreeSet::<PublicKey>::new(), 0u32, 0u32);
-        while answered.len() < rule.others.len() {
+        while !rule.is_all(&answered) {
             if rule.is_enough(answered.len()) {
                 if together == ROUNDS_TOGETHER {
                     return Found::Nothing;
@@ -76,29 +84,29 @@ impl Again {
                 return Found::Nothing;
             }
             let end = context.current() + ROUND;
-            let missing = rule.others.iter().filter(|other| !answered.contains(*other)).cloned().collect();
-            ask_for(Question::OwnVote, sender, Recipients::Some(missing));
-            while answered.len() < rule.others.len()
+            ask_for(Question::OwnVote, sender, rule.recipients(&answered));
+            while !rule.is_all(&answered)
                 && let Some((peer, message)) = until(context, end, receiver).await
             {
-                let is_other = rule.others.contains(&peer);
-                match parse(&message, is_other) {
+                let (is_other, is_asked) =
+                    (rule.others.contains(&peer), rule.asks_everybody || rule.others.contains(&peer));
+                match parse(&message, is_asked) {
                     Ok(Message::Question(question)) => {
                         self.answering.answer(context, sender, (peer.clone(), question), true).await;
                         // It was not there when all were asked.
-                        if is_other && !answered.contains(&peer) {
+                        if is_asked && !answered.contains(&peer) {
                             ask_for(Question::OwnVote, sender, Recipients::One(peer));
                         }
                     }
                     Ok(Message::OwnVote(heard)) => {
                         if let Some(vote) = heard.filter(|vote| rule.is_forgotten(vote)) {
+                            let NodeVote { epoch, view, .. } = vote.vote;
                             return Found::Begun(format!(
-                                "validator {peer} has heard a vote of this one in view {} that is not in its vote journal: the data \
-                                 directory is an old copy, or has lost what was written",
-                                vote.vote.view
+                                "validator {peer} has heard a vote of this one in view {view} of epoch {epoch} that is not in its vote \
+                                 journal: the data directory is an old copy, or has lost what was written"
                             ));
                         }
-                        answered.insert(peer);
+                        answered.extend(is_other.then_some(peer));
                     }
                     Ok(Message::Answer(_) | Message::Boundary(_) | Message::Other) => {}
                     Err(reason) => {
@@ -126,13 +134,30 @@ impl Rule {
         answered.saturating_add(1) >= self.quorum
     }
 
+    fn is_all(&self, answered: &BTreeSet<PublicKey>) -> bool {
+        answered.len() >= self.others.len()
+    }
+
+    /// Whom to ask that has not answered.
+    fn recipients(&self, answered: &BTreeSet<PublicKey>) -> Recipients<PublicKey> {
+        match self.asks_everybody {
+            true => Recipients::All,
+            false => Recipients::Some(self.others.iter().filter(|other| !answered.contains(*other)).cloned().collect()),
+        }
+    }
+
     /// Whether this validator cast a vote that its disk does not know.
     fn is_forgotten(&self, vote: &SignedVote) -> bool {
-        let (view, (chain_id, genesis_hash)) = (vote.vote.view, self.network);
-        view > self.floor
-            && vote.vote.epoch == 0
-            && !self.own.includes(view, vote.vote.kind)
-            && vote.is_by(self.me, chain_id, genesis_hash)
+        let (NodeVote { epoch, view, kind, .. }, (chain_id, genesis_hash)) = (vote.vote, self.network);
+        (epoch, view) > self.floor && !self.is_known(epoch, view, kind) && vote.is_by(self.me, chain_id, genesis_hash)
+    }
+
+    /// Whether the disk has lived through a vote.
+    fn is_known(&self, epoch: u64, view: u64, kind: VoteKind) -> bool {
+        match self.own.get(&epoch) {
+            Some(own) => own.includes(view, kind),
+            None => self.own.first_key_value().is_some_and(|(oldest, _)| epoch < *oldest),
+        }
     }
 }
 
@@ -145,14 +170,26 @@ mod tests {
 
     fn rule(secret: &NodeSecret, validators: u64, quorum: usize) -> Rule {
         let others = (1..validators).map(|seed| PrivateKey::from_seed(seed).public_key()).collect();
-        let own = OwnVotes::of(9, &[(7, VoteKind::Notarize), (9, VoteKind::Notarize)]);
-        Rule { me: secret.public_key(), network: (1, B256::ZERO), floor: 3, own, others, quorum }
+        let own = [(0, OwnVotes::of(9, &[(7, VoteKind::Notarize), (9, VoteKind::Notarize)]))].into();
+        Rule {
+            me: secret.public_key(),
+            network: (1, B256::ZERO),
+            floor: (0, 3),
+            own,
+            others,
+            asks_everybody: false,
+            quorum,
+        }
     }
 
     fn vote(secret: &NodeSecret, kind: VoteKind, view: u64) -> SignedVote {
+        vote_in(secret, 0, kind, view)
+    }
+
+    fn vote_in(secret: &NodeSecret, epoch: u64, kind: VoteKind, view: u64) -> SignedVote {
         let vote = match kind {
-            VoteKind::Nullify => NodeVote::nullify(0, view),
-            _ => NodeVote { kind, epoch: 0, view, parent_view: 2, payload: B256::repeat_byte(5) },
+            VoteKind::Nullify => NodeVote::nullify(epoch, view),
+            _ => NodeVote { kind, epoch, view, parent_view: 2, payload: B256::repeat_byte(5) },
         };
         let signature = secret.vote_key().sign(&vote.signed_bytes(1, B256::ZERO)).to_bytes();
         SignedVote { vote, signature }
@@ -173,6 +210,25 @@ mod tests {
         }
         let changed = SignedVote { signature: [7; 64], ..vote(&secret, Nullify, 10) };
         assert!(!rule.is_forgotten(&changed), "a vote that nobody signed says nothing");
+    }
+
+    #[test]
+    fn in_a_later_epoch_every_vote_is_later_and_in_an_earlier_one_the_disk_knows_it() {
+        use VoteKind::{Notarize, Nullify};
+        let secret = NodeSecret::generate();
+        let own = [(4, OwnVotes::of(9, &[])), (5, OwnVotes::of(2, &[(2, Notarize)])), (6, OwnVotes::default())].into();
+        let rule = Rule { floor: (5, 1), own, ..rule(&secret, 4, 3) };
+        for (epoch, view) in [(3, 4_000), (4, 12), (5, 1), (5, 2)] {
+            assert!(!rule.is_forgotten(&vote_in(&secret, epoch, Notarize, view)), "{epoch} {view}");
+        }
+        for (epoch, kind, view) in
+            [(5, Nullify, 2), (5, Notarize, 3), (6, Notarize, 1), (7, Nullify, 1), (900, Notarize, 1)]
+        {
+            assert!(rule.is_forgotten(&vote_in(&secret, epoch, kind, view)), "{epoch} {kind:?} {view}");
+        }
+        let rule = Rule { floor: (0, 0), ..rule };
+        assert!(!rule.is_forgotten(&vote_in(&secret, 3, Nullify, 4_000)), "the disk has lived through that epoch");
+        assert!(rule.is_forgotten(&vote_in(&secret, 4, Nullify, 10)), "and has not seen the end of this one");
     }
 
     #[test]

@@ -24,5 +24,6 @@ pub(crate) mod again;
 pub(crate) mod beginning;
 pub(crate) mod boundary;
 pub(crate) mod given;
+pub(crate) mod past;
 pub(crate) mod sample;
 pub(crate) mod source;

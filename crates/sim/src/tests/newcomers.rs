@@ -108,6 +108,20 @@ fn a_validator_that_lost_its_disk_does_not_vote_before_it_is_dealt_a_new_share()
     }
 }
 
+/// What it has in its journals, and what was dealt to it for the epoch after, is older than what the others have heard.
+#[test]
+fn a_validator_with_an_old_disk_votes_again_with_a_new_share_only() {
+    for (seed, returned) in [(161, 75), (162, 96), (163, 140)] {
+        let copied = vec![at(60, Fault::Kill(2)), at(60, Fault::KeepDisk(2)), at(62, Fault::Start(2))];
+        let old =
+            vec![at(returned, Fault::Kill(2)), at(returned, Fault::OldDisk(2)), at(returned + 2, Fault::Start(2))];
+        let report = run(&Scenario { joining: [].into(), ..newcomer(seed, 50, [copied, old].concat()) }).unwrap();
+        assert!(report.convicted.is_empty() && report.blocked.is_empty(), "{report:?}");
+        let (last, _) = report.committees.last_key_value().unwrap();
+        assert!(report.voting[&2].iter().any(|epoch| epoch + 3 > *last), "{report:?}");
+    }
+}
+
 /// Of the validators of the genesis file one is left, which nobody would believe alone.
 #[test]
 fn a_machine_joins_when_the_validators_of_genesis_are_gone() {
