@@ -2,7 +2,8 @@
 // processes, real keys, nothing but what docs/operate.md tells an operator to do. A book that is kept apart has every balance.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Wallet, id } from "ethers";
@@ -57,6 +58,14 @@ describe("a committee that changes", { skip: onFlorinOnly }, () => {
     const number = await module("IGovernance", seats[0]).proposalCount();
     for (const seat of seats) await act("IGovernance", "castVote", seat, number, 1);
     await act("IGovernance", "execute", seats[0], number);
+  }
+
+  /** Nobody has contradicted itself. */
+  function noEvidence() {
+    for (const { name, dir } of [...first, ...joining]) {
+      const evidence = path.join(dir, "evidence");
+      assert.deepEqual(existsSync(evidence) ? readdirSync(evidence) : [], [], `${name} has evidence`);
+    }
   }
 
   /** Where the longest pause was: at the end of an epoch, or elsewhere. */
@@ -135,7 +144,7 @@ describe("a committee that changes", { skip: onFlorinOnly }, () => {
     await victim.ready();
     await until(() => victim.stderr.includes("is not in its vote journal"), { what: "the others tell it", timeoutMs: 60_000, onTimeout: () => victim.stderr });
     await until(async () => (await role().catch(() => "")) === "validator", { what: `${victim.name} has a new share`, timeoutMs: 240_000, onTimeout: () => victim.stderr.slice(-4_000) });
-    for (const { name, dir } of everybody) assert.ok(!existsSync(path.join(dir, "evidence")) || readdirSync(path.join(dir, "evidence")).length === 0, `${name} has evidence`);
+    noEvidence();
   });
 
   it("seven become four under load, three of the first leave", async () => {
@@ -154,6 +163,28 @@ describe("a committee that changes", { skip: onFlorinOnly }, () => {
     joining[2].start();
     await joining[2].ready();
     await goesOn([first[3], ...joining], 5, "the new four");
+  });
+
+  it("a backup over all epochs is proven offline, and a validator that begins with it votes with its next share", async () => {
+    const [victim, place] = [joining[1], mkdtempSync(path.join(tmpdir(), "florin-e2e-backup-"))];
+    const [identity, passphrase, backup] = ["identity.age", "passphrase", "backup"].map((name) => path.join(place, name));
+    const florin = (...arguments_) => execFileSync(FLORIN_BIN, arguments_, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    const opening = ["--identity", identity, "--passphrase-file", passphrase];
+    writeFileSync(passphrase, `${Wallet.createRandom().privateKey}\n`, { mode: 0o600 });
+    const [recipient] = florin("backup", "identity", "--out", identity, "--light", "--passphrase-file", passphrase).match(/age1[a-z0-9]+/);
+    const genesis = ["--genesis", path.join(victim.dir, "genesis.json")];
+    florin("backup", "--to", backup, "--recipient", recipient, ...genesis, "--rpc", first[3].rpcUrl);
+    assert.match(florin("backup", "verify", backup, ...opening, ...genesis), /gives the state that its last certified header commits to/);
+    await victim.kill();
+    rmSync(path.join(victim.dir, "data"), { recursive: true });
+    florin("restore", backup, "--dir", victim.dir, ...opening);
+    victim.start();
+    await victim.ready();
+    const role = async () => (await victim.call("florin_nodeStatus")).role;
+    await until(async () => (await role().catch(() => "")) === "validator", { what: `${victim.name} has a new share`, timeoutMs: 240_000, onTimeout: () => victim.stderr.slice(-4_000) });
+    await goesOn([first[3], ...joining], 5, "the four, of which one was restored");
+    noEvidence();
+    rmSync(place, { recursive: true });
   });
 
   it("every payment is final once on every ledger, and all blocks are the same", async () => {

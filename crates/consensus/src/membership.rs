@@ -14,9 +14,12 @@ use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::AddressableManager;
 use commonware_runtime::Handle;
 use florin_modules::{CallEnv, PERMISSION_ADDRESS, permission, query};
-use florin_state::{FinalizedBlock, Ledger, with_view};
+use florin_state::{FinalizedBlock, Ledger, LedgerError, with_view};
 use florin_types::{Genesis, GenesisNode};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// Time between two looks at whether the list can be read.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Tells the network of the list at the ledger's head, and of every change from then on.
 pub(crate) async fn follow<E, M>(context: E, ledger: Ledger, genesis: Arc<Genesis>, mut told: Peers<M>) -> Handle<()>
@@ -26,11 +29,17 @@ where
 {
     let head = ledger.head();
     let mut blocks = ledger.subscribe_from(head.block.height().saturating_add(1));
-    let mut tracked = track(&ledger, &genesis, &head, &mut told).await;
-    context.spawn(move |_| async move {
+    let mut tracked = !is_starting(&ledger, &head).await && track(&ledger, &genesis, &head, &mut told).await;
+    context.spawn(move |context| async move {
+        if !tracked {
+            // The next block may be one that only nodes of this list have, so it is not waited for.
+            while is_starting(&ledger, &head).await {
+                context.sleep(PAUSE).await;
+            }
+            tracked = track(&ledger, &genesis, &head, &mut told).await;
+        }
         loop {
             match blocks.next().await {
-                // After a crash the store may stand below the ledger's head, so that the list cannot be read yet.
                 Ok(Some(block)) if !tracked || changes_permissions(&block) => {
                     tracked = track(&ledger, &genesis, &block, &mut told).await;
                 }
@@ -44,6 +53,11 @@ where
             }
         }
     })
+}
+
+/// Whether the store still stands below this block: after a crash it comes to the ledger's head by itself.
+async fn is_starting(ledger: &Ledger, head: &FinalizedBlock) -> bool {
+    matches!(ledger.state(head.block.height()).await, Err(LedgerError::Starting { .. }))
 }
 
 fn changes_permissions(block: &FinalizedBlock) -> bool {
