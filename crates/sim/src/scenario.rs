@@ -70,6 +70,8 @@ pub enum Fault {
     OldDisk(usize),
     /// Power is lost everywhere: what no disk had confirmed is gone or torn. All machines start again.
     PowerLoss,
+    /// Clients send so many payments a minute from now on.
+    Payments(u64),
     /// From here on until [`Fault::StandstillEnds`] no block may become final: too few machines are there.
     StandstillBegins,
     /// Checks that none has.
@@ -223,6 +225,9 @@ struct Run {
     links: LinkQuality,
     accepted: BTreeSet<B256>,
     refused: usize,
+    payments_per_min: u64,
+    /// Sixty thousandths of a payment that are due beside whole ones.
+    due: u64,
     /// Highest height that each machine was seen at.
     seen: BTreeMap<usize, Height>,
     /// Committees by epoch.
@@ -267,6 +272,8 @@ pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
         links: scenario.links,
         accepted: BTreeSet::new(),
         refused: 0,
+        payments_per_min: scenario.payments_per_min,
+        due: 0,
         seen: BTreeMap::new(),
         committees: BTreeMap::new(),
         voting: BTreeMap::new(),
@@ -399,6 +406,7 @@ impl Run {
                     let calls = self.workload.execution();
                     self.submit(context, cluster, calls).await;
                 }
+                Fault::Payments(per_min) => self.payments_per_min = per_min,
                 Fault::StandstillBegins => self.standstill = Some(self.highest()),
                 Fault::StandstillEnds => self.stood_still()?,
                 Fault::WholeAgain => self.whole_at = Some(self.highest()),
@@ -472,15 +480,17 @@ impl Run {
 
     /// Submits the payments that are due, each to the next machine in turn.
     async fn pay(&mut self, context: &deterministic::Context, cluster: &Cluster) {
-        let burst_ms = self.scenario.burst.as_millis().max(TICK.as_millis()) as u64;
+        // In a rush nobody waits for the others.
+        let burst = if self.payments_per_min == self.scenario.payments_per_min { self.scenario.burst } else { TICK };
+        let burst_ms = burst.max(TICK).as_millis() as u64;
         let elapsed_ms = self.elapsed.as_millis() as u64;
         if !elapsed_ms.is_multiple_of(burst_ms) {
             return;
         }
-        let until = |elapsed_ms: u64| self.scenario.payments_per_min * elapsed_ms / 60_000;
-        let due = until(elapsed_ms + burst_ms) - until(elapsed_ms);
+        let due = self.due + self.payments_per_min * burst_ms;
+        self.due = due % 60_000;
         let now_ms = BEGIN_S * 1_000 + elapsed_ms;
-        for _ in 0..due {
+        for _ in 0..due / 60_000 {
             let tx = self.workload.next(now_ms);
             self.submit(context, cluster, vec![tx]).await;
         }

@@ -25,7 +25,9 @@ const CHANGES_MAX: u64 = 200;
 const HEARTBEATS_MS: [u64; 8] = [700, 2_000, 5_000, 5_000, 20_000, 20_000, 20_000, 20_000];
 
 /// Payments a minute. Transactions are the other thing that an hour costs.
-const PAYMENTS_PER_MIN: [u64; 8] = [6, 6, 12, 30, 60, 60, 120, 600];
+const PAYMENTS_PER_MIN: [u64; 8] = [6, 6, 6, 12, 12, 30, 60, 120];
+/// Payments a minute when everybody pays at once.
+const RUSH_PER_MIN: RangeInclusive<u64> = 300..=1_500;
 
 /// How long after everything works again the next block may become final: leaders whose view is over must be told from
 /// those that are gone, and who was away asks for what it missed.
@@ -179,7 +181,7 @@ impl Story {
 
     /// One act.
     fn act(&mut self) {
-        match self.dice.random_range(0..9) {
+        match self.dice.random_range(0..10) {
             0 => self.kills(),
             1 => self.too_many_are_gone(),
             2 => self.split(),
@@ -188,6 +190,7 @@ impl Story {
             5 => self.then(Fault::PowerLoss),
             6 => self.bad_disks(),
             7 => self.wrong_clocks(),
+            8 => self.rush(),
             _ => self.wait_broken(),
         }
         self.then(Fault::WholeAgain);
@@ -329,6 +332,22 @@ impl Story {
         for machine in victims {
             self.then(Fault::Clock(machine, 0));
         }
+    }
+
+    /// Everybody pays at once, and meanwhile a machine that may be gone is killed, or none.
+    fn rush(&mut self) {
+        let victims = self.some(self.honest_validators(), 0..=self.spare().min(1));
+        let per_min = self.dice.random_range(RUSH_PER_MIN);
+        self.then(Fault::Payments(per_min));
+        self.wait_broken();
+        for machine in &victims {
+            self.then(Fault::Kill(*machine));
+        }
+        self.wait_ms(100..=5_000);
+        for machine in victims {
+            self.then(Fault::Start(machine));
+        }
+        self.then(Fault::Payments(self.scenario.payments_per_min));
     }
 
     /// Too little is left: nothing may become final until it is mended.
