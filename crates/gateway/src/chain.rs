@@ -237,7 +237,7 @@ impl Chain {
     }
 
     /// Whether a provider's nonce is proven to be used, in the latest final state.
-    async fn proven_nonce(&self, provider: Address, nonce: B256) -> Result<bool, ClientError> {
+    pub(crate) async fn proven_nonce(&self, provider: Address, nonce: B256) -> Result<bool, ClientError> {
         let (_, used) = self.verifier.query(&self.rpc, move |context| is_nonce_used(context, provider, nonce)).await?;
         Ok(used)
     }

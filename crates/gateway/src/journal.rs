@@ -408,11 +408,15 @@ impl Journal {
         let mut done = false;
         for quote in unread {
             let (height, usability) = self.chain.proven_usability(&quote.terms).await?;
+            // The ledger says first that a quote is late or revoked: it may have been used before.
+            let is_used = self.chain.proven_nonce(quote.terms.0.provider, quote.terms.0.nonce).await?;
             let state = match usability {
+                _ if is_used && self.is_withdrawn(&quote.terms).await? => QuoteState::Withdrawn,
+                _ if is_used => QuoteState::Taken,
+                // It was used after this was proven: the next look tells.
+                Usability::Used => continue,
                 Usability::Usable | Usability::Expired => QuoteState::Open,
                 Usability::NoProvider | Usability::Revoked => QuoteState::Revoked,
-                Usability::Used if self.is_withdrawn(&quote.terms).await? => QuoteState::Withdrawn,
-                Usability::Used => QuoteState::Taken,
             };
             let mut work = self.store.write().await?;
             // What another process with this database read meanwhile may be newer than this proof.

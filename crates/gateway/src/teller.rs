@@ -535,7 +535,8 @@ impl Teller {
             OrderKind::Return => self.chain.proven_return(&key).await?.number == 0,
             _ => {
                 let standing = self.chain.proven_standing(&key).await?;
-                matches!(standing, Standing::Unknown | Standing::Unregistered)
+                // What may not be any more is told when it is to be signed anew.
+                matches!(standing, Standing::Unknown | Standing::Unregistered | Standing::Forbidden(_))
             }
         };
         let mut work = self.store.read().await?;

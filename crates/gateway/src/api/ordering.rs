@@ -8,7 +8,9 @@ use super::{
     problem::Problem,
 };
 use crate::{
+    GatewayError,
     access::Caller,
+    chain::{Key, Standing},
     desk::claim_orders,
     identity::digest,
     inbox::{Arrival, keep},
@@ -50,9 +52,18 @@ impl Ordering<'_> {
         find(self.api, self.caller, self.name, self.asked).await
     }
 
+    /// Whether somebody is asked before the order is signed.
+    fn is_held(&self, order: &NewOrder) -> bool {
+        let mut entered = [order.clone()];
+        self.api.shared.office.enter(&mut entered);
+        entered[0].state != order.state
+    }
+
     /// Makes the call, its order and what that makes durable, in one. The message that they are, and whether it was known.
     pub(super) async fn take(&self, order: NewOrder, made: Option<Made>) -> Result<(u64, bool), Problem> {
         let store = &self.api.shared.store;
+        // In a life of this gateway whose database is lost it may have been let pass, and be done: then nobody can refuse it any more.
+        let is_done = self.is_held(&order) && is_on_ledger(self.api, &order).await?;
         let mut work = store.write().await?;
         let tenant = &self.caller.tenant;
         // Somebody may have been first.
@@ -95,7 +106,9 @@ impl Ordering<'_> {
         }
         let mut orders = [order];
         claim_orders(store, &mut work, &mut orders).await?;
-        self.api.shared.office.enter(&mut orders);
+        if !is_done {
+            self.api.shared.office.enter(&mut orders);
+        }
         let goes_on = orders.iter().any(|order| !order.state.is_last());
         let state = if goes_on { MESSAGE_OPEN } else { MESSAGE_FINAL };
         let read = ReadAs { state, name: Some(format!("{OWN_NAMES}{kind}")), ..ReadAs::default() };
@@ -106,6 +119,13 @@ impl Ordering<'_> {
         store.commit(work, "ordered").await?;
         Ok((message, false))
     }
+}
+
+/// Whether the ledger is proven to know what an order does.
+pub(super) async fn is_on_ledger(api: &Api, order: &NewOrder) -> Result<bool, Problem> {
+    let Some(key) = Key::of(order) else { return Ok(false) };
+    let standing = api.shared.chain.proven_standing(&key).await.map_err(GatewayError::from)?;
+    Ok(standing == Standing::Known)
 }
 
 /// What a call without a key of the caller's is known by: what it does, and with what. One that was refused, by a rule that may hold no

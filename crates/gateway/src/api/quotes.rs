@@ -4,7 +4,7 @@ use super::{
     Answered, Api,
     document::{Quoted, Read, Taken, Unknown},
     messages::wait_for,
-    ordering::{Made, Ordering, body_of, digest_of, id_of, invalid, name_of, name_of_payment},
+    ordering::{Made, Ordering, body_of, digest_of, id_of, invalid, is_on_ledger, name_of, name_of_payment},
     parts::{Asked, Named, header_text, stored},
     payments::{KEY_CHARS_MAX, respond},
     problem::Problem,
@@ -15,7 +15,6 @@ use crate::{
     GatewayError,
     access::Caller,
     book::TokenEntry,
-    chain::{Key, Standing},
     gateway::{Shared, now_ms},
     identity::time_text,
     order::State as OrderState,
@@ -320,8 +319,11 @@ pub(super) async fn withdraw_quote(
             })?;
             match found.state {
                 QuoteState::Open => Some(ordering.take(order, None).await?.0),
-                // It waits for a person, for screening or for its signature: then it never comes to the ledger.
-                QuoteState::Ordered if cancel(&api, &found).await? => None,
+                // It waits for a person, for screening or for its signature, and is not on the ledger from a life of this gateway whose
+                // database is lost: then it never comes there.
+                QuoteState::Ordered if !is_posted(&api, &order).await? && cancel(&api, &found).await? => None,
+                // It is on its way there, and this comes after it.
+                QuoteState::Ordered if is_ordered(&api, &found).await? => Some(ordering.take(order, None).await?.0),
                 _ => return Err(over(&found, ordering.now_ms)),
             }
         }
@@ -334,11 +336,15 @@ pub(super) async fn withdraw_quote(
     Ok(Json(told_of(&api, &mut work, &caller.tenant, found).await?).into_response())
 }
 
-/// Whether the ledger is proven to know the payment that an order is.
-async fn is_on_ledger(api: &Api, order: &NewOrder) -> Result<bool, Problem> {
-    let key = Key::of(order).ok_or_else(Problem::fault)?;
-    let standing = api.shared.chain.proven_standing(&key).await.map_err(GatewayError::from)?;
-    Ok(standing == Standing::Known)
+/// Whether the quote that an order withdraws is proven to be on the ledger.
+async fn is_posted(api: &Api, retraction: &NewOrder) -> Result<bool, Problem> {
+    is_on_ledger(api, &NewOrder { kind: OrderKind::Quote, ..retraction.clone() }).await
+}
+
+/// Whether a quote is still to come to the ledger.
+async fn is_ordered(api: &Api, quote: &Quote) -> Result<bool, Problem> {
+    let found = api.shared.store.quote_known(&mut api.shared.store.read().await?, &quote.id).await?;
+    Ok(found.is_some_and(|quote| quote.state == QuoteState::Ordered))
 }
 
 /// Withdraws a quote that is not signed yet. `false` where somebody was first.

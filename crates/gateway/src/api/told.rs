@@ -240,6 +240,13 @@ pub(super) struct OrderTold {
     pub(super) settled: Option<String>,
 }
 
+/// Whether a price is for a customer who is not the tenant's: then the address is all that is told, as in the list of quotes.
+fn names_another(book: &Book, order: &Order) -> bool {
+    let is_price = matches!(order.kind, OrderKind::Quote | OrderKind::Retract);
+    let taker = order.payee.and_then(|address| book.at(address));
+    is_price && taker.is_some_and(|holder| holder.tenant.as_ref() != Some(&order.tenant))
+}
+
 impl OrderTold {
     pub(super) fn new(book: &Book, order: &Order) -> Self {
         let details = &order.details;
@@ -269,7 +276,11 @@ impl OrderTold {
             instruction_id: order.instruction.clone(),
             end_to_end_id: order.end_to_end.clone(),
             debtor: party(&details.debtor, &details.debtor_account, &details.debtor_agent, from),
-            creditor: party(&details.creditor, &details.creditor_account, &details.creditor_agent, order.payee),
+            creditor: if names_another(book, order) {
+                party(&None, &None, &None, order.payee)
+            } else {
+                party(&details.creditor, &details.creditor_account, &details.creditor_agent, order.payee)
+            },
             exchange: ExchangeTold::new(book, order),
             remittance: details.remittance.clone(),
             due: (order.due_ms > 0).then(|| crate::identity::day_text(order.due_ms)),

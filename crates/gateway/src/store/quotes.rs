@@ -219,11 +219,12 @@ impl Store {
         let mut query = Statement::new("UPDATE quotes SET state = ");
         query.bind(text(end.state.name())).push(", uetr = ").bind(perhaps(end.uetr.as_deref()));
         query.push(", ended_ms = ").bind(number(end.ended_ms));
-        query.push(" WHERE state = 'open' AND provider = ").bind(bytes(end.provider));
+        query.push(" WHERE provider = ").bind(bytes(end.provider));
         match end.nonce {
-            Some(nonce) => query.push(" AND nonce = ").bind(bytes(nonce)),
+            // Also what was not known to be there: it was ordered anew when the database was lost, and refused then.
+            Some(nonce) => query.push(" AND state IN ('open', 'ordered', 'failed') AND nonce = ").bind(bytes(nonce)),
             // What is late was over before.
-            None => query.push(" AND expires_ms > ").bind(number(end.ended_ms)),
+            None => query.push(" AND state = 'open' AND expires_ms > ").bind(number(end.ended_ms)),
         };
         self.run(work, &query.sql, query.values).await.map(drop)
     }
