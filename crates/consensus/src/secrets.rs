@@ -27,7 +27,7 @@ use commonware_utils::sequence::FixedBytes;
 use futures::lock::Mutex;
 use parking_lot::Mutex as SyncMutex;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use zeroize::Zeroizing;
 
 /// Bytes that make the key of each record its own.
@@ -55,6 +55,8 @@ pub(crate) struct Secrets<E: Runtime>(Arc<Inner<E>>);
 
 struct Inner<E: Runtime> {
     kept: Kept,
+    /// Epochs whose shares are not to be used.
+    is_hidden: Box<dyn Fn(Epoch) -> bool + Send + Sync>,
     master: Zeroizing<[u8; 32]>,
     /// The runtime's randomness: simulations repeat themselves.
     salts: SyncMutex<E>,
@@ -69,14 +71,22 @@ impl<E: Runtime> Clone for Secrets<E> {
 }
 
 impl<E: Runtime> Secrets<E> {
-    /// Opens the records, which only the same node key can read.
-    pub(crate) async fn open(context: E, partition: String, secret: &NodeSecret, kept: Kept) -> Result<Self, String> {
+    /// Opens the records, which only the same node key can read. Shares of an epoch that `is_hidden` are not given out: who does not
+    /// know what it has done with them neither signs nor deals.
+    pub(crate) async fn open(
+        context: E,
+        partition: String,
+        secret: &NodeSecret,
+        kept: Kept,
+        is_hidden: impl Fn(Epoch) -> bool + Send + Sync + 'static,
+    ) -> Result<Self, String> {
         let codec_config = (RangeCfg::new(0..=RECORD_BYTES_MAX), ());
         let salts = SyncMutex::new(context.child("salts"));
         let records = Metadata::init(context, Config { partition, codec_config }).await;
         let records = records.map_err(|error| error.to_string())?;
         let master = Zeroizing::new(blake3::derive_key("florin ceremony records 2026", &secret.to_bytes()));
-        Ok(Self(Arc::new(Inner { kept, master, salts, records: Mutex::new(Some(records)) })))
+        let is_hidden = Box::new(is_hidden);
+        Ok(Self(Arc::new(Inner { kept, is_hidden, master, salts, records: Mutex::new(Some(records)) })))
     }
 
     /// The share that the ceremony gave to this node.
@@ -90,6 +100,17 @@ impl<E: Runtime> Secrets<E> {
         if empty {
             self.put(Epoch::zero(), "share", &[], share.inner()).await;
         }
+    }
+
+    /// Forgets what is of ceremonies that may have gone on without this disk: what was dealt to it, and what it was to deal. Shares stay.
+    pub(crate) async fn forget_ceremonies(&self) {
+        let epochs: BTreeSet<u64> = match self.0.records.lock().await.as_ref() {
+            Some(records) => records.keys().map(epoch_of).collect(),
+            None => return,
+        };
+        let share = |epoch| self.place(Epoch::new(epoch), "share", &[]).as_ref().to_vec();
+        let shares: BTreeSet<Vec<u8>> = epochs.into_iter().map(share).collect();
+        self.write(|records| records.retain(|place, _| shares.contains(place.as_ref()))).await;
     }
 
     fn cipher(&self, salt: &[u8]) -> ChaCha20Poly1305 {
@@ -164,6 +185,9 @@ impl<E: Runtime> SecretStore for Secrets<E> {
     }
 
     async fn get_share(&mut self, epoch: Epoch) -> Option<Share> {
+        if (self.0.is_hidden)(epoch) {
+            return None;
+        }
         self.get(epoch, "share", &[]).await
     }
 

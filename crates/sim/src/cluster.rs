@@ -124,7 +124,12 @@ pub(crate) fn machines(scenario: &Scenario, genesis: &mut Genesis) -> Vec<Machin
         condition: Arc::default(),
         secret,
     };
-    secrets.into_iter().enumerate().map(machine).collect()
+    let machines: Vec<Machine> = secrets.into_iter().enumerate().map(machine).collect();
+    // Who comes later begins in a directory that says nothing of its votes.
+    for index in scenario.joining.iter().filter(|index| **index >= validators) {
+        machines[*index].condition.stand(Standing::Waits);
+    }
+    machines
 }
 
 /// What the names of places on a disk begin with.

@@ -7,7 +7,7 @@ use crate::{
     cluster::{Cluster, LinkQuality, Machine, machines},
     history::history_agrees,
     replay::replay_agrees,
-    story::liveness,
+    story::{WAITS, liveness},
     traitor::Treason,
     workload::Workload,
 };
@@ -455,13 +455,13 @@ impl Run {
 
     /// What keeps processes running: who ended because of its disk is started again as soon as that works.
     async fn supervise(&mut self, cluster: &mut Cluster) -> Result<(), Violation> {
-        while let Some(machine) = cluster.take_waited().await {
-            self.start(cluster, machine).await?;
-        }
         while let Some((machine, reason)) = cluster.take_ended() {
             if !self.machines[machine].condition().may_end() {
                 return Err(Violation::Ended { machine, reason });
             }
+            self.ended.insert(machine);
+        }
+        while let Some(machine) = cluster.take_waited().await {
             self.ended.insert(machine);
         }
         for machine in std::mem::take(&mut self.ended) {
@@ -597,7 +597,8 @@ impl Run {
             self.start(cluster, index).await?;
         }
         // A machine that was killed forgot what clients had given to it; clients send again, as their keys allow.
-        let deadline = context.current() + SETTLE;
+        let waits = self.machines.iter().any(|machine| machine.condition().is_waiting());
+        let deadline = context.current() + SETTLE + if waits { WAITS } else { Duration::ZERO };
         let verdict = loop {
             for tx in self.workload.kept() {
                 for (_, node) in cluster.nodes() {
@@ -618,8 +619,10 @@ impl Run {
         let chain = verdict?;
         self.judge_evidence(cluster)?;
         let blocked = cluster.blocked().await;
-        let honest = |machine: usize| self.machines[machine].is_true();
-        if let Some((by, machine)) = blocked.iter().copied().find(|(by, machine)| honest(*by) && honest(*machine)) {
+        // Who has an old disk may be taken for a liar, and takes nobody for one.
+        let wrong =
+            |(by, machine): &(usize, usize)| self.machines[*by].is_honest() && self.machines[*machine].is_true();
+        if let Some((by, machine)) = blocked.iter().copied().find(wrong) {
             return Err(Violation::Blocked { by, machine });
         }
         for (machine, node) in cluster.nodes() {

@@ -17,7 +17,7 @@ const CLOCK_MS_MAX: i64 = 150;
 /// Most that a wrong clock differs, in milliseconds.
 const WRONG_CLOCK_MS_MAX: i64 = 3_600_000;
 /// Time in which who has lost its disk has the ledger again, knows that its votes are past, and votes.
-const WAITS: Duration = Duration::from_secs(120);
+pub(crate) const WAITS: Duration = Duration::from_secs(120);
 /// Changes of its disk after which a process dies at the latest.
 const CHANGES_MAX: u64 = 200;
 /// How long leaders wait for work, in milliseconds: as in production, and longer, since blocks are what a simulated hour
@@ -202,7 +202,10 @@ impl Story {
     /// come back with an empty disk, or with an old one.
     fn kills(&mut self) {
         let spare = self.spare();
-        let mut victims = self.some(self.honest_validators(), 0..=spare);
+        let (doubtful, counted): (Vec<_>, Vec<_>) =
+            self.honest_validators().into_iter().partition(|machine| self.doubtful.contains(machine));
+        let mut victims = self.some(counted, 0..=spare);
+        victims.extend(doubtful);
         victims.extend(self.scenario.validators..self.scenario.validators + self.scenario.followers);
         let (begin, mut end, mut faults) = (self.now, self.now, Vec::new());
         for machine in victims {
@@ -320,8 +323,12 @@ impl Story {
         }
     }
 
-    /// Clocks of no more machines than may be gone are wrong by up to an hour.
+    /// Clocks of no more machines than may be gone are wrong by up to an hour. While somebody waits all are right: who waits by a clock that
+    /// is ahead waits until that time has come.
     fn wrong_clocks(&mut self) {
+        if self.now < self.all_vote_at || !self.doubtful.is_empty() {
+            return self.wait_broken();
+        }
         let spare = self.spare();
         let victims = self.some(self.honest_validators(), 0..=spare);
         for machine in &victims {

@@ -20,7 +20,7 @@
 //! **Where the committee changes** shares come with the epochs, and any node may hold one: so every node goes this way. One that waited
 //! need not start again: it signs nothing in the epoch of that block, and what it is dealt for later ones.
 //!
-//! **Failures.** A changed file is damage, never a guess. Removing it is always safe: the node then waits.
+//! **Failures.** A changed file is damage, never a guess. Removing it never lets a node sign twice: it then waits.
 
 use crate::{
     failure::Failure,
@@ -308,7 +308,8 @@ impl Waiting {
 /// What a node says that waits for a block while none comes.
 const WAITS_IN_VAIN: &str = "this validator waits for a new final block before it votes, and none comes. If enough others vote, it will: \
     look at them with `florin doctor`. If too few are left that do not wait themselves, no block comes by itself: the operators of a \
-    quorum agree on the last block, and restore it with `florin restore --network-lost HASH` (docs/backup.md, \"When all validators are lost\")";
+    quorum agree on the last block, and where the committee never changes restore it with `florin restore --network-lost HASH` \
+    (docs/backup.md, \"When all validators are lost\")";
 
 /// How it stands with the votes of a validator, for its operator. Reads only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -235,10 +235,15 @@ where
     waiting.connect(&context, &mut finished.0, &progress).await?;
 
     progress(CeremonyStep::Dealing);
-    let secrets =
-        Secrets::open(context.child("secrets"), format!("{partition_prefix}-secrets"), &config.secret, Kept::Ceremony)
-            .await
-            .map_err(CeremonyError::Storage)?;
+    let secrets = Secrets::open(
+        context.child("secrets"),
+        format!("{partition_prefix}-secrets"),
+        &config.secret,
+        Kept::Ceremony,
+        |_| false,
+    )
+    .await
+    .map_err(CeremonyError::Storage)?;
     let engine = engine(context.child("engine"), &config, tracked, manager, blocker, secrets.clone(), partition_prefix);
     let [votes, certificates, resolver, backfill, broadcast, dkg] = channels;
     let (handle, completion) = engine.start(votes, certificates, resolver, backfill, broadcast, dkg);

@@ -94,8 +94,13 @@ impl<E: Runtime> Starting<E> {
     {
         let Some(dealings) = &self.core.dealings else { return Ok(None) };
         let (context, partition) = (self.context.child("secrets"), self.partition("shares"));
-        let secrets = Secrets::open(context, partition, &self.config.secret, Kept::Epochs).await;
+        let schemes = self.schemes.clone();
+        let abstains = move |epoch| schemes.abstains_in(epoch);
+        let secrets = Secrets::open(context, partition, &self.config.secret, Kept::Epochs, abstains).await;
         let mut secrets = secrets.map_err(StartError::Secrets)?;
+        if self.config.abstains {
+            secrets.forget_ceremonies().await;
+        }
         // A node that has blocks but no shares has lost them, and with them what it voted for: it is dealt a new one. So has
         // one that copies the state, or has copied it and not begun its ledger there.
         if self.ledger.head().block.height() == 0

@@ -69,7 +69,8 @@ impl Asks {
 impl<E: Runtime> Starting<E> {
     /// Whether this validator is to vote for the first time.
     pub(super) fn is_to_begin(&self) -> bool {
-        self.believes().is_some_and(|beginning| beginning != Beginning::Again)
+        // Whatever it is at the moment: where a copy of the state was begun it abstains already.
+        self.config.share.is_some() && self.config.beginning.is_some_and(|beginning| beginning != Beginning::Again)
     }
 
     /// What this node believes of its votes, if it may vote: as a validator, or, where the committee changes, as what it may become.
@@ -131,21 +132,13 @@ impl<E: Runtime> Starting<E> {
                 let rule = match self.config.genesis.epoch_blocks {
                     None => {
                         let own = self.own_votes(self.partition("simplex")).await?.unwrap_or_default();
-                        again::Rule {
-                            me,
-                            network,
-                            floor,
-                            own: [(0, own)].into(),
-                            others,
-                            asks_everybody: false,
-                            quorum,
-                        }
+                        again::Rule { me, network, floor, own: [(0, own)].into(), others, everybody: None, quorum }
                     }
                     Some(epoch_blocks) => {
                         let epoch = self.ledger.head().block.height().saturating_add(1) / epoch_blocks;
                         let own = self.own_votes_around(epoch).await?;
                         let (others, quorum) = self.committee_of(epoch, epoch_blocks).await;
-                        again::Rule { me, network, floor, own, others, asks_everybody: true, quorum }
+                        again::Rule { me, network, floor, own, others, everybody: Some(self.listed.clone()), quorum }
                     }
                 };
                 Asks::Again(Box::new(Again { rule, answering }))

@@ -47,6 +47,11 @@ impl Listed {
         self.0.lock().nodes.iter().find(|node| node.public_key == *key).cloned()
     }
 
+    /// Whether the ledger's list has been read, so that everybody on it may connect.
+    pub(crate) fn is_read(&self) -> bool {
+        self.0.lock().first.is_empty()
+    }
+
     /// How many may connect beside `me`.
     pub(crate) fn others(&self, me: &B256) -> usize {
         self.0.lock().nodes.iter().filter(|node| node.public_key != *me).count()

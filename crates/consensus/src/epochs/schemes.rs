@@ -113,6 +113,11 @@ impl Schemes {
         *self.0.abstains.lock() = Abstains::UpTo(epoch);
     }
 
+    /// Whether nothing is signed in this epoch, whatever shares there are.
+    pub(crate) fn abstains_in(&self, epoch: Epoch) -> bool {
+        self.0.abstains.lock().in_epoch(epoch)
+    }
+
     /// The network that votes are for.
     pub(crate) fn domain(&self) -> Domain {
         self.0.domain

@@ -8,8 +8,8 @@
 //! journal ([`OwnVotes`]) above the floor; after a minute it votes in any case. One vote is enough against it: nobody else can sign it.
 //!
 //! **Where the committee changes** every node asks, whatever it is at the moment: what was dealt to it may make it a validator of the next
-//! epoch, in which it has voted already. It asks everybody, for members of an old committee may be gone, and waits for those whom its
-//! disk knows as the committee. Which votes are in which epoch's journal counts, and the epoch before its own is the oldest one with a
+//! epoch, in which it has voted already. It asks everybody, for members of an old committee may be gone or have heard nothing, and waits
+//! for those whom its disk knows as the committee, and for some rounds after it knows whom the ledger lists. Which votes are in which epoch's journal counts, and the epoch before its own is the oldest one with a
 //! journal; what came earlier the disk has lived through.
 //!
 //! **What it does not show.** Who was started again has forgotten what it heard. Where all have been, nobody knows.
@@ -20,7 +20,7 @@ use super::{
     beginning::Found,
     sample::{Answering, Message, Question, ROUND, ask_for, parse, until},
 };
-use crate::{journal::OwnVotes, runtime::Runtime};
+use crate::{epochs::peers::Listed, journal::OwnVotes, runtime::Runtime};
 use alloy_primitives::B256;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Blocker, Receiver, Recipients, Sender, block};
@@ -34,6 +34,8 @@ const ROUNDS_PER_COMPLAINT: u32 = 10;
 const ROUNDS_MAX: u32 = 60;
 /// Rounds in which those are waited for that have not answered, when enough others have: one of them alone may know.
 const ROUNDS_TOGETHER: u32 = 1;
+/// The same where anybody may know: time to dial all who are listed.
+const ROUNDS_OF_EVERYBODY: u32 = 4;
 
 /// What is known before anybody is asked.
 pub(crate) struct Again {
@@ -54,8 +56,8 @@ pub(crate) struct Rule {
     pub(crate) own: BTreeMap<u64, OwnVotes>,
     /// The other validators, as far as this disk knows.
     pub(crate) others: Vec<PublicKey>,
-    /// Whether others than these may know as well.
-    pub(crate) asks_everybody: bool,
+    /// Who is listed, where others than those may know as well.
+    pub(crate) everybody: Option<Listed>,
     /// Validators that must sign, this one counted.
     pub(crate) quorum: usize,
 }
@@ -71,8 +73,8 @@ impl Again {
         let rule = &self.rule;
         let (mut answered, mut round, mut together) = (BTreeSet::<PublicKey>::new(), 0u32, 0u32);
         while !rule.is_all(&answered) {
-            if rule.is_enough(answered.len()) {
-                if together == ROUNDS_TOGETHER {
+            if rule.is_enough(answered.len()) && rule.is_listed() {
+                if together == rule.rounds_together() {
                     return Found::Nothing;
                 }
                 together = together.saturating_add(1);
@@ -88,8 +90,8 @@ impl Again {
             while !rule.is_all(&answered)
                 && let Some((peer, message)) = until(context, end, receiver).await
             {
-                let (is_other, is_asked) =
-                    (rule.others.contains(&peer), rule.asks_everybody || rule.others.contains(&peer));
+                let is_other = rule.others.contains(&peer);
+                let is_asked = is_other || rule.everybody.is_some();
                 match parse(&message, is_asked) {
                     Ok(Message::Question(question)) => {
                         self.answering.answer(context, sender, (peer.clone(), question), true).await;
@@ -134,15 +136,25 @@ impl Rule {
         answered.saturating_add(1) >= self.quorum
     }
 
+    /// Whether nobody else can know.
     fn is_all(&self, answered: &BTreeSet<PublicKey>) -> bool {
-        answered.len() >= self.others.len()
+        self.everybody.is_none() && answered.len() >= self.others.len()
+    }
+
+    /// Whether everybody may connect who is to be asked.
+    fn is_listed(&self) -> bool {
+        self.everybody.as_ref().is_none_or(Listed::is_read)
+    }
+
+    fn rounds_together(&self) -> u32 {
+        if self.everybody.is_some() { ROUNDS_OF_EVERYBODY } else { ROUNDS_TOGETHER }
     }
 
     /// Whom to ask that has not answered.
     fn recipients(&self, answered: &BTreeSet<PublicKey>) -> Recipients<PublicKey> {
-        match self.asks_everybody {
-            true => Recipients::All,
-            false => Recipients::Some(self.others.iter().filter(|other| !answered.contains(*other)).cloned().collect()),
+        match self.everybody {
+            Some(_) => Recipients::All,
+            None => Recipients::Some(self.others.iter().filter(|other| !answered.contains(*other)).cloned().collect()),
         }
     }
 
@@ -171,15 +183,7 @@ mod tests {
     fn rule(secret: &NodeSecret, validators: u64, quorum: usize) -> Rule {
         let others = (1..validators).map(|seed| PrivateKey::from_seed(seed).public_key()).collect();
         let own = [(0, OwnVotes::of(9, &[(7, VoteKind::Notarize), (9, VoteKind::Notarize)]))].into();
-        Rule {
-            me: secret.public_key(),
-            network: (1, B256::ZERO),
-            floor: (0, 3),
-            own,
-            others,
-            asks_everybody: false,
-            quorum,
-        }
+        Rule { me: secret.public_key(), network: (1, B256::ZERO), floor: (0, 3), own, others, everybody: None, quorum }
     }
 
     fn vote(secret: &NodeSecret, kind: VoteKind, view: u64) -> SignedVote {

@@ -33,7 +33,7 @@ pub enum Beginning {
     /// The operators of a quorum have agreed to go on above the floor, whatever was voted for above it.
     Agreed,
     /// It has voted before, and its vote journal has every vote; unless its data directory is an old copy
-    /// (`joining::again`). Asked only where there is one epoch for ever.
+    /// (`joining::again`).
     Again,
 }
 

@@ -5,7 +5,7 @@ use commonware_runtime::{Blob as _, ReadOptions, Runner as _, Storage as _, Supe
 const PARTITION: &str = "secrets";
 
 async fn open(context: &deterministic::Context, secret: &NodeSecret, kept: Kept) -> Secrets<deterministic::Context> {
-    Secrets::open(context.child("open"), PARTITION.into(), secret, kept).await.unwrap()
+    Secrets::open(context.child("open"), PARTITION.into(), secret, kept, |_| false).await.unwrap()
 }
 
 fn share(index: u32, rng: &mut StdRng) -> Share {
