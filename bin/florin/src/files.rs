@@ -103,6 +103,18 @@ pub(crate) fn write_new(path: &Path, content: &[u8], audience: Audience) -> Resu
     sync_directory(path.parent())
 }
 
+/// Makes an empty file that nobody else can read, where there is none.
+pub(crate) fn make_private(path: &Path) -> Result<(), Failure> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path).map(drop).map_err(|error| Failure::writing(path, &error))
+}
+
 /// Puts a new content in the place of a file's, durably: after a crash one of the two is there, whole.
 pub(crate) fn replace(path: &Path, content: &[u8], audience: Audience) -> Result<(), Failure> {
     let begun = path.with_extension("partial");

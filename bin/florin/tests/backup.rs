@@ -420,6 +420,66 @@ fn every_flip_is_named(place: &Place, backup: &str) {
     assert_eq!(fail(&wrong).1["code"], "backup.key");
 }
 
+/// Who has the backup's files alone: reads nothing of them, and what he puts in their place is named and not restored.
+#[test]
+fn a_thief_reads_nothing_and_a_forgers_network_is_not_restored() {
+    let place = Place::new();
+    let demo = Running::demo(Path::new(&place.at("demo")), &["--validators", "1"]);
+    let url = demo.text("rpc_url");
+    succeed(place.backup(&url, "backup"));
+    assert!(demo.stop().success());
+
+    // Nothing of the ledger can be read, but for the list's heights and hashes.
+    for path in files(&place.at("backup")).iter().filter(|path| !path.ends_with("backup.json")) {
+        let sealed = std::fs::read(path).unwrap();
+        assert!(sealed.starts_with(b"age-encryption.org/v1\n"), "{}", path.display());
+        for words in ["florin/blocks/1", "bank-a", "Demo Euro", "threshold"] {
+            assert!(!sealed.windows(words.len()).any(|part| part == words.as_bytes()), "{words}: {}", path.display());
+        }
+    }
+    let list = std::fs::read_to_string(place.at("backup/backup.json")).unwrap();
+    assert!(!list.contains("bank-a"), "{list}");
+    let other = ["backup", "identity", "--light", "--out", &place.at("thief.age")].map(String::from);
+    let passphrase = ["--passphrase-file".into(), place.at("passphrase")];
+    succeed(other.into_iter().chain(passphrase.clone()));
+    let stolen = ["restore", &place.at("backup"), "--dir", &place.at("stolen")].map(String::from);
+    let own_identity = ["--identity".into(), place.at("thief.age")];
+    let (code, error) = fail(stolen.iter().cloned().chain(own_identity).chain(passphrase));
+    assert_eq!((code, error["code"].as_str()), (3, Some("backup.key")), "{error}");
+    fail(&stolen);
+    assert!(!Path::new(&place.at("stolen/genesis.json")).exists() && !Path::new(&place.at("stolen/data")).exists());
+
+    // A whole backup of a network that the forger made, for the same recipient, who is public.
+    let forged = Place { recipient: place.recipient.clone(), ..Place::new() };
+    let network = Running::demo(Path::new(&forged.at("demo")), &["--validators", "1"]);
+    succeed(forged.backup(&network.text("rpc_url"), "backup"));
+    assert!(network.stop().success());
+    let trusting = |dir: &str| {
+        let arguments = ["restore", &forged.at("backup"), "--dir", dir].map(String::from);
+        arguments.into_iter().chain(place.opening())
+    };
+    let refused = |arguments: Vec<String>, dir: &str| {
+        let (_, error) = fail(arguments);
+        assert_eq!(error["code"], "backup.other_network", "{error}");
+        assert!(!Path::new(dir).join("data/florin-blocks-key").exists(), "something was restored");
+    };
+    let dir = place.at("named");
+    refused(trusting(&dir).chain(place.genesis()).collect(), &dir);
+    // The node's own genesis file says the same.
+    let dir = place.at("own");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::copy(place.in_demo("genesis.json"), format!("{dir}/genesis.json")).unwrap();
+    refused(trusting(&dir).collect(), &dir);
+    // His blocks under this network's genesis and list.
+    for path in files(&forged.at("backup")).iter().filter(|path| shown(path).contains("blocks-")) {
+        std::fs::copy(path, place.at("backup/").clone() + path.file_name().unwrap().to_str().unwrap()).unwrap();
+    }
+    let dir = place.at("mixed");
+    let (code, error) = fail(place.restore("backup", &dir));
+    assert_eq!((code, error["code"].as_str()), (6, Some("backup.damaged")), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("blocks-"), "{error}");
+}
+
 #[test]
 fn a_node_begins_with_a_snapshot_that_was_taken_under_payments() {
     let place = Place::new();

@@ -214,6 +214,36 @@ fn strangers_at_the_nodes_port_are_told_of_and_turned_away() {
     assert!(node.stop().success());
 }
 
+/// Far more connections than one address may begin handshakes with: the others are dropped, that is told of once and counted every
+/// time, and the node goes on.
+#[test]
+fn a_flood_of_handshakes_at_the_nodes_port_is_dropped_and_told_of_once() {
+    let site = Site::new();
+    let node = site.node(&[]);
+    let monitoring = node.text("monitoring_url");
+    let genesis: Value = serde_json::from_str(&fs::read_to_string(site.at("genesis.json")).unwrap()).unwrap();
+    let address = genesis["nodes"][0]["address"].as_str().unwrap();
+    let before = florin_height(&site, &node);
+    let mut open = Vec::new();
+    let dropped = wait_for("the flood to be noticed", || {
+        // The system may refuse some of them itself.
+        open = (0..300).filter_map(|_| TcpStream::connect(address).ok()).collect();
+        Some(counted(&monitoring, "peer_handshake_flood")).filter(|dropped| *dropped > 100)
+    });
+    let events = told(&node, "peer_handshake_flood");
+    assert_eq!(events.len(), 1, "once a minute, not once a connection: {dropped} were dropped");
+    assert!(events[0]["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{events:?}");
+    assert!(events[0]["reason"].as_str().unwrap().contains("rate limit"), "{events:?}");
+    // Who is dropped is cut off; who was let in has to speak in time.
+    let closed = |stream: &mut TcpStream| {
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        !matches!(stream.read(&mut [0; 64]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    assert!(!open.is_empty() && open.iter_mut().all(closed), "nobody keeps a connection without a word");
+    wait_for("the next block", || (florin_height(&site, &node) > before).then_some(()));
+    assert!(node.stop().success());
+}
+
 fn florin_height(site: &Site, node: &Running) -> u64 {
     succeed(site.inspect(&node.text("rpc_url"), &[]))["number"].as_u64().unwrap()
 }

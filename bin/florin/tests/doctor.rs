@@ -250,6 +250,71 @@ fn ports_with_certificates_of_the_banks_own_are_looked_at() {
     assert!(node.stop().success());
 }
 
+/// A gateway's file with these lines in its table `[gateway]`, and the files that it names.
+fn gateway_file(root: &Path, settings: &str) -> String {
+    let config = format!(
+        "currencies = [{{ code = 'EUR', token = 'DEUR' }}]\n\
+         tenants = [{{ name = 'bank-a', key_file = 'bank-a.key' }}]\naccounts = []\n[gateway]\n{settings}\n"
+    );
+    fs::write(root.join("gateway.toml"), config).unwrap();
+    root.join("gateway.toml").display().to_string()
+}
+
+#[test]
+fn a_gateway_is_looked_at_too() {
+    let root = TempDir::new().unwrap();
+    let demo = Running::demo(&root.path().join("demo"), &["--validators", "1"]);
+    let address = demo.text("gateway_url").trim_start_matches("http://").to_string();
+    let file = gateway_file(root.path(), &format!("listen = '{address}'"));
+    let mode = |name: &str, mode| {
+        fs::set_permissions(root.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let look = |file: &str| doctor(&["--gateway", file]);
+
+    // A key that is not there, and one that others read.
+    assert_eq!(broken(&look(&file)), ["gateway_secrets"], "{}", look(&file));
+    fs::write(root.path().join("bank-a.key"), "a key of bank A that nobody else knows").unwrap();
+    mode("bank-a.key", 0o640);
+    let report = look(&file);
+    let key = root.path().join("bank-a.key").display().to_string();
+    assert!(said(&report, "gateway_secrets").contains(&format!("chmod 600 {key}")), "{report}");
+    mode("bank-a.key", 0o600);
+    let report = look(&file);
+    assert_eq!(broken(&report), [""; 0], "{report}");
+    for code in ["gateway_config", "gateway_secrets", "gateway_database", "gateway_ports", "gateway"] {
+        assert_eq!(finding(&report, code)["verdict"], "well", "{report}");
+    }
+    assert!(report["findings"].as_array().unwrap().iter().all(|one| one["code"] != "height"), "no node was named");
+
+    // A database that others read or write, unless they do not reach it.
+    fs::write(root.path().join("gateway.sqlite"), "").unwrap();
+    mode("gateway.sqlite", 0o644);
+    mode("", 0o700);
+    assert_eq!(finding(&look(&file), "gateway_database")["verdict"], "well", "{}", look(&file));
+    mode("", 0o755);
+    assert_eq!(finding(&look(&file), "gateway_database")["verdict"], "warning", "{}", look(&file));
+    mode("gateway.sqlite", 0o666);
+    assert_eq!(broken(&look(&file)), ["gateway_database"], "{}", look(&file));
+    mode("gateway.sqlite", 0o600);
+    assert_eq!(finding(&look(&file), "gateway_database")["verdict"], "well");
+
+    // A port that others reach without TLS, one where nobody answers, and a file that says what nobody knows.
+    let port = address.rsplit(':').next().unwrap();
+    let open = look(&gateway_file(root.path(), &format!("listen = '0.0.0.0:{port}'")));
+    assert_eq!(finding(&open, "gateway_ports")["verdict"], "warning", "{open}");
+    assert!(said(&open, "gateway_ports").contains("gateway.listen = 0.0.0.0"), "{open}");
+    assert_eq!(broken(&look(&gateway_file(root.path(), "listen = '127.0.0.1:1'"))), ["gateway"]);
+    let wrong = look(&gateway_file(root.path(), "port = 5"));
+    assert_eq!(broken(&wrong), ["gateway_config"], "{wrong}");
+    assert!(said(&wrong, "gateway_config").contains("port"), "{wrong}");
+    // With its node.
+    let directory = demo.value["validators"][0]["dir"].as_str().unwrap().to_string();
+    let both =
+        doctor(&["--gateway", &gateway_file(root.path(), &format!("listen = '{address}'")), "--dir", &directory]);
+    assert_eq!(finding(&both, "gateway")["verdict"], "well", "{both}");
+    assert_eq!(finding(&both, "process")["verdict"], "well", "{both}");
+}
+
 /// Names of our metrics in a text, without what Prometheus puts behind them.
 fn metrics_in(text: &str) -> BTreeSet<String> {
     let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';

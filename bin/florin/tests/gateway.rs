@@ -7,6 +7,8 @@ mod access;
 #[path = "gateway/bank.rs"]
 mod bank;
 mod common;
+#[path = "gateway/defence.rs"]
+mod defence;
 #[path = "gateway/killed.rs"]
 mod killed;
 #[path = "gateway/mass.rs"]

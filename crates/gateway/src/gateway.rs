@@ -179,6 +179,11 @@ impl Gateway {
         crate::api::router(self.shared.clone())
     }
 
+    /// What the last round failed with, as it changes; nothing while it works.
+    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.shared.trouble.subscribe()
+    }
+
     /// Makes a message durable, as HTTP does; for callers in the same process. `None` where too much waits.
     pub async fn receive(&self, tenant: &str, content: &[u8]) -> Result<Option<u64>, GatewayError> {
         use crate::{

@@ -64,7 +64,7 @@ impl Connection {
             if behind.taken_bytes < PROGRESS_BYTES {
                 self.ended = true;
                 self.reader.take().into_iter().for_each(Waker::wake);
-                tracing::debug!(time_ms = time_max.as_millis() as u64, "rpc.connection.does_not_read");
+                tracing::debug!(time_ms = time_max.as_millis() as u64, "http.connection.does_not_read");
                 return Poll::Ready(Err(ended()));
             }
             *behind = Behind::new(time_max);

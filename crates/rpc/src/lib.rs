@@ -17,6 +17,7 @@
 //!
 //! **Limits.** Everything in [`RpcConfig`]: bytes, batches, connections, subscriptions, filters, time, gas, ranges. The
 //! network is served by threads of the server's own, and work that takes processor time runs on a bounded number of others.
+//! [`Port`] puts other HTTP of the program behind the same door, with the same bounds on clients.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod args;
@@ -36,6 +37,7 @@ mod listener;
 mod methods;
 mod metrics;
 mod openrpc;
+mod port;
 mod server;
 mod shapes;
 mod socket;
@@ -54,5 +56,6 @@ pub use clients::{Ban, ClientLimits};
 pub use config::RpcConfig;
 pub use ipnet::IpNet;
 pub use openrpc::{document as openrpc, reference};
+pub use port::{Port, client_address};
 pub use server::{RpcServer, ServeError, serve};
-pub use tls::{Tls, TlsError, TlsStream};
+pub use tls::{Tls, TlsError};

@@ -2,7 +2,6 @@
 
 use crate::{
     clients::{Caller, Clients},
-    config::RpcConfig,
     connection::Connection,
     tls::{Tls, is_no_tls},
 };
@@ -91,17 +90,17 @@ impl Places {
 pub(crate) struct Door {
     pub(crate) tls: Option<Tls>,
     pub(crate) clients: Arc<Clients>,
+    /// Connections at the same time.
+    pub(crate) connections_max: u32,
+    /// How long a connection may wait for the head of its next request.
+    pub(crate) idle_time_max: Duration,
+    /// How long a client may take nothing of what is sent to it.
+    pub(crate) stall_time_max: Duration,
 }
 
 /// Takes connections until the server stops.
-pub(crate) async fn listen(
-    listener: TcpListener,
-    door: Door,
-    config: &RpcConfig,
-    service: impl HttpService,
-    stop: StopHandle,
-) {
-    let places = Places::new(config.connections_max, door.clients.trusts_any());
+pub(crate) async fn listen(listener: TcpListener, door: Door, service: impl HttpService, stop: StopHandle) {
+    let places = Places::new(door.connections_max, door.clients.trusts_any());
     let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
     let stopped = stop.clone().shutdown();
     tokio::pin!(stopped);
@@ -119,12 +118,12 @@ pub(crate) async fn listen(
         let arrived = door.clients.arrive(address.ip()).map(|caller| (places.take(&caller), caller));
         let refusal = match arrived {
             Ok((Some(place), caller)) => {
-                let connection = Connection::new(stream, caller.clone(), place, config.stall_time_max);
+                let connection = Connection::new(stream, caller.clone(), place, door.stall_time_max);
                 tokio::spawn(serve(
                     connection,
                     caller,
                     door.tls.clone(),
-                    config.idle_time_max,
+                    door.idle_time_max,
                     service.clone(),
                     stop.clone(),
                 ));
@@ -132,7 +131,7 @@ pub(crate) async fn listen(
             }
             Err(refusal) => refusal_text(&refusal.message, refusal.retry_after),
             Ok((None, _)) => {
-                refusal_text("Too many connections to this node: close some, or try again later.", RETRY_AFTER)
+                refusal_text("Too many connections to this server: close some, or try again later.", RETRY_AFTER)
             }
         };
         // Over TLS nobody hears a word before both sides have agreed on keys, which a refused client is not worth.
@@ -147,7 +146,7 @@ async fn after_failure(error: &io::Error) {
     if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
         return;
     }
-    tracing::warn!(%error, "rpc.accept");
+    tracing::warn!(%error, "http.accept");
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
@@ -185,7 +184,7 @@ async fn serve(
         Some(tls) => match tls.accept(connection).await {
             Ok(stream) => Either::Right(stream),
             Err(error) => {
-                tracing::debug!(%error, "rpc.connection.handshake");
+                tracing::debug!(%error, "http.connection.handshake");
                 // Who only looks whether the port is open is no offender, and neither is who does not like the certificate.
                 if is_no_tls(&error) {
                     caller.accuse("tls_handshake", "TLS handshakes that are no TLS");
@@ -225,7 +224,7 @@ async fn serve_http(
         }
     };
     if let Err(error) = result {
-        tracing::debug!(%error, "rpc.connection.ended");
+        tracing::debug!(%error, "http.connection.ended");
         if error.is_parse() {
             caller.accuse("malformed_http", "requests that are no HTTP");
         }

@@ -37,9 +37,64 @@ pub(crate) struct RpcMetrics {
     filters: Gauge,
     head_height: Gauge,
     indexed_height: Gauge,
-    clients_banned: Gauge,
-    clients_refused: Family<LimitLabels, Counter>,
+    clients: ClientMetrics,
     registry: Arc<Registry>,
+}
+
+/// What a port's clients were refused.
+#[derive(Clone, Debug)]
+struct ClientMetrics {
+    banned: Gauge,
+    refused: Family<LimitLabels, Counter>,
+}
+
+impl ClientMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let (banned, refused) = (Gauge::default(), Family::default());
+        registry.register("clients_banned", "Clients that are not served for a while", banned.clone());
+        let help = "Requests and connections refused as a client had too many, by limit";
+        registry.register("clients_refused", help, refused.clone());
+        Self { banned, refused }
+    }
+
+    fn update(&self, clients: &Clients) {
+        self.banned.set(level(clients.bans().len() as u64));
+        for (limit, refused) in clients.refused() {
+            let counter = self.refused.get_or_create(&LimitLabels { limit });
+            counter.inc_by(refused.saturating_sub(counter.get()));
+        }
+    }
+}
+
+/// What is measured of a port that speaks no JSON-RPC.
+#[derive(Debug)]
+pub(crate) struct PortMetrics {
+    clients: ClientMetrics,
+    registry: Registry,
+}
+
+impl PortMetrics {
+    pub(crate) fn new(name: &str) -> Self {
+        let mut registry = Registry::with_prefix(format!("florin_{name}"));
+        Self { clients: ClientMetrics::register(&mut registry), registry }
+    }
+
+    /// Prometheus text, without the mark of its end.
+    pub(crate) fn encode(&self, clients: &Clients) -> String {
+        self.clients.update(clients);
+        written(&self.registry)
+    }
+}
+
+fn level(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn written(registry: &Registry) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = text::encode_registry(&mut out, registry);
+    out
 }
 
 fn latency_histogram() -> Histogram {
@@ -64,13 +119,7 @@ impl RpcMetrics {
         let filters = gauge(&mut registry, "filters", "Filters that exist");
         let head_height = gauge(&mut registry, "head_height_blocks", "Latest block that is shown");
         let indexed_height = gauge(&mut registry, "indexed_height_blocks", "Latest block in the index");
-        let clients_banned = gauge(&mut registry, "clients_banned", "Clients that are not served for a while");
-        let clients_refused = Family::default();
-        registry.register(
-            "clients_refused",
-            "Requests and connections refused as a client had too many, by limit",
-            clients_refused.clone(),
-        );
+        let clients = ClientMetrics::register(&mut registry);
         Self {
             requests,
             errors,
@@ -79,8 +128,7 @@ impl RpcMetrics {
             filters,
             head_height,
             indexed_height,
-            clients_banned,
-            clients_refused,
+            clients,
             registry: Arc::new(registry),
         }
     }
@@ -108,19 +156,11 @@ impl RpcMetrics {
         indexed_height: Option<u64>,
         clients: &Clients,
     ) -> String {
-        let level = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.filters.set(level(filters as u64));
         self.head_height.set(level(head_height));
         self.indexed_height.set(indexed_height.map_or(-1, level));
-        self.clients_banned.set(level(clients.bans().len() as u64));
-        for (limit, refused) in clients.refused() {
-            let counter = self.clients_refused.get_or_create(&LimitLabels { limit });
-            counter.inc_by(refused.saturating_sub(counter.get()));
-        }
-        let mut out = String::new();
-        // Writing to a string cannot fail.
-        let _ = text::encode_registry(&mut out, &self.registry);
-        out
+        self.clients.update(clients);
+        written(&self.registry)
     }
 }
 

@@ -184,8 +184,14 @@ async fn open_port(address: SocketAddr, backend: Backend) -> Result<Running, Ser
     let feed = context.clone();
     tasks.spawn(async move { feed.chain.feed_index().await });
     let has_tls = tls.is_some();
-    let door = listener::Door { tls, clients: context.clients.clone() };
-    tasks.spawn(async move { listener::listen(listener, door, &config, service, stop).await });
+    let door = listener::Door {
+        tls,
+        clients: context.clients.clone(),
+        connections_max: config.connections_max,
+        idle_time_max: config.idle_time_max,
+        stall_time_max: config.stall_time_max,
+    };
+    tasks.spawn(async move { listener::listen(listener, door, service, stop).await });
     tracing::info!(%address, tls = has_tls, "rpc.listening");
     Ok((address, handle, context, tasks))
 }

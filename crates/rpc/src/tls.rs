@@ -13,10 +13,7 @@ use rustls::{
 };
 use std::{io, sync::Arc, time::Duration};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsAcceptor;
-
-/// A connection after its handshake.
-pub use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// How long a client may take to agree on keys.
 const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -88,7 +85,7 @@ impl Tls {
     }
 
     /// Agrees on keys with a client that has just connected.
-    pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<TlsStream<S>> {
+    pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<TlsStream<S>> {
         let handshake = TlsAcceptor::from(self.config.clone()).accept(stream);
         let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake in time");
         tokio::time::timeout(HANDSHAKE_TIME_MAX, handshake).await.map_err(late)?

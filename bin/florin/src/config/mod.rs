@@ -185,17 +185,21 @@ impl Network {
     }
 }
 
+/// A network of addresses, or one address.
+pub(crate) fn parse_network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse::<IpNet>()
+        .or_else(|_| address())
+        .map_err(|_| format!("{text:?} is neither an address such as 10.1.2.3 nor a network such as 10.1.2.0/24"))
+}
+
 impl Rpc {
     /// Networks of the clients that have no bounds of their own.
     pub(crate) fn trusted_networks(&self) -> Result<Vec<IpNet>, Failure> {
         let network = |text: &String| {
-            let address = || text.parse::<IpAddr>().map(IpNet::from);
-            text.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
-                Failure::usage(
-                    "config.value",
-                    format_args!("field rpc.trusted_clients: {text:?} is neither an address nor a network"),
-                    "write addresses such as 10.1.2.3, or networks such as 10.1.2.0/24",
-                )
+            parse_network(text).map_err(|rule| {
+                let message = format_args!("field rpc.trusted_clients: {rule}");
+                Failure::usage("config.value", message, "change it in config.toml")
             })
         };
         self.trusted_clients.iter().map(network).collect()

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    gateway::{gateway_failure, router},
+    gateway::{config::Section, gateway_failure, router},
     genesis,
     node::monitoring,
     remote::{client_failure, connect},
@@ -66,7 +66,8 @@ impl DemoGateway {
     pub(crate) async fn start(network: &Network, port: u16, dollar: Option<Address>) -> Result<Self, Failure> {
         let gateway = Gateway::open(set_up(network, dollar)?, Faults::default()).await.map_err(gateway_failure)?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let address = monitoring::serve_router("gateway", listen, None, router(&gateway)).await?;
+        let address =
+            monitoring::serve_router("gateway", listen, None, router(&gateway), Section::default().port()).await?;
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             let stopped = async {

@@ -141,10 +141,15 @@ fn key_files(directory: &Directory) -> Finding {
     let tls = [&settings.rpc.tls_key, &settings.monitoring.tls_key];
     let [rpc, monitoring] = tls.map(|path| path.as_ref().map(|path| directory.root().join(path)));
     let secrets = [Some(directory.node_key_path()), Some(directory.share_path()), passphrase, rpc, monitoring];
-    let present: Vec<PathBuf> = secrets.into_iter().flatten().filter(|path| path.exists()).collect();
+    let secrets: Vec<PathBuf> = secrets.into_iter().flatten().filter(|path| path.exists()).collect();
+    secret_files("key_files", &secrets, directory.root(), &user)
+}
+
+/// Whether this user can read these files, nobody else can, and nobody else can put others in their place.
+pub(super) fn secret_files(code: &'static str, secrets: &[PathBuf], root: &Path, user: &User) -> Finding {
     let (mut wrong, mut next, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-    for path in &present {
-        match secret(path, &user) {
+    for path in secrets {
+        match secret(path, user) {
             Ok(()) => {}
             Err((Refusal::Unknown(reason), _)) => unknown.push(reason),
             Err((Refusal::Denied(reason), remedy)) => {
@@ -153,7 +158,7 @@ fn key_files(directory: &Directory) -> Finding {
             }
         }
     }
-    let holders = present.iter().filter_map(|path| path.parent()).chain([directory.root()]);
+    let holders = secrets.iter().filter_map(|path| path.parent()).chain([root]);
     let mut holders: Vec<&Path> = holders.collect();
     holders.sort_unstable();
     holders.dedup();
@@ -165,21 +170,21 @@ fn key_files(directory: &Directory) -> Finding {
     }
     let user = user.id;
     if !wrong.is_empty() {
-        return Finding::broken("key_files", wrong.join("; "), next.join("; "));
+        return Finding::broken(code, wrong.join("; "), next.join("; "));
     }
     if !unknown.is_empty() {
-        return Finding::not_seen("key_files", format!("{}: run the doctor as user {user}", unknown.join("; ")));
+        return Finding::not_seen(code, format!("{}: run the doctor as user {user}", unknown.join("; ")));
     }
-    Finding::well("key_files", format!("{} files that only user {user} can read", present.len()))
+    Finding::well(code, format!("{} files that only user {user} can read", secrets.len()))
 }
 
 /// Whether the node can read a secret, and nobody else; else why not and what to do.
 fn secret(path: &Path, user: &User) -> Result<(), (Refusal, String)> {
     let shown = path.display();
-    let Ok(metadata) = fs::metadata(path) else {
-        let reason = format!("{shown} cannot be looked at");
-        return Err((Refusal::Denied(reason), "run the doctor as the node's user".into()));
-    };
+    let metadata = fs::metadata(path).map_err(|error| {
+        let reason = format!("{shown} cannot be looked at: {error}");
+        (Refusal::Denied(reason), format!("put {shown} there, or run the doctor as the user that runs it"))
+    })?;
     let (owner, mode) = (metadata.uid(), metadata.permissions().mode() & 0o777);
     if metadata.is_file() && mode & 0o077 != 0 {
         let reason = format!("{shown} has mode {mode:03o}: other users may use it");
@@ -187,7 +192,7 @@ fn secret(path: &Path, user: &User) -> Result<(), (Refusal, String)> {
     }
     let id = user.id;
     if owner != id && owner != 0 {
-        let reason = format!("{shown} belongs to user {owner}, the node runs as {id}");
+        let reason = format!("{shown} belongs to user {owner}, and user {id} runs what needs it");
         return Err((Refusal::Denied(reason), format!("chown {id} {shown}")));
     }
     user.ensure(path, Right::Read).map_err(|refusal| {
@@ -197,11 +202,15 @@ fn secret(path: &Path, user: &User) -> Result<(), (Refusal, String)> {
 
 /// The user who runs the node: of its process, or else of its data.
 fn user_of_node(directory: &Directory) -> User {
-    let pid = holder(directory);
+    user_of(holder(directory), [directory.data(), directory.root().to_path_buf()])
+}
+
+/// The user of a process, or where none runs, whose the first of these is that is there.
+pub(super) fn user_of(pid: Option<Pid>, files: impl IntoIterator<Item = PathBuf>) -> User {
     let process = pid.and_then(|pid| fs::metadata(format!("/proc/{}", pid.as_raw_nonzero())).ok());
-    let data = || fs::metadata(directory.data()).or_else(|_| fs::metadata(directory.root())).ok();
     let running = pid.filter(|_| process.is_some());
-    let owner = process.or_else(data).map(|metadata| metadata.uid());
+    let owner = process.or_else(|| files.into_iter().find_map(|path| fs::metadata(path).ok()));
+    let owner = owner.map(|metadata| metadata.uid());
     User::new(owner.unwrap_or_else(|| rustix::process::geteuid().as_raw()), running)
 }
 

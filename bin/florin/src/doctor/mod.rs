@@ -3,9 +3,9 @@
 //! **Purpose.** A network that halts must explain itself. Each check has a permanent code, says what it saw, the rule that it
 //! holds this against, and the next action. [`CHECKS`] is the list.
 //!
-//! **Two kinds.** Of this machine (`--dir`): configuration, files, disk, clock, ports, the libraries of this build. Of the network
+//! **Three kinds.** Of this machine (`--dir`): configuration, files, disk, clock, ports, the libraries of this build. Of the network
 //! as one node sees it: who is missing, the arithmetic of the quorum, clocks, queues. The second kind reads the node's
-//! metrics twice, some seconds apart, so an alert and the doctor speak of the same figures.
+//! metrics twice, some seconds apart, so an alert and the doctor speak of the same figures. Of a gateway (`--gateway`).
 //!
 //! **Verdicts.** *well*, *warning* (it works; it will not always), *broken*, and *could not look* with the reason: what was not
 //! seen is never called well. Exit code 0 when nothing is broken, 1 when something is.
@@ -15,6 +15,7 @@
 //! **Limits.** A few seconds; every read is bounded.
 
 pub(crate) mod advisories;
+mod gateway;
 mod machine;
 mod network;
 mod ports;
@@ -62,7 +63,7 @@ const fn check(code: &'static str, subject: Subject, rule: &'static str) -> Chec
 
 /// Every check, in the order of the report.
 pub(crate) const CHECKS: &[Check] = {
-    use Subject::{Machine, Network};
+    use Subject::{Gateway, Machine, Network};
     &[
         check("config", Machine, "config.toml and the environment have known fields with allowed values"),
         check(
@@ -130,15 +131,29 @@ pub(crate) const CHECKS: &[Check] = {
             "no participant's queue grows while the doctor looks, and nobody waits longer than ten minutes",
         ),
         check("memory", Network, "the process has less than nine tenths of the memory that it may use"),
+        check("gateway_config", Gateway, "the gateway's file has known fields with allowed values"),
+        check(
+            "gateway_secrets",
+            Gateway,
+            "the gateway's user can read the files of keys, secrets and passwords that the file names, and no other user can read or replace them",
+        ),
+        check(
+            "gateway_database",
+            Gateway,
+            "no other user can read or change the gateway's database, where it is a file",
+        ),
+        check("gateway_ports", Gateway, "what other machines reach speaks TLS"),
+        check("gateway", Gateway, "the gateway answers, and its last round did not fail"),
     ]
 };
 
-/// Finds out why a node or its network does not work.
+/// Finds out why a node, its network or a gateway does not work.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   florin doctor --dir /var/lib/florin                   this machine, and the network as this node sees it
   florin doctor --monitoring http://10.0.0.5:9464       the network as another node sees it
+  florin doctor --gateway gateway.toml                  a gateway of this machine; with --dir the node too
   florin doctor --dir /var/lib/florin --tls-roots bank-ca.pem
                                                         the same, where the ports have certificates of the bank's own
   florin doctor --dir /var/lib/florin --advisories advisory-db
@@ -147,12 +162,15 @@ Examples:
 Exit code 0 when nothing is broken, 1 when something is. Every check: docs/reference/doctor.md.")]
 pub(crate) struct DoctorCommand {
     /// The node's directory.
-    #[arg(long, value_name = "DIR", required_unless_present = "monitoring")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["monitoring", "gateway"])]
     dir: Option<PathBuf>,
     /// Where a node serves its metrics. Default: what the configuration in DIR says.
     #[arg(long, value_name = "URL")]
     monitoring: Option<String>,
-    /// Certificates in PEM that are trusted to name the node of an `https://` address. Not set: this machine's own.
+    /// A gateway's configuration.
+    #[arg(long, value_name = "FILE")]
+    gateway: Option<PathBuf>,
+    /// Certificates in PEM that are trusted to name the node or gateway of an `https://` address. Not set: this machine's own.
     #[arg(long, value_name = "FILE", env = "FLORIN_TLS_ROOTS", hide_env_values = true)]
     tls_roots: Option<PathBuf>,
     /// A checkout of RustSec's advisory database, in place of the advisories in this build.
@@ -208,6 +226,12 @@ async fn examine(command: &DoctorCommand) -> Result<Report, Failure> {
         findings.extend(machine::findings(opened));
     }
     findings.push(build(command)?);
+    if let Some(file) = &command.gateway {
+        findings.extend(gateway::findings(file, &trust).await);
+        if command.dir.is_none() && command.monitoring.is_none() {
+            return Ok(Report::new(file.display().to_string(), findings));
+        }
+    }
     let url = monitoring_url(command, directory);
     let looks = match &url {
         Ok(url) => look_twice(url, command.seconds, &trust).await,
@@ -313,9 +337,11 @@ pub(crate) fn reference() -> String {
          Codes are permanent. A verdict is *well*, *warning*, *broken* or *could not look*. `--json` gives\n\
          `{\"examined\",\"verdict\",\"findings\":[{\"code\",\"verdict\",\"seen\",\"rule\",\"next\"}]}`.\n",
     );
-    for (subject, heading) in
-        [(Subject::Machine, "Of this machine"), (Subject::Network, "Of the network, as the node sees it")]
-    {
+    for (subject, heading) in [
+        (Subject::Machine, "Of this machine"),
+        (Subject::Network, "Of the network, as the node sees it"),
+        (Subject::Gateway, "Of a gateway"),
+    ] {
         let _ = write!(out, "\n## {heading}\n\n| code | what must hold |\n|---|---|\n");
         for check in of(subject) {
             let _ = writeln!(out, "| `{}` | {} |", check.code, check.rule);

@@ -11,6 +11,8 @@ pub(crate) enum Subject {
     Machine,
     /// The running network.
     Network,
+    /// A gateway.
+    Gateway,
 }
 
 /// How a check ended, the worst first.

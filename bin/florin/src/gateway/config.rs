@@ -1,17 +1,19 @@
 //! The configuration of a gateway: one TOML file. Paths in it are relative to the file.
 
-use crate::{failure::Failure, files};
+use crate::{config::parse_network, failure::Failure, files};
 use alloy_primitives::Address;
 use florin_gateway::{
     access::{CALLS_PER_SECOND, OidcConfig, check_url},
     book::{CurrencyConfig, HolderConfig},
 };
+use florin_rpc::{ClientLimits, IpNet, Port};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroU32,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Most tenants of one gateway, and accounts of all of them.
@@ -29,6 +31,8 @@ pub(crate) struct Config {
     /// Where HTTP is served.
     #[serde(default)]
     pub(crate) gateway: Section,
+    /// Where it is watched. Not set: nowhere.
+    pub(crate) monitoring: Option<MonitoringSection>,
     /// Who may use it.
     pub(crate) tenants: Vec<TenantConfig>,
     /// Which tokens currencies mean.
@@ -63,6 +67,17 @@ pub(crate) struct Section {
     pub(crate) read_from_block: Option<u64>,
     /// Calls that one caller has in a second; five times as many at once.
     pub(crate) calls_per_second: NonZeroU32,
+    /// Most connections at the same time. A quarter is kept for trusted clients; of the others each has at most a quarter as many as
+    /// are left free, and one in any case.
+    pub(crate) connections_max: NonZeroU32,
+    /// Most connections of one client at the same time. A client is an IPv4 address, or the first 64 bits of an IPv6 address.
+    pub(crate) client_connections_max: NonZeroU32,
+    /// Requests of one client a second in the long run, ten seconds' worth at once, whoever calls.
+    pub(crate) client_requests_per_second_max: NonZeroU32,
+    /// How long a client is not served that went on after many refusals, in milliseconds. 0: nobody is banned.
+    pub(crate) client_ban_ms: u64,
+    /// Addresses or networks without these bounds. A proxy counts as one client.
+    pub(crate) trusted_clients: Vec<String>,
 }
 
 impl Default for Section {
@@ -76,8 +91,50 @@ impl Default for Section {
             tls_key: None,
             read_from_block: None,
             calls_per_second: CALLS_PER_SECOND,
+            connections_max: const { NonZeroU32::new(256).expect("it is above zero") },
+            client_connections_max: const { NonZeroU32::new(64).expect("it is above zero") },
+            client_requests_per_second_max: const { NonZeroU32::new(2_000).expect("it is above zero") },
+            client_ban_ms: 600_000,
+            trusted_clients: ["127.0.0.0/8", "::1/128"].map(String::from).into(),
         }
     }
+}
+
+impl Section {
+    /// The port, with its bounds on clients.
+    pub(crate) fn port(&self) -> Port {
+        let limits = ClientLimits {
+            connections_max: self.client_connections_max.get(),
+            requests_per_second_max: self.client_requests_per_second_max.get().into(),
+            ban_time: Duration::from_millis(self.client_ban_ms),
+            // What was loaded has been checked.
+            trusted: self.trusted().unwrap_or_default(),
+            ..ClientLimits::default()
+        };
+        Port::new("gateway", self.connections_max.get(), limits)
+    }
+
+    /// The file in which it remembers; none where that is PostgreSQL.
+    pub(crate) fn database_file(&self, root: &Path) -> Option<PathBuf> {
+        let is_server = self.database.starts_with("postgres");
+        (!is_server).then(|| root.join(self.database.strip_prefix("sqlite:").unwrap_or(&self.database)))
+    }
+
+    fn trusted(&self) -> Result<Vec<IpNet>, String> {
+        self.trusted_clients.iter().map(|text| parse_network(text)).collect()
+    }
+}
+
+/// Where the gateway is watched.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MonitoringSection {
+    /// Address and port of `/metrics`, `/healthz`, `/readyz` and `/bans`.
+    pub(crate) listen: SocketAddr,
+    /// Certificate chain in PEM: then the port speaks TLS alone.
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Its private key, which nobody else may read.
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// Somebody who may use it.
@@ -171,6 +228,28 @@ impl Config {
         Ok(config)
     }
 
+    /// Files that hold secrets.
+    pub(crate) fn secrets(&self, root: &Path) -> Vec<PathBuf> {
+        let own = [&self.gateway.database_password_file, &self.gateway.tls_key];
+        let tenants = self.tenants.iter().flat_map(|tenant| {
+            let keys = tenant.keys.iter().map(|key| &key.file);
+            keys.chain(&tenant.key_file).chain(tenant.webhook.as_ref().map(|webhook| &webhook.secret_file))
+        });
+        let watched = self.monitoring.as_ref().and_then(|section| section.tls_key.as_ref());
+        let screening = self.screening.as_ref().and_then(|section| section.key_file.as_ref());
+        let all = own.into_iter().flatten().chain(tenants).chain(watched).chain(screening);
+        all.map(|file| root.join(file)).collect()
+    }
+
+    /// Ports that other machines can reach without TLS, by the field that says where they listen.
+    pub(crate) fn plain_public_ports(&self) -> Vec<(&'static str, SocketAddr)> {
+        let (own, watched) = (&self.gateway, self.monitoring.as_ref());
+        let own = Some(("gateway.listen", own.listen, own.tls_certificate.is_some()));
+        let watched = watched.map(|it| ("monitoring.listen", it.listen, it.tls_certificate.is_some()));
+        let plain = own.into_iter().chain(watched).filter(|(_, at, tls)| !tls && !at.ip().to_canonical().is_loopback());
+        plain.map(|(field, at, _)| (field, at)).collect()
+    }
+
     fn check(&self) -> Result<(), (String, String)> {
         if self.tenants.is_empty() || self.tenants.len() > TENANTS_MAX {
             return Err(("tenants".into(), format!("there are 1 to {TENANTS_MAX} tenants")));
@@ -212,10 +291,16 @@ impl Config {
             let rule = format!("an answer takes 1 to {SCREENING_TIMEOUT_MS_MAX} milliseconds");
             return Err(("screening.timeout_ms".into(), rule));
         }
-        if self.gateway.tls_certificate.is_some() != self.gateway.tls_key.is_some() {
-            return Err(("gateway.tls_certificate".into(), "a certificate and its key are set together".into()));
+        let monitoring = self.monitoring.as_ref().map(|section| (&section.tls_certificate, &section.tls_key));
+        let ports =
+            [("gateway", Some((&self.gateway.tls_certificate, &self.gateway.tls_key))), ("monitoring", monitoring)];
+        for (section, files) in ports {
+            if files.is_some_and(|(certificate, key)| certificate.is_some() != key.is_some()) {
+                let rule = "a certificate and its key are set together".into();
+                return Err((format!("{section}.tls_certificate"), rule));
+            }
         }
-        Ok(())
+        self.gateway.trusted().map(drop).map_err(|rule| ("gateway.trusted_clients".into(), rule))
     }
 }
 
@@ -251,6 +336,14 @@ mod tests {
             ("[[accounts]]", "[gateway]\ntls_key = 'x'\n[[accounts]]", "gateway.tls_certificate"),
             ("[[accounts]]", "[gateway]\ncalls_per_second = 0\n[[accounts]]", "gateway.calls_per_second"),
             ("[[accounts]]", "[gateway]\nlisten = 'x'\n[[accounts]]", "gateway.listen"),
+            ("[[accounts]]", "[gateway]\nconnections_max = 0\n[[accounts]]", "gateway.connections_max"),
+            ("[[accounts]]", "[gateway]\ntrusted_clients = ['10.0.0.0/33']\n[[accounts]]", "gateway.trusted_clients"),
+            ("[[accounts]]", "[monitoring]\ntls_key = 'x'\n[[accounts]]", "listen"),
+            (
+                "[[accounts]]",
+                "[monitoring]\nlisten = '127.0.0.1:1'\ntls_key = 'x'\n[[accounts]]",
+                "monitoring.tls_certificate",
+            ),
             ("0x3C44", "0x3C", "accounts[0].address"),
             (
                 "'bank-a.key' }]",
@@ -288,6 +381,10 @@ mod tests {
         let config = load(GOOD).unwrap();
         assert!(config.gateway.listen.ip().is_loopback());
         assert_eq!((config.gateway.database.as_str(), config.accounts.len()), ("gateway.sqlite", 1));
+        assert!(config.monitoring.is_none() && config.plain_public_ports().is_empty());
+        let open = "[gateway]\nlisten = '0.0.0.0:1'\n[monitoring]\nlisten = '[::]:2'\n[[accounts]]";
+        let ports = load(&GOOD.replacen("[[accounts]]", open, 1)).unwrap().plain_public_ports();
+        assert_eq!(ports.iter().map(|(field, _)| *field).collect::<Vec<_>>(), ["gateway.listen", "monitoring.listen"]);
     }
 
     proptest::proptest! {

@@ -2,6 +2,7 @@
 
 mod audit;
 pub(crate) mod config;
+pub(crate) mod watched;
 
 use crate::{
     config::Config as NodeConfig,
@@ -9,7 +10,7 @@ use crate::{
     files,
     key::{Keystore, accounts},
     network::{Network, NetworkArguments},
-    node::{monitoring, tls},
+    node::{intrusions::Intrusions, monitoring, tls},
     output::{self, Output},
     passphrase::PassphraseSource,
     remote::client_failure,
@@ -27,12 +28,15 @@ use florin_gateway::{
 };
 use florin_history::Location;
 use florin_iso20022::Limits;
+use florin_rpc::{Tls, client_address};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use tokio::runtime::{Builder, Runtime};
+use watched::Watched;
 use zeroize::Zeroizing;
 
 /// Fewest characters of a caller's key.
@@ -83,7 +87,7 @@ pub(crate) fn run(command: &GatewayCommand, output: Output) -> Result<(), Failur
     }
     let config = Config::load(&command.config)?;
     let telemetry = Telemetry::start(&NodeConfig::default(), "gateway")?;
-    let result = runtime()?.block_on(serve(command, &config, output));
+    let result = runtime()?.block_on(serve(command, &config, telemetry.intrusions(), output));
     telemetry.stop();
     result
 }
@@ -94,43 +98,66 @@ fn runtime() -> Result<Runtime, Failure> {
     })
 }
 
-async fn serve(command: &GatewayCommand, config: &Config, output: Output) -> Result<(), Failure> {
+async fn serve(
+    command: &GatewayCommand,
+    config: &Config,
+    intrusions: Arc<Intrusions>,
+    output: Output,
+) -> Result<(), Failure> {
     let root = command.config.parent().map(Path::to_path_buf).unwrap_or_default();
     let network = command.network.open().await?;
     let setup = set_up(command, config, &root, network).await?;
     let (accounts, tenants) = (config.accounts.len(), config.tenants.len());
     // One process a database file: two would be safe, and would only get in each other's way.
     let _lock = match &setup.location {
-        Location::Sqlite(file) => Some(files::lock(&file.with_extension("lock"), file)?),
+        Location::Sqlite(file) => {
+            let lock = files::lock(&file.with_extension("lock"), file)?;
+            // What banks' customers pay is nobody else's business; SQLite gives its other files the same mode.
+            files::make_private(file)?;
+            Some(lock)
+        }
         Location::Postgres(_) => None,
     };
     let database = setup.location.to_string();
     let gateway = Gateway::open(setup, Faults::default()).await.map_err(gateway_failure)?;
-    let section = &config.gateway;
+    let (section, port) = (&config.gateway, config.gateway.port());
     let certificate = tls::open(&root, "gateway", (&section.tls_certificate, &section.tls_key))?;
-    let scheme = if certificate.is_some() { "https" } else { "http" };
-    let address = monitoring::serve_router("gateway", section.listen, certificate, router(&gateway)).await?;
+    let scheme = scheme(&certificate);
+    let watched = Arc::new(Watched::new(intrusions, port.clone(), &gateway));
+    let address = monitoring::serve_router("gateway", section.listen, certificate, router(&gateway), port).await?;
+    let monitoring_url = match &config.monitoring {
+        Some(section) => Some(watched::serve(&root, section, watched).await?),
+        None => None,
+    };
+    monitoring::warn_of_plain_ports(config.plain_public_ports());
     let stop = crate::node::stop_request(None)?;
     let url = format!("{scheme}://{address}");
-    let value = json!({ "url": url, "database": database, "accounts": accounts, "tenants": tenants });
+    let value = json!({
+        "url": url, "monitoring_url": monitoring_url, "database": database, "accounts": accounts, "tenants": tenants
+    });
     output.show(&value, || {
-        output::fields(&[
-            ("messages go to", format!("{url}/v1/messages")),
+        let mut told = vec![("messages go to", format!("{url}/v1/messages"))];
+        told.extend(monitoring_url.as_ref().map(|url| ("watched at", format!("{url}/metrics"))));
+        told.extend([
             ("remembered in", database.clone()),
             ("accounts", accounts.to_string()),
             ("tenants", tenants.to_string()),
-        ])
+        ]);
+        output::fields(&told)
     })?;
     gateway.run(stop).await.map_err(gateway_failure)
 }
 
+/// How a port with or without a certificate is addressed.
+fn scheme(certificate: &Option<Tls>) -> &'static str {
+    if certificate.is_some() { "https" } else { "http" }
+}
+
 /// The gateway's HTTP, which is told where each request comes from.
 pub(crate) fn router(gateway: &Gateway) -> axum::Router {
-    use axum::extract::{ConnectInfo, Request};
-    gateway.router().layer(axum::middleware::map_request(async |mut request: Request| {
-        let client = request.extensions().get::<ConnectInfo<monitoring::Client>>().map(|ConnectInfo(client)| client.0);
-        if let Some(client) = client {
-            request.extensions_mut().insert(Peer(client.ip()));
+    gateway.router().layer(axum::middleware::map_request(async |mut request: axum::extract::Request| {
+        if let Some(address) = client_address(request.extensions()) {
+            request.extensions_mut().insert(Peer(address));
         }
         request
     }))
@@ -187,13 +214,8 @@ async fn set_up(command: &GatewayCommand, config: &Config, root: &Path, network:
 fn location(section: &Section, root: &Path) -> Result<Location, Failure> {
     let password =
         section.database_password_file.as_ref().map(|file| files::read_secret(&root.join(file))).transpose()?;
-    let is_server = section.database.starts_with("postgres");
-    let place = if is_server {
-        section.database.clone()
-    } else {
-        let file = section.database.strip_prefix("sqlite:").unwrap_or(&section.database);
-        root.join(file).display().to_string()
-    };
+    let file = section.database_file(root).map(|file| file.display().to_string());
+    let place = file.unwrap_or_else(|| section.database.clone());
     Location::parse(&place, password.as_ref().map(|text| text.trim()))
         .map_err(|error| Failure::usage("gateway.config", error, "correct gateway.database"))
 }

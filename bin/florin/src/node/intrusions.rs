@@ -2,17 +2,18 @@
 //!
 //! Every part says what it sees as an event of that target with a permanent `code` of [`CODES`]; this layer counts them. The
 //! engine's libraries know no such target: what they say of peers is translated here, by their own words, and a test holds
-//! those words against the running engine. Events of that kind are few by themselves: the network bounds handshakes by
-//! address, and a peer that was blocked is away for ten minutes.
+//! those words against the running engine. A peer that was blocked is away for ten minutes; of what comes to the nodes' port
+//! each kind is logged once a minute and address, and counted every time: whoever floods the port does not flood the log.
 
 use alloy_primitives::B256;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Write as _},
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 use tracing::{
@@ -29,11 +30,14 @@ const PEER_BLOCK_SECONDS: u64 = 600;
 const WAITING_MAX: usize = 256;
 /// Characters of a reason that are logged.
 const REASON_CHARS_MAX: usize = 200;
+/// What an address at the nodes' port did is logged again after this time, and so many addresses are remembered.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
+const ADDRESSES_MAX: usize = 1_024;
 
 /// Every code, with its meaning. Codes are permanent.
 pub(crate) const CODES: &[(&str, &str)] = &[
-    ("client_over_limit", "a client of JSON-RPC asked for more than one client may have"),
-    ("client_banned", "a client of JSON-RPC used up the server's patience and is not served until `until_ms`"),
+    ("client_over_limit", "a client of a public port asked for more than one client may have"),
+    ("client_banned", "a client of a public port used up its patience and is not served until `until_ms`"),
     ("wrong_signature", "a client sent a transaction that nobody signed"),
     ("malformed_http", "a client sent what is no HTTP"),
     ("tls_handshake", "a client sent what is no TLS handshake"),
@@ -95,9 +99,15 @@ where
 {
     let (translated, mut waiting) = mpsc::channel::<Translated>(WAITING_MAX);
     // A layer must not log while it is told of an event, so somebody else does.
+    let counts = intrusions.clone();
     tokio::spawn(async move {
+        let mut said = LastSaid::default();
         while let Some(event) = waiting.recv().await {
-            event.log();
+            // What is logged is counted by that.
+            match said.may_log(&event, Instant::now()) {
+                true => event.log(),
+                false => counts.count(event.code),
+            }
         }
     });
     let wanted = tracing_subscriber::filter::filter_fn(is_wanted);
@@ -124,11 +134,35 @@ impl Translated {
     }
 }
 
+/// When something was last said of an address at the nodes' port.
+#[derive(Default)]
+struct LastSaid(BTreeMap<(&'static str, String), Instant>);
+
+impl LastSaid {
+    fn may_log(&mut self, event: &Translated, now: Instant) -> bool {
+        if !AT_THE_DOOR.contains(&event.code) {
+            return true;
+        }
+        self.0.retain(|_, at| now.saturating_duration_since(*at) < LOG_INTERVAL);
+        // Each connection has a port of its own; whoever comes from very many addresses is one.
+        let address = event.peer.rsplit_once(':').map_or(event.peer.as_str(), |(address, _)| address);
+        let known = |address: &str| (event.code, address.to_owned());
+        let key = if self.0.len() < ADDRESSES_MAX { known(address) } else { known("") };
+        let fresh = !self.0.contains_key(&known(address)) && !self.0.contains_key(&key);
+        if fresh {
+            self.0.insert(key, now);
+        }
+        fresh
+    }
+}
+
 struct Watch {
     intrusions: Arc<Intrusions>,
     translated: mpsc::Sender<Translated>,
 }
 
+/// Codes of what comes to the nodes' port.
+const AT_THE_DOOR: [&str; 3] = ["peer_handshake", "peer_handshake_flood", "peer_address"];
 /// Where the network's door speaks.
 const DOOR: &str = "commonware_p2p::authenticated::lookup::actors::listener";
 /// Whose warnings that name a peer say why it is blocked.
@@ -287,6 +321,21 @@ mod tests {
         for other in ["", "PeerRejected([", "PeerRejected([1, 2])", "PeerRejected([300])", "Timeout"] {
             assert_eq!(rejected_key(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn who_floods_the_nodes_port_does_not_flood_the_log() {
+        let event = |code, peer: &str| Translated { code, peer: peer.into(), reason: String::new() };
+        let (mut said, begin) = (LastSaid::default(), Instant::now());
+        let mut at = |seconds, event| said.may_log(&event, begin + Duration::from_secs(seconds));
+        assert!(at(0, event("peer_handshake_flood", "192.0.2.1:1")));
+        assert!(!at(59, event("peer_handshake_flood", "192.0.2.1:2")), "the same address");
+        assert!(at(59, event("peer_handshake", "192.0.2.1:3")), "something else");
+        assert!(at(59, event("peer_handshake_flood", "[2001:db8::1]:2")), "another address");
+        assert!(at(60, event("peer_handshake_flood", "192.0.2.1:4")), "a minute later");
+        assert!((0..3).all(|_| at(60, event("peer_blocked", "0a"))), "of nodes everything is said");
+        let said = (0..5_000).filter(|last| at(200, event("peer_handshake_flood", &format!("10.0.{last}:1")))).count();
+        assert_eq!(said, ADDRESSES_MAX + 1, "those that are remembered, and the others once");
     }
 
     #[test]

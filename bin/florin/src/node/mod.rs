@@ -345,9 +345,7 @@ async fn serve(
     let stop = async move { drop(asked.wait_for(|asked| *asked).await) };
     tokio::pin!(stop);
     let starting = services::start(context, directory, config, network, life.intrusions);
-    for (field, address) in directory.config().plain_public_ports() {
-        tracing::warn!(field, %address, "other machines reach this port without TLS: what is said there can be read and changed on the way");
-    }
+    monitoring::warn_of_plain_ports(directory.config().plain_public_ports());
     let started = tokio::select! {
         started = starting => started,
         () = &mut stop => return Ok(End::Stopped),

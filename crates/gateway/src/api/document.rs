@@ -77,7 +77,7 @@ problems! {
         "401": "`access.key`: no key or token, or one that is not known",
         "403": "`access.right`: the caller's roles do not give this right",
         "405": "`method.unknown`: not with this method",
-        "429": "`access.calls`, `access.shut_out`: too many calls, or failed attempts: wait as long as `Retry-After` says",
+        "429": "`access.calls`, `access.shut_out`, `client.requests`, `client.bytes`, `client.banned`: too many calls of the caller, failed attempts, or too much from the address: wait as long as `Retry-After` says",
         "500": "`gateway.fault` and others: the operator has to look",
         "503": "`busy`, `audit.unwritten`, `gateway.database` and others: ask again, after `Retry-After` seconds",
     }

@@ -41,7 +41,7 @@ use utoipa::ToSchema;
 /// Those who listen at the same time: all tenants', and one's.
 const LISTENERS_MAX: usize = 32;
 const LISTENERS_OF_TENANT_MAX: usize = 8;
-/// How long one stream lives. A connection lives a little longer, so that every stream ends whole.
+/// How long one stream lives: then its place is somebody else's.
 const LISTEN_TIME_MAX: Duration = Duration::from_secs(50);
 /// Events read at once.
 const PAGE_MAX: u64 = 100;

@@ -189,6 +189,7 @@ struct State {
 /// By default one without bounds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Caller {
+    address: Option<IpAddr>,
     visit: Option<Arc<Visit>>,
     /// The check of a signature has been taken already, for the batch that the request came in.
     signature_taken: bool,
@@ -265,7 +266,7 @@ impl Clients {
     pub(crate) fn arrive(self: &Arc<Self>, address: IpAddr) -> Result<Caller, Refusal> {
         let address = address.to_canonical();
         if self.limits.trusted.iter().any(|network| network.contains(&address)) {
-            return Ok(Caller::default());
+            return Ok(Caller { address: Some(address), ..Caller::default() });
         }
         let now = (self.clock)();
         let client = self.client(named(address), now);
@@ -282,7 +283,7 @@ impl Clients {
         state.connections = state.connections.saturating_add(1);
         drop(state);
         let visit = Visit { clients: self.clone(), client, asked: AtomicBool::new(false) };
-        Ok(Caller { visit: Some(Arc::new(visit)), signature_taken: false })
+        Ok(Caller { address: Some(address), visit: Some(Arc::new(visit)), signature_taken: false })
     }
 
     /// Whether any address is trusted.
@@ -403,6 +404,11 @@ impl Caller {
     /// Whose request it is, as the listener noted it.
     pub(crate) fn of(extensions: &Extensions) -> Self {
         extensions.get::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// Where it calls from. None outside of a connection.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// Whether the connection is to end.
