@@ -137,6 +137,11 @@ fn partition_prefix(program: &str, machine: usize, disk: u64) -> String {
     format!("{program}-{machine}-{disk}")
 }
 
+/// What the names of places with a node's votes begin with.
+fn votes_prefix(config: &NodeConfig) -> String {
+    format!("{}-simplex", config.partition_prefix)
+}
+
 /// A machine's process. That of a traitor has no node that one could ask.
 struct Running {
     node: Option<Node>,
@@ -420,7 +425,7 @@ impl Cluster {
         let (started, node) = oneshot::channel();
         let task = context.child("process").spawn(move |context| async move {
             if waits {
-                let votes = format!("{}-simplex", config.partition_prefix);
+                let votes = votes_prefix(&config);
                 condition.begins_to_wait(context.current());
                 condition.forget_votes(&context, &votes).await.expect("the simulated disk lets a place go");
             }
@@ -444,8 +449,9 @@ impl Cluster {
                 true
             }
             Standing::Votes(floor) if machine.is_honest() => {
-                // Who has waited in this very process has nobody to ask.
-                config.beginning = (!machine.condition.is_waiting()).then_some(Beginning::Again);
+                // Who has never voted, or has waited in this very process, has nothing to ask.
+                let has_voted = machine.condition.has_places(&votes_prefix(config));
+                config.beginning = (has_voted && !machine.condition.is_waiting()).then_some(Beginning::Again);
                 machine.condition.waits_no_more();
                 config.floor = floor.map(|floor| *floor);
                 false

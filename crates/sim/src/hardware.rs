@@ -138,7 +138,9 @@ impl Condition {
         let image = self.another_disk();
         let (from, to) = (prefix(self.disk()), prefix(image));
         for place in self.places_of(&from) {
-            copy_place(storage, &place, &place.replacen(&from, &to, 1)).await?;
+            let copy = place.replacen(&from, &to, 1);
+            copy_place(storage, &place, &copy).await?;
+            self.places.lock().insert(copy);
         }
         self.image.store(image, Ordering::Relaxed);
         let standing = self.standing();
@@ -166,6 +168,11 @@ impl Condition {
             }
         }
         Ok(())
+    }
+
+    /// Whether it has ever opened a place whose name begins so.
+    pub(crate) fn has_places(&self, prefix: &str) -> bool {
+        self.places.lock().iter().any(|place| place.starts_with(prefix))
     }
 
     /// Places whose names begin so.
