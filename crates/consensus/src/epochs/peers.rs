@@ -52,6 +52,11 @@ impl Listed {
         self.0.lock().first.is_empty()
     }
 
+    /// Whether all who may connect beside `me` are so.
+    pub(crate) fn all_but(&self, me: &B256, are: impl Fn(&B256) -> bool) -> bool {
+        self.0.lock().nodes.iter().map(|node| &node.public_key).filter(|key| *key != me).all(are)
+    }
+
     /// How many may connect beside `me`.
     pub(crate) fn others(&self, me: &B256) -> usize {
         self.0.lock().nodes.iter().filter(|node| node.public_key != *me).count()

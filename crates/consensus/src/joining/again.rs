@@ -9,7 +9,7 @@
 //!
 //! **Where the committee changes** every node asks, whatever it is at the moment: what was dealt to it may make it a validator of the next
 //! epoch, in which it has voted already. It asks everybody, for members of an old committee may be gone or have heard nothing, and waits
-//! for those whom its disk knows as the committee, and for some rounds after it knows whom the ledger lists. Which votes are in which epoch's journal counts, and the epoch before its own is the oldest one with a
+//! for those whom its disk knows as the committee, and for all whom the ledger lists, or some rounds. Which votes are in which epoch's journal counts, and the epoch before its own is the oldest one with a
 //! journal; what came earlier the disk has lived through.
 //!
 //! **What it does not show.** Who was started again has forgotten what it heard. Where all have been, nobody knows.
@@ -73,14 +73,14 @@ impl Again {
         let rule = &self.rule;
         let (mut answered, mut round, mut together) = (BTreeSet::<PublicKey>::new(), 0u32, 0u32);
         while !rule.is_all(&answered) {
-            if rule.is_enough(answered.len()) && rule.is_listed() {
+            if rule.is_enough(rule.answers(&answered)) && rule.is_listed() {
                 if together == rule.rounds_together() {
                     return Found::Nothing;
                 }
                 together = together.saturating_add(1);
             } else if round >= ROUNDS_MAX {
                 tracing::warn!(
-                    answered = answered.len(),
+                    answered = rule.answers(&answered),
                     "too few other validators have said which votes of this one they heard last: it votes as far as its own vote journal knows"
                 );
                 return Found::Nothing;
@@ -90,8 +90,7 @@ impl Again {
             while !rule.is_all(&answered)
                 && let Some((peer, message)) = until(context, end, receiver).await
             {
-                let is_other = rule.others.contains(&peer);
-                let is_asked = is_other || rule.everybody.is_some();
+                let is_asked = rule.everybody.is_some() || rule.others.contains(&peer);
                 match parse(&message, is_asked) {
                     Ok(Message::Question(question)) => {
                         self.answering.answer(context, sender, (peer.clone(), question), true).await;
@@ -108,7 +107,7 @@ impl Again {
                                  journal: the data directory is an old copy, or has lost what was written"
                             ));
                         }
-                        answered.extend(is_other.then_some(peer));
+                        answered.extend(is_asked.then_some(peer));
                     }
                     Ok(Message::Answer(_) | Message::Boundary(_) | Message::Other) => {}
                     Err(reason) => {
@@ -117,8 +116,8 @@ impl Again {
                 }
             }
             round = round.saturating_add(1);
-            if round.is_multiple_of(ROUNDS_PER_COMPLAINT) && !rule.is_enough(answered.len()) {
-                let (answered, needed) = (answered.len(), rule.quorum.saturating_sub(1));
+            if round.is_multiple_of(ROUNDS_PER_COMPLAINT) && !rule.is_enough(rule.answers(&answered)) {
+                let (answered, needed) = (rule.answers(&answered), rule.quorum.saturating_sub(1));
                 tracing::warn!(
                     answered,
                     needed,
@@ -138,7 +137,15 @@ impl Rule {
 
     /// Whether nobody else can know.
     fn is_all(&self, answered: &BTreeSet<PublicKey>) -> bool {
-        self.everybody.is_none() && answered.len() >= self.others.len()
+        let has_answered = |key: &B256| answered.iter().any(|peer| peer.as_ref() == key.as_slice());
+        let others = self.answers(answered) >= self.others.len();
+        others
+            && self.everybody.as_ref().is_none_or(|listed| listed.is_read() && listed.all_but(&self.me, has_answered))
+    }
+
+    /// How many of the other validators have answered.
+    fn answers(&self, answered: &BTreeSet<PublicKey>) -> usize {
+        self.others.iter().filter(|other| answered.contains(*other)).count()
     }
 
     /// Whether everybody may connect who is to be asked.
