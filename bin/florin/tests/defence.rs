@@ -46,6 +46,12 @@ impl Site {
         Running::start(command)
     }
 
+    /// Where other nodes reach the validator.
+    fn node_address(&self) -> String {
+        let genesis: Value = serde_json::from_str(&fs::read_to_string(self.at("genesis.json")).unwrap()).unwrap();
+        genesis["nodes"][0]["address"].as_str().unwrap().to_owned()
+    }
+
     /// A certificate for this machine that signs itself, and its key, which nobody else may read.
     fn certificate(&self, name: &str) -> (String, String) {
         common::certificate(&self.at(&format!("{name}.crt")), &self.at(&format!("{name}.key")))
@@ -199,11 +205,10 @@ fn strangers_at_the_nodes_port_are_told_of_and_turned_away() {
     let site = Site::new();
     let node = site.node(&[]);
     let monitoring = node.text("monitoring_url");
-    let genesis: Value = serde_json::from_str(&fs::read_to_string(site.at("genesis.json")).unwrap()).unwrap();
-    let address = genesis["nodes"][0]["address"].as_str().unwrap();
+    let address = site.node_address();
     let before = florin_height(&site, &node);
     wait_for("the event", || {
-        let mut stream = TcpStream::connect(address).unwrap();
+        let mut stream = TcpStream::connect(&address).unwrap();
         let _ = stream.write_all(&[0xff; 512]);
         let _ = stream.read(&mut [0; 64]);
         (counted(&monitoring, "peer_handshake") > 0).then_some(())
@@ -221,13 +226,12 @@ fn a_flood_of_handshakes_at_the_nodes_port_is_dropped_and_told_of_once() {
     let site = Site::new();
     let node = site.node(&[]);
     let monitoring = node.text("monitoring_url");
-    let genesis: Value = serde_json::from_str(&fs::read_to_string(site.at("genesis.json")).unwrap()).unwrap();
-    let address = genesis["nodes"][0]["address"].as_str().unwrap();
+    let address = site.node_address();
     let before = florin_height(&site, &node);
     let mut open = Vec::new();
     let dropped = wait_for("the flood to be noticed", || {
         // The system may refuse some of them itself.
-        open = (0..300).filter_map(|_| TcpStream::connect(address).ok()).collect();
+        open = (0..300).filter_map(|_| TcpStream::connect(&address).ok()).collect();
         Some(counted(&monitoring, "peer_handshake_flood")).filter(|dropped| *dropped > 100)
     });
     let events = told(&node, "peer_handshake_flood");

@@ -38,8 +38,11 @@ const TAG_BYTES: usize = 16;
 const RECORD_BYTES_MAX: usize = 4_096;
 /// Bytes of an epoch at the beginning of a record's name.
 const EPOCH_BYTES: usize = 8;
+/// Name of the record that is no secret: it changes when others are removed.
+const MARKER: [u8; 32] = [u8::MAX; 32];
 
-type Records<E> = Metadata<E, FixedBytes<32>, Vec<u8>>;
+type Place = FixedBytes<32>;
+type Records<E> = Metadata<E, Place, Vec<u8>>;
 
 /// Whose records they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,13 +107,28 @@ impl<E: Runtime> Secrets<E> {
 
     /// Forgets what is of ceremonies that may have gone on without this disk: what was dealt to it, and what it was to deal. Shares stay.
     pub(crate) async fn forget_ceremonies(&self) {
-        let epochs: BTreeSet<u64> = match self.0.records.lock().await.as_ref() {
-            Some(records) => records.keys().map(epoch_of).collect(),
+        let shares: BTreeSet<Place> = match self.0.records.lock().await.as_ref() {
+            Some(records) => records.keys().map(|place| self.place(epoch_of(place), "share", &[])).collect(),
             None => return,
         };
-        let share = |epoch| self.place(Epoch::new(epoch), "share", &[]).as_ref().to_vec();
-        let shares: BTreeSet<Vec<u8>> = epochs.into_iter().map(share).collect();
-        self.write(|records| records.retain(|place, _| shares.contains(place.as_ref()))).await;
+        self.remove(|place| !shares.contains(place)).await;
+    }
+
+    /// Removes records, from both generations of the file.
+    async fn remove(&self, is_gone: impl Fn(&Place) -> bool + Send + Sync) {
+        let marker = FixedBytes::new(MARKER);
+        let is_gone = |place: &Place| *place != marker && is_gone(place);
+        if !self.0.records.lock().await.as_ref().is_some_and(|records| records.keys().any(&is_gone)) {
+            return;
+        }
+        self.write(|records| records.retain(|place, _| !is_gone(place))).await;
+        // The older generation still has them: it is written once more. Only a change is written.
+        for round in [0, 1] {
+            self.write(|records| {
+                records.put(marker.clone(), vec![round]);
+            })
+            .await;
+        }
     }
 
     fn cipher(&self, salt: &[u8]) -> ChaCha20Poly1305 {
@@ -154,7 +172,7 @@ impl<E: Runtime> Secrets<E> {
     }
 
     /// Where a record stands. Those of epochs begin with their epoch, so that they can be forgotten by it.
-    fn place(&self, epoch: Epoch, kind: &str, name: &[u8]) -> FixedBytes<32> {
+    fn place(&self, epoch: Epoch, kind: &str, name: &[u8]) -> Place {
         let mut hasher = blake3::Hasher::new_derive_key("florin ceremony record names 2026");
         hasher.update(kind.as_bytes()).update(&[0]).update(name);
         let mut place: [u8; 32] = hasher.finalize().into();
@@ -164,7 +182,7 @@ impl<E: Runtime> Secrets<E> {
         FixedBytes::new(place)
     }
 
-    fn unseal<T: ReadExt>(&self, place: &FixedBytes<32>, record: &[u8]) -> Option<T> {
+    fn unseal<T: ReadExt>(&self, place: &Place, record: &[u8]) -> Option<T> {
         let (salt, rest) = record.split_at_checked(SALT_BYTES)?;
         let (sealed, tag) = rest.split_at_checked(rest.len().checked_sub(TAG_BYTES)?)?;
         let tag = FixedBytes::<TAG_BYTES>::new(tag.try_into().ok()?);
@@ -175,8 +193,8 @@ impl<E: Runtime> Secrets<E> {
 }
 
 /// The epoch that a record is of.
-fn epoch_of(place: &FixedBytes<32>) -> u64 {
-    place.as_ref().iter().take(EPOCH_BYTES).fold(0, |epoch, byte| (epoch << 8) | u64::from(*byte))
+fn epoch_of(place: &Place) -> Epoch {
+    Epoch::new(place.as_ref().iter().take(EPOCH_BYTES).fold(0, |epoch, byte| (epoch << 8) | u64::from(*byte)))
 }
 
 impl<E: Runtime> SecretStore for Secrets<E> {
@@ -208,19 +226,8 @@ impl<E: Runtime> SecretStore for Secrets<E> {
     }
 
     async fn prune(&mut self, min: Epoch) {
-        let old = |place: &FixedBytes<32>| epoch_of(place) < min.get();
-        let some = self.0.records.lock().await.as_ref().is_some_and(|records| records.keys().any(old));
-        if self.0.kept == Kept::Ceremony || !some {
-            return;
-        }
-        self.write(|records| records.retain(|place, _| !old(place))).await;
-        // The older of the two generations still has them: it is written once more.
-        for round in [0, 1] {
-            let marker = FixedBytes::new([u8::MAX; 32]);
-            self.write(|records| {
-                records.put(marker, [min.get().to_be_bytes().as_slice(), &[round]].concat());
-            })
-            .await;
+        if self.0.kept == Kept::Epochs {
+            self.remove(|place| epoch_of(place) < min).await;
         }
     }
 }

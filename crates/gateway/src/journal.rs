@@ -408,15 +408,19 @@ impl Journal {
         let mut done = false;
         for quote in unread {
             let (height, usability) = self.chain.proven_usability(&quote.terms).await?;
-            // The ledger says first that a quote is late or revoked: it may have been used before.
-            let is_used = self.chain.proven_nonce(quote.terms.0.provider, quote.terms.0.nonce).await?;
+            let is_used = match usability {
+                Usability::Usable => false,
+                Usability::Used => true,
+                // The ledger says first that a quote is late or revoked: it may have been used before.
+                Usability::Expired | Usability::NoProvider | Usability::Revoked => {
+                    self.chain.proven_nonce(quote.terms.0.provider, quote.terms.0.nonce).await?
+                }
+            };
             let state = match usability {
                 _ if is_used && self.is_withdrawn(&quote.terms).await? => QuoteState::Withdrawn,
                 _ if is_used => QuoteState::Taken,
-                // It was used after this was proven: the next look tells.
-                Usability::Used => continue,
-                Usability::Usable | Usability::Expired => QuoteState::Open,
                 Usability::NoProvider | Usability::Revoked => QuoteState::Revoked,
+                _ => QuoteState::Open,
             };
             let mut work = self.store.write().await?;
             // What another process with this database read meanwhile may be newer than this proof.

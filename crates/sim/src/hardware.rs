@@ -76,12 +76,11 @@ pub(crate) struct Condition {
 }
 
 /// How it stands with a validator's votes, as the program notes it on the disk.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) enum Standing {
     /// Those that are not known are at or below this.
     Votes(Option<Box<Finalization>>),
     /// They are not known.
-    #[default]
     Waits,
 }
 

@@ -147,15 +147,20 @@ impl Config {
     /// Ports that other machines can reach without TLS, by the field that says where they listen. What is said there can be
     /// read and changed on the way.
     pub(crate) fn plain_public_ports(&self) -> Vec<(&'static str, SocketAddr)> {
-        let ports = [
-            ("rpc.listen", self.rpc.enabled, self.rpc.listen, &self.rpc.tls_certificate),
-            ("monitoring.listen", self.monitoring.enabled, self.monitoring.listen, &self.monitoring.tls_certificate),
-        ];
-        let open = ports
-            .into_iter()
-            .filter(|(_, enabled, at, tls)| *enabled && !at.ip().to_canonical().is_loopback() && tls.is_none());
-        open.map(|(field, _, at, _)| (field, at)).collect()
+        let (rpc, monitoring) = (&self.rpc, &self.monitoring);
+        let rpc = rpc.enabled.then(|| ("rpc.listen", rpc.listen, rpc.tls_certificate.is_some()));
+        let monitoring =
+            monitoring.enabled.then(|| ("monitoring.listen", monitoring.listen, monitoring.tls_certificate.is_some()));
+        plain_public(rpc.into_iter().chain(monitoring))
     }
+}
+
+/// Those of these ports (field, address, whether it speaks TLS) that other machines can reach without TLS.
+pub(crate) fn plain_public(
+    ports: impl Iterator<Item = (&'static str, SocketAddr, bool)>,
+) -> Vec<(&'static str, SocketAddr)> {
+    let plain = ports.filter(|(_, at, has_tls)| !has_tls && !at.ip().to_canonical().is_loopback());
+    plain.map(|(field, at, _)| (field, at)).collect()
 }
 
 impl Network {

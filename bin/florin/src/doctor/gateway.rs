@@ -1,7 +1,7 @@
 //! Checks of a gateway: its file, the secrets that it names, its database, its ports, and whether it answers.
 
 use super::{
-    ANSWER_BYTES_MAX, ANSWER_MS_MAX, Trust,
+    Trust,
     machine::{secret_files, user_of},
     report::Finding,
 };
@@ -74,13 +74,7 @@ fn ports(config: &Config) -> Finding {
 async fn answers(config: &Config, trust: &Trust) -> Finding {
     const CODE: &str = "gateway";
     let url = super::url(config.gateway.listen, config.gateway.tls_certificate.is_some());
-    let bounds = florin_client::RpcConfig {
-        timeout_ms: ANSWER_MS_MAX,
-        answer_bytes_max: ANSWER_BYTES_MAX,
-        ..florin_client::RpcConfig::default()
-    };
-    let answer = florin_client::get_text(&format!("{url}/healthz"), &bounds, &trust.0).await;
-    match answer.map_err(|error| error.to_string()) {
+    match super::fetch(&format!("{url}/healthz"), trust).await {
         Ok(_) => Finding::well(CODE, format!("it works at {url}")),
         Err(reason) if trust.is_short_of(&reason) => Finding::not_seen(CODE, trust.advice(&reason)),
         Err(reason) => Finding::broken(

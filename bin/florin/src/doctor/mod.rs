@@ -320,13 +320,17 @@ async fn look_twice(url: &str, seconds: u64, trust: &Trust) -> Result<(Sample, S
 }
 
 async fn look(url: &str, trust: &Trust) -> Result<Sample, String> {
-    let config = florin_client::RpcConfig {
+    Ok(Sample::parse(&fetch(&format!("{url}/metrics"), trust).await?))
+}
+
+/// What a page of a port answers, or why there is no answer.
+async fn fetch(url: &str, trust: &Trust) -> Result<String, String> {
+    let bounds = florin_client::RpcConfig {
         timeout_ms: ANSWER_MS_MAX,
         answer_bytes_max: ANSWER_BYTES_MAX,
         ..florin_client::RpcConfig::default()
     };
-    let text = florin_client::get_text(&format!("{url}/metrics"), &config, &trust.0).await;
-    text.map(|text| Sample::parse(&text)).map_err(|error| error.to_string())
+    florin_client::get_text(url, &bounds, &trust.0).await.map_err(|error| error.to_string())
 }
 
 /// Every check, as Markdown. `docs/reference/doctor.md` is this text.

@@ -1,6 +1,10 @@
 //! The configuration of a gateway: one TOML file. Paths in it are relative to the file.
 
-use crate::{config::parse_network, failure::Failure, files};
+use crate::{
+    config::{parse_network, plain_public},
+    failure::Failure,
+    files,
+};
 use alloy_primitives::Address;
 use florin_gateway::{
     access::{CALLS_PER_SECOND, OidcConfig, check_url},
@@ -246,8 +250,7 @@ impl Config {
         let (own, watched) = (&self.gateway, self.monitoring.as_ref());
         let own = Some(("gateway.listen", own.listen, own.tls_certificate.is_some()));
         let watched = watched.map(|it| ("monitoring.listen", it.listen, it.tls_certificate.is_some()));
-        let plain = own.into_iter().chain(watched).filter(|(_, at, tls)| !tls && !at.ip().to_canonical().is_loopback());
-        plain.map(|(field, at, _)| (field, at)).collect()
+        plain_public(own.into_iter().chain(watched))
     }
 
     fn check(&self) -> Result<(), (String, String)> {

@@ -143,16 +143,23 @@ impl LastSaid {
         if !AT_THE_DOOR.contains(&event.code) {
             return true;
         }
-        self.0.retain(|_, at| now.saturating_duration_since(*at) < LOG_INTERVAL);
-        // Each connection has a port of its own; whoever comes from very many addresses is one.
+        // Each connection has a port of its own.
         let address = event.peer.rsplit_once(':').map_or(event.peer.as_str(), |(address, _)| address);
-        let known = |address: &str| (event.code, address.to_owned());
-        let key = if self.0.len() < ADDRESSES_MAX { known(address) } else { known("") };
-        let fresh = !self.0.contains_key(&known(address)) && !self.0.contains_key(&key);
-        if fresh {
-            self.0.insert(key, now);
+        let is_recent = |at: &Instant| now.saturating_duration_since(*at) < LOG_INTERVAL;
+        let mut who = (event.code, address.to_owned());
+        if self.0.get(&who).is_some_and(is_recent) {
+            return false;
         }
-        fresh
+        self.0.retain(|_, at| is_recent(at));
+        // Those who come from very many addresses are one.
+        if self.0.len() >= ADDRESSES_MAX {
+            who.1.clear();
+        }
+        let is_new = !self.0.contains_key(&who);
+        if is_new {
+            self.0.insert(who, now);
+        }
+        is_new
     }
 }
 

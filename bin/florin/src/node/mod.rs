@@ -157,7 +157,8 @@ enum End {
 }
 
 /// Takes the share out of the configuration of a validator that must not vote yet, and tells the other how far it has voted. Where the
-/// committee changes, any node may hold a share that it was dealt. `waited` is the certificate above which it may vote because it has waited in this process.
+/// committee changes, any node may hold a share that it was dealt. `waited` is the certificate above which it may vote because it has
+/// waited in this process.
 fn with_votes(
     directory: &Directory,
     mut config: NodeConfig,

@@ -14,8 +14,8 @@
 //! ask the others first, who must say that nothing is final above the floor: a copy of such a directory looks the same
 //! after its share has voted. With one, `voting` and `fresh` ask the others which of its votes they have heard last: one that the
 //! journal lacks shows that the directory is an old copy, and it waits. Everybody else starts without the share and follows; a
-//! journal that is there is removed. When it sees a final block that was made after its process began ([`PastVotes`]), it is `voting` above the
-//! view of that block's certificate, and starts again with its share. Why that is enough: `specs/backup.md`.
+//! journal that is there is removed. When it sees a final block that was made after its process began ([`PastVotes`]), it is `voting`
+//! above the view of that block's certificate, and starts again with its share. Why that is enough: `specs/backup.md`.
 //!
 //! **Where the committee changes** shares come with the epochs, and any node may hold one: so every node goes this way. One that waited
 //! need not start again: it signs nothing in the epoch of that block, and what it is dealt for later ones.

@@ -9,8 +9,8 @@
 //!
 //! **Where the committee changes** every node asks, whatever it is at the moment: what was dealt to it may make it a validator of the next
 //! epoch, in which it has voted already. It asks everybody, for members of an old committee may be gone or have heard nothing, and waits
-//! for those whom its disk knows as the committee, and for all whom the ledger lists, or some rounds. Which votes are in which epoch's journal counts, and the epoch before its own is the oldest one with a
-//! journal; what came earlier the disk has lived through.
+//! for those whom its disk knows as the committee, and for all whom the ledger lists, or some rounds. Which votes are in which epoch's
+//! journal counts, and the epoch before its own is the oldest one with a journal; what came earlier the disk has lived through.
 //!
 //! **What it does not show.** Who was started again has forgotten what it heard. Where all have been, nobody knows.
 //!
@@ -107,7 +107,7 @@ impl Again {
                                  journal: the data directory is an old copy, or has lost what was written"
                             ));
                         }
-                        answered.extend(is_asked.then_some(peer));
+                        answered.insert(peer);
                     }
                     Ok(Message::Answer(_) | Message::Boundary(_) | Message::Other) => {}
                     Err(reason) => {

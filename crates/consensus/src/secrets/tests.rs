@@ -42,7 +42,7 @@ fn epochs_are_kept_apart_and_old_ones_are_gone_from_the_disk() {
         let records: Vec<(u64, Vec<u8>)> = {
             let open = secrets.0.records.lock().await;
             let open = open.as_ref().unwrap();
-            open.keys().map(|place| (epoch_of(place), open.get(place).unwrap().clone())).collect()
+            open.keys().map(|place| (epoch_of(place).get(), open.get(place).unwrap().clone())).collect()
         };
         assert_eq!(records.len(), 8);
         secrets.prune(Epoch::new(2)).await;
@@ -58,6 +58,42 @@ fn epochs_are_kept_apart_and_old_ones_are_gone_from_the_disk() {
             let dealt = again.get_dealing(Epoch::new(epoch as u64), &dealer).await;
             assert_eq!(dealt.is_some(), epoch >= 2, "epoch {epoch}");
         }
+    });
+}
+
+#[test]
+fn ceremonies_that_may_have_gone_on_are_gone_from_the_disk_and_shares_stay() {
+    deterministic::Runner::default().start(|context| async move {
+        let (secret, mut rng) = (NodeSecret::from_seed(1), StdRng::from_seed([6; 32]));
+        let dealer = ed25519::PrivateKey::from_seed(9).public_key();
+        let mut secrets = open(&context, &secret, Kept::Epochs).await;
+        let share = share(2, &mut rng);
+        secrets.put_share(Epoch::new(3), share.clone()).await;
+        let kept = secrets.place(Epoch::new(3), "share", &[]);
+        for epoch in [3, 4] {
+            secrets.put_seed(Epoch::new(epoch), Summary::random(&mut rng)).await;
+            secrets.put_dealing(Epoch::new(epoch), dealer.clone(), DealerPrivMsg::new(Scalar::random(&mut rng))).await;
+        }
+        let records: Vec<(bool, Vec<u8>)> = {
+            let open = secrets.0.records.lock().await;
+            let open = open.as_ref().unwrap();
+            open.keys().map(|place| (*place == kept, open.get(place).unwrap().clone())).collect()
+        };
+        assert_eq!(records.len(), 5);
+        secrets.forget_ceremonies().await;
+        drop(secrets);
+        let disk = on_disk(&context).await;
+        for (is_share, record) in records {
+            assert_eq!(contains(&disk, &record), is_share);
+        }
+        let again = open(&context, &secret, Kept::Epochs).await;
+        again.forget_ceremonies().await;
+        drop(again);
+        assert_eq!(on_disk(&context).await, disk, "nothing is written where nothing is to be forgotten");
+        let mut again = open(&context, &secret, Kept::Epochs).await;
+        assert_eq!(again.get_share(Epoch::new(3)).await, Some(share));
+        assert!(again.get_seed(Epoch::new(3)).await.is_none() && again.get_seed(Epoch::new(4)).await.is_none());
+        assert!(again.get_dealing(Epoch::new(4), &dealer).await.is_none());
     });
 }
 
