@@ -7,7 +7,9 @@ mod server;
 
 use alloy_primitives::B256;
 use common::{Running, ask, florin, secret, succeed, wait_for};
-use florin_history::{Ask, History, Location, TransactionRecord, TransactionSearch, TransferRecord, TransferSearch};
+use florin_history::{
+    Ask, History, HistoryError, Location, TransactionRecord, TransactionSearch, TransferRecord, TransferSearch,
+};
 use serde_json::{Value, json};
 use std::{
     io::{Read as _, Write as _},
@@ -178,6 +180,49 @@ fn a_history_survives_kills_and_is_the_same_when_it_is_rebuilt() {
     let node = network.start(&sqlite);
     let more = network.pay(&node);
     network.wait_until_told(&place, &[more]);
+    assert!(node.stop().success());
+}
+
+#[test]
+fn a_bit_that_the_disk_changed_is_named_and_never_served() {
+    let (network, sqlite) = (Network::new(), [("STORE", "sqlite")]);
+    let place = network.sqlite();
+    let node = network.start(&sqlite);
+    let paid = network.pay(&node);
+    network.wait_until_told(&place, &[paid]);
+    wait_for("the first check", || node.log().contains("is what was written").then_some(()));
+    assert!(node.stop().success());
+
+    // In the row of the transaction: what finds it has the beginning of the hash alone.
+    let Location::Sqlite(file) = &place else { panic!("{place}") };
+    let mut stored = std::fs::read(file).unwrap();
+    let rows: Vec<usize> =
+        stored.windows(32).enumerate().filter(|(_, part)| *part == paid.as_slice()).map(|(at, _)| at).collect();
+    assert!(!rows.is_empty(), "the hash stands in the file");
+    rows.iter().for_each(|at| stored[at + 31] ^= 1);
+    std::fs::write(file, stored).unwrap();
+
+    let node = network.start(&sqlite);
+    wait_for("the damage to be counted", || figure(&node, "florin_history_failures_total").filter(|count| *count > 1));
+    let log = node.log();
+    assert!(log.contains("history.sqlite is damaged") && log.contains("table transactions"), "{log}");
+    let height = figure(&node, "florin_history_height_blocks");
+    network.pay(&node);
+    assert_eq!(figure(&node, "florin_history_height_blocks"), height, "nothing is told to a damaged history");
+    let served = network.look(&place, async |history| {
+        let transactions = history.transactions(&TransactionSearch::default(), &Ask::default()).await;
+        [transactions.map(drop), history.transfers(&TransferSearch::default(), &Ask::default()).await.map(drop)]
+    });
+    let refused = |served: &Result<(), HistoryError>| matches!(served, Err(HistoryError::Damaged { .. }));
+    assert!(served.as_ref().unwrap().iter().all(refused), "{served:?}");
+    assert!(node.stop().success());
+
+    let rebuilt = with(florin(["history", "rebuild", "--dir", &network.node_directory()]), &sqlite).output().unwrap();
+    assert!(rebuilt.status.success(), "{}", common::text(&rebuilt.stderr));
+    let node = network.start(&sqlite);
+    network.wait_until_told(&place, &[paid]);
+    wait_for("the check of the new one", || node.log().contains("is what was written").then_some(()));
+    assert_eq!(figure(&node, "florin_history_failures_total"), Some(0));
     assert!(node.stop().success());
 }
 

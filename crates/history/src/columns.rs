@@ -38,6 +38,11 @@ pub(crate) trait Record: Sized {
     /// Appends its values, in the order of the columns.
     fn write(&self, values: &mut Vec<Value>);
 
+    /// The hash of its transaction, where it has one.
+    fn transaction_hash(&self) -> Option<B256> {
+        None
+    }
+
     /// Takes them back.
     fn read(row: &mut Fields) -> Result<Self, Failure>;
 }
@@ -139,6 +144,10 @@ impl Record for LogRecord {
         values.push(bytes(&self.data));
     }
 
+    fn transaction_hash(&self) -> Option<B256> {
+        Some(self.spot.transaction_hash)
+    }
+
     fn read(row: &mut Fields) -> Result<Self, Failure> {
         let (spot, emitter, name) = (row.spot()?, row.account()?, row.optional(Fields::text)?);
         let mut topics = Vec::new();
@@ -169,6 +178,10 @@ impl Record for TransferRecord {
             optional(self.memo.as_ref(), Kind::Bytes, bytes),
             optional(self.reference.as_deref(), Kind::Text, text),
         ]);
+    }
+
+    fn transaction_hash(&self) -> Option<B256> {
+        Some(self.spot.transaction_hash)
     }
 
     fn read(row: &mut Fields) -> Result<Self, Failure> {
@@ -221,6 +234,10 @@ impl Record for PaymentRecord {
         ]);
     }
 
+    fn transaction_hash(&self) -> Option<B256> {
+        Some(self.spot.transaction_hash)
+    }
+
     fn read(row: &mut Fields) -> Result<Self, Failure> {
         Ok(Self {
             spot: row.spot()?,
@@ -267,6 +284,10 @@ impl Record for PaymentStepRecord {
         ]);
     }
 
+    fn transaction_hash(&self) -> Option<B256> {
+        Some(self.spot.transaction_hash)
+    }
+
     fn read(row: &mut Fields) -> Result<Self, Failure> {
         Ok(Self {
             spot: row.spot()?,
@@ -304,6 +325,10 @@ impl Record for DecisionRecord {
             optional(self.amount, Kind::Bytes, amount),
             optional(self.commitment, Kind::Bytes, bytes),
         ]);
+    }
+
+    fn transaction_hash(&self) -> Option<B256> {
+        Some(self.spot.transaction_hash)
     }
 
     fn read(row: &mut Fields) -> Result<Self, Failure> {
@@ -350,6 +375,10 @@ impl Record for SettlementRecord {
         ]);
     }
 
+    fn transaction_hash(&self) -> Option<B256> {
+        Some(self.spot.transaction_hash)
+    }
+
     fn read(row: &mut Fields) -> Result<Self, Failure> {
         Ok(Self {
             spot: row.spot()?,
@@ -387,6 +416,27 @@ impl Record for NameRecord {
         let (account, kind, name) = (row.account()?, row.named(NameKind::from_name)?, row.text()?);
         row.text()?;
         Ok(Self { account, kind, name, height: row.number()? })
+    }
+}
+
+/// A person with an LEI.
+#[derive(Clone, Debug)]
+pub(crate) struct PersonRecord {
+    pub(crate) person: u64,
+    pub(crate) lei: String,
+}
+
+impl Record for PersonRecord {
+    const TABLE: &'static str = "persons";
+    const COLUMNS: &'static [Column] = columns![person: Integer, lei: Text];
+    const HAS_TRANSACTION: bool = false;
+
+    fn write(&self, values: &mut Vec<Value>) {
+        values.extend([number(self.person), text(&self.lei)]);
+    }
+
+    fn read(row: &mut Fields) -> Result<Self, Failure> {
+        Ok(Self { person: row.number()?, lei: row.text()? })
     }
 }
 

@@ -5,11 +5,13 @@
 
 use crate::{
     columns::{Column, Kind, Record},
+    content::{self, Content, Written},
     location::Location,
     schema,
 };
+use futures::TryStreamExt as _;
 use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions as _, Row as _, TypeInfo as _, ValueRef as _,
+    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _,
     migrate::{Migration, MigrationType, Migrator},
     pool::PoolOptions,
     postgres::{PgArguments, PgPool, PgPoolOptions, PgRow, Postgres},
@@ -50,7 +52,12 @@ pub struct Schema {
 }
 
 /// The history's. Everything is derived, so losing the last moments to a power cut is harmless; WAL stays consistent.
-pub(crate) const HISTORY: Schema = Schema { changes: &[(1, "history", schema::migration)], survives_power_cuts: false };
+pub(crate) const HISTORY: Schema = Schema {
+    changes: &[(1, "history", schema::migration), (2, "digests", schema::digests)],
+    survives_power_cuts: false,
+};
+/// The last column of every table of rows.
+const DIGEST: Column = Column { name: "digest", kind: Kind::Bytes };
 /// Every table, those that refer to others first.
 const TABLES: [&str; 12] = [
     "persons",
@@ -99,10 +106,16 @@ pub enum Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        // SQLITE_INTERRUPT; PostgreSQL's query_canceled.
-        let stopped =
-            error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "9" || code == "57014");
-        if stopped || matches!(error, sqlx::Error::PoolTimedOut) { Self::TooSlow } else { Self::Database(error) }
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+        match code.as_ref() {
+            // SQLITE_INTERRUPT; PostgreSQL's query_canceled.
+            "9" | "57014" => Self::TooSlow,
+            // SQLITE_CORRUPT with its extensions, SQLITE_NOTADB; PostgreSQL's data_corrupted and index_corrupted.
+            "11" | "267" | "523" | "779" | "26" | "XX001" | "XX002" => Self::Damaged(error.to_string()),
+            _ if matches!(error, sqlx::Error::PoolTimedOut) => Self::TooSlow,
+            _ if matches!(error, sqlx::Error::ColumnDecode { .. }) => Self::Damaged(error.to_string()),
+            _ => Self::Database(error),
+        }
     }
 }
 
@@ -182,6 +195,7 @@ impl Database {
                     .pragma("journal_size_limit", JOURNAL_BYTES_MAX.to_string())
                     .pragma("wal_autocheckpoint", JOURNAL_PAGES.to_string())
                     .disable_statement_logging();
+                check_schema(&options).await?;
                 let writer = one(SqlitePoolOptions::new()).connect_with(options.clone()).await?;
                 migrator(schema, true).run(&writer).await.map_err(sqlx::Error::from)?;
                 let readers = some(SqlitePoolOptions::new()).connect_with(options.read_only(true)).await?;
@@ -200,6 +214,8 @@ impl Database {
                     ("default_transaction_read_only", "on"),
                     ("enable_seqscan", "off"),
                     ("plan_cache_mode", "force_custom_plan"),
+                    // A plan that must scan looks dear to it then, and it would compile it first.
+                    ("jit", "off"),
                 ]);
                 let readers = some(PgPoolOptions::new()).connect_with(options).await?;
                 Ok(Self::Postgres { writer, readers })
@@ -329,28 +345,59 @@ impl Work {
         }
     }
 
-    /// Inserts rows, many at once.
-    pub(crate) async fn insert<R: Record>(&mut self, rows: &[R]) -> Result<(), Failure> {
-        let names: Vec<&str> = R::COLUMNS.iter().map(|column| column.name).collect();
+    /// Runs a query; hands over its rows one by one.
+    pub(crate) async fn each(
+        &mut self,
+        statement: Statement,
+        mut take: impl FnMut(Vec<Value>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Statement { sql, values } = statement;
+        match self {
+            Self::Sqlite(work) => {
+                let query = sqlx::query_with(AssertSqlSafe(sql), sqlite_arguments(values)?);
+                let mut rows = query.fetch(&mut **work);
+                while let Some(row) = rows.try_next().await? {
+                    take(sqlite_row(&row)?)?;
+                }
+            }
+            Self::Postgres(work) => {
+                let query = sqlx::query_with(AssertSqlSafe(sql), postgres_arguments(values)?);
+                let mut rows = query.fetch(&mut **work);
+                while let Some(row) = rows.try_next().await? {
+                    take(postgres_row(&row)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Inserts rows, many at once, and adds them to what was written.
+    pub(crate) async fn insert<R: Record>(&mut self, rows: &[R], written: &mut Written) -> Result<(), Failure> {
+        let columns: Vec<Column> = R::COLUMNS.iter().copied().chain([DIGEST]).collect();
+        let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
         let into = format!("INSERT INTO {} ({}) ", R::TABLE, names.join(", "));
+        let rows: Vec<(Vec<Value>, Content)> = rows.iter().map(content::sealed).collect();
+        written.add::<R>(&rows);
+        let mut rows = rows.into_iter().map(|(values, _)| values).peekable();
         match self {
             Self::Sqlite(_) => {
-                let (whole, rest) = rows.as_chunks::<SQLITE_ROWS>();
-                let sql = insert_rows(&into, names.len(), SQLITE_ROWS);
-                let whole = whole.iter().map(|rows| (sql.clone(), rows.as_slice()));
-                let rest = [rest].into_iter().filter(|rest| !rest.is_empty());
-                let rest = rest.map(|rows| (insert_rows(&into, names.len(), rows.len()), rows));
-                for (sql, rows) in whole.chain(rest) {
-                    let mut values = Vec::with_capacity(names.len().saturating_mul(rows.len()));
-                    rows.iter().for_each(|row| row.write(&mut values));
+                let whole = insert_rows(&into, names.len(), SQLITE_ROWS);
+                while rows.peek().is_some() {
+                    let mut values = Vec::with_capacity(names.len().saturating_mul(SQLITE_ROWS));
+                    values.extend(rows.by_ref().take(SQLITE_ROWS).flatten());
+                    let sql = match values.len().checked_div(names.len()) {
+                        Some(SQLITE_ROWS) => whole.clone(),
+                        some => insert_rows(&into, names.len(), some.unwrap_or_default()),
+                    };
                     self.execute(Statement { sql, values }).await?;
                 }
             }
             Self::Postgres(work) => {
-                let arrays: Vec<String> = (1..).zip(R::COLUMNS).map(|(number, column)| column.array(number)).collect();
+                let arrays: Vec<String> = (1..).zip(&columns).map(|(number, column)| column.array(number)).collect();
                 let sql = format!("{into}SELECT * FROM UNNEST({})", arrays.join(", "));
-                for rows in rows.chunks(POSTGRES_ROWS) {
-                    let query = sqlx::query_with(AssertSqlSafe(sql.clone()), column_arguments(R::COLUMNS, rows)?);
+                while rows.peek().is_some() {
+                    let some = rows.by_ref().take(POSTGRES_ROWS);
+                    let query = sqlx::query_with(AssertSqlSafe(sql.clone()), column_arguments(&columns, some)?);
                     query.execute(&mut **work).await?;
                 }
             }
@@ -387,6 +434,15 @@ fn one<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
 
 fn some<DB: sqlx::Database>(options: PoolOptions<DB>) -> PoolOptions<DB> {
     options.max_connections(READERS_MAX).acquire_timeout(WRITER_WAIT)
+}
+
+/// The schema in a file is text. The driver panics at names and types that are not UTF-8, and whoever asks its dead thread
+/// next may wait for ever.
+async fn check_schema(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
+    let mut connection = options.connect().await?;
+    let texts = sqlx::query_scalar::<_, Option<String>>("SELECT sql FROM sqlite_schema");
+    texts.fetch_all(&mut connection).await?;
+    connection.close().await
 }
 
 /// Whoever names another database by mistake keeps it: a history is removed, and nothing else. What is no database any more is
@@ -464,13 +520,11 @@ fn postgres_arguments(values: Vec<Value>) -> Result<PgArguments, Failure> {
 }
 
 /// The columns of many rows, an array each.
-fn column_arguments<R: Record>(columns: &[Column], rows: &[R]) -> Result<PgArguments, Failure> {
+fn column_arguments(columns: &[Column], rows: impl Iterator<Item = Vec<Value>>) -> Result<PgArguments, Failure> {
     use sqlx::Arguments as _;
-    let mut by_column: Vec<Vec<Value>> = columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
-    let mut values = Vec::with_capacity(columns.len());
+    let mut by_column: Vec<Vec<Value>> = columns.iter().map(|_| Vec::new()).collect();
     for row in rows {
-        row.write(&mut values);
-        for (column, value) in by_column.iter_mut().zip(values.drain(..)) {
+        for (column, value) in by_column.iter_mut().zip(row) {
             column.push(value);
         }
     }

@@ -12,12 +12,13 @@
 //! one SQL transaction: a crash leaves a whole prefix. A block that is told already is skipped if it is the same, so
 //! that at-least-once delivery is enough, also from several writers; another one is refused.
 //!
-//! **Failures.** Every [`HistoryError`] says where and what to do. Damage is cured by [`History::remove`] and a
-//! rebuild.
+//! **Failures.** Every [`HistoryError`] says where and what to do. A row that is not what was written is named and never
+//! served (`content.rs`). Damage is cured by [`History::remove`] and a rebuild.
 //!
 //! **Limits.** A search names how many rows it wants and the time it may take; both are bounded here.
 
 mod columns;
+mod content;
 mod cursor;
 mod database;
 mod decode;
@@ -54,9 +55,13 @@ pub mod sql {
 }
 
 use alloy_primitives::B256;
-use database::Database;
+use database::{Database, Failure};
 use florin_types::Height;
-use std::{ops::RangeInclusive, sync::Arc};
+use std::{
+    ops::RangeInclusive,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 use tokio::sync::watch;
 use write::Chain;
 
@@ -162,7 +167,12 @@ struct Inner {
     location: Location,
     database: Database,
     told: watch::Sender<Option<RangeInclusive<Height>>>,
+    /// What [`History::check`] found that is not as it was written.
+    damage: OnceLock<String>,
 }
+
+/// Longest time for a check: one that takes longer reads a history that nobody could rebuild either.
+const CHECK_TIME_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 impl History {
     /// Opens the history of a chain, creating what is missing. `names` are those that stand from genesis
@@ -171,7 +181,12 @@ impl History {
         let database = Database::open(location, &database::HISTORY)
             .await
             .map_err(|failure| location.failure(failure, database::WRITER_WAIT.as_millis()))?;
-        let history = Self(Arc::new(Inner { location: location.clone(), database, told: watch::Sender::new(None) }));
+        let history = Self(Arc::new(Inner {
+            location: location.clone(),
+            database,
+            told: watch::Sender::new(None),
+            damage: OnceLock::new(),
+        }));
         let chain =
             write::begin(&history.0.database, genesis_hash, names).await.map_err(|failure| history.error(failure))?;
         if chain.genesis_hash != genesis_hash {
@@ -212,9 +227,30 @@ impl History {
 
     /// Takes finalised blocks in rising order, all or none of them. Blocks that are told already are skipped.
     pub async fn append(&self, blocks: &[HistoryBlock]) -> Result<(), HistoryError> {
+        self.is_whole().map_err(|failure| self.error(failure))?;
         let chain = write::append(self, blocks).await?;
         self.publish(&chain);
         Ok(())
+    }
+
+    /// Reads everything, as it is at one moment, and fails unless it is what was written: a row that was changed is never served, but one
+    /// that was lost is only found here. From then on this handle neither answers nor takes blocks. Call it after each opening, beside
+    /// the work; some millions of rows a minute.
+    pub async fn check(&self) -> Result<(), HistoryError> {
+        let read = async {
+            let deadline = Instant::now().checked_add(CHECK_TIME_MAX).ok_or(Failure::TooSlow)?;
+            content::check(&mut self.0.database.read(deadline).await?).await
+        };
+        let outcome = read.await;
+        if let Err(Failure::Damaged(what)) = &outcome {
+            self.0.damage.get_or_init(|| what.clone());
+        }
+        outcome.map_err(|failure| self.0.location.failure(failure, CHECK_TIME_MAX.as_millis()))
+    }
+
+    /// As far as the check knows.
+    fn is_whole(&self) -> Result<(), Failure> {
+        self.0.damage.get().map_or(Ok(()), |what| Err(Failure::Damaged(what.clone())))
     }
 
     /// Lets PostgreSQL count its rows anew. Its own maintenance does so after a while; after a rebuild do not wait for
@@ -245,7 +281,7 @@ impl History {
     }
 
     /// A failure of a statement that had no deadline but the writer's wait.
-    fn error(&self, failure: database::Failure) -> HistoryError {
+    fn error(&self, failure: Failure) -> HistoryError {
         self.0.location.failure(failure, database::WRITER_WAIT.as_millis())
     }
 }

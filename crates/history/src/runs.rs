@@ -13,7 +13,8 @@
 //! **Failures.** Runs are written in the transaction of their rows: neither is ever without the other.
 
 use crate::{
-    columns::Fields,
+    columns::{Fields, number},
+    content::{self, Content, Written},
     database::{Failure, Statement, Value, Work},
     record::Place,
     schema::{INDEXES, Index},
@@ -41,60 +42,122 @@ struct Run {
     number: i64,
     level: i64,
     entries: u64,
+    /// Sum of the digests of its entries, without its number: where runs are merged, their sums are added.
+    content: Content,
 }
 
-/// Makes the rows from a height on findable. Only SQLite needs it.
-pub(crate) async fn write(work: &mut Work, first: Height) -> Result<(), Failure> {
+impl Run {
+    fn values(&self, index: &str) -> Vec<Value> {
+        let content = content::to_sql(self.content);
+        vec![
+            Value::Text(index.into()),
+            Value::Integer(self.number),
+            Value::Integer(self.level),
+            number(self.entries),
+            content,
+        ]
+    }
+}
+
+/// Digests of runs of every index.
+fn sum(runs: &BTreeMap<String, Vec<Run>>) -> Content {
+    let all = runs.iter().flat_map(|(index, runs)| runs.iter().map(move |run| run.values(index)));
+    all.map(|values| content::digest("runs", &values)).sum()
+}
+
+/// Makes the rows from a height on findable; gives by how much the content has changed. Only SQLite needs it.
+pub(crate) async fn write(work: &mut Work, first: Height, written: &Written) -> Result<Content, Failure> {
     if !work.is_sqlite() {
-        return Ok(());
+        return Ok(Content::default());
     }
     let place = Place::new(first, 0).ok_or_else(|| Failure::Damaged(format!("height {first} has no place")))?;
     let (mut runs, mut appended) = (read(work).await?, 0u64);
+    let before = sum(&runs);
     for index in INDEXES.iter().filter(|index| index.scattered) {
-        let entries = append(work, index, place, runs.entry(index.full_name()).or_default()).await?;
+        let name = index.full_name();
+        let content = written.entries.get(&name).copied().unwrap_or_default();
+        let entries = append(work, index, (place, content), runs.entry(name).or_default()).await?;
         appended = appended.saturating_add(entries);
     }
-    merge_due(work, &mut runs, appended).await
+    merge_due(work, &mut runs, appended).await?;
+    Ok(sum(&runs) - before)
+}
+
+/// Reads every entry of every run, and gives the digests of the runs.
+pub(crate) async fn check(work: &mut Work) -> Result<Content, Failure> {
+    let runs = read(work).await?;
+    for (name, runs) in &runs {
+        let unknown = || Failure::Damaged(format!("runs of {name}, which is no index"));
+        let index = INDEXES.iter().find(|index| index.scattered && index.full_name() == *name).ok_or_else(unknown)?;
+        for run in runs {
+            check_run(work, index, run).await?;
+        }
+    }
+    Ok(sum(&runs))
+}
+
+async fn check_run(work: &mut Work, index: &Index, run: &Run) -> Result<(), Failure> {
+    let name = index.full_name();
+    let sql = format!("SELECT {}, place FROM {name} WHERE run = $1", index.columns());
+    let (mut entries, mut content) = (0u64, Content::default());
+    work.each(Statement { sql, values: vec![Value::Integer(run.number)] }, |entry| {
+        entries = entries.saturating_add(1);
+        content += content::digest(&name, &entry);
+        Ok(())
+    })
+    .await?;
+    match (entries, content) == (run.entries, run.content) {
+        true => Ok(()),
+        false => Err(Failure::Damaged(format!("run {} of {name}", run.number))),
+    }
 }
 
 /// Runs of every index, in the order of the chain.
 async fn read(work: &mut Work) -> Result<BTreeMap<String, Vec<Run>>, Failure> {
     let mut runs: BTreeMap<String, Vec<Run>> = BTreeMap::new();
-    let all = Statement::new("SELECT name, run, level, entries FROM runs ORDER BY name, run");
+    let all = Statement::new("SELECT name, run, level, entries, content FROM runs ORDER BY name, run");
     for row in work.fetch(all).await? {
         let mut row = Fields::new("runs", row);
         let name = row.text()?;
-        let run = Run { number: row.integer()?, level: row.integer()?, entries: row.number()? };
+        let (number, level, entries) = (row.integer()?, row.integer()?, row.number()?);
+        let run = Run { number, level, entries, content: content::from_sql(&mut row)? };
         runs.entry(name).or_default().push(run);
     }
     Ok(runs)
 }
 
-/// Writes the keys of the rows from a place on into the newest run, or into a new one; gives how many these are.
-async fn append(work: &mut Work, index: &Index, from: Place, runs: &mut Vec<Run>) -> Result<u64, Failure> {
-    let open = runs.last().filter(|run| run.level == 0 && run.entries < RUN_ENTRIES).map(|run| run.number);
+/// Writes the keys of the rows from a place on into the newest run, or into a new one; gives how many these are. `content` is the sum
+/// of their digests.
+async fn append(
+    work: &mut Work,
+    index: &Index,
+    (from, content): (Place, Content),
+    runs: &mut Vec<Run>,
+) -> Result<u64, Failure> {
+    let open = runs.last().filter(|run| run.level == 0 && run.entries < RUN_ENTRIES).copied();
     let first = i64::try_from(from.height()).unwrap_or(i64::MAX);
-    let number = open.unwrap_or(first.saturating_mul(1 << LEVEL_BITS));
-    let values = vec![Value::Integer(number), Value::Integer(from.as_sql())];
+    let begun =
+        Run { number: first.saturating_mul(1 << LEVEL_BITS), level: 0, entries: 0, content: Content::default() };
+    let mut run = open.unwrap_or(begun);
+    let values = vec![Value::Integer(run.number), Value::Integer(from.as_sql())];
     let entries = work.execute(Statement { sql: index.insert_run(), values }).await?;
     if entries == 0 {
         return Ok(0);
     }
-    match runs.last_mut().filter(|run| run.number == number) {
-        Some(run) => run.entries = run.entries.saturating_add(entries),
-        None => runs.push(Run { number, level: 0, entries }),
+    run.entries = run.entries.saturating_add(entries);
+    run.content += content;
+    put(work, index, run).await?;
+    if open.is_some() {
+        runs.pop();
     }
-    let run = Run { number, level: 0, entries };
-    put(work, index, run, "DO UPDATE SET entries = runs.entries + excluded.entries").await?;
+    runs.push(run);
     Ok(entries)
 }
 
-async fn put(work: &mut Work, index: &Index, run: Run, conflict: &str) -> Result<(), Failure> {
-    let mut statement = Statement::new("INSERT INTO runs (name, run, level, entries) VALUES (");
-    statement.bind(Value::Text(index.full_name())).push(", ").bind(Value::Integer(run.number)).push(", ");
-    statement.bind(Value::Integer(run.level)).push(", ").bind(crate::columns::number(run.entries));
-    statement.push(&format!(") ON CONFLICT (name, run) {conflict}"));
-    work.execute(statement).await.map(|_| ())
+/// Writes a run, over what it was.
+async fn put(work: &mut Work, index: &Index, run: Run) -> Result<(), Failure> {
+    let sql = "INSERT OR REPLACE INTO runs (name, run, level, entries, content) VALUES ($1, $2, $3, $4, $5)";
+    work.execute(Statement { sql: sql.into(), values: run.values(&index.full_name()) }).await.map(|_| ())
 }
 
 /// Merges runs where it is time, where there are most of them first. What is merged at once is bounded by what was
@@ -137,6 +200,7 @@ async fn merge(work: &mut Work, index: &Index, merged: &[Run]) -> Result<Option<
         number: first.number.saturating_add(1),
         level: first.level.saturating_add(1),
         entries: merged.iter().map(|run| run.entries).fold(0, u64::saturating_add),
+        content: merged.iter().map(|run| run.content).sum(),
     };
     let (name, columns) = (index.full_name(), index.columns());
     let [to, from, until] = [run.number, first.number, last.number].map(Value::Integer);
@@ -150,7 +214,7 @@ async fn merge(work: &mut Work, index: &Index, merged: &[Run]) -> Result<Option<
     work.execute(Statement { sql: format!("DELETE FROM {name} {old}"), values: values.clone() }).await?;
     let sql = format!("DELETE FROM runs {old} AND name = '{name}'");
     work.execute(Statement { sql, values }).await?;
-    put(work, index, run, "DO NOTHING").await?;
+    put(work, index, run).await?;
     Ok(Some(run))
 }
 

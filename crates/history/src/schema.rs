@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 
 /// The tables, one text for both databases.
 const TABLES: &str = include_str!("../migrations/0001_history.sql");
+/// What the tables were given for [`crate::content`].
+const DIGESTS: &str = include_str!("../migrations/0002_digests.sql");
 /// Bytes of a hash that SQLite's runs have: enough to be rare, a quarter of the size. The rest is compared in the row.
 const CUT_BYTES: usize = 8;
 
@@ -17,7 +19,7 @@ const CUT_BYTES: usize = 8;
 pub(crate) struct Index {
     pub(crate) table: &'static str,
     name: &'static str,
-    columns: &'static [&'static str],
+    pub(crate) columns: &'static [&'static str],
     /// The column by which rows are numbered in the order of the chain; empty for a table without such order.
     place: &'static str,
     /// The first column may be empty, and is not in the index then.
@@ -102,7 +104,20 @@ pub fn typed(sql: &str, is_sqlite: bool) -> String {
     sql.replace("{key}", key).replace("{bytes}", bytes).replace("{text}", text)
 }
 
-/// Everything that a new database is given.
+/// Digests of rows, and of the entries of each run.
+pub(crate) fn digests(is_sqlite: bool) -> String {
+    let mut sql = typed(DIGESTS, is_sqlite);
+    if is_sqlite {
+        sql.push_str("DELETE FROM runs;\nALTER TABLE runs ADD COLUMN content BLOB NOT NULL DEFAULT '';\n");
+        for index in INDEXES.iter().filter(|index| index.scattered) {
+            // Writing to a string cannot fail.
+            let _ = writeln!(sql, "DELETE FROM {};", index.full_name());
+        }
+    }
+    sql
+}
+
+/// Tables and indexes, as a new database was first given them.
 pub(crate) fn migration(is_sqlite: bool) -> String {
     let mut sql = typed(TABLES, is_sqlite);
     if is_sqlite {
@@ -188,9 +203,14 @@ impl Index {
         }
     }
 
+    /// What a run holds of some bytes.
+    pub(crate) fn held<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(..CUT_BYTES).filter(|_| self.cut).unwrap_or(bytes)
+    }
+
     fn key_of(&self, value: &Value) -> Value {
         match value {
-            Value::Bytes(bytes) if self.cut => Value::Bytes(bytes.iter().copied().take(CUT_BYTES).collect()),
+            Value::Bytes(bytes) => Value::Bytes(self.held(bytes).to_vec()),
             value => value.clone(),
         }
     }

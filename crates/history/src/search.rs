@@ -11,6 +11,7 @@ mod plan;
 use crate::{
     History, HistoryError,
     columns::{Fields, Record, bytes, fold, number, text},
+    content,
     cursor::{Cursor, SearchId, key_bytes},
     database::{Failure, Statement, Value, Work},
     decode::kept,
@@ -303,6 +304,7 @@ impl History {
 
     /// Checks the bounds of a question and begins its transaction.
     pub(crate) async fn begin_search(&self, ask: &Ask) -> Result<(Work, Instant), Failure> {
+        self.is_whole()?;
         if ask.rows_max == 0 || ask.rows_max > PAGE_ROWS_MAX {
             return Err(Failure::Search(format!("a page has 1 to {PAGE_ROWS_MAX} rows, not {}", ask.rows_max)));
         }
@@ -365,8 +367,10 @@ pub(crate) async fn rows<R: Record>(work: &mut Work, rest: Statement) -> Result<
     read(work, selecting::<R>(rest)).await
 }
 
-fn selecting<R: Record>(rest: Statement) -> Statement {
-    let columns: Vec<String> = R::COLUMNS.iter().map(|column| format!("t.{}", column.name)).collect();
+/// `SELECT`, for rows of a table with the hashes of their transactions, each with its digest at its end.
+pub(crate) fn selecting<R: Record>(rest: Statement) -> Statement {
+    let names = R::COLUMNS.iter().map(|column| column.name).chain(["digest"]);
+    let columns: Vec<String> = names.map(|name| format!("t.{name}")).collect();
     let (columns, table) = (columns.join(", "), R::TABLE);
     let sql = if R::HAS_TRANSACTION {
         format!("SELECT x.hash, {columns} FROM {table} t JOIN transactions x ON x.place = t.transaction_place ")
@@ -377,8 +381,12 @@ fn selecting<R: Record>(rest: Statement) -> Statement {
 }
 
 async fn read<R: Record>(work: &mut Work, statement: Statement) -> Result<Vec<R>, Failure> {
-    let found = work.fetch(statement).await?;
-    found.into_iter().map(|row| R::read(&mut Fields::new(R::TABLE, row))).collect()
+    let found = work.fetch(statement).await?.into_iter();
+    let verified = found.map(|mut row| {
+        content::verified(R::TABLE, &mut row)?;
+        R::read(&mut Fields::new(R::TABLE, row))
+    });
+    verified.collect()
 }
 
 /// The transaction with this hash, if there is one.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
 mod chain;
+mod content;
 mod decoding;
 mod delivery;
 mod kill;

@@ -5,6 +5,9 @@
 //! on threads where they may block; consensus never waits for them. While much is missing the task rests after each batch,
 //! so that it takes one processor for two thirds of the time at most.
 //!
+//! **Check.** After each start the history is read once from end to end, beside the telling: what a disk changed or lost is named, and
+//! nothing more is told to a damaged history.
+//!
 //! **Failures.** They are logged and counted, and it tries again. A block that a pruned ledger has no more cannot be told:
 //! the history stands, its lag grows, and says so.
 
@@ -80,12 +83,34 @@ impl Feed {
             }
         };
         let history = self.history.get_or_init(|| history);
+        tokio::join!(self.tell(history), self.check(history));
+    }
+
+    async fn tell(&self, history: &History) {
         loop {
             let begun = Instant::now();
             match self.tell_some(history).await {
                 Ok(true) => tokio::time::sleep(begun.elapsed() / REST_PART).await,
                 Ok(false) => tokio::time::sleep(PAUSE).await,
                 Err(error) => self.failed("the history does not go on", &error).await,
+            }
+        }
+    }
+
+    /// Reads the whole history once. Where it is damaged it takes no more blocks, and says so each time.
+    async fn check(&self, history: &History) {
+        let begun = Instant::now();
+        loop {
+            match history.check().await {
+                Ok(()) => {
+                    let seconds = begun.elapsed().as_secs();
+                    return tracing::info!(seconds, "the history was read from end to end and is what was written");
+                }
+                Err(error @ HistoryError::Damaged { .. }) => {
+                    self.failures.inc();
+                    return tracing::error!(%error, "the history is damaged: `florin history rebuild` makes it anew");
+                }
+                Err(error) => self.failed("the history cannot be checked", &error.to_string()).await,
             }
         }
     }

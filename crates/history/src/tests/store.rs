@@ -78,6 +78,32 @@ pub(super) async fn agree(database: &Database, model: &Model) {
     }
 }
 
+/// Every row of every table that people read, as text.
+pub(super) async fn dump(store: &Store) -> Vec<String> {
+    let database = store.database().await;
+    let mut work = database.read(Instant::now() + Duration::from_secs(30)).await.unwrap();
+    let mut all = Vec::new();
+    for table in [
+        "chain",
+        "persons",
+        "names",
+        "settlement_events",
+        "decisions",
+        "payment_steps",
+        "payments",
+        "transfers",
+        "logs",
+        "transactions",
+        "blocks",
+    ] {
+        let rows = work.fetch(Statement::new(format!("SELECT * FROM {table} ORDER BY 1, 2"))).await.unwrap();
+        all.extend(rows.into_iter().map(|row| format!("{table} {row:?}")));
+    }
+    drop(work);
+    database.close().await;
+    all
+}
+
 /// How many rows a table has.
 pub(super) async fn count(database: &Database, table: &str) -> usize {
     let mut work = database.read(Instant::now() + Duration::from_secs(30)).await.unwrap();
